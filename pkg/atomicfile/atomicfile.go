@@ -1,0 +1,61 @@
+// Package atomicfile writes files that other processes read, possibly on another host: they see the old content or the
+// new, never a part, and what was written survives a crash.
+//
+// Rules: a file is written to a temporary name beside its own, fsynced, then renamed or linked, and its folder is
+// fsynced. Temporary names begin with a dot, so that no reader's pattern matches them.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Write replaces or creates a file.
+func Write(file string, data []byte, perm os.FileMode) error {
+	tmp, err := writeTemp(file, data, perm)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, file); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return SyncDir(filepath.Dir(file))
+}
+
+// Create writes a file that must not exist; the error then is [os.ErrExist]. Of several processes that create the same
+// file at once, one wins; NFS honours this too, because it is done by a link.
+func Create(file string, data []byte, perm os.FileMode) error {
+	tmp, err := writeTemp(file, data, perm)
+	if err != nil {
+		return err
+	}
+	linkErr := os.Link(tmp, file)
+	if err := errors.Join(linkErr, os.Remove(tmp)); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(file))
+}
+
+func writeTemp(file string, data []byte, perm os.FileMode) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close())
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("cannot write %s: %w", f.Name(), err), os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+// SyncDir makes the names in a folder durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

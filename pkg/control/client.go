@@ -1,0 +1,136 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// ClientOptions says whom an agent talks to, and as whom.
+type ClientOptions struct {
+	Hub       string // host:port
+	Token     string
+	Hello     Hello
+	Heartbeat time.Duration
+	Lost      time.Duration // silence of the hub for this long means lost
+	CloseWait time.Duration // how long Close waits for the last events to arrive
+}
+
+// Client is an agent's link over the network.
+type Client struct {
+	opts       ClientOptions
+	conv       *conversation[Event, Directive]
+	directives chan Directive
+	lost       chan struct{}
+	done       chan struct{}
+	cancel     context.CancelFunc
+	closeOnce  sync.Once
+
+	mu       sync.Mutex
+	lastSeen time.Time
+}
+
+var _ Link = (*Client)(nil)
+
+// Dial begins the conversation. It returns at once; the hub may still be unreachable, for up to Lost.
+func Dial(opts ClientOptions) *Client {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Client{
+		opts: opts, conv: newConversation[Event, Directive](), directives: make(chan Directive, 16),
+		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel, lastSeen: time.Now(),
+	}
+	go c.keepConnected(ctx)
+	return c
+}
+
+// Send queues an event.
+func (c *Client) Send(e Event) { c.conv.out.push(e) }
+
+// Directives delivers what the hub wants.
+func (c *Client) Directives() <-chan Directive { return c.directives }
+
+// Lost is closed when the hub has been silent for too long or refuses this agent.
+func (c *Client) Lost() <-chan struct{} { return c.lost }
+
+// Close waits until every event has arrived, at most CloseWait, says goodbye and ends.
+func (c *Client) Close() {
+	c.closeOnce.Do(func() {
+		deadline := time.NewTimer(c.opts.CloseWait)
+		defer deadline.Stop()
+		for waiting := !c.conv.out.empty(); waiting; waiting = waiting && !c.conv.out.empty() {
+			select {
+			case <-c.conv.out.drained:
+			case <-c.lost:
+				waiting = false
+			case <-deadline.C:
+				waiting = false
+			}
+		}
+		close(c.conv.bye)
+		select {
+		case <-c.done:
+		case <-time.After(c.opts.Heartbeat):
+		}
+	})
+	c.cancel()
+	<-c.done
+}
+
+func (c *Client) alive() {
+	c.mu.Lock()
+	c.lastSeen = time.Now()
+	c.mu.Unlock()
+}
+
+func (c *Client) silence() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.lastSeen)
+}
+
+// errRefused means that the hub does not want this agent: trying again is of no use.
+var errRefused = errors.New("refused by the hub")
+
+// keepConnected connects, and connects again after a break, until the conversation ends or the hub is lost.
+func (c *Client) keepConnected(ctx context.Context) {
+	defer close(c.done)
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		err := c.connectOnce(ctx)
+		switch {
+		case ctx.Err() != nil, c.conv.leaving(), errors.Is(err, errRefused), c.silence() > c.opts.Lost:
+			close(c.lost)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (c *Client) connectOnce(ctx context.Context) error {
+	dialCtx, cancel := context.WithTimeout(ctx, c.opts.Lost)
+	defer cancel()
+	ws, resp, err := websocket.Dial(dialCtx, "ws://"+c.opts.Hub+attachPath, &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: &http.Transport{Proxy: nil}},
+		HTTPHeader: helloHeader(c.opts.Hello, c.opts.Token),
+	})
+	if err != nil {
+		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 {
+			return fmt.Errorf("%w: %s", errRefused, resp.Status)
+		}
+		return fmt.Errorf("cannot reach the hub at %s: %w", c.opts.Hub, err)
+	}
+	defer ws.CloseNow()
+	return c.conv.run(ctx, ws, c.opts.Heartbeat, c.opts.Lost, c.alive, func(d Directive) {
+		select {
+		case c.directives <- d:
+		case <-ctx.Done():
+		}
+	})
+}

@@ -1,0 +1,81 @@
+package control
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/supervisor"
+)
+
+// Hello is how an agent presents itself.
+type Hello struct {
+	Task    roles.Task `json:"task"`
+	Session string     `json:"session"` // unique to the agent process
+	RunID   string     `json:"run_id"`  // names the attempt
+	Node    string     `json:"node"`
+	Host    string     `json:"host"`
+	PID     int        `json:"pid"`
+	Step    string     `json:"step,omitempty"`
+}
+
+// EventKind says what happened to an agent's child.
+type EventKind string
+
+// The events. A child goes through started, then (its leader) address and ready, then exited and stopped.
+const (
+	Started EventKind = "started" // the child runs, or could not be started: then Exited follows at once
+	Address EventKind = "address" // its service listens
+	Ready   EventKind = "ready"   // its service answers
+	Unready EventKind = "unready" // why it does not answer yet, or no longer
+	Exited  EventKind = "exited"  // the child itself has ended; descendants may not have
+	Stopped EventKind = "stopped" // nothing is left of it
+	Release EventKind = "release" // the benchmark no longer needs the servers
+)
+
+// Event is what an agent tells the hub.
+type Event struct {
+	At      time.Time           `json:"at"`
+	Kind    EventKind           `json:"kind"`
+	PID     int                 `json:"pid,omitempty"`
+	Address string              `json:"address,omitempty"`
+	Detail  string              `json:"detail,omitempty"`
+	Outcome *supervisor.Outcome `json:"outcome,omitempty"` // with Exited and Stopped
+}
+
+// DirectiveKind says what the hub wants.
+type DirectiveKind string
+
+// The directives.
+const (
+	Start DirectiveKind = "start" // start the child
+	Stop  DirectiveKind = "stop"  // stop the child, then go
+)
+
+// Directive is what the hub tells an agent.
+type Directive struct {
+	Kind     DirectiveKind     `json:"kind"`
+	Peers    map[string]string `json:"peers,omitempty"`    // with Start: addresses of the roles it needs, by role
+	Reason   string            `json:"reason,omitempty"`   // with Stop
+	Finished bool              `json:"finished,omitempty"` // with Stop: the work is done, nothing failed
+}
+
+// Link is an agent's side of the conversation.
+type Link interface {
+	// Send queues an event. It never blocks.
+	Send(Event)
+	// Directives delivers what the hub wants, each once and in order.
+	Directives() <-chan Directive
+	// Lost is closed when the hub has been silent for too long, or has ended.
+	Lost() <-chan struct{}
+	// Close waits until every event has arrived, within the context, and ends the conversation in good order.
+	Close()
+}
+
+// Inbound is what the hub hears. Exactly one of Hello, Event, Bye and Lost is set.
+type Inbound struct {
+	Task  roles.Task
+	Hello *Hello // an agent attached for the first time
+	Event *Event
+	Bye   bool // it ended the conversation in good order
+	Lost  bool // it has been silent for too long
+}

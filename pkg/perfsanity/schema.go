@@ -1,0 +1,157 @@
+package perfsanity
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/yamlfile"
+)
+
+// config is a case's YAML: every key that any generation of upstream's files has in the groups that the tool acts on,
+// whether it uses the key or not.
+type config struct {
+	Metadata     metadata    `yaml:"metadata"`
+	Slurm        slurm       `yaml:"slurm"`
+	Benchmark    benchmark   `yaml:"benchmark"`
+	Sequence     *sequence   `yaml:"sequence"` // oldest files; later part of benchmark
+	Hardware     hardware    `yaml:"hardware"`
+	Environment  environment `yaml:"environment"`
+	WorkerConfig worker      `yaml:"worker_config"`
+
+	Profiling        yamlfile.Block `yaml:"profiling"`
+	Accuracy         yamlfile.Block `yaml:"accuracy"`
+	ServerExtra      yamlfile.Block `yaml:"server_config_extra"`
+	Router           yamlfile.Block `yaml:"router_config"`
+	CtxRouter        yamlfile.Block `yaml:"ctx_router_config"`
+	GenRouter        yamlfile.Block `yaml:"gen_router_config"`
+	InternalAuthKey  yamlfile.Block `yaml:"internal_request_auth_key"`
+	PrecheckSettings yamlfile.Block `yaml:"cache_transceiver_precheck"`
+}
+
+// metadata describes the case; upstream adds keys to it freely, so it is not strict.
+type metadata struct {
+	ModelName     string         `yaml:"model_name"`
+	Precision     string         `yaml:"precision"`
+	ModelDirName  string         `yaml:"model_dir_name"`
+	SupportedGPUs []string       `yaml:"supported_gpus"`
+	Others        map[string]any `yaml:",inline"`
+}
+
+type slurm struct {
+	ScriptFile string         `yaml:"script_file"`
+	Partition  string         `yaml:"partition"`
+	Account    string         `yaml:"account"`
+	JobTime    jobTime        `yaml:"job_time"`
+	JobName    string         `yaml:"job_name"`
+	ExtraArgs  string         `yaml:"extra_args"`
+	NUMABind   bool           `yaml:"numa_bind"`
+	Timeout    int            `yaml:"timeout"` // seconds
+	SetSegment yamlfile.Block `yaml:"set_segment"`
+}
+
+type benchmark struct {
+	Mode          string      `yaml:"mode"`
+	UseSAClient   bool        `yaml:"use_nv_sa_benchmark"`
+	MultiRound    int         `yaml:"multi_round"`
+	Ratio         float64     `yaml:"benchmark_ratio"`
+	Streaming     *bool       `yaml:"streaming"` // true unless said otherwise
+	Concurrency   concurrency `yaml:"concurrency_list"`
+	InputLength   int         `yaml:"input_length"`
+	OutputLength  int         `yaml:"output_length"`
+	DatasetFile   string      `yaml:"dataset_file"`
+	OnlyAccuracy  bool        `yaml:"only_run_accuracy"`
+	Client        string      `yaml:"benchmark_client"`
+	ClientTimeout int         `yaml:"client_timeout_seconds"`
+
+	Drain       yamlfile.Block `yaml:"post_benchmark_drain_seconds"`
+	Activations yamlfile.Block `yaml:"expected_context_activations"`
+	PeerReady   yamlfile.Block `yaml:"expected_peer_ready_mode"`
+	ABArms      yamlfile.Block `yaml:"agreement_ab_arms"`
+	Metrics     yamlfile.Block `yaml:"metrics"`
+}
+
+type sequence struct {
+	InputLength  int `yaml:"input_length"`
+	OutputLength int `yaml:"output_length"`
+}
+
+type hardware struct {
+	GPUsPerNode      *int `yaml:"gpus_per_node"`
+	NumCtxServers    *int `yaml:"num_ctx_servers"`
+	NumGenServers    *int `yaml:"num_gen_servers"`
+	GPUsPerCtxServer int  `yaml:"gpus_per_ctx_server"` // generation 0; otherwise follows from worker_config
+	GPUsPerGenServer int  `yaml:"gpus_per_gen_server"`
+}
+
+// environment holds placeholders that upstream's CI never fills, and the variables of each role.
+type environment struct {
+	Worker    string         `yaml:"worker_env_var"`
+	CtxWorker string         `yaml:"ctx_worker_env_var"`
+	GenWorker string         `yaml:"gen_worker_env_var"`
+	Server    string         `yaml:"server_env_var"`
+	Benchmark string         `yaml:"benchmark_env_var"`
+	Client    string         `yaml:"client_env_var"`
+	Others    map[string]any `yaml:",inline"`
+}
+
+type worker struct {
+	Gen       yamlfile.Block `yaml:"gen"`
+	Ctx       yamlfile.Block `yaml:"ctx"`
+	EPLBSlots yamlfile.Block `yaml:"eplb_num_slots"`
+}
+
+// parallel is the part of a worker's block that the layout needs.
+type parallel struct {
+	Tensor   int `yaml:"tensor_parallel_size"`
+	Pipeline int `yaml:"pipeline_parallel_size"`
+	Context  int `yaml:"context_parallel_size"`
+	MaxBatch int `yaml:"max_batch_size"`
+}
+
+// gpus is the size of one server. Expert parallelism is not a factor: it splits the same GPUs again.
+func (p parallel) gpus() int { return max(p.Tensor, 1) * max(p.Pipeline, 1) * max(p.Context, 1) }
+
+// jobTime is a time limit: "02:00:00", or the number of seconds that some YAML readers make of an unquoted 12:00:00.
+type jobTime roles.Duration
+
+func (t *jobTime) UnmarshalYAML(n *yamlfile.Node) error {
+	fault := &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not a time limit: want HH:MM:SS", n.Value)}
+	seconds := 0
+	for part := range strings.SplitSeq(n.Value, ":") {
+		v, err := strconv.Atoi(part)
+		if err != nil || v < 0 {
+			return fault
+		}
+		seconds = seconds*60 + v
+	}
+	if fields := strings.Count(n.Value, ":"); seconds == 0 || (fields != 2 && fields != 0) {
+		return fault
+	}
+	*t = jobTime(time.Duration(seconds) * time.Second)
+	return nil
+}
+
+// concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4].
+type concurrency []int
+
+func (c *concurrency) UnmarshalYAML(n *yamlfile.Node) error {
+	words := strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' })
+	for _, item := range n.Content {
+		words = append(words, item.Value)
+	}
+	*c = nil
+	for _, w := range words {
+		v, err := strconv.Atoi(w)
+		if err != nil || v < 1 {
+			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not a concurrency: want whole numbers above 0", w)}
+		}
+		*c = append(*c, v)
+	}
+	if len(*c) == 0 {
+		return &yamlfile.Error{Line: n.Line, Problem: "no concurrency: want at least one whole number above 0"}
+	}
+	return nil
+}

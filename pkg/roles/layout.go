@@ -1,0 +1,119 @@
+package roles
+
+import "fmt"
+
+// Server is the size of every server of one kind, as a case asks for it.
+type Server struct {
+	Count int `json:"count"` // how many servers
+	GPUs  int `json:"gpus"`  // of each: tensor * pipeline * context parallel size
+}
+
+// TasksPer says how many processes a recipe starts for one role.
+type TasksPer string
+
+// The ways of counting a role's processes.
+const (
+	PerGPU  TasksPer = "gpu"  // one rank a GPU: MPI workers
+	PerNode TasksPer = "node" // one rank a node: engines that fork their own workers
+	Single  TasksPer = "one"  // one process in all
+)
+
+// Placement is a role's slice of the allocation.
+type Placement struct {
+	Role         Role `json:"role"`
+	FirstNode    int  `json:"first_node"` // index in allocation order
+	Nodes        int  `json:"nodes"`
+	Ranks        int  `json:"ranks"`
+	RanksPerNode int  `json:"ranks_per_node"` // the last node may hold fewer
+	GPUs         int  `json:"gpus"`           // used, of the whole nodes it holds
+}
+
+// Even tells whether every node of the slice holds the same number of ranks.
+func (p Placement) Even() bool { return p.Ranks == p.Nodes*p.RanksPerNode }
+
+// Tasks lists the placement's ranks.
+func (p Placement) Tasks() []Task {
+	tasks := make([]Task, p.Ranks)
+	for i := range tasks {
+		tasks[i] = Task{Role: p.Role, Rank: i}
+	}
+	return tasks
+}
+
+// NodeOf is the index, in allocation order, of the node that holds a rank.
+func (p Placement) NodeOf(rank int) int { return p.FirstNode + rank/p.RanksPerNode }
+
+// Layout is what runs where, before anybody knows the nodes' names.
+type Layout struct {
+	GPUsPerNode int         `json:"gpus_per_node"`
+	TotalNodes  int         `json:"total_nodes"`
+	Placements  []Placement `json:"placements"` // GEN, CTX, DISAGG_SERVER, BENCHMARK
+}
+
+// TotalGPUs is what the allocation holds: whole nodes.
+func (l Layout) TotalGPUs() int { return l.TotalNodes * l.GPUsPerNode }
+
+// Find returns the placement of a role.
+func (l Layout) Find(r Role) (Placement, bool) {
+	for _, p := range l.Placements {
+		if p.Role == r {
+			return p, true
+		}
+	}
+	return Placement{}, false
+}
+
+// OfKind lists the placements of a kind, in order.
+func (l Layout) OfKind(k Kind) []Placement {
+	var ps []Placement
+	for _, p := range l.Placements {
+		if p.Role.Kind == k {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// Tasks counts every rank of the job.
+func (l Layout) Tasks() int {
+	n := 0
+	for _, p := range l.Placements {
+		n += p.Ranks
+	}
+	return n
+}
+
+// NewLayout places the servers of a case: whole nodes for each, GEN first, then CTX; the coordinator and the benchmark
+// on the first node.
+func NewLayout(gpusPerNode int, gen, ctx Server, per func(Kind) TasksPer) (Layout, error) {
+	if gpusPerNode < 1 {
+		return Layout{}, fmt.Errorf("cannot lay out the case: gpus_per_node is %d: want at least 1", gpusPerNode)
+	}
+	if gen.Count+ctx.Count < 1 {
+		return Layout{}, fmt.Errorf("cannot lay out the case: it has no servers")
+	}
+	l := Layout{GPUsPerNode: gpusPerNode}
+	l.place(Gen, gen, per(Gen))
+	l.place(Ctx, ctx, per(Ctx))
+	for _, k := range []Kind{Coordinator, Benchmark} {
+		l.Placements = append(l.Placements, Placement{Role: Role{Kind: k}, Nodes: 1, Ranks: 1, RanksPerNode: 1})
+	}
+	return l, nil
+}
+
+func (l *Layout) place(k Kind, s Server, per TasksPer) {
+	for i := range s.Count {
+		p := Placement{Role: Role{Kind: k, Index: i}, FirstNode: l.TotalNodes, GPUs: s.GPUs}
+		p.Nodes = (s.GPUs + l.GPUsPerNode - 1) / l.GPUsPerNode
+		switch per {
+		case PerGPU:
+			p.Ranks, p.RanksPerNode = s.GPUs, min(s.GPUs, l.GPUsPerNode)
+		case PerNode:
+			p.Ranks, p.RanksPerNode = p.Nodes, 1
+		default:
+			p.Ranks, p.RanksPerNode = 1, 1
+		}
+		l.TotalNodes += p.Nodes
+		l.Placements = append(l.Placements, p)
+	}
+}

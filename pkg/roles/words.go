@@ -1,0 +1,59 @@
+package roles
+
+import (
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// SplitWords splits a text as a shell would, quotes and backslashes included. What a shell would expand (variables,
+// commands) is refused: its meaning would depend on the host that expands it.
+func SplitWords(text string) ([]string, error) {
+	var words []string
+	var fault error
+	p := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	err := p.Words(strings.NewReader(text), func(w *syntax.Word) bool {
+		var b strings.Builder
+		fault = literal(&b, w.Parts, false)
+		words = append(words, b.String())
+		return fault == nil
+	})
+	if err == nil {
+		err = fault
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot split %q into words: %w", text, err)
+	}
+	return words, nil
+}
+
+func literal(b *strings.Builder, parts []syntax.WordPart, quoted bool) error {
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			b.WriteString(unescape(part.Value, quoted))
+		case *syntax.SglQuoted:
+			b.WriteString(part.Value)
+		case *syntax.DblQuoted:
+			if err := literal(b, part.Parts, true); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("column %d would be expanded by a shell: write the value, or quote it with '…'", part.Pos().Col())
+		}
+	}
+	return nil
+}
+
+// unescape removes a shell's backslashes: before any character outside quotes, before $ ` " \ inside double ones.
+func unescape(s string, quoted bool) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && (!quoted || strings.IndexByte("$`\"\\", s[i+1]) >= 0) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

@@ -1,0 +1,222 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Spec is a child to start.
+type Spec struct {
+	Argv   []string
+	Dir    string
+	Env    []string
+	Log    string     // file for its raw output
+	Copy   io.Writer  // gets the same bytes as far as it keeps up; nil: nobody
+	OnLine func(Line) // called for every line, from one goroutine; must not block; nil: nobody
+	Ladder Ladder
+}
+
+// Process is a child that was started, or that could not be.
+type Process struct {
+	sup    *Supervisor
+	spec   Spec
+	proc   *os.Process
+	output *output
+
+	stopOnce sync.Once
+	stop     chan struct{} // closed by the first request to stop
+	reason   string        // of that request; set before stop is closed
+	exited   chan struct{} // closed when the leader has ended
+	done     chan struct{} // closed when nothing is left
+
+	startedAt time.Time
+	ended     Outcome // set before exited is closed
+	final     Outcome // set before done is closed
+}
+
+// Start starts a child. A child that cannot be started is a Process too: its outcome says why.
+func (s *Supervisor) Start(spec Spec) *Process {
+	p := &Process{sup: s, spec: spec, stop: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
+	if err := p.start(); err != nil {
+		p.ended = notStarted(err, time.Now())
+		p.final = p.ended
+		close(p.exited)
+		close(p.done)
+		return p
+	}
+	go p.supervise()
+	return p
+}
+
+func (p *Process) start() error {
+	if len(p.spec.Argv) == 0 {
+		return errors.New("cannot start: the command is empty")
+	}
+	path, err := lookPath(p.spec.Argv[0], p.spec.Dir, p.spec.Env)
+	if err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+	}
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+	}
+	defer stdin.Close()
+	out, child, err := newOutput(p.spec)
+	if err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+	}
+	defer child.Close()
+	p.startedAt = time.Now()
+	p.proc, err = p.sup.track(func() (*os.Process, error) {
+		return os.StartProcess(path, p.spec.Argv, &os.ProcAttr{
+			Dir: p.spec.Dir, Env: p.spec.Env, Files: []*os.File{stdin, child, child},
+			Sys: &syscall.SysProcAttr{Setpgid: true},
+		})
+	})
+	if err != nil {
+		out.abandon()
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+	}
+	p.output = out
+	go out.pump()
+	return nil
+}
+
+// lookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
+func lookPath(name, dir string, env []string) (string, error) {
+	if strings.ContainsRune(name, '/') {
+		if !filepath.IsAbs(name) && dir != "" {
+			return name, executable(filepath.Join(dir, name))
+		}
+		return name, executable(name)
+	}
+	denied := error(nil)
+	for _, folder := range filepath.SplitList(lookupEnv(env, "PATH")) {
+		file := filepath.Join(folder, name)
+		switch err := executable(file); {
+		case err == nil:
+			return file, nil
+		case errors.Is(err, os.ErrPermission):
+			denied = err
+		}
+	}
+	if denied != nil {
+		return "", denied
+	}
+	return "", exec.ErrNotFound
+}
+
+func executable(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return &os.PathError{Op: "exec", Path: file, Err: syscall.EACCES}
+	}
+	if err := unix.Access(file, unix.X_OK); err != nil {
+		return &os.PathError{Op: "exec", Path: file, Err: err}
+	}
+	return nil
+}
+
+func lookupEnv(env []string, name string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// supervise sees one child through to its end.
+func (p *Process) supervise() {
+	defer close(p.done)
+	go p.wait()
+	select {
+	case <-p.exited:
+	case <-p.stop:
+		p.spec.Ladder.climb(p)
+	}
+	survivors := p.sweep(p.spec.Ladder.sweepBound())
+	<-p.exited
+	p.final = p.ended
+	p.final.Survivors = survivors
+	p.final.Tail, p.final.LogDropped = p.output.finish()
+	p.sup.reapOrphans()
+}
+
+// wait collects the leader's status. Its pid stays tracked until that has been read.
+func (p *Process) wait() {
+	ps, err := p.proc.Wait()
+	at := time.Now()
+	p.stopOnce.Do(func() {}) // from here on it ended by itself: a later request is not its reason
+	p.sup.untrack(p.proc.Pid)
+	if err != nil {
+		p.ended = Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at}
+	} else {
+		p.ended = ended(ps, p.startedAt, at)
+	}
+	p.ended.StopReason = p.reason
+	close(p.exited)
+}
+
+// Stop asks the process to end, for a reason that its outcome will carry. Only the first request counts; it returns at
+// once. It may be called at any time, from anywhere.
+func (p *Process) Stop(reason string) {
+	p.stopOnce.Do(func() {
+		p.reason = reason
+		close(p.stop)
+	})
+}
+
+// PID is the leader's process id, 0 if it was never started.
+func (p *Process) PID() int {
+	if p.proc == nil {
+		return 0
+	}
+	return p.proc.Pid
+}
+
+// Exited is closed as soon as the leader has ended. Descendants may still run then.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Done is closed when nothing is left: no descendant, and the log is complete.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Ended is how the leader ended. It may be called once Exited is closed.
+func (p *Process) Ended() Outcome { return p.ended }
+
+// Outcome is everything about the end. It may be called once Done is closed.
+func (p *Process) Outcome() Outcome { return p.final }
+
+// Tail is the last lines of output so far.
+func (p *Process) Tail() []string {
+	if p.output == nil {
+		return nil
+	}
+	return p.output.tail()
+}
+
+func (p *Process) signalLeader(sig syscall.Signal) { _ = p.proc.Signal(sig) }
+
+// signalGroup reaches what is left of the group even when the leader is gone: the kernel does not reuse a pid that
+// still names a group.
+func (p *Process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.proc.Pid, sig) }
+
+// left lists what is left of the tree, the leader included.
+func (p *Process) left() []proc {
+	all := descendants(os.Getpid(), p.sup.others(p.proc.Pid))
+	return slices.DeleteFunc(all, proc.zombie)
+}

@@ -1,0 +1,115 @@
+package supervisor
+
+import (
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ladder is how a process is stopped: asked, then told, then killed. Its rungs share one budget.
+type Ladder struct {
+	Signal syscall.Signal // how it is asked; SIGTERM if 0
+	Leader bool           // ask the leader alone, not its group
+	Budget time.Duration  // from the request until SIGKILL; all of it may be used
+	Grace  time.Duration  // after being asked, before the group gets SIGTERM; cut to the budget
+	Sweep  time.Duration  // bound on ending what is left after that; 2 s if 0
+}
+
+// target is what a ladder acts on.
+type target interface {
+	signalLeader(syscall.Signal)
+	signalGroup(syscall.Signal)
+	gone(timeout time.Duration) bool // waits until nothing is left, or the timeout
+}
+
+// climb asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree
+// is gone, not the leader alone: a shell that was the leader may be gone long before the server it started.
+func (l Ladder) climb(t target) {
+	asked := l.signal()
+	if l.Leader {
+		t.signalLeader(asked)
+	} else {
+		t.signalGroup(asked)
+	}
+	grace := min(l.Grace, l.Budget)
+	if l.Leader || asked != unix.SIGTERM {
+		if t.gone(grace) {
+			return
+		}
+		t.signalGroup(unix.SIGTERM)
+		grace = l.Budget - grace
+	} else {
+		grace = l.Budget
+	}
+	if t.gone(grace) {
+		return
+	}
+	t.signalGroup(unix.SIGKILL)
+}
+
+func (l Ladder) signal() syscall.Signal {
+	if l.Signal == 0 {
+		return unix.SIGTERM
+	}
+	return l.Signal
+}
+
+func (l Ladder) sweepBound() time.Duration {
+	if l.Sweep == 0 {
+		return 2 * time.Second
+	}
+	return l.Sweep
+}
+
+// gone polls the tree: processes that moved to another group or session give no other sign of their end.
+func (p *Process) gone(timeout time.Duration) bool {
+	deadline := time.NewTimer(timeout)
+	defer deadline.Stop()
+	select {
+	case <-p.exited:
+	case <-deadline.C:
+		return false
+	}
+	for pause := time.Millisecond; len(p.left()) > 0; pause = min(2*pause, 50*time.Millisecond) {
+		select {
+		case <-time.After(pause):
+		case <-deadline.C:
+			return false
+		}
+	}
+	return true
+}
+
+// sweep ends every descendant: it stops all of them first, so that none can fork while the others are killed, then
+// kills and reaps, until none is left or the bound is over.
+func (p *Process) sweep(bound time.Duration) []Survivor {
+	deadline := time.Now().Add(bound)
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		left := p.left()
+		if len(left) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return survivors(left)
+		}
+		for _, d := range left {
+			_ = syscall.Kill(d.pid, unix.SIGSTOP)
+		}
+		for _, d := range p.left() { // those forked meanwhile too
+			_ = syscall.Kill(d.pid, unix.SIGKILL)
+		}
+		p.sup.reapOrphans()
+		time.Sleep(pause)
+	}
+}
+
+func survivors(left []proc) []Survivor {
+	var list []Survivor
+	for _, d := range left {
+		list = append(list, Survivor{PID: d.pid, Comm: d.comm, State: string(d.state)})
+	}
+	return list
+}
+
+func signalName(s syscall.Signal) string { return unix.SignalName(s) }
