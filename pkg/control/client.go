@@ -13,7 +13,8 @@ import (
 
 // ClientOptions says whom an agent talks to, and as whom.
 type ClientOptions struct {
-	Hub       string // host:port
+	// Find blocks until the hub's address (host:port) is known. An error means that there will be no hub.
+	Find      func(context.Context) (string, error)
 	Token     string
 	Hello     Hello
 	Heartbeat time.Duration
@@ -33,19 +34,34 @@ type Client struct {
 
 	mu       sync.Mutex
 	lastSeen time.Time
+	err      error
 }
 
 var _ Link = (*Client)(nil)
 
-// Dial begins the conversation. It returns at once; the hub may still be unreachable, for up to Lost.
+// Dial begins the conversation. It returns at once: events may be sent before the hub is found.
 func Dial(opts ClientOptions) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		opts: opts, conv: newConversation[Event, Directive](), directives: make(chan Directive, 16),
-		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel, lastSeen: time.Now(),
+		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
 	}
-	go c.keepConnected(ctx)
+	go func() {
+		defer close(c.done)
+		defer close(c.lost)
+		err := c.converse(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.err = err
+	}()
 	return c
+}
+
+// Err tells why the hub is lost, once it is.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 // Send queues an event.
@@ -62,15 +78,7 @@ func (c *Client) Close() {
 	c.closeOnce.Do(func() {
 		deadline := time.NewTimer(c.opts.CloseWait)
 		defer deadline.Stop()
-		for waiting := !c.conv.out.empty(); waiting; waiting = waiting && !c.conv.out.empty() {
-			select {
-			case <-c.conv.out.drained:
-			case <-c.lost:
-				waiting = false
-			case <-deadline.C:
-				waiting = false
-			}
-		}
+		c.flush(deadline.C)
 		close(c.conv.bye)
 		select {
 		case <-c.done:
@@ -79,6 +87,18 @@ func (c *Client) Close() {
 	})
 	c.cancel()
 	<-c.done
+}
+
+func (c *Client) flush(deadline <-chan time.Time) {
+	for !c.conv.out.empty() {
+		select {
+		case <-c.conv.out.drained:
+		case <-c.lost:
+			return
+		case <-deadline:
+			return
+		}
+	}
 }
 
 func (c *Client) alive() {
@@ -96,15 +116,22 @@ func (c *Client) silence() time.Duration {
 // errRefused means that the hub does not want this agent: trying again is of no use.
 var errRefused = errors.New("refused by the hub")
 
-// keepConnected connects, and connects again after a break, until the conversation ends or the hub is lost.
-func (c *Client) keepConnected(ctx context.Context) {
-	defer close(c.done)
+// converse connects, and connects again after a break, until the conversation ends or the hub is lost.
+func (c *Client) converse(ctx context.Context) error {
+	hub, err := c.opts.Find(ctx)
+	if err != nil {
+		return err
+	}
+	c.alive()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		err := c.connectOnce(ctx)
+		err := c.connectOnce(ctx, hub)
 		switch {
-		case ctx.Err() != nil, c.conv.leaving(), errors.Is(err, errRefused), c.silence() > c.opts.Lost:
-			close(c.lost)
-			return
+		case ctx.Err() != nil, c.conv.leaving():
+			return nil
+		case errors.Is(err, errRefused):
+			return err
+		case c.silence() > c.opts.Lost:
+			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -113,10 +140,10 @@ func (c *Client) keepConnected(ctx context.Context) {
 	}
 }
 
-func (c *Client) connectOnce(ctx context.Context) error {
+func (c *Client) connectOnce(ctx context.Context, hub string) error {
 	dialCtx, cancel := context.WithTimeout(ctx, c.opts.Lost)
 	defer cancel()
-	ws, resp, err := websocket.Dial(dialCtx, "ws://"+c.opts.Hub+attachPath, &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(dialCtx, "ws://"+hub+attachPath, &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: &http.Transport{Proxy: nil}},
 		HTTPHeader: helloHeader(c.opts.Hello, c.opts.Token),
 	})
@@ -124,7 +151,7 @@ func (c *Client) connectOnce(ctx context.Context) error {
 		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 {
 			return fmt.Errorf("%w: %s", errRefused, resp.Status)
 		}
-		return fmt.Errorf("cannot reach the hub at %s: %w", c.opts.Hub, err)
+		return fmt.Errorf("cannot reach the hub at %s: %w", hub, err)
 	}
 	defer ws.CloseNow()
 	return c.conv.run(ctx, ws, c.opts.Heartbeat, c.opts.Lost, c.alive, func(d Directive) {

@@ -23,4 +23,5 @@ func (s *Server) Local(h Hello) Link {
 func (l *localLink) Send(e Event)                 { l.server.deliver(Inbound{Task: l.hello.Task, Event: &e}) }
 func (l *localLink) Directives() <-chan Directive { return l.local }
 func (l *localLink) Lost() <-chan struct{}        { return l.lost }
+func (l *localLink) Err() error                   { return nil }
 func (l *localLink) Close()                       { l.server.deliver(Inbound{Task: l.hello.Task, Bye: true}) }

@@ -30,6 +30,7 @@ const (
 	Exited  EventKind = "exited"  // the child itself has ended; descendants may not have
 	Stopped EventKind = "stopped" // nothing is left of it
 	Release EventKind = "release" // the benchmark no longer needs the servers
+	Leaving EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
 )
 
 // Event is what an agent tells the hub.
@@ -67,6 +68,8 @@ type Link interface {
 	Directives() <-chan Directive
 	// Lost is closed when the hub has been silent for too long, or has ended.
 	Lost() <-chan struct{}
+	// Err tells why the hub is lost, once it is.
+	Err() error
 	// Close waits until every event has arrived, within the context, and ends the conversation in good order.
 	Close()
 }

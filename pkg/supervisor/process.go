@@ -25,6 +25,7 @@ type Spec struct {
 	Copy   io.Writer  // gets the same bytes as far as it keeps up; nil: nobody
 	OnLine func(Line) // called for every line, from one goroutine; must not block; nil: nobody
 	Ladder Ladder
+	Fault  error // the child could not be prepared, so it is never started
 }
 
 // Process is a child that was started, or that could not be.
@@ -60,6 +61,9 @@ func (s *Supervisor) Start(spec Spec) *Process {
 }
 
 func (p *Process) start() error {
+	if p.spec.Fault != nil {
+		return p.spec.Fault
+	}
 	if len(p.spec.Argv) == 0 {
 		return errors.New("cannot start: the command is empty")
 	}

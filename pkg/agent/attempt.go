@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/atomicfile"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// openAttempt makes the attempt's folders and returns its token. Every agent of the attempt does this; the first to
+// come decides the token.
+func openAttempt(p roles.Plan, a roles.Attempt) (token string, err error) {
+	for _, dir := range []string{a.Agents(), filepath.Join(a.Logs(), "ranks"), filepath.Join(a.Logs(), "agents"), a.Records(), a.Output()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", fmt.Errorf("cannot open attempt: %w", err)
+		}
+	}
+	if err := ensureLink("../logs", a.TestDir(p.Case.TestID)); err != nil {
+		return "", fmt.Errorf("cannot open attempt: %w", err)
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	err = atomicfile.Create(a.Token(), []byte(hex.EncodeToString(secret)+"\n"), 0o600)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("cannot open attempt: %w", err)
+	}
+	data, err := os.ReadFile(a.Token())
+	if err != nil {
+		return "", fmt.Errorf("cannot open attempt: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func ensureLink(target, link string) error {
+	if err := os.Symlink(target, link); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// authKey derives the secret that engines share from the attempt's token, so that it need not be sent around.
+func authKey(token string) string {
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte("engine"))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// publish tells the others of this agent through the shared file system.
+func publish(a roles.Attempt, id roles.Identity, runID, hub string) error {
+	data, err := json.MarshalIndent(roles.Published{
+		Schema: 1, Task: id.Task, Node: id.Node, Host: id.Host, PID: os.Getpid(), Step: id.Step,
+		Hub: hub, RunID: runID, StartedAt: time.Now().UTC(),
+	}, "", "  ")
+	if err == nil {
+		err = atomicfile.Write(a.Agent(id.Task), append(data, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot publish agent: %w", err)
+	}
+	return nil
+}
+
+// findHub waits for the hub to publish itself. It lists the folder each time: a network file system only then looks
+// for names that were not there before.
+func findHub(ctx context.Context, a roles.Attempt, runID string) (string, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		if hub, ok := readHub(a, runID); ok {
+			return hub, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("cannot find the hub in %s: %w", a.Agents(), context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
+
+func readHub(a roles.Attempt, runID string) (string, bool) {
+	if _, err := os.ReadDir(a.Agents()); err != nil {
+		return "", false
+	}
+	data, err := os.ReadFile(a.Agent(roles.Hub()))
+	if err != nil {
+		return "", false
+	}
+	var p roles.Published
+	if json.Unmarshal(data, &p) != nil || p.RunID != runID || p.Hub == "" {
+		return "", false
+	}
+	return p.Hub, true
+}

@@ -1,0 +1,304 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/disagg/disagg/pkg/atomicfile"
+	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/healthcheck"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/supervisor"
+)
+
+// worker is one rank: a child and its link to the hub. Its methods run in one goroutine, that of live.
+type worker struct {
+	opts    Options
+	sup     *supervisor.Supervisor
+	attempt roles.Attempt
+	facts   roles.Facts
+	link    control.Link
+	log     *zap.Logger
+
+	child    *supervisor.Process
+	probing  context.CancelFunc // ends what watches the service
+	stopped  string             // why it was asked to stop; "" if it was not
+	finished bool               // it was asked to stop because the work is done
+}
+
+// live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
+func (w *worker) live() int {
+	if w.opts.Plan.Policy.StartAlone && w.needsNobody() {
+		w.start(nil)
+	}
+	defer w.endProbing()
+	lost, exited := w.link.Lost(), false
+	for {
+		var childExited, childDone <-chan struct{}
+		if w.child != nil {
+			childDone = w.child.Done()
+			if !exited {
+				childExited = w.child.Exited()
+			}
+		}
+		select {
+		case d := <-w.link.Directives():
+			w.follow(d)
+		case <-lost:
+			lost = nil
+			w.stop(fmt.Errorf("%w: %w", errHubLost, w.link.Err()).Error(), false)
+		case sig := <-w.opts.Stop:
+			w.leave(sig)
+		case <-childExited:
+			exited = true
+			w.endProbing()
+			w.tell(control.Event{Kind: control.Exited, Outcome: w.ended()})
+		case <-childDone:
+			if !exited {
+				w.tell(control.Event{Kind: control.Exited, Outcome: w.ended()})
+			}
+			o := w.child.Outcome()
+			w.tell(control.Event{Kind: control.Stopped, Outcome: &o})
+			return w.code(o)
+		}
+		if w.child == nil && w.stopped != "" {
+			w.tell(control.Event{Kind: control.Stopped, Outcome: &supervisor.Outcome{StopReason: w.stopped, EndedAt: time.Now()}})
+			return w.idleCode()
+		}
+	}
+}
+
+func (w *worker) needsNobody() bool {
+	n := w.opts.Plan.Steps(w.facts.Role).Needs
+	return len(n.Address)+len(n.Ready) == 0
+}
+
+func (w *worker) tell(e control.Event) {
+	e.At = time.Now().UTC()
+	w.log.Info(string(e.Kind), zap.String("address", e.Address), zap.String("detail", e.Detail), zap.Any("outcome", e.Outcome))
+	w.link.Send(e)
+}
+
+// ended is how the child ended, with its last words.
+func (w *worker) ended() *supervisor.Outcome {
+	o := w.child.Ended()
+	o.Tail = lastOf(w.child.Tail(), 50)
+	return &o
+}
+
+func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
+
+// follow does what the hub says.
+func (w *worker) follow(d control.Directive) {
+	switch d.Kind {
+	case control.Start:
+		if w.child == nil && w.stopped == "" {
+			w.start(d.Peers)
+		}
+	case control.Stop:
+		w.stop(d.Reason, d.Finished)
+	}
+}
+
+// leave stops because of a signal, and lets the hub know that it was asked to.
+func (w *worker) leave(sig os.Signal) {
+	if w.stopped == "" {
+		w.tell(control.Event{Kind: control.Leaving, Detail: "stopped by " + sig.String()})
+	}
+	w.stop("signal "+sig.String(), false)
+}
+
+func (w *worker) stop(reason string, finished bool) {
+	if w.stopped != "" {
+		return
+	}
+	w.stopped, w.finished = reason, finished
+	w.log.Info("stopping", zap.String("reason", reason))
+	if w.child != nil {
+		w.child.Stop(reason)
+	}
+}
+
+// start prepares and starts the child, and begins to watch its service.
+func (w *worker) start(peers map[string]string) {
+	w.facts.Peers = peers
+	spec, err := w.prepare()
+	if err != nil {
+		w.log.Error("cannot prepare", zap.Error(err))
+		spec = supervisor.Spec{Fault: err}
+	}
+	w.child = w.sup.Start(spec)
+	w.tell(control.Event{Kind: control.Started, PID: w.child.PID()})
+	ctx, cancel := context.WithCancel(context.Background())
+	w.probing = cancel
+	if w.opts.Identity.Task.Leader() {
+		go w.watchService(ctx)
+	}
+	if release := w.opts.Plan.Steps(w.facts.Role).Release; release != "" {
+		go w.watchRelease(ctx, release)
+	}
+}
+
+func (w *worker) endProbing() {
+	if w.probing != nil {
+		w.probing()
+	}
+}
+
+// prepare writes the role's files and renders its command and environment.
+func (w *worker) prepare() (supervisor.Spec, error) {
+	p, steps := w.opts.Plan, w.opts.Plan.Steps(w.facts.Role)
+	if err := w.writeFiles(steps.Files); err != nil {
+		return supervisor.Spec{}, err
+	}
+	argv, err := roles.RenderArgs("command", steps.Command, w.facts)
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
+	env, err := childEnv(w.opts.Environ, p, w.facts)
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
+	dir, err := roles.Render("dir", steps.Dir, w.facts)
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
+	if dir == "" {
+		dir = w.facts.Dirs.Work
+	}
+	w.log.Info("starting", zap.Strings("argv", argv), zap.String("dir", dir))
+	return supervisor.Spec{
+		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
+		Ladder: ladder(steps.Stop, p.Timeouts),
+	}, nil
+}
+
+func ladder(s roles.Stop, t roles.Timeouts) supervisor.Ladder {
+	sig := syscall.SIGTERM
+	if s.Signal == "INT" {
+		sig = syscall.SIGINT
+	}
+	budget := time.Duration(t.Stop)
+	return supervisor.Ladder{
+		Signal: sig, Leader: s.To == "leader", Budget: budget, Grace: min(time.Duration(s.Grace), budget*2/3),
+	}
+}
+
+func (w *worker) writeFiles(files []roles.File) error {
+	if err := os.MkdirAll(w.facts.Dirs.Work, 0o755); err != nil {
+		return fmt.Errorf("cannot write the role's files: %w", err)
+	}
+	for _, f := range files {
+		text, err := roles.Render("files."+f.Path, f.Text, w.facts)
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.Write(filepath.Join(w.facts.Dirs.Work, f.Path), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("cannot write the role's files: %w", err)
+		}
+	}
+	return nil
+}
+
+// watchService waits for the service's address and then for its readiness, and tells the hub of both.
+func (w *worker) watchService(ctx context.Context) {
+	steps, facts := w.opts.Plan.Steps(w.facts.Role), w.facts
+	if steps.Address != nil {
+		addr, err := w.address(ctx, *steps.Address, facts)
+		if err != nil {
+			return
+		}
+		facts.Address = addr
+		w.tell(control.Event{Kind: control.Address, Address: addr})
+	}
+	if steps.Ready == nil {
+		return
+	}
+	probe, period, err := w.probe(*steps.Ready, facts)
+	if err != nil {
+		w.tell(control.Event{Kind: control.Unready, Detail: err.Error()})
+		return
+	}
+	err = healthcheck.Ready{Period: period}.Wait(ctx, probe, func(err error) {
+		w.tell(control.Event{Kind: control.Unready, Detail: err.Error()})
+	})
+	if err == nil {
+		w.tell(control.Event{Kind: control.Ready})
+	}
+}
+
+func (w *worker) address(ctx context.Context, a roles.Address, f roles.Facts) (string, error) {
+	text, err := roles.Render("address", a.File+a.Text, f)
+	if err != nil || a.Text != "" {
+		return text, err
+	}
+	return healthcheck.WaitAddress(ctx, text)
+}
+
+// defaultPeriod is how often a service is asked whether it is ready.
+const defaultPeriod = 250 * time.Millisecond
+
+func (w *worker) probe(p roles.Probe, f roles.Facts) (healthcheck.Probe, time.Duration, error) {
+	url, err := roles.Render("ready.url", p.URL, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	body, err := roles.Render("ready.body", p.Body, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	period := time.Duration(p.Period)
+	if period == 0 {
+		period = defaultPeriod
+	}
+	return healthcheck.HTTP{URL: url, Method: p.Method, Body: body, Timeout: time.Duration(w.opts.Plan.Timeouts.Probe)}, period, nil
+}
+
+// releasePoll is how often the benchmark's release file is looked for.
+const releasePoll = 50 * time.Millisecond
+
+// watchRelease tells the hub when the benchmark no longer needs the servers.
+func (w *worker) watchRelease(ctx context.Context, text string) {
+	file, err := roles.Render("release", text, w.facts)
+	if err != nil {
+		return
+	}
+	tick := time.NewTicker(releasePoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := os.Stat(file); err == nil {
+				w.tell(control.Event{Kind: control.Release})
+				return
+			}
+		}
+	}
+}
+
+// code is the exit code after the child has gone.
+func (w *worker) code(o supervisor.Outcome) int {
+	switch {
+	case o.StopReason == "":
+		return childCode(o)
+	case w.finished:
+		return 0
+	}
+	return ExitStopped
+}
+
+// idleCode is the exit code of an agent that was stopped before it had a child.
+func (w *worker) idleCode() int {
+	if w.finished {
+		return 0
+	}
+	return ExitStopped
+}

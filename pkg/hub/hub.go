@@ -1,0 +1,177 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// Options is what a hub works on.
+type Options struct {
+	Plan       roles.Plan
+	Attempt    roles.Attempt
+	RunID      string
+	JobID      string    // Slurm's, "" elsewhere
+	BatchStart time.Time // when the batch script began; zero if unknown
+	Submitted  time.Time // when the job was submitted; zero if unknown
+	Results    string    // pattern of the benchmark's result files
+	Server     *control.Server
+	Log        *zap.Logger
+}
+
+// Hub runs one attempt.
+type Hub struct {
+	opts    Options
+	job     *job
+	journal *journal
+	outbox  upload.Outbox
+
+	follow chan results.Point // points as they are complete; closed when the follower has read everything
+	cancel context.CancelFunc // ends the follower
+	points []results.Point
+}
+
+// New prepares a hub. The attempt's folder must exist.
+func New(opts Options) (*Hub, error) {
+	j, err := openJournal(opts.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{opts: opts, journal: j, outbox: upload.Outbox{Dir: opts.Attempt.Outbox(), Records: opts.Attempt.Records()}}
+	h.job = newJob(opts.Plan, opts.Server.Send, time.Now())
+	return h, nil
+}
+
+// Run decides until the job is over and nothing is left of any role, then uploads what was measured and writes the
+// verdict. The end of the context is a request to cancel, its cause the reason.
+func (h *Hub) Run(ctx context.Context) (results.Result, error) {
+	cancelled := ctx.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for h.job.phase != Over {
+		h.journal.state(h.job)
+		timer.Reset(h.untilDeadline())
+		select {
+		case in := <-h.opts.Server.Inbound():
+			h.hear(in)
+		case pt, more := <-h.follow:
+			h.point(pt, more)
+		case <-timer.C:
+			if d := h.job.deadline(); !d.IsZero() && !time.Now().Before(d) {
+				h.job.due(time.Now())
+			}
+		case <-cancelled:
+			cancelled = nil
+			h.job.cancel(context.Cause(ctx).Error(), time.Now())
+		}
+	}
+	return h.conclude()
+}
+
+// idle is how long the hub sleeps when nothing has a bound.
+const idle = time.Minute
+
+func (h *Hub) untilDeadline() time.Duration {
+	d := h.job.deadline()
+	if d.IsZero() {
+		return idle
+	}
+	return max(time.Until(d), 0)
+}
+
+func (h *Hub) hear(in control.Inbound) {
+	h.journal.heard(in)
+	if e := in.Event; e != nil && in.Task == roles.Hub() {
+		switch e.Kind {
+		case control.Started:
+			h.startFollowing()
+		case control.Exited:
+			h.stopFollowing()
+		}
+	}
+	h.job.hear(in, time.Now())
+}
+
+// startFollowing reads the benchmark's results while it runs. When decode alone is measured its metric comes after the
+// result block, so a point is only complete at the end.
+func (h *Hub) startFollowing() {
+	if h.follow != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel, h.follow = cancel, make(chan results.Point, len(h.opts.Plan.Case.Load.Concurrency))
+	untilEnd := h.opts.Plan.Case.Mode != "e2e"
+	go func() {
+		defer close(h.follow)
+		results.Follow(ctx, h.opts.Results, h.opts.Plan.Case.Load.Concurrency, untilEnd, func(p results.Point) { h.follow <- p })
+	}()
+}
+
+func (h *Hub) stopFollowing() {
+	if h.cancel != nil {
+		h.cancel()
+	}
+}
+
+// point records one measured point, durably; the end of them lets the job be judged.
+func (h *Hub) point(pt results.Point, more bool) {
+	if !more {
+		h.follow = nil
+		h.job.measured(h.points, time.Now())
+		h.job.advance(time.Now())
+		return
+	}
+	h.points = append(h.points, pt)
+	rec := results.NewRecord(h.opts.Plan, h.opts.RunID, h.opts.JobID, pt, time.Now())
+	err := rec.Save(h.opts.Attempt.Records())
+	if err == nil {
+		err = h.outbox.Add(rec.ID)
+	}
+	if err != nil {
+		h.opts.Log.Error("cannot keep a point", zap.Error(err))
+	}
+	h.journal.point(pt, err)
+}
+
+// uploadBound is how long the upload may hold the allocation. What was not sent by then stays pending.
+const uploadBound = 20 * time.Second
+
+// conclude uploads and writes the verdict.
+func (h *Hub) conclude() (results.Result, error) {
+	if h.follow != nil { // stopped in the middle: what was complete by now still counts as measured
+		h.stopFollowing()
+		for pt := range h.follow {
+			h.point(pt, true)
+		}
+		h.job.points = h.points
+	}
+	r := h.job.result(h.opts, time.Now())
+	h.journal.verdict(r)
+	ctx, cancel := context.WithTimeout(context.Background(), uploadBound)
+	defer cancel()
+	begun := time.Now()
+	report := h.outbox.Drain(ctx, h.opts.Plan.Upload.URL)
+	r.Upload, r.Phases.Upload = &report, seconds(time.Since(begun))
+	if report.Error != "" {
+		h.opts.Log.Warn("cannot upload; the records stay pending", zap.String("error", report.Error), zap.Int("pending", report.Pending))
+	}
+	r.EndedAt = time.Now()
+	h.journal.upload(report)
+	if err := h.journal.close(); err != nil {
+		h.opts.Log.Warn("cannot complete the journal", zap.Error(err))
+	}
+	if err := results.WriteReport(h.opts.Attempt.Report(), r); err != nil {
+		h.opts.Log.Warn("cannot write the report", zap.Error(err))
+	}
+	if err := r.Write(h.opts.Attempt.Result()); err != nil {
+		return r, fmt.Errorf("cannot conclude: %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,121 @@
+package upload
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/disagg/disagg/pkg/results"
+)
+
+// sqliteSchema keeps a record whole (body) and its metrics in rows, so that the sqlite3 command line can read both.
+const sqliteSchema = `
+create table if not exists records (
+	id          text primary key,
+	measured_at text not null,
+	run_id      text not null,
+	job_id      text not null,
+	case_name   text not null,
+	mode        text not null,
+	model       text not null,
+	cluster     text not null,
+	gpus        integer not null,
+	concurrency integer not null,
+	invalid     text not null,
+	body        text not null
+);
+create table if not exists metrics (
+	record_id text not null references records(id),
+	name      text not null,
+	value     real not null,
+	primary key (record_id, name)
+) without rowid;`
+
+type sqliteSink struct{ db *sql.DB }
+
+// openSQLite opens or creates the file. It waits for other writers: several jobs may end at once. The journal is the
+// classic one, because the file may lie on a shared file system, where write-ahead logging does not work.
+func openSQLite(file string) (Sink, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", file, err)
+	}
+	dsn := url.URL{Scheme: "file", Path: file, RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(delete)&_pragma=synchronous(full)&_txlock=immediate"}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err == nil {
+		_, err = db.Exec(sqliteSchema)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", file, err)
+	}
+	return &sqliteSink{db}, nil
+}
+
+func (s *sqliteSink) Close() error { return s.db.Close() }
+
+// Send keeps all records or none.
+func (s *sqliteSink) Send(ctx context.Context, records []results.Record) (err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("cannot send records: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreDone(tx.Rollback())) }()
+	for _, r := range records {
+		if err := insert(ctx, tx, r); err != nil {
+			return fmt.Errorf("cannot send record %s: %w", r.ID, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("cannot send records: %w", err)
+	}
+	return nil
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+func insert(ctx context.Context, tx *sql.Tx, r results.Record) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	done, err := tx.ExecContext(ctx, `insert into records values (?,?,?,?,?,?,?,?,?,?,?,?) on conflict(id) do nothing`,
+		r.ID, r.MeasuredAt.Format(time.RFC3339Nano), r.RunID, r.JobID, r.Case, r.Mode, r.Model, r.Cluster, r.GPUs,
+		r.Point.Concurrency, r.Point.Invalid, string(body))
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		return err // it is there already
+	}
+	for name, v := range r.Point.Metrics {
+		if _, err := tx.ExecContext(ctx, `insert into metrics values (?,?,?)`, r.ID, name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DefaultURL is the embedded default: a file in the user's data folder.
+func DefaultURL() (string, error) {
+	dir := os.Getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("cannot find the user's data folder: %w: set XDG_DATA_HOME, or pass --upload URL", err)
+		}
+		dir = filepath.Join(home, ".local", "share")
+	}
+	return (&url.URL{Scheme: "sqlite", Path: filepath.Join(dir, "disagg", "results.db")}).String(), nil
+}
