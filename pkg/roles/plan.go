@@ -95,6 +95,7 @@ type Plan struct {
 	Timeouts  Timeouts          `json:"timeouts"`
 	Policy    Policy            `json:"policy"`
 	Upload    Upload            `json:"upload"`
+	Install   string            `json:"install,omitempty"` // command run once a node before any role
 }
 
 // Steps is how a role of the plan is run.

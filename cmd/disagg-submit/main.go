@@ -1,0 +1,7 @@
+// Command disagg-submit turns a perf-sanity case into a plan and a batch script, submits it, watches it, and ends with a
+// truthful exit code.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// planCommand prints what would run where.
+func planCommand(code *int) *cli.Command {
+	return &cli.Command{
+		Name:      "plan",
+		Usage:     "print what would run where; nothing is written",
+		ArgsUsage: "CASE",
+		Flags: append(caseFlags(),
+			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
+			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"}),
+		Action: func(c *cli.Context) error {
+			job, err := makeJob(c.Context, c, launch.Local)
+			if err != nil {
+				return err
+			}
+			s := summarize(job.Plan)
+			if c.Bool("json") {
+				err = printJSON(c.App.Writer, s)
+			} else {
+				err = printLayout(c.App.Writer, job.Plan)
+			}
+			if err != nil {
+				return err
+			}
+			if want := c.Int("check-nodes"); c.IsSet("check-nodes") && want != s.TotalNodes {
+				*code = 1
+				return fmt.Errorf("the case needs %d nodes, not %d", s.TotalNodes, want)
+			}
+			return nil
+		},
+	}
+}
+
+// summary has upstream's keys, and the roles.
+type summary struct {
+	NumCtxServers int               `json:"num_ctx_servers"`
+	NumGenServers int               `json:"num_gen_servers"`
+	CtxWorldSize  int               `json:"ctx_world_size"`
+	GenWorldSize  int               `json:"gen_world_size"`
+	CtxNodes      int               `json:"ctx_nodes"`
+	GenNodes      int               `json:"gen_nodes"`
+	TotalNodes    int               `json:"total_nodes"`
+	TotalGPUs     int               `json:"total_gpus"`
+	GPUsPerNode   int               `json:"gpus_per_node"`
+	TestID        string            `json:"test_id"`
+	Roles         []roles.Placement `json:"roles"`
+}
+
+func summarize(p roles.Plan) summary {
+	gen, ctx := p.Case.Servers[roles.Gen], p.Case.Servers[roles.Ctx]
+	nodes := func(k roles.Kind) (n int) {
+		for _, pl := range p.Layout.OfKind(k) {
+			n += pl.Nodes
+		}
+		return n
+	}
+	return summary{
+		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
+		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
+		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID, Roles: p.Layout.Placements,
+	}
+}
+
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func printLayout(out io.Writer, p roles.Plan) error {
+	fmt.Fprintf(out, "%s\n%d nodes of %d GPUs, recipe %s, %d points\n\n", p.Case.TestID, p.Layout.TotalNodes,
+		p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Concurrency))
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ROLE\tNODES\tRANKS\tGPUS")
+	for _, pl := range p.Layout.Placements {
+		nodes := fmt.Sprintf("%d", pl.FirstNode)
+		if pl.Nodes > 1 {
+			nodes += fmt.Sprintf("-%d", pl.FirstNode+pl.Nodes-1)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", pl.Role, nodes, pl.Ranks, pl.GPUs)
+	}
+	return w.Flush()
+}

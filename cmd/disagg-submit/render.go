@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/pkg/launch"
+)
+
+// renderCommand writes plan and batch script, and submits nothing.
+func renderCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "render",
+		Usage:     "write plan.json and job.sbatch into the run directory; submit nothing",
+		ArgsUsage: "CASE",
+		Flags:     caseFlags(),
+		Action: func(c *cli.Context) error {
+			job, err := makeJob(c.Context, c, launch.Slurm)
+			if err != nil {
+				return err
+			}
+			return render(c, &job)
+		},
+	}
+}
+
+func render(c *cli.Context, job *launch.Job) error {
+	if err := job.Prepare(); err != nil {
+		return err
+	}
+	d := job.Plan.RunDir
+	fmt.Fprintf(c.App.Writer, "%s\n%s\n", d.Plan(), d.Script())
+	return nil
+}
