@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -25,10 +24,8 @@ func childEnv(own []string, p roles.Plan, f roles.Facts) ([]string, error) {
 		env.unset(launcherVars[:], keptVar)
 	}
 	env.unset(p.Cluster.Unset, "")
-	for name, value := range p.Cluster.Env {
-		env.set(name, os.Expand(value, func(v string) string { return env.own[v] }))
-	}
-	for _, vars := range []map[string]string{p.Recipe.Env, steps.Env} {
+	f.Environ = env.own
+	for _, vars := range []map[string]string{p.Cluster.Env, p.Recipe.Env, steps.Env} {
 		for name, text := range vars {
 			value, err := roles.Render("env."+name, text, f)
 			if err != nil {

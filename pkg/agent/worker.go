@@ -157,6 +157,9 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	if err := w.writeFiles(steps.Files); err != nil {
 		return supervisor.Spec{}, err
 	}
+	if err := w.makeAddressFolder(steps.Address); err != nil {
+		return supervisor.Spec{}, err
+	}
 	argv, err := roles.RenderArgs("command", steps.Command, w.facts)
 	if err != nil {
 		return supervisor.Spec{}, err
@@ -202,6 +205,21 @@ func (w *worker) writeFiles(files []roles.File) error {
 		if err := atomicfile.Write(filepath.Join(w.facts.Dirs.Work, f.Path), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("cannot write the role's files: %w", err)
 		}
+	}
+	return nil
+}
+
+// makeAddressFolder makes the folder that the service will write its address into.
+func (w *worker) makeAddressFolder(a *roles.Address) error {
+	if a == nil || a.File == "" {
+		return nil
+	}
+	file, err := roles.Render("address", a.File, w.facts)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make the address file's folder: %w", err)
 	}
 	return nil
 }

@@ -102,7 +102,10 @@ func (jr *journal) heard(in control.Inbound) {
 	case in.Event != nil:
 		e.Kind, e.At, e.Address, e.Detail = string(in.Event.Kind), in.Event.At, in.Event.Address, in.Event.Detail
 		if o := in.Event.Outcome; o != nil && e.Detail == "" {
-			_, e.Detail = describe(&task{Task: in.Task}, *o)
+			e.Detail = "stopped: " + o.StopReason
+			if o.StopReason == "" {
+				_, e.Detail = describe(&task{Task: in.Task}, *o)
+			}
 		}
 	}
 	jr.write(e)

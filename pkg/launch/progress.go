@@ -17,7 +17,9 @@ type Progress struct {
 	Plan   roles.Plan
 	Begun  time.Time
 	points int
-	seen   map[roles.Role]int // ranks attached
+
+	stopping bool
+	seen     map[roles.Role]int // ranks attached
 }
 
 // Say prints one line with the time since the beginning.
@@ -37,7 +39,7 @@ func (p *Progress) Tell(e hub.Entry) {
 	case "point":
 		p.point(*e.Point)
 	case "exited":
-		if e.Role.Kind != roles.Benchmark {
+		if e.Role.Kind != roles.Benchmark && !p.stopping {
 			p.Say("%s.%d ended: %s", e.Role, e.Rank, e.Detail)
 		}
 	case "lost", "leaving":
@@ -64,6 +66,7 @@ func (p *Progress) phase(ph hub.Phase) {
 	case hub.Measuring:
 		p.Say("all servers are ready; the benchmark runs")
 	case hub.Stopping:
+		p.stopping = true
 		p.Say("stopping every role")
 	}
 }

@@ -27,6 +27,7 @@ type Facts struct {
 	AuthKey string // 64 hex digits, the same for every role of an attempt, for engines that want a shared secret
 	Dirs    Dirs
 
+	Environ map[string]string // the agent's own environment
 	Address string            // where this role's own service listens, once known
 	Peers   map[string]string // addresses (host:port) of the roles this one needs, by role
 }
@@ -39,6 +40,9 @@ type Dirs struct {
 	Output  string // its parent, upstream's --output-dir
 	Work    string // this rank's own
 }
+
+// Env is a variable of the agent's own environment, "" if it is not set.
+func (f Facts) Env(name string) string { return f.Environ[name] }
 
 // Worker is the block of the case that a worker's engine reads, as YAML text.
 func (f Facts) Worker() string { return f.Case.WorkerConfig[f.Role.Kind] }

@@ -63,7 +63,7 @@ type Cluster struct {
 	MPI        string            `json:"mpi,omitempty"`       // srun's --mpi for roles that join MPI
 	Interface  string            `json:"interface,omitempty"` // network interface that agents listen on; "": that of the host's name
 	ModelsRoot string            `json:"models_root,omitempty"`
-	Env        map[string]string `json:"env,omitempty"`   // set for every child; ${NAME} is the agent's own
+	Env        map[string]string `json:"env,omitempty"`   // templates; set for every child
 	Unset      []string          `json:"unset,omitempty"` // patterns of variables that no child sees
 	KillWait   Duration          `json:"kill_wait"`       // from Slurm's TERM to its KILL
 }
@@ -168,6 +168,11 @@ func (p *Plan) rehearse() error {
 		facts.Peers, facts.Address = peers, "192.0.2.1:1"
 		if err := p.Steps(pl.Role).rehearse(facts); err != nil {
 			return fmt.Errorf("recipe %s: roles.%s.%w", p.Recipe.Name, pl.Role.Kind, err)
+		}
+		for name, text := range p.Cluster.Env {
+			if _, err := Render("env."+name, text, facts); err != nil {
+				return fmt.Errorf("profile %s: env.%s: %w", p.Cluster.Name, name, err)
+			}
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ type Profile struct {
 	SbatchArgs []string          `yaml:"sbatch_args"` // more #SBATCH lines, e.g. "--comment=x"
 	SrunArgs   []string          `yaml:"srun_args"`   // more arguments of every srun
 	Container  *Container        `yaml:"container"`   // none: on the bare host
-	Env        map[string]string `yaml:"env"`         // of every child; ${NAME} is the agent's own
+	Env        map[string]string `yaml:"env"`         // of every child; templates over roles.Facts
 	Unset      []string          `yaml:"unset"`       // patterns of variables that no child sees
 	Values     map[string]string `yaml:"values"`      // of the recipe
 	Install    string            `yaml:"install"`     // command run once a node before any role; "": nothing
