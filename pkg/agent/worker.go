@@ -115,14 +115,18 @@ func (w *worker) leave(sig os.Signal) {
 }
 
 func (w *worker) stop(reason string, finished bool) {
-	if w.stopped != "" {
+	if w.stopped == "" {
+		w.stopped, w.finished = reason, finished
+		w.log.Info("stopping", zap.String("reason", reason))
+	}
+	if w.child == nil {
 		return
 	}
-	w.stopped, w.finished = reason, finished
-	w.log.Info("stopping", zap.String("reason", reason))
-	if w.child != nil {
-		w.child.Stop(reason)
+	patience := time.Duration(0)
+	if finished && !w.opts.Identity.Task.Leader() {
+		patience = time.Duration(w.opts.Plan.Steps(w.facts.Role).Stop.Follow)
 	}
+	w.child.StopAfter(patience, reason)
 }
 
 // start prepares and starts the child, and begins to watch its service.

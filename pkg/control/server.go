@@ -60,6 +60,7 @@ type session struct {
 	local    chan Directive     // of an agent in this process, instead of a conversation
 	lastSeen time.Time
 	ended    bool // said goodbye, or was lost
+	stopping bool // was told to stop
 }
 
 // Listen starts the hub's end on a free port.
@@ -91,6 +92,9 @@ func (s *Server) Inbound() <-chan Inbound { return s.inbound }
 func (s *Server) Send(t roles.Task, d Directive) {
 	s.mu.Lock()
 	sess := s.sessions[t]
+	if sess != nil && d.Kind == Stop {
+		sess.stopping = true
+	}
 	s.mu.Unlock()
 	switch {
 	case sess == nil:
@@ -218,10 +222,19 @@ func (s *Server) silent() []roles.Task {
 	defer s.mu.Unlock()
 	var lost []roles.Task
 	for t, sess := range s.sessions {
-		if sess.local == nil && !sess.ended && time.Since(sess.lastSeen) > s.opts.Lost {
+		if sess.local == nil && !sess.ended && time.Since(sess.lastSeen) > s.patience(sess) {
 			sess.ended = true
 			lost = append(lost, t)
 		}
 	}
 	return lost
+}
+
+// patience is how long an agent may be silent. One that was told to stop and has no connection any more has most likely
+// been ended by Slurm together with its step: it gets one heartbeat to come back.
+func (s *Server) patience(sess *session) time.Duration {
+	if sess.stopping && sess.hangUp == nil {
+		return s.opts.Heartbeat
+	}
+	return s.opts.Lost
 }

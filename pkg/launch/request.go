@@ -163,8 +163,8 @@ func (r Request) runDir(caseName string, at time.Time) (roles.RunDir, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot use run directory %s: %w", dir, err)
 	}
-	if strings.ContainsAny(abs, "\n\r") {
-		return "", fmt.Errorf("cannot use run directory %q: it has a line break in its name", abs)
+	if strings.ContainsAny(abs, "\n\r\\") {
+		return "", fmt.Errorf("cannot use run directory %q: its path has a backslash or a line break, which Slurm does not take", abs)
 	}
 	return roles.RunDir(abs), nil
 }

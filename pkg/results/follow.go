@@ -3,15 +3,27 @@ package results
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // followPoll is how often the client's logs are looked at. They may be written on another host, where no notification
 // reaches.
 const followPoll = 200 * time.Millisecond
+
+// IndexMark stands for a point's index in the pattern of the client's logs.
+const IndexMark = "{index}"
+
+func clientFile(pattern string, index int) string {
+	at := strings.LastIndex(pattern, IndexMark)
+	if at < 0 {
+		return pattern
+	}
+	return pattern[:at] + strconv.Itoa(index) + pattern[at+len(IndexMark):]
+}
 
 // Follow reads the logs of a case's client runs while they are written, and gives out each point the moment it is
 // complete: at the end of its result block, or, with untilEnd, when the context has ended. It returns once the context
@@ -21,7 +33,7 @@ func Follow(ctx context.Context, pattern string, concurrency []int, untilEnd boo
 	defer tick.Stop()
 	logs := make([]*clientLog, len(concurrency))
 	for i, c := range concurrency {
-		logs[i] = &clientLog{file: fmt.Sprintf(pattern, i), parser: NewBlockParser(i, c)}
+		logs[i] = &clientLog{file: clientFile(pattern, i), parser: NewBlockParser(i, c)}
 	}
 	for over := false; !over; {
 		select {

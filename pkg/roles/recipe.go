@@ -94,12 +94,15 @@ type Stop struct {
 	Signal string   `yaml:"signal" json:"signal"` // TERM or INT
 	To     string   `yaml:"to" json:"to"`         // leader (the child alone) or group
 	Grace  Duration `yaml:"grace" json:"grace"`   // before the next rung; the plan cuts it to the cluster's KillWait
+	// Follow is how long ranks other than 0 are given to end by themselves when the work is done: MPI workers end with
+	// their leader, and one that is killed instead makes PMIx kill the whole step. After a failure nobody waits.
+	Follow Duration `yaml:"follow" json:"follow,omitempty"`
 }
 
 // Results tells where the benchmark leaves its measurements.
 type Results struct {
 	Format string `yaml:"format" json:"format"` // "trtllm": the result block of benchmark_serving
-	Files  string `yaml:"files" json:"files"`   // with %d for the index of the point
+	Files  string `yaml:"files" json:"files"`   // with {index} for the index of the point
 }
 
 // Duration is a time.Duration that people write as "250ms".

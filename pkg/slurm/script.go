@@ -3,6 +3,7 @@ package slurm
 import (
 	_ "embed"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/template"
@@ -64,8 +65,8 @@ func (prof Profile) batchOptions(p roles.Plan) []string {
 	opts := []string{
 		"--job-name=disagg-" + jobName(p.Case.Name),
 		"--nodes=" + strconv.Itoa(l.TotalNodes),
-		"--output=slurm-%j.out", // in the folder that the job is submitted from: the run directory
-		"--open-mode=append",    // a requeued job goes on in the same file
+		"--output=" + outputPattern(string(p.RunDir), "slurm"),
+		"--open-mode=append", // a requeued job goes on in the same file
 		"--time=" + clock(time.Duration(p.Timeouts.Job)),
 	}
 	if prof.Exclusive == nil || *prof.Exclusive {
@@ -87,6 +88,13 @@ func (prof Profile) batchOptions(p roles.Plan) []string {
 		opts = append(opts, "--account="+prof.Account)
 	}
 	return append(opts, prof.SbatchArgs...)
+}
+
+// outputPattern writes a path as sbatch reads it from a directive: in double quotes, with Slurm's own patterns off but
+// for the job id.
+func outputPattern(dir, base string) string {
+	path := strings.ReplaceAll(filepath.Join(dir, base), "%", "%%")
+	return `"` + strings.ReplaceAll(path, `"`, `\"`) + `-%j.out"`
 }
 
 // jobName keeps what every tool around Slurm can show.
@@ -125,6 +133,11 @@ func (prof Profile) stepArgs() []string {
 	return append(args, prof.SrunArgs...)
 }
 
+// workerLoop starts every server of a kind.
+const workerLoop = `for ((i = 0; i < %d; i++)); do
+  step "%s_$i" "%s_server_$i" --relative=%s %s &
+done`
+
 // scriptSteps are the lines that start the roles: one loop for all servers of a kind, since they only differ in where
 // they begin, so that the script stays short however many there are.
 func scriptSteps(p roles.Plan) []string {
@@ -132,8 +145,7 @@ func scriptSteps(p roles.Plan) []string {
 	for _, k := range []roles.Kind{roles.Gen, roles.Ctx} {
 		if ps := p.Layout.OfKind(k); len(ps) > 0 {
 			first := fmt.Sprintf("$((%d + i * %d))", ps[0].FirstNode, ps[0].Nodes)
-			lines = append(lines, fmt.Sprintf("for i in {0..%d}; do step %s_$i %s_server_$i --relative=%s %s & done",
-				len(ps)-1, k, strings.ToLower(string(k)), first, strings.Join(placementArgs(p, ps[0]), " ")))
+			lines = append(lines, fmt.Sprintf(workerLoop, len(ps), k, strings.ToLower(string(k)), first, strings.Join(placementArgs(p, ps[0]), " ")))
 		}
 	}
 	for _, k := range []roles.Kind{roles.Coordinator, roles.Benchmark} {

@@ -35,11 +35,14 @@ type Process struct {
 	proc   *os.Process
 	output *output
 
-	stopOnce sync.Once
-	stop     chan struct{} // closed by the first request to stop
-	reason   string        // of that request; set before stop is closed
-	exited   chan struct{} // closed when the leader has ended
-	done     chan struct{} // closed when nothing is left
+	stopOnce   sync.Once
+	urgentOnce sync.Once
+	stop       chan struct{} // closed by the first request to stop
+	urgent     chan struct{} // closed by the first request that has no patience
+	reason     string        // of the first request; set before stop is closed
+	patience   time.Duration // of the first request
+	exited     chan struct{} // closed when the leader has ended
+	done       chan struct{} // closed when nothing is left
 
 	startedAt time.Time
 	ended     Outcome // set before exited is closed
@@ -48,7 +51,7 @@ type Process struct {
 
 // Start starts a child. A child that cannot be started is a Process too: its outcome says why.
 func (s *Supervisor) Start(spec Spec) *Process {
-	p := &Process{sup: s, spec: spec, stop: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{sup: s, spec: spec, stop: make(chan struct{}), urgent: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
 	if err := p.start(); err != nil {
 		p.ended = notStarted(err, time.Now())
 		p.final = p.ended
@@ -151,6 +154,7 @@ func (p *Process) supervise() {
 	select {
 	case <-p.exited:
 	case <-p.stop:
+		p.bePatient()
 		p.spec.Ladder.climb(p)
 	}
 	survivors := p.sweep(p.spec.Ladder.sweepBound())
@@ -176,13 +180,31 @@ func (p *Process) wait() {
 	close(p.exited)
 }
 
+// bePatient lets the process end by itself for as long as the request to stop allows.
+func (p *Process) bePatient() {
+	timer := time.NewTimer(p.patience)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+	case <-p.urgent:
+	case <-timer.C:
+	}
+}
+
 // Stop asks the process to end, for a reason that its outcome will carry. Only the first request counts; it returns at
 // once. It may be called at any time, from anywhere.
-func (p *Process) Stop(reason string) {
+func (p *Process) Stop(reason string) { p.StopAfter(0, reason) }
+
+// StopAfter is Stop for a process that is expected to end by itself: it is given that long before it is asked. A Stop
+// meanwhile ends the patience.
+func (p *Process) StopAfter(patience time.Duration, reason string) {
 	p.stopOnce.Do(func() {
-		p.reason = reason
+		p.reason, p.patience = reason, patience
 		close(p.stop)
 	})
+	if patience <= 0 {
+		p.urgentOnce.Do(func() { close(p.urgent) })
+	}
 }
 
 // PID is the leader's process id, 0 if it was never started.
