@@ -91,25 +91,6 @@ func (b Block) Decode(v any) error {
 	return nil
 }
 
-// Without returns the block less the given keys.
-func (b Block) Without(keys ...string) Block {
-	if !b.IsMapping() {
-		return b
-	}
-	drop := map[string]bool{}
-	for _, k := range keys {
-		drop[k] = true
-	}
-	c := *b.node
-	c.Content = nil
-	for i := 0; i+1 < len(b.node.Content); i += 2 {
-		if !drop[b.node.Content[i].Value] {
-			c.Content = append(c.Content, b.node.Content[i], b.node.Content[i+1])
-		}
-	}
-	return Block{&c}
-}
-
 // Text renders the block as YAML, ending in a newline; "" if absent.
 func (b Block) Text() (string, error) {
 	if b.Absent() {

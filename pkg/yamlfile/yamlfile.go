@@ -44,10 +44,13 @@ func Decode(file string, data []byte, v any) error {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil {
-		return syntaxError(file, err)
+		return syntaxError(file, data, err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return &Error{File: file, Problem: "more than one YAML document: keep one"}
+	}
+	if err := checkAliases(file, &doc); err != nil {
+		return err
 	}
 	strict := yaml.NewDecoder(bytes.NewReader(data))
 	strict.KnownFields(true)
@@ -57,9 +60,46 @@ func Decode(file string, data []byte, v any) error {
 	return nil
 }
 
+// maxNodes bounds a document after its aliases are resolved: a few lines of aliases of aliases can stand for more than
+// any memory holds.
+const maxNodes = 100_000
+
+// checkAliases refuses documents whose aliases cannot be resolved in reason.
+func checkAliases(file string, doc *yaml.Node) error {
+	size := map[*yaml.Node]int{} // -1 while a node is being counted
+	var count func(n *yaml.Node) (int, error)
+	count = func(n *yaml.Node) (int, error) {
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		switch known := size[n]; {
+		case known < 0:
+			return 0, &Error{File: file, Line: n.Line, Key: keyAt(doc, n.Line, ""), Problem: "the anchor contains an alias of itself"}
+		case known > 0:
+			return known, nil
+		}
+		size[n] = -1
+		total := 1
+		for _, c := range n.Content {
+			part, err := count(c)
+			if err != nil {
+				return 0, err
+			}
+			if total += part; total > maxNodes {
+				return 0, &Error{File: file, Line: n.Line, Problem: fmt.Sprintf("more than %d values once aliases are resolved", maxNodes)}
+			}
+		}
+		size[n] = total
+		return total, nil
+	}
+	_, err := count(doc)
+	return err
+}
+
 var linePrefix = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 
 func splitLine(msg string) (line int, rest string) {
+	msg = strings.Join(strings.Fields(msg), " ") // it may quote a value of several lines
 	if m := linePrefix.FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		return line, m[2]
@@ -67,20 +107,34 @@ func splitLine(msg string) (line int, rest string) {
 	return 0, strings.TrimPrefix(msg, "yaml: ")
 }
 
-func syntaxError(file string, err error) error {
+// syntaxError tells where the text stops being YAML. There is no tree then, so the key is read off the line.
+func syntaxError(file string, data []byte, err error) error {
 	if errors.Is(err, io.EOF) {
 		return &Error{File: file, Problem: "the file is empty"}
 	}
-	line, problem := splitLine(firstLine(err.Error()))
-	return &Error{File: file, Line: line, Problem: "not valid YAML: " + problem}
+	line, problem := splitLine(err.Error())
+	if parserFault.MatchString(problem) {
+		line++ // the library counts the lines of these from 0
+	}
+	return &Error{File: file, Line: line, Key: keyInText(data, line), Problem: "not valid YAML: " + problem}
 }
 
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
+var parserFault = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
+
+var keyForm = regexp.MustCompile(`^[\s-]*["']?([\w.-]+)["']?\s*:`)
+
+func keyInText(data []byte, line int) string {
+	lines := bytes.Split(data, []byte{'\n'})
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	if m := keyForm.FindSubmatch(lines[line-1]); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
-var unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
+var unknownField = regexp.MustCompile(`^field (\S+) not found in type `)
 
 // decodeError turns the library's list of errors into the first of them, with the key that stands at its line.
 func decodeError(file string, doc *yaml.Node, err error) error {
@@ -94,7 +148,7 @@ func decodeError(file string, doc *yaml.Node, err error) error {
 	}
 	var list *yaml.TypeError
 	if !errors.As(err, &list) || len(list.Errors) == 0 {
-		return syntaxError(file, err)
+		return syntaxError(file, nil, err)
 	}
 	line, problem := splitLine(list.Errors[0])
 	e := &Error{File: file, Line: line, Key: keyAt(doc, line, ""), Problem: problem}
