@@ -47,7 +47,7 @@ func Load(src Source) (roles.Case, error) {
 	if err := cfg.check(file); err != nil {
 		return roles.Case{}, err
 	}
-	if id.Mode, err = cfg.mode(file, id.Mode, src.Mode); err != nil {
+	if id.Mode, err = cfg.mode(id.Mode, src.Mode); err != nil {
 		return roles.Case{}, err
 	}
 	c, err := cfg.toCase(file, id, src)
@@ -89,16 +89,13 @@ func (s Source) find() (TestID, string, error) {
 
 // mode decides the mode: what was asked for, then the test id, then the config. A gen_only id of a config that says
 // gen_only_no_context means the latter, as upstream has it.
-func (c config) mode(file string, fromID Mode, asked string) (Mode, error) {
+func (c config) mode(fromID Mode, asked string) (Mode, error) {
 	if asked != "" {
 		return ParseMode(asked)
 	}
-	own := E2E
-	if c.Benchmark.Mode != "" {
-		var err error
-		if own, err = ParseMode(c.Benchmark.Mode); err != nil {
-			return "", fmt.Errorf("%s: benchmark.mode: %w", file, err)
-		}
+	own := c.Benchmark.Mode
+	if own == "" {
+		own = E2E
 	}
 	if fromID == "" || (fromID == GenOnly && own == GenOnlyNoContext) {
 		return own, nil
@@ -155,21 +152,17 @@ func oneLine(errs []error) error {
 }
 
 func (c config) toCase(file string, id TestID, src Source) (roles.Case, error) {
-	gen, ctx, err := c.servers(id.Mode)
+	sizes, err := c.sizes(file)
 	if err != nil {
-		return roles.Case{}, fmt.Errorf("%s: %w", file, err)
-	}
-	env, err := c.env(id.Mode)
-	if err != nil {
-		return roles.Case{}, fmt.Errorf("%s: %w", file, err)
+		return roles.Case{}, err
 	}
 	out := roles.Case{
 		Name: id.Config, TestID: id.withMode().String(), Mode: string(id.Mode), Upload: id.Upload,
 		Model: c.Metadata.ModelName, ModelDir: c.Metadata.ModelDirName,
 		Precision: c.Metadata.Precision, SupportedGPUs: c.Metadata.SupportedGPUs,
 		Load:        c.load(id.Mode),
-		GPUsPerNode: *c.Hardware.GPUsPerNode, Servers: map[roles.Kind]roles.Server{roles.Gen: gen, roles.Ctx: ctx},
-		Env: env, NUMABind: c.Slurm.NUMABind,
+		GPUsPerNode: *c.Hardware.GPUsPerNode, Servers: c.servers(id.Mode, sizes),
+		Env: c.env(id.Mode, sizes[roles.Gen]), NUMABind: c.Slurm.NUMABind,
 		TimeLimit: roles.Duration(c.Slurm.JobTime), ServerTimeout: roles.Duration(time.Duration(c.Slurm.Timeout) * time.Second),
 	}
 	if out.TimeLimit == 0 {
@@ -205,31 +198,28 @@ func (c config) load(m Mode) roles.Load {
 	return l
 }
 
-func (c config) servers(m Mode) (gen, ctx roles.Server, err error) {
-	size := func(b yamlfile.Block, explicit int) (int, error) {
-		var p parallel
-		if err := b.Decode(&p); err != nil {
-			return 0, err
-		}
-		if explicit > 0 {
-			return explicit, nil
-		}
-		return p.gpus(), nil
+// sizes reads the part of the workers' blocks that the tool acts on.
+func (c config) sizes(file string) (map[roles.Kind]parallel, error) {
+	var gen, ctx parallel
+	if err := c.WorkerConfig.Gen.Decode(file, "worker_config.gen", &gen); err != nil {
+		return nil, err
 	}
-	gen.Count = *c.Hardware.NumGenServers
-	gen.GPUs, err = size(c.WorkerConfig.Gen, c.Hardware.GPUsPerGenServer)
-	if err != nil {
-		return gen, ctx, fmt.Errorf("worker_config.gen: %w", err)
+	if err := c.WorkerConfig.Ctx.Decode(file, "worker_config.ctx", &ctx); err != nil {
+		return nil, err
 	}
-	if m == GenOnlyNoContext || *c.Hardware.NumCtxServers == 0 {
-		return gen, ctx, nil
+	gen.explicit, ctx.explicit = c.Hardware.GPUsPerGenServer, c.Hardware.GPUsPerCtxServer
+	return map[roles.Kind]parallel{roles.Gen: gen, roles.Ctx: ctx}, nil
+}
+
+func (c config) servers(m Mode, sizes map[roles.Kind]parallel) map[roles.Kind]roles.Server {
+	servers := map[roles.Kind]roles.Server{
+		roles.Gen: {Count: *c.Hardware.NumGenServers, GPUs: sizes[roles.Gen].gpus()},
+		roles.Ctx: {},
 	}
-	ctx.Count = *c.Hardware.NumCtxServers
-	ctx.GPUs, err = size(c.WorkerConfig.Ctx, c.Hardware.GPUsPerCtxServer)
-	if err != nil {
-		return gen, ctx, fmt.Errorf("worker_config.ctx: %w", err)
+	if n := *c.Hardware.NumCtxServers; m != GenOnlyNoContext && n > 0 {
+		servers[roles.Ctx] = roles.Server{Count: n, GPUs: sizes[roles.Ctx].gpus()}
 	}
-	return gen, ctx, nil
+	return servers
 }
 
 // blocks copies the parts that the engine reads.

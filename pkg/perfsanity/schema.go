@@ -53,7 +53,7 @@ type slurm struct {
 }
 
 type benchmark struct {
-	Mode          string      `yaml:"mode"`
+	Mode          Mode        `yaml:"mode"` // the test id comes first
 	UseSAClient   bool        `yaml:"use_nv_sa_benchmark"`
 	MultiRound    int         `yaml:"multi_round"`
 	Ratio         float64     `yaml:"benchmark_ratio"`
@@ -88,12 +88,12 @@ type hardware struct {
 
 // environment holds placeholders that upstream's CI never fills, and the variables of each role.
 type environment struct {
-	Worker    string         `yaml:"worker_env_var"`
-	CtxWorker string         `yaml:"ctx_worker_env_var"`
-	GenWorker string         `yaml:"gen_worker_env_var"`
-	Server    string         `yaml:"server_env_var"`
-	Benchmark string         `yaml:"benchmark_env_var"`
-	Client    string         `yaml:"client_env_var"`
+	Worker    vars           `yaml:"worker_env_var"`
+	CtxWorker vars           `yaml:"ctx_worker_env_var"`
+	GenWorker vars           `yaml:"gen_worker_env_var"`
+	Server    vars           `yaml:"server_env_var"`
+	Benchmark vars           `yaml:"benchmark_env_var"`
+	Client    vars           `yaml:"client_env_var"`
 	Others    map[string]any `yaml:",inline"`
 }
 
@@ -109,10 +109,48 @@ type parallel struct {
 	Pipeline int `yaml:"pipeline_parallel_size"`
 	Context  int `yaml:"context_parallel_size"`
 	MaxBatch int `yaml:"max_batch_size"`
+
+	AttentionDP bool `yaml:"enable_attention_dp"`
+	explicit    int  // generation 0 gives the number of GPUs itself
 }
 
 // gpus is the size of one server. Expert parallelism is not a factor: it splits the same GPUs again.
-func (p parallel) gpus() int { return max(p.Tensor, 1) * max(p.Pipeline, 1) * max(p.Context, 1) }
+func (p parallel) gpus() int {
+	if p.explicit > 0 {
+		return p.explicit
+	}
+	return max(p.Tensor, 1) * max(p.Pipeline, 1) * max(p.Context, 1)
+}
+
+// vars are a role's variables: one text of NAME=VALUE words, quoted as for a shell.
+type vars []roles.Var
+
+func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
+	words, err := roles.SplitWords(n.Value)
+	if err != nil {
+		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
+	}
+	*v = nil
+	for _, w := range words {
+		name, value, ok := strings.Cut(w, "=")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not NAME=VALUE", w)}
+		}
+		*v = append(*v, roles.Var{Name: name, Value: value})
+	}
+	return nil
+}
+
+// UnmarshalYAML reads a mode; an empty one leaves it to the test id.
+func (m *Mode) UnmarshalYAML(n *yamlfile.Node) (err error) {
+	if n.Value == "" || n.Tag == "!!null" {
+		return nil
+	}
+	if *m, err = ParseMode(n.Value); err != nil {
+		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
+	}
+	return nil
+}
 
 // jobTime is a time limit: "02:00:00", or the number of seconds that some YAML readers make of an unquoted 12:00:00.
 type jobTime roles.Duration

@@ -2,6 +2,7 @@ package yamlfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -80,15 +81,25 @@ func (b Block) Scalar() (string, bool) {
 	return b.node.Value, true
 }
 
-// Decode reads the block into v. Unknown keys are fine: a block is somebody else's.
-func (b Block) Decode(v any) error {
+// Decode reads the block into v. Unknown keys are fine: a block is somebody else's. The file and the key under which
+// the block stands only serve errors, which are [*Error].
+func (b Block) Decode(file, key string, v any) error {
 	if b.Absent() {
 		return nil
 	}
-	if err := b.node.Decode(v); err != nil {
-		return fmt.Errorf("cannot read block: %w", err)
+	err := b.node.Decode(v)
+	if err == nil {
+		return nil
 	}
-	return nil
+	fault := &Error{File: file, Line: b.node.Line, Key: key, Problem: err.Error()}
+	var list *yaml.TypeError
+	if errors.As(err, &list) && len(list.Errors) > 0 {
+		fault.Line, fault.Problem = splitLine(list.Errors[0])
+		if inner := keyAt(b.node, fault.Line, ""); inner != "" {
+			fault.Key += "." + inner
+		}
+	}
+	return fault
 }
 
 // Text renders the block as YAML, ending in a newline; "" if absent.
