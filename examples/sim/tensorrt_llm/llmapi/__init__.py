@@ -1,0 +1,1 @@
+"""What `bin/trtllm-llmapi-launch` runs on every rank of a server."""

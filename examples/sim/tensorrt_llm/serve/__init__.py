@@ -1,0 +1,1 @@
+"""The HTTP servers: one worker, or the coordinator in front of several."""

@@ -1,0 +1,1 @@
+"""The benchmark client, run as `python -m tensorrt_llm.serve.scripts.benchmark_serving`."""
