@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -122,11 +123,16 @@ func (w *worker) stop(reason string, finished bool) {
 	if w.child == nil {
 		return
 	}
-	patience := time.Duration(0)
-	if finished && !w.opts.Identity.Task.Leader() {
-		patience = time.Duration(w.opts.Plan.Steps(w.facts.Role).Stop.Follow)
+	w.child.StopAfter(w.patience(finished), reason)
+}
+
+// patience is how long this rank may end by itself: once the work is done, ranks of an MPI job follow their leader.
+func (w *worker) patience(finished bool) time.Duration {
+	steps := w.opts.Plan.Steps(w.facts.Role)
+	if !finished || w.opts.Identity.Task.Leader() || !steps.MPI || w.opts.Plan.Cluster.MPI == "" {
+		return 0
 	}
-	w.child.StopAfter(patience, reason)
+	return time.Duration(steps.Stop.Follow)
 }
 
 // start prepares and starts the child, and begins to watch its service.
@@ -164,10 +170,11 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	if err := w.makeAddressFolder(steps.Address); err != nil {
 		return supervisor.Spec{}, err
 	}
-	argv, err := roles.RenderArgs("command", steps.Command, w.facts)
+	wrapper, command, err := w.command(steps)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
+	argv := slices.Concat(wrapper, command)
 	env, err := childEnv(w.opts.Environ, p, w.facts)
 	if err != nil {
 		return supervisor.Spec{}, err
@@ -182,19 +189,42 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	w.log.Info("starting", zap.Strings("argv", argv), zap.String("dir", dir))
 	return supervisor.Spec{
 		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
-		Ladder: ladder(steps.Stop, p.Timeouts),
+		Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
 	}, nil
 }
 
-func ladder(s roles.Stop, t roles.Timeouts) supervisor.Ladder {
+func (w *worker) command(s roles.Steps) (wrapper, command []string, err error) {
+	if wrapper, err = roles.RenderArgs("wrapper", s.Wrapper, w.facts); err != nil {
+		return nil, nil, err
+	}
+	command, err = roles.RenderArgs("command", s.Command, w.facts)
+	return wrapper, command, err
+}
+
+func ladder(s roles.Stop, t roles.Timeouts, wrapper, command []string) supervisor.Ladder {
 	sig := syscall.SIGTERM
 	if s.Signal == "INT" {
 		sig = syscall.SIGINT
 	}
 	budget := time.Duration(t.Stop)
-	return supervisor.Ladder{
+	l := supervisor.Ladder{
 		Signal: sig, Leader: s.To == "leader", Budget: budget, Grace: min(time.Duration(s.Grace), budget*2/3),
 	}
+	if s.To == "command" && len(wrapper) > 0 {
+		l.Match = func(argv []string) bool { return runsCommand(argv, wrapper, command) }
+	}
+	return l
+}
+
+// runsCommand tells whether a process is what a wrapper was asked to run, and not the wrapper, whose arguments end in
+// the same words.
+func runsCommand(argv, wrapper, command []string) bool {
+	inner := command[1:] // the command itself may be shown with a path, or behind an interpreter
+	if len(argv) < len(inner)+1 || !slices.Equal(argv[len(argv)-len(inner):], inner) {
+		return false
+	}
+	own := filepath.Base(wrapper[0])
+	return !slices.ContainsFunc(argv, func(a string) bool { return filepath.Base(a) == own })
 }
 
 func (w *worker) writeFiles(files []roles.File) error {

@@ -201,6 +201,9 @@ func (s Steps) rehearse(f Facts) error {
 		}
 	}
 	_, err := RenderArgs("command", s.Command, f)
+	if err == nil {
+		_, err = RenderArgs("wrapper", s.Wrapper, f)
+	}
 	return err
 }
 

@@ -30,10 +30,11 @@ type Recipe struct {
 // Steps is how one kind of role is prepared, started, probed and stopped.
 type Steps struct {
 	Tasks   TasksPer          `yaml:"tasks" json:"tasks"`
-	MPI     bool              `yaml:"mpi" json:"mpi,omitempty"`     // joins PMIx, keeps the launcher's variables
-	Needs   Needs             `yaml:"needs" json:"needs,omitempty"` // what must hold before it starts
-	Dir     string            `yaml:"dir" json:"dir,omitempty"`     // working directory; "" is the rank's own
-	Files   []File            `yaml:"files" json:"files,omitempty"` // written before the start
+	MPI     bool              `yaml:"mpi" json:"mpi,omitempty"`         // joins PMIx, keeps the launcher's variables
+	Needs   Needs             `yaml:"needs" json:"needs,omitempty"`     // what must hold before it starts
+	Dir     string            `yaml:"dir" json:"dir,omitempty"`         // working directory; "" is the rank's own
+	Files   []File            `yaml:"files" json:"files,omitempty"`     // written before the start
+	Wrapper []Arg             `yaml:"wrapper" json:"wrapper,omitempty"` // put before the command: a rank launcher
 	Command []Arg             `yaml:"command" json:"command"`
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
 	Address *Address          `yaml:"address" json:"address,omitempty"` // where the service listens; leader only
@@ -92,7 +93,7 @@ type Probe struct {
 // Stop is how a role is asked to end.
 type Stop struct {
 	Signal string   `yaml:"signal" json:"signal"` // TERM or INT
-	To     string   `yaml:"to" json:"to"`         // leader (the child alone) or group
+	To     string   `yaml:"to" json:"to"`         // leader (the child alone), group, or command (what the wrapper runs)
 	Grace  Duration `yaml:"grace" json:"grace"`   // before the next rung; the plan cuts it to the cluster's KillWait
 	// Follow is how long ranks other than 0 are given to end by themselves when the work is done: MPI workers end with
 	// their leader, and one that is killed instead makes PMIx kill the whole step. After a failure nobody waits.
@@ -202,8 +203,8 @@ func (s Steps) validate(k Kind) []error {
 	if !slices.Contains([]string{"TERM", "INT"}, s.Stop.Signal) {
 		bad("stop.signal", "%q: want TERM or INT", s.Stop.Signal)
 	}
-	if !slices.Contains([]string{"leader", "group"}, s.Stop.To) {
-		bad("stop.to", "%q: want leader or group", s.Stop.To)
+	if !slices.Contains([]string{"leader", "group", "command"}, s.Stop.To) {
+		bad("stop.to", "%q: want leader, group or command", s.Stop.To)
 	}
 	if a := s.Address; a != nil && (a.File == "") == (a.Text == "") {
 		bad("address", "want either file or text")

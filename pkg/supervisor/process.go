@@ -237,6 +237,17 @@ func (p *Process) Tail() []string {
 
 func (p *Process) signalLeader(sig syscall.Signal) { _ = p.proc.Signal(sig) }
 
+// signalMatch signals the outermost process of the tree whose arguments match.
+func (p *Process) signalMatch(match func([]string) bool, sig syscall.Signal) bool {
+	for _, d := range p.left() {
+		if match(cmdline(d.pid)) {
+			_ = syscall.Kill(d.pid, sig)
+			return true
+		}
+	}
+	return false
+}
+
 // signalGroup reaches what is left of the group even when the leader is gone: the kernel does not reuse a pid that
 // still names a group.
 func (p *Process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.proc.Pid, sig) }

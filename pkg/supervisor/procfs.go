@@ -47,6 +47,15 @@ func parseStat(data []byte) (proc, bool) {
 	return proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: fields[0][0]}, true
 }
 
+// cmdline is a process's arguments, nil if it is gone.
+func cmdline(pid int) []string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(data) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
+}
+
 // children lists the direct children of a process. /proc/<pid>/task/*/children needs a kernel option, so a scan of all
 // processes stands in where it is missing.
 func children(pid int) []int {

@@ -9,15 +9,17 @@ import (
 
 // Ladder is how a process is stopped: asked, then told, then killed. Its rungs share one budget.
 type Ladder struct {
-	Signal syscall.Signal // how it is asked; SIGTERM if 0
-	Leader bool           // ask the leader alone, not its group
-	Budget time.Duration  // from the request until SIGKILL; all of it may be used
-	Grace  time.Duration  // after being asked, before the group gets SIGTERM; cut to the budget
-	Sweep  time.Duration  // bound on ending what is left after that; 2 s if 0
+	Signal syscall.Signal      // how it is asked; SIGTERM if 0
+	Leader bool                // ask the leader alone, not its group
+	Match  func([]string) bool // ask the first process of the tree whose arguments match; nil, or none: see Leader
+	Budget time.Duration       // from the request until SIGKILL; all of it may be used
+	Grace  time.Duration       // after being asked, before the group gets SIGTERM; cut to the budget
+	Sweep  time.Duration       // bound on ending what is left after that; 2 s if 0
 }
 
 // target is what a ladder acts on.
 type target interface {
+	signalMatch(func([]string) bool, syscall.Signal) bool // tells whether a process matched
 	signalLeader(syscall.Signal)
 	signalGroup(syscall.Signal)
 	gone(timeout time.Duration) bool // waits until nothing is left, or the timeout
@@ -26,14 +28,9 @@ type target interface {
 // climb asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree
 // is gone, not the leader alone: a shell that was the leader may be gone long before the server it started.
 func (l Ladder) climb(t target) {
-	asked := l.signal()
-	if l.Leader {
-		t.signalLeader(asked)
-	} else {
-		t.signalGroup(asked)
-	}
+	toGroup := l.ask(t)
 	grace := min(l.Grace, l.Budget)
-	if l.Leader || asked != unix.SIGTERM {
+	if !toGroup || l.signal() != unix.SIGTERM {
 		if t.gone(grace) {
 			return
 		}
@@ -46,6 +43,19 @@ func (l Ladder) climb(t target) {
 		return
 	}
 	t.signalGroup(unix.SIGKILL)
+}
+
+// ask sends the first signal and tells whether the whole group got it.
+func (l Ladder) ask(t target) (toGroup bool) {
+	switch {
+	case l.Match != nil && t.signalMatch(l.Match, l.signal()):
+		return false
+	case l.Leader:
+		t.signalLeader(l.signal())
+		return false
+	}
+	t.signalGroup(l.signal())
+	return true
 }
 
 func (l Ladder) signal() syscall.Signal {

@@ -1,0 +1,44 @@
+# Targets: build release demo test unit lint fuzz bench clean. `make test` is what CI runs.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null)
+PKG     := github.com/disagg/disagg/pkg/version
+LDFLAGS := -s -w -X $(PKG).number=$(VERSION) -X $(PKG).commit=$(COMMIT)
+GO      := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
+
+.PHONY: build release demo test unit lint fuzz clean
+build: bin/disagg-agent bin/disagg-submit
+
+bin/%: $(SOURCES)
+	$(GO) -o $@ ./cmd/$*
+
+release: $(foreach arch,amd64 arm64,dist/linux-$(arch)/disagg-agent dist/linux-$(arch)/disagg-submit)
+
+dist/linux-%: $(SOURCES)
+	GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) $(GO) -o $@ ./cmd/$(lastword $(subst /, ,$*))
+
+# The main job on this machine: two prefill servers and one decode server, ten ranks, three points.
+demo: build
+	python3 -c 'import pytest' 2>/dev/null || { test -x .venv/bin/python3 || python3 -m venv .venv; .venv/bin/python3 -m pip install --quiet pytest==8.4.2; }
+	PATH="$(CURDIR)/.venv/bin:$$PATH" bin/disagg-submit run --launcher local --profile examples/profiles/sim.yaml \
+	  --trtllm-dir examples/sim examples/cases/sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL.yaml
+
+# Everything: what is missing is installed (as root, through apt) or named.
+test:
+	test/run
+
+unit:
+	go test -race -shuffle=on ./cmd/... ./pkg/...
+
+lint:
+	@test -z "$$(gofmt -l cmd pkg test)" || { gofmt -d cmd pkg test; exit 1; }
+	go vet ./...
+
+fuzz:
+	test/fuzz 10s
+
+clean:
+	rm -rf bin dist
