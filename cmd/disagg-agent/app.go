@@ -23,13 +23,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 			"Exit codes: 0 done; 1 stopped because of a peer or on request; 2-63 the child's own; 64 usage; 70 a fault of\n" +
 			"the agent; 124 a deadline; 125, 126, 127 the child was never started, not executable, not found; 128+n killed\n" +
 			"by signal n.",
-		Flags:          runFlags(),
-		Commands:       []*cli.Command{installCommand(&code), statusCommand()},
-		Action:         func(c *cli.Context) (err error) { code, err = runRole(c); return err },
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		ExitErrHandler: func(*cli.Context, error) {}, // main exits, once
-		HideHelp:       false,
+		Flags:           runFlags(),
+		Commands:        []*cli.Command{installCommand(&code), statusCommand()},
+		Action:          func(c *cli.Context) (err error) { code, err = runRole(c); return err },
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		ExitErrHandler:  func(*cli.Context, error) {}, // main exits, once
+		HideHelpCommand: true,
+		OnUsageError:    wrongUsage,
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError, c.HideHelpCommand = wrongUsage, true
 	}
 	if err := app.Run(args); err != nil {
 		fmt.Fprintf(stderr, "disagg-agent: %v\n", err)
@@ -38,4 +42,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	return code
+}
+
+// wrongUsage keeps the library from printing the whole help beside a one-line fault.
+func wrongUsage(_ *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w: see disagg-agent --help", err)
 }

@@ -27,11 +27,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Description: "CASE is a YAML path, a config's base name, or a test id.\n\n" +
 			"Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 Slurm refused or is away;\n" +
 			"124 a deadline or the time limit; 130 cancelled.",
-		Commands:       []*cli.Command{planCommand(&code), renderCommand(), runCommand(&code)},
-		Action:         noCommand,
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		ExitErrHandler: func(*cli.Context, error) {}, // main exits, once
+		Commands:        []*cli.Command{planCommand(&code), renderCommand(), runCommand(&code)},
+		Action:          noCommand,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		ExitErrHandler:  func(*cli.Context, error) {}, // main exits, once
+		HideHelpCommand: true,
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError, c.HideHelpCommand = wrongUsage, true
 	}
 	err := app.Run(args)
 	if err == nil {
@@ -45,6 +49,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitAway
 	}
 	return exitUsage
+}
+
+// wrongUsage keeps the library from printing the whole help beside a one-line fault.
+func wrongUsage(c *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w: see disagg-submit %s --help", err, c.Command.Name)
 }
 
 func noCommand(c *cli.Context) error {

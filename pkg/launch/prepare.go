@@ -16,37 +16,57 @@ import (
 // ErrOccupied says that a run directory holds a run already.
 var ErrOccupied = errors.New("it holds a run already: name a new one with --run-dir")
 
-// Prepare makes the run directory: the case's copy, the batch script and, last, the plan.
+// Prepare makes the run directory: the case's copy, the batch script and, last, the plan. If it fails it leaves nothing
+// behind that was not there.
 func (j *Job) Prepare() error {
 	dir := j.Plan.RunDir
 	if _, err := os.Stat(dir.Plan()); err == nil {
 		return fmt.Errorf("cannot use run directory %s: %w", dir, ErrOccupied)
 	}
-	script, err := slurm.Script(j.Plan, j.Profile, j.Agent)
-	if err != nil {
-		return err
-	}
 	original, err := os.ReadFile(j.Plan.Case.File)
 	if err != nil {
 		return fmt.Errorf("cannot read case: %w", err)
 	}
+	script, err := slurm.Script(j.Plan, j.Profile, j.Agent)
+	if err != nil {
+		return err
+	}
+	made := firstMissing(string(dir))
+	if err = j.write(original, script); err != nil && made != "" && !errors.Is(err, ErrOccupied) {
+		_ = os.RemoveAll(made)
+	}
+	return err
+}
+
+func (j *Job) write(original []byte, script string) error {
+	dir := j.Plan.RunDir
 	j.Plan.Case.File = dir.Case(j.Plan.Case.Name)
 	if err := os.MkdirAll(filepath.Dir(j.Plan.Case.File), 0o755); err != nil {
-		return fmt.Errorf("cannot make run directory: %w", err)
+		return fmt.Errorf("cannot make run directory: %w: name another with --run-dir", err)
 	}
-	err = errors.Join(
+	err := errors.Join(
 		atomicfile.Write(j.Plan.Case.File, original, 0o644),
 		atomicfile.Write(dir.Script(), []byte(script), 0o755),
 	)
 	if err != nil {
-		return fmt.Errorf("cannot prepare run directory: %w", err)
+		return fmt.Errorf("cannot write run directory: %w: name another with --run-dir", err)
 	}
-	if err := j.Plan.Write(); errors.Is(err, os.ErrExist) {
+	err = j.Plan.Write()
+	if errors.Is(err, os.ErrExist) { // somebody else was faster
 		return fmt.Errorf("cannot use run directory %s: %w", dir, ErrOccupied)
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
+}
+
+// firstMissing is the outermost folder of a path that does not exist, "" if all of it does.
+func firstMissing(path string) string {
+	missing := ""
+	for ; ; path = filepath.Dir(path) {
+		if _, err := os.Lstat(path); err == nil || path == filepath.Dir(path) {
+			return missing
+		}
+		missing = path
+	}
 }
 
 // SetCurrent points the run directory's link at an attempt.

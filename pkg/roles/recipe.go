@@ -119,6 +119,14 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// UnmarshalYAML is UnmarshalText for a YAML file, so that a fault names its line.
+func (d *Duration) UnmarshalYAML(n *yamlfile.Node) error {
+	if err := d.UnmarshalText([]byte(n.Value)); err != nil {
+		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
+	}
+	return nil
+}
+
 // MarshalText writes the duration as UnmarshalText reads it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
