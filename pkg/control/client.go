@@ -26,7 +26,7 @@ type ClientOptions struct {
 type Client struct {
 	opts       ClientOptions
 	conv       *conversation[Event, Directive]
-	directives chan Directive
+	directives *mailbox[Directive]
 	lost       chan struct{}
 	done       chan struct{}
 	cancel     context.CancelFunc
@@ -43,7 +43,7 @@ var _ Link = (*Client)(nil)
 func Dial(opts ClientOptions) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		opts: opts, conv: newConversation[Event, Directive](), directives: make(chan Directive, 16),
+		opts: opts, conv: newConversation[Event, Directive](), directives: newMailbox[Directive](),
 		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
 	}
 	go func() {
@@ -68,7 +68,7 @@ func (c *Client) Err() error {
 func (c *Client) Send(e Event) { c.conv.out.push(e) }
 
 // Directives delivers what the hub wants.
-func (c *Client) Directives() <-chan Directive { return c.directives }
+func (c *Client) Directives() <-chan Directive { return c.directives.out }
 
 // Lost is closed when the hub has been silent for too long or refuses this agent.
 func (c *Client) Lost() <-chan struct{} { return c.lost }
@@ -84,9 +84,10 @@ func (c *Client) Close() {
 		case <-c.done:
 		case <-time.After(c.opts.Heartbeat):
 		}
+		c.cancel()
+		<-c.done
+		c.directives.close()
 	})
-	c.cancel()
-	<-c.done
 }
 
 func (c *Client) flush(deadline <-chan time.Time) {
@@ -154,10 +155,5 @@ func (c *Client) connectOnce(ctx context.Context, hub string) error {
 		return fmt.Errorf("cannot reach the hub at %s: %w", hub, err)
 	}
 	defer ws.CloseNow()
-	return c.conv.run(ctx, ws, c.opts.Heartbeat, c.opts.Lost, c.alive, func(d Directive) {
-		select {
-		case c.directives <- d:
-		case <-ctx.Done():
-		}
-	})
+	return c.conv.run(ctx, ws, c.opts.Heartbeat, c.opts.Lost, c.alive, c.directives.put)
 }

@@ -4,7 +4,7 @@ package control
 type localLink struct {
 	server *Server
 	hello  Hello
-	local  chan Directive
+	local  *mailbox[Directive]
 	lost   chan struct{} // never closed: the hub cannot be lost to itself
 }
 
@@ -12,16 +12,21 @@ var _ Link = (*localLink)(nil)
 
 // Local attaches the agent that runs in the hub's own process.
 func (s *Server) Local(h Hello) Link {
-	l := &localLink{server: s, hello: h, local: make(chan Directive, 16), lost: make(chan struct{})}
+	l := &localLink{server: s, hello: h, local: newMailbox[Directive](), lost: make(chan struct{})}
 	s.mu.Lock()
 	s.sessions[h.Task] = &session{id: h.Session, local: l.local}
 	s.mu.Unlock()
-	s.deliver(Inbound{Task: h.Task, Hello: &h})
+	s.inbound.put(Inbound{Task: h.Task, Hello: &h})
 	return l
 }
 
-func (l *localLink) Send(e Event)                 { l.server.deliver(Inbound{Task: l.hello.Task, Event: &e}) }
-func (l *localLink) Directives() <-chan Directive { return l.local }
+func (l *localLink) Send(e Event)                 { l.server.inbound.put(Inbound{Task: l.hello.Task, Event: &e}) }
+func (l *localLink) Directives() <-chan Directive { return l.local.out }
 func (l *localLink) Lost() <-chan struct{}        { return l.lost }
 func (l *localLink) Err() error                   { return nil }
-func (l *localLink) Close()                       { l.server.deliver(Inbound{Task: l.hello.Task, Bye: true}) }
+
+// Close must be called once.
+func (l *localLink) Close() {
+	l.server.inbound.put(Inbound{Task: l.hello.Task, Bye: true})
+	l.local.close()
+}

@@ -43,7 +43,7 @@ type Server struct {
 	opts     ServerOptions
 	listener net.Listener
 	http     *http.Server
-	inbound  chan Inbound
+	inbound  *mailbox[Inbound]
 	ctx      context.Context
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
@@ -56,8 +56,8 @@ type Server struct {
 type session struct {
 	id       string
 	conv     *conversation[Directive, Event]
-	hangUp   context.CancelFunc // ends the open connection; nil if there is none
-	local    chan Directive     // of an agent in this process, instead of a conversation
+	hangUp   context.CancelFunc  // ends the open connection; nil if there is none
+	local    *mailbox[Directive] // of an agent in this process, instead of a conversation
 	lastSeen time.Time
 	ended    bool // said goodbye, or was lost
 	stopping bool // was told to stop
@@ -72,7 +72,7 @@ func Listen(opts ServerOptions) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		opts: opts, listener: l, ctx: ctx, cancel: cancel,
-		inbound: make(chan Inbound, 1024), sessions: map[roles.Task]*session{},
+		inbound: newMailbox[Inbound](), sessions: map[roles.Task]*session{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+attachPath, s.attach)
@@ -86,7 +86,7 @@ func Listen(opts ServerOptions) (*Server, error) {
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
 // Inbound delivers what agents say, in order for each of them.
-func (s *Server) Inbound() <-chan Inbound { return s.inbound }
+func (s *Server) Inbound() <-chan Inbound { return s.inbound.out }
 
 // Send queues a directive for an agent. Nothing happens if it never attached.
 func (s *Server) Send(t roles.Task, d Directive) {
@@ -99,7 +99,7 @@ func (s *Server) Send(t roles.Task, d Directive) {
 	switch {
 	case sess == nil:
 	case sess.local != nil:
-		sess.local <- d
+		sess.local.put(d)
 	default:
 		sess.conv.out.push(d)
 	}
@@ -110,13 +110,7 @@ func (s *Server) Close() {
 	s.cancel()
 	_ = s.http.Close()
 	s.wg.Wait()
-}
-
-func (s *Server) deliver(in Inbound) {
-	select {
-	case s.inbound <- in:
-	case <-s.ctx.Done():
-	}
+	s.inbound.close()
 }
 
 // attach is the HTTP handler of one connection.
@@ -140,11 +134,11 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	}
 	defer ws.CloseNow()
 	if fresh {
-		s.deliver(Inbound{Task: hello.Task, Hello: &hello})
+		s.inbound.put(Inbound{Task: hello.Task, Hello: &hello})
 	}
 	err = sess.conv.run(ctx, ws, s.opts.Heartbeat, s.opts.Lost,
 		func() { s.alive(sess) },
-		func(e Event) { s.deliver(Inbound{Task: hello.Task, Event: &e}) })
+		func(e Event) { s.inbound.put(Inbound{Task: hello.Task, Event: &e}) })
 	s.detach(hello.Task, sess, err)
 }
 
@@ -197,7 +191,7 @@ func (s *Server) detach(t roles.Task, sess *session, err error) {
 	sess.ended = sess.ended || bye
 	s.mu.Unlock()
 	if bye {
-		s.deliver(Inbound{Task: t, Bye: true})
+		s.inbound.put(Inbound{Task: t, Bye: true})
 	}
 }
 
@@ -211,7 +205,7 @@ func (s *Server) watch() {
 			return
 		case <-tick.C:
 			for _, t := range s.silent() {
-				s.deliver(Inbound{Task: t, Lost: true})
+				s.inbound.put(Inbound{Task: t, Lost: true})
 			}
 		}
 	}
