@@ -1,0 +1,42 @@
+// Package tool builds the two programs for tests that run them as users do.
+//
+// Rules: the programs are built once a test binary, without the race detector's runtime, as they are shipped.
+package tool
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// Root is the project's folder.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// Build builds both programs into a new folder and returns it. The caller removes it.
+func Build() (dir string, err error) {
+	dir, err = os.MkdirTemp("", "disagg-bin-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir, "./cmd/...")
+	cmd.Dir = Root()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", fmt.Errorf("cannot build: %w\n%s", err, out)
+	}
+	return dir, nil
+}
+
+// MissingForSim tells what the sim engine lacks on this machine; "" if nothing.
+func MissingForSim() string {
+	if err := exec.Command("python3", "-c", "import sys, pytest; sys.exit(sys.version_info < (3, 11))").Run(); err != nil {
+		return "the sim engine needs python3 >= 3.11 with pytest"
+	}
+	return ""
+}
