@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/disagg/disagg/test/tool"
 )
@@ -44,7 +46,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lines": lines},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lines": lines, "schema": schema},
 	})
 }
 
@@ -62,4 +64,38 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(n) != args[1] {
 		ts.Fatalf("%s has %d lines, want %s:\n%s", args[0], n, args[1], ts.ReadFile(args[0]))
 	}
+}
+
+// schema NAME FILE...: each file is valid by docs/schemas/NAME.schema.json; of an .ndjson file each line is.
+func schema(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || neg {
+		ts.Fatalf("usage: schema NAME FILE...")
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	sch, err := c.Compile(filepath.Join(tool.Root(), "docs", "schemas", args[0]+".schema.json"))
+	ts.Check(err)
+	for _, pattern := range args[1:] {
+		files, err := filepath.Glob(ts.MkAbs(pattern))
+		ts.Check(err)
+		if len(files) == 0 {
+			ts.Fatalf("no file is called %s", pattern)
+		}
+		for _, f := range files {
+			for _, text := range documents(ts.ReadFile(f), f) {
+				v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+				ts.Check(err)
+				if err := sch.Validate(v); err != nil {
+					ts.Fatalf("%s: %v", f, err)
+				}
+			}
+		}
+	}
+}
+
+func documents(text, file string) []string {
+	if filepath.Ext(file) == ".ndjson" {
+		return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	}
+	return []string{text}
 }
