@@ -56,8 +56,7 @@ func (h *Hub) Run(ctx context.Context) (results.Result, error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for h.job.phase != Over {
-		h.journal.state(h.job)
-		timer.Reset(h.untilDeadline())
+		timer.Reset(min(h.untilDeadline(), h.journal.state(h.job)))
 		select {
 		case in := <-h.opts.Server.Inbound():
 			h.hear(in)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type journal struct {
 	seq       int
 	phase     Phase
 	lastState time.Time
+	lastView  []byte // what state.json says, but for the time
 	fault     error
 }
 
@@ -138,22 +140,27 @@ func (jr *journal) upload(r results.UploadReport) {
 // stateEvery bounds how often state.json is replaced while a phase lasts: each time costs an fsync.
 const stateEvery = 500 * time.Millisecond
 
-// state keeps events.ndjson and state.json up with the job's phase.
-func (jr *journal) state(j *job) {
+// state keeps events.ndjson and state.json up with the job. It returns how long it may be left alone: what changes right
+// after the file was written is written later, with what else changed meanwhile.
+func (jr *journal) state(j *job) time.Duration {
 	now := time.Now()
-	if jr.phase == j.phase && now.Sub(jr.lastState) < stateEvery {
-		return
-	}
 	if jr.phase != j.phase {
-		jr.phase = j.phase
 		jr.write(Entry{Kind: "phase", Phase: j.phase, At: now})
 	}
-	jr.lastState = now
+	view, err := json.Marshal(j.view(time.Time{}))
+	if jr.note(err); bytes.Equal(view, jr.lastView) {
+		return idle
+	}
+	if wait := stateEvery - now.Sub(jr.lastState); jr.phase == j.phase && wait > 0 {
+		return wait
+	}
+	jr.phase, jr.lastState, jr.lastView = j.phase, now, view
 	data, err := json.MarshalIndent(j.view(now), "", "  ")
 	if err == nil {
 		err = atomicfile.Write(jr.attempt.State(), append(data, '\n'), 0o644)
 	}
 	jr.note(err)
+	return idle
 }
 
 func (j *job) view(now time.Time) State {

@@ -20,11 +20,14 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	var err error
-	if bin, err = tool.Build(); err != nil {
+	if bin, err = os.MkdirTemp("", "disagg-bin-"); err == nil {
+		defer os.RemoveAll(bin)
+		err = tool.Build(bin)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(bin)
 	return m.Run()
 }
 

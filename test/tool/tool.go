@@ -17,20 +17,15 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
-// Build builds both programs into a new folder and returns it. The caller removes it.
-func Build() (dir string, err error) {
-	dir, err = os.MkdirTemp("", "disagg-bin-")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-o", dir, "./cmd/...")
+// Build builds both programs into a folder.
+func Build(dir string) error {
+	cmd := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		_ = os.RemoveAll(dir)
-		return "", fmt.Errorf("cannot build: %w\n%s", err, out)
+		return fmt.Errorf("cannot build: %w\n%s", err, out)
 	}
-	return dir, nil
+	return nil
 }
 
 // MissingForSim tells what the sim engine lacks on this machine; "" if nothing.
