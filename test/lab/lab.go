@@ -17,6 +17,8 @@ type Lab struct {
 	opts Options
 	// lock is held from Up to Down; it is nil in a lab that was opened.
 	lock *os.File
+	// down is set once the lab is down: what is up in dir after that is another lab.
+	down bool
 }
 
 // Up brings up a lab and returns when Slurm counts all its hosts idle. If that fails, or ctx ends, what was begun is

@@ -24,15 +24,19 @@ const complaintLines = 5
 // nothing if the lab is down already. A lab that another process brought up and still uses is left alone; the error
 // names the process.
 func (l *Lab) Down() error {
-	if l.lock == nil {
-		return Down(string(l.dir))
+	if l.down {
+		return nil
 	}
-	err := errors.Join(l.dir.remove(), l.lock.Close())
-	l.lock = nil
-	if err != nil {
+	if l.lock == nil {
+		err := Down(string(l.dir))
+		l.down = err == nil
+		return err
+	}
+	if err := l.dir.remove(); err != nil {
 		return fmt.Errorf("cannot take down the lab: %w", err)
 	}
-	return nil
+	l.down = true
+	return l.lock.Close()
 }
 
 // Down takes down whatever is left of a lab in path, as Options.Dir understands it: a living one, one that never came up,
