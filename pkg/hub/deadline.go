@@ -9,8 +9,16 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// deadline is when the present phase must be over; zero if it has no bound.
+// deadline is when the job must be looked at again: the end of a doubt, or of the present phase; zero if neither has
+// one.
 func (j *job) deadline() time.Time {
+	if j.doubt != nil {
+		return j.doubtEnds
+	}
+	return j.phaseEnds()
+}
+
+func (j *job) phaseEnds() time.Time {
 	t := j.plan.Timeouts
 	switch j.phase {
 	case Launching:
@@ -34,6 +42,11 @@ const stopSlack = 5 * time.Second
 
 // due acts on a deadline that has passed.
 func (j *job) due(now time.Time) {
+	if c := j.doubt; c != nil {
+		j.doubt = nil
+		j.fail(*c, now)
+		return
+	}
 	switch j.phase {
 	case Launching:
 		t, names := j.missing()

@@ -59,6 +59,8 @@ type job struct {
 	released  bool // the servers are no longer needed
 	benchEnd  time.Time
 	cause     *results.Cause
+	doubt     *results.Cause // a weak cause that waits for a stronger one
+	doubtEnds time.Time
 	secondary []results.Cause
 	points    []results.Point
 	judged    bool
@@ -149,7 +151,24 @@ func (j *job) exited(t *task, e control.Event, now time.Time) {
 	c := j.causeOf(t, kind, detail, e.At)
 	c.LogTail = o.Tail
 	t.cause = kind
+	if o.Clean() && !t.Leader() {
+		j.suspect(c, now)
+		return
+	}
 	j.fail(c, now)
+}
+
+// settle is how long a weak cause waits for a stronger one.
+const settle = 500 * time.Millisecond
+
+// suspect notes a weak cause: a rank other than 0 that ended with code 0. A rank launcher lets its workers go, in good
+// order, when the command of rank 0 has died, and only then ends itself: the workers are heard first.
+func (j *job) suspect(c results.Cause, now time.Time) {
+	if j.cause != nil || j.doubt != nil || j.judged {
+		j.secondary = append(j.secondary, c)
+		return
+	}
+	j.doubt, j.doubtEnds = &c, now.Add(settle)
 }
 
 // describe tells what a child's end means.
@@ -190,6 +209,10 @@ func (j *job) fail(c results.Cause, now time.Time) {
 		return
 	}
 	j.cause = &c
+	if j.doubt != nil {
+		j.secondary = append(j.secondary, *j.doubt)
+		j.doubt = nil
+	}
 	j.stopAll(now)
 }
 

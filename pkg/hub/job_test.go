@@ -219,6 +219,36 @@ func TestFirstCauses(t *testing.T) {
 	}
 }
 
+// Workers of a rank launcher end well, and first, when the command of rank 0 has died.
+func TestWeakCauseWaitsForAStrongerOne(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(gen1, supervisor.Outcome{})
+	b.expect()
+	b.exit(gen0, supervisor.Outcome{Code: 3})
+	if c := b.job.cause; c == nil || c.Role != gen0.Role || c.Rank != 0 {
+		t.Errorf("cause %v", c)
+	}
+	if len(b.job.secondary) != 1 || b.job.secondary[0].Rank != 1 {
+		t.Errorf("secondary %v", b.job.secondary)
+	}
+}
+
+// A worker that ended well for no reason that anybody knows is a cause too, a moment later.
+func TestWeakCauseStands(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(gen1, supervisor.Outcome{})
+	if d := b.job.deadline().Sub(b.now); d != settle {
+		t.Fatalf("the doubt ends in %v", d)
+	}
+	b.now = b.job.deadline()
+	b.job.due(b.now)
+	if c := b.job.cause; c == nil || c.Rank != 1 || c.Kind != results.ChildExit || b.job.phase != Stopping {
+		t.Errorf("cause %v, phase %s", c, b.job.phase)
+	}
+}
+
 func TestLaunchDeadline(t *testing.T) {
 	b := newBench(t)
 	b.hello(benchmark, gen0)
