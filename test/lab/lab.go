@@ -151,13 +151,22 @@ func (l *Lab) Hosts() []string { return hostNames(l.opts.Hosts) }
 // Shared returns a directory that the machine and all hosts see, and anyone may write to. It ends with the lab.
 func (l *Lab) Shared() string { return l.dir.path("shared") }
 
+// seenByHosts returns wd, or / if only the machine has it.
+func seenByHosts(wd string) string {
+	if strings.HasPrefix(wd+"/", "/tmp/") {
+		return "/"
+	}
+	return wd
+}
+
 // Command prepares a command on a host, or on the machine if host is "", with Env set. It runs in the caller's working
-// directory, which the host must see; setting Dir has no effect on a host. The end of ctx kills the command, and not what
+// directory, or in / where that lies below /tmp, which no host shares; setting Dir has no effect on a host. The end of ctx kills the command, and not what
 // it started. An unknown host is reported when the command is started.
 func (l *Lab) Command(ctx context.Context, host string, argv ...string) *exec.Cmd {
 	wd, err := os.Getwd()
 	if err == nil && host != "" {
 		err = l.checkHost(host)
+		wd = seenByHosts(wd)
 	}
 	cmd := l.dir.command(ctx, host, wd, argv...)
 	if err != nil {
