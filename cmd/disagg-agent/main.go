@@ -2,6 +2,16 @@
 // watches it, and tells the hub. See docs/ for its environment and exit codes.
 package main
 
-import "os"
+import (
+	"fmt"
+	"os"
 
-func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+	"github.com/disagg/disagg/pkg/supervisor"
+)
+
+func main() {
+	if err := supervisor.CleanMask(); err != nil { // it must come first: it may start this program again
+		fmt.Fprintf(os.Stderr, "disagg-agent: %v\n", err)
+	}
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/agent"
 	"github.com/disagg/disagg/pkg/launch"
@@ -45,8 +47,9 @@ func runRole(c *cli.Context) (int, error) {
 		return agent.ExitUsage, err
 	}
 	stop := make(chan os.Signal, 8)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	signal.Ignore(syscall.SIGPIPE)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	// A handler, and not ignored: children would inherit that. A reader that goes away must not end the agent.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if c.String("config") != "" {
 		return runByHand(c, role, stop)
 	}
@@ -75,7 +78,8 @@ func runTask(planFile string, role roles.Role, stop <-chan os.Signal) (int, erro
 		return agent.ExitUsage, err
 	}
 	defer closeLog()
-	o.Log = log
+	defer dumpOnUSR2(log)()
+	o.Log, o.Memory = log, slurm.StepMemory(os.Getenv)
 	return agent.Run(o)
 }
 
@@ -135,4 +139,17 @@ func runByHand(c *cli.Context, role roles.Role, stop <-chan os.Signal) (int, err
 		return agent.ExitUsage, err
 	}
 	return code, nil
+}
+
+// dumpOnUSR2 writes what every goroutine is doing into the agent's log whenever SIGUSR2 arrives. The result ends it.
+func dumpOnUSR2(log *zap.Logger) (end func()) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR2)
+	go func() {
+		for range asked {
+			buf := make([]byte, 1<<20)
+			log.Info("goroutines, because of SIGUSR2", zap.String("stacks", string(buf[:runtime.Stack(buf, true)])))
+		}
+	}()
+	return func() { signal.Stop(asked); close(asked) }
 }

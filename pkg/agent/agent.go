@@ -28,7 +28,8 @@ type Options struct {
 	Environ    []string  // this process's environment
 	Stdout     io.Writer // gets the child's output as well, for the role's log
 	Log        *zap.Logger
-	Stop       <-chan os.Signal // SIGTERM and SIGINT
+	Memory     int64            // bound of the step's memory in bytes that the environment tells; 0: none
+	Stop       <-chan os.Signal // SIGTERM, SIGINT and SIGUSR1
 }
 
 // Run lives the life of one rank and returns its exit code. An error is a fault of the agent or its surroundings, never

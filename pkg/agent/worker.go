@@ -57,6 +57,7 @@ func (w *worker) live() int {
 		case sig := <-w.opts.Stop:
 			w.leave(sig)
 		case <-childExited:
+			w.heedSignal()
 			exited = true
 			w.endProbing()
 			w.tell(control.Event{Kind: control.Exited, Outcome: w.ended()})
@@ -86,14 +87,10 @@ func (w *worker) tell(e control.Event) {
 	w.link.Send(e)
 }
 
-// ended is how the child ended, with its last words.
 func (w *worker) ended() *supervisor.Outcome {
 	o := w.child.Ended()
-	o.Tail = lastOf(w.child.Tail(), 50)
 	return &o
 }
-
-func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
 
 // follow does what the hub says.
 func (w *worker) follow(d control.Directive) {
@@ -107,8 +104,34 @@ func (w *worker) follow(d control.Directive) {
 	}
 }
 
-// leave stops because of a signal, and lets the hub know that it was asked to.
+// signalLag is how much later than its child the agent may notice a signal that Slurm sent to both.
+const signalLag = 50 * time.Millisecond
+
+// heedSignal looks for a signal that ended the child and was meant for all of the step: where Slurm tracks processes one
+// by one, it signals the child itself too, and the child may be the faster. A child that could have ended so is not
+// judged before the agent had the time to see its own.
+func (w *worker) heedSignal() {
+	if w.stopped != "" {
+		return
+	}
+	lag := time.Duration(0)
+	switch o := w.child.Ended(); {
+	case o.Clean(), o.Signal == "SIGTERM", o.Signal == "SIGINT", o.Signal == "SIGUSR1", o.Code == 128+int(syscall.SIGTERM), o.Code == 128+int(syscall.SIGINT):
+		lag = signalLag
+	}
+	select {
+	case sig := <-w.opts.Stop:
+		w.leave(sig)
+	case <-time.After(lag):
+	}
+}
+
+// leave does what a signal asks for, and lets the hub know.
 func (w *worker) leave(sig os.Signal) {
+	if sig == syscall.SIGUSR1 { // the hub decides; this rank goes on until it is told
+		w.tell(control.Event{Kind: control.Warned, Detail: "Slurm warns that the job's time is nearly over (SIGUSR1)"})
+		return
+	}
 	if w.stopped == "" {
 		w.tell(control.Event{Kind: control.Leaving, Detail: "stopped by " + sig.String()})
 	}
@@ -189,6 +212,7 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	w.log.Info("starting", zap.Strings("argv", argv), zap.String("dir", dir))
 	return supervisor.Spec{
 		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
+		Redact: supervisor.NewRedactor(append(env, "AUTH_KEY="+w.facts.AuthKey)), Memory: w.opts.Memory,
 		Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
 	}, nil
 }

@@ -31,6 +31,7 @@ const (
 	Stopped EventKind = "stopped" // nothing is left of it
 	Release EventKind = "release" // the benchmark no longer needs the servers
 	Leaving EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
+	Warned  EventKind = "warned"  // Slurm says that the job's time is nearly over
 )
 
 // Event is what an agent tells the hub.

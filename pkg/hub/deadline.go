@@ -31,14 +31,10 @@ func (j *job) phaseEnds() time.Time {
 	case Measuring:
 		return j.since[Measuring].Add(time.Duration(t.Benchmark))
 	case Stopping:
-		// An agent that is asked to stop needs its whole ladder and the sweep after it.
-		return j.since[Stopping].Add(time.Duration(t.Stop) + stopSlack)
+		return j.since[Stopping].Add(time.Duration(t.Stop + t.Settle))
 	}
 	return time.Time{}
 }
-
-// stopSlack is what agents need beyond their ladder: the sweep, the last of the log, and a heartbeat.
-const stopSlack = 5 * time.Second
 
 // due acts on a deadline that has passed.
 func (j *job) due(now time.Time) {

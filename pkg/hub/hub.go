@@ -46,6 +46,7 @@ func New(opts Options) (*Hub, error) {
 	}
 	h := &Hub{opts: opts, journal: j, outbox: upload.Outbox{Dir: opts.Attempt.Outbox(), Records: opts.Attempt.Records()}}
 	h.job = newJob(opts.Plan, opts.Server.Send, time.Now())
+	h.job.begun = opts.BatchStart
 	return h, nil
 }
 
@@ -140,7 +141,13 @@ func (h *Hub) point(pt results.Point, more bool) {
 }
 
 // uploadBound is how long the upload may hold the allocation. What was not sent by then stays pending.
-const uploadBound = 20 * time.Second
+func (h *Hub) uploadBound() time.Duration {
+	t, c := h.opts.Plan.Timeouts, h.job.cause
+	if c != nil && (c.Kind == results.CauseCancelled || c.Kind == results.TimeLimit) {
+		return t.HastyUpload(h.opts.Plan.Cluster.KillWait)
+	}
+	return time.Duration(t.Upload)
+}
 
 // conclude uploads and writes the verdict.
 func (h *Hub) conclude() (results.Result, error) {
@@ -153,7 +160,7 @@ func (h *Hub) conclude() (results.Result, error) {
 	}
 	r := h.job.result(h.opts, time.Now())
 	h.journal.verdict(r)
-	ctx, cancel := context.WithTimeout(context.Background(), uploadBound)
+	ctx, cancel := context.WithTimeout(context.Background(), h.uploadBound())
 	defer cancel()
 	begun := time.Now()
 	report := h.outbox.Drain(ctx, h.opts.Plan.Upload.URL)

@@ -53,6 +53,7 @@ type job struct {
 	send  func(roles.Task, control.Directive)
 	phase Phase
 	since map[Phase]time.Time
+	begun time.Time // when the batch script began; zero if unknown
 	tasks map[roles.Task]*task
 	order []roles.Task // of the plan
 
@@ -124,13 +125,36 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 		j.released = true
 		j.stopServers()
 	case control.Leaving:
-		j.fail(j.causeOf(t, results.CauseCancelled, e.Detail, e.At), now)
+		j.fail(j.causeOf(t, j.endedBySlurm(e.At), e.Detail, e.At), now)
+	case control.Warned:
+		if j.phase != Stopping {
+			j.fail(j.causeOf(j.tasks[roles.Hub()], results.TimeLimit, e.Detail, e.At), now)
+		}
 	case control.Exited:
 		t.exited, t.outcome = true, e.Outcome
 		j.exited(t, e, now)
 	case control.Stopped:
 		t.gone, t.exited, t.outcome = true, true, e.Outcome
+		j.explain(t)
 	}
+}
+
+// endedBySlurm tells why Slurm, or a person, ended a task: because the job's time is over, or because somebody wanted to.
+func (j *job) endedBySlurm(at time.Time) results.CauseKind {
+	if limit := time.Duration(j.plan.Timeouts.Job); !j.begun.IsZero() && at.Sub(j.begun) >= limit-time.Second {
+		return results.TimeLimit
+	}
+	return results.CauseCancelled
+}
+
+// explain completes the cause with what is only known once the child's output is complete.
+func (j *job) explain(t *task) {
+	c := j.cause
+	if c == nil || c.Role != t.Role || c.Rank != t.Rank || c.Kind != t.cause || t.outcome.StopReason != "" {
+		return
+	}
+	c.Kind, c.Detail = describe(t, *t.outcome)
+	t.cause, c.LogTail = c.Kind, t.outcome.Tail
 }
 
 // exited judges the end of a child.
@@ -173,17 +197,25 @@ func (j *job) suspect(c results.Cause, now time.Time) {
 
 // describe tells what a child's end means.
 func describe(t *task, o supervisor.Outcome) (results.CauseKind, string) {
+	because := ""
+	if o.Headline != "" {
+		because = ": " + o.Headline
+	}
 	switch {
 	case !o.Started:
 		return results.NeverStarted, o.Error
+	case o.OOM && o.MemoryLimit > 0:
+		return results.OOM, fmt.Sprintf("ran out of memory: the limit is %d MiB", o.MemoryLimit>>20)
+	case o.OOM:
+		return results.OOM, "ran out of memory"
 	case o.Signal != "":
-		return results.ChildSignal, "killed by " + o.Signal
+		return results.ChildSignal, "killed by " + o.Signal + because
 	case t.Task == roles.Hub():
-		return results.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d", o.Code)
+		return results.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d%s", o.Code, because)
 	case o.Code == 0:
 		return results.ChildExit, "exited with code 0 before the benchmark was done"
 	}
-	return results.ChildExit, fmt.Sprintf("exited with code %d", o.Code)
+	return results.ChildExit, fmt.Sprintf("exited with code %d%s", o.Code, because)
 }
 
 func (j *job) lost(t *task, now time.Time) {

@@ -15,7 +15,9 @@ type Timeouts struct {
 	Probe     Duration `json:"probe"`     // of one question to a service
 	Heartbeat Duration `json:"heartbeat"` // between two signs of life of an agent or the hub
 	Lost      Duration `json:"lost"`      // without a sign of life, and it counts as lost
-	Stop      Duration `json:"stop"`      // from the request to stop until nothing is left of a role; within KillWait
+	Stop      Duration `json:"stop"`      // from the request to stop until a role's processes are killed
+	Settle    Duration `json:"settle"`    // after that, until the hub gives up waiting for agents to say that nothing is left
+	Upload    Duration `json:"upload"`    // of sending the records; when Slurm ends the job, cut to what KillWait leaves
 }
 
 // reserve is what a job keeps for starting, stopping, records and upload.
@@ -37,7 +39,10 @@ func (t *Timeouts) complete(job, killWait Duration) error {
 	fill(&t.Probe, 5*time.Second)
 	fill(&t.Heartbeat, time.Second)
 	fill(&t.Lost, 5*time.Second)
-	fill(&t.Stop, time.Duration(killWait)*6/10)
+	// When Slurm ends a job, everything from its SIGTERM to the verdict must fit into KillWait.
+	fill(&t.Stop, time.Duration(killWait)*4/10)
+	fill(&t.Settle, time.Duration(killWait)*3/10)
+	fill(&t.Upload, 20*time.Second)
 	return t.check(killWait)
 }
 
@@ -62,8 +67,14 @@ func (t Timeouts) check(killWait Duration) error {
 	if t.Lost < 2*t.Heartbeat {
 		return fmt.Errorf("cannot plan: timeout lost (%v) must be at least two heartbeats (%v)", time.Duration(t.Lost), time.Duration(t.Heartbeat))
 	}
-	if t.Stop >= killWait {
-		return fmt.Errorf("cannot plan: timeout stop (%v) must be below the cluster's KillWait (%v)", time.Duration(t.Stop), time.Duration(killWait))
+	if t.Stop+t.Settle >= killWait {
+		return fmt.Errorf("cannot plan: timeouts stop (%v) and settle (%v) together must be below the cluster's KillWait (%v)",
+			time.Duration(t.Stop), time.Duration(t.Settle), time.Duration(killWait))
 	}
 	return nil
+}
+
+// HastyUpload is how long sending may take when Slurm is about to kill the job.
+func (t Timeouts) HastyUpload(killWait Duration) time.Duration {
+	return min(time.Duration(t.Upload), time.Duration(killWait-t.Stop-t.Settle)*2/3)
 }

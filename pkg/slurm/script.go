@@ -69,6 +69,9 @@ func (prof Profile) batchOptions(p roles.Plan) []string {
 		"--open-mode=append", // a requeued job goes on in the same file
 		"--time=" + clock(time.Duration(p.Timeouts.Job)),
 	}
+	if warn := warning(p.Timeouts); warn > 0 {
+		opts = append(opts, fmt.Sprintf("--signal=USR1@%d", warn))
+	}
 	if prof.Exclusive == nil || *prof.Exclusive {
 		opts = append(opts, "--exclusive")
 	}
@@ -88,6 +91,16 @@ func (prof Profile) batchOptions(p roles.Plan) []string {
 		opts = append(opts, "--account="+prof.Account)
 	}
 	return append(opts, prof.SbatchArgs...)
+}
+
+// warning is how many seconds before the end of its time a job wants to be warned, so that it can finish in order; 0 if
+// it is too short for that. Slurm may warn up to a minute earlier.
+func warning(t roles.Timeouts) int {
+	need := time.Duration(t.Stop+t.Settle+t.Upload) + 10*time.Second
+	if time.Duration(t.Job) < need+5*time.Minute {
+		return 0
+	}
+	return int(need / time.Second)
 }
 
 // outputPattern writes a path as sbatch reads it from a directive: in double quotes, with Slurm's own patterns off but

@@ -55,3 +55,12 @@ func (s Step) Matches(pl roles.Placement) error {
 	}
 	return nil
 }
+
+// StepMemory is the bound of a step's memory on this node in bytes, as the environment tells it; 0 if it does not.
+func StepMemory(getenv func(string) string) int64 {
+	mib, err := strconv.ParseInt(getenv("SLURM_MEM_PER_NODE"), 10, 64)
+	if err != nil || mib < 0 {
+		return 0
+	}
+	return mib << 20
+}

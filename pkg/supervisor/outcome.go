@@ -19,25 +19,35 @@ const (
 // Outcome is how a process ended. Code, signal and the reason it was stopped are facts of their own: a child that ends
 // with code 0 because it was told to stop is not one that ended with 0 by itself.
 type Outcome struct {
-	Started    bool          `json:"started"`
-	Code       int           `json:"code"`             // exit code; 128+signal if signalled; 125-127 if never started
-	Signal     string        `json:"signal,omitempty"` // "SIGKILL", if a signal ended it
-	Error      string        `json:"error,omitempty"`  // why it was not started
-	StopReason string        `json:"stop_reason,omitempty"`
-	StartedAt  time.Time     `json:"started_at,omitzero"`
-	EndedAt    time.Time     `json:"ended_at"`
-	MaxRSS     int64         `json:"max_rss_bytes,omitempty"` // of the largest process of the tree that was waited for
-	CPU        time.Duration `json:"cpu_ns,omitempty"`        // user and system, of the tree that was waited for
-	Survivors  []Survivor    `json:"survivors,omitempty"`     // descendants that even SIGKILL did not end in time
-	LogDropped int64         `json:"log_dropped_bytes,omitempty"`
-	Tail       []string      `json:"tail,omitempty"` // last lines of output
+	Started    bool      `json:"started"`
+	Code       int       `json:"code"`             // exit code; 128+signal if signalled; 125-127 if never started
+	Signal     string    `json:"signal,omitempty"` // "SIGKILL", if a signal ended it
+	Error      string    `json:"error,omitempty"`  // why it was not started
+	StopReason string    `json:"stop_reason,omitempty"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at"`
+
+	OOM         bool          `json:"oom,omitempty"`                // the kernel ended it, or a part of it, for want of memory
+	MemoryLimit int64         `json:"memory_limit_bytes,omitempty"` // with OOM, if known
+	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`     // of the largest process of the tree
+	CPU         time.Duration `json:"cpu_ns,omitempty"`             // user and system, of the tree
+
+	Headline  string     `json:"headline,omitempty"`  // the line of its output that says why it died
+	Tail      []string   `json:"tail,omitempty"`      // last lines of output
+	Orphans   []Orphan   `json:"orphans,omitempty"`   // descendants that outlived their parents
+	Survivors []Survivor `json:"survivors,omitempty"` // descendants that even SIGKILL did not end in time
+
+	LogDropped  int64  `json:"log_dropped_bytes,omitempty"`  // that a slow reader of the copy missed
+	LogUnstored int64  `json:"log_unstored_bytes,omitempty"` // that the log file did not take
+	LogFault    string `json:"log_fault,omitempty"`          // why the log file is not complete
 }
 
 // Survivor is a descendant that could not be ended.
 type Survivor struct {
 	PID   int    `json:"pid"`
 	Comm  string `json:"comm"`
-	State string `json:"state"` // letter of proc(5); D means stuck in the kernel
+	State string `json:"state"`           // letter of proc(5); D means stuck in the kernel
+	WChan string `json:"wchan,omitempty"` // where in the kernel, if it says
 }
 
 // Clean tells whether the process ran and ended with code 0.
@@ -62,7 +72,7 @@ func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
 		o.Signal, o.Code = signalName(ws.Signal()), 128+int(ws.Signal())
 	}
 	if ru, ok := ps.SysUsage().(*syscall.Rusage); ok {
-		o.MaxRSS = ru.Maxrss << 10
+		o.PeakRSS = ru.Maxrss << 10
 	}
 	return o
 }

@@ -22,10 +22,12 @@ type Spec struct {
 	Dir    string
 	Env    []string
 	Log    string     // file for its raw output
-	Copy   io.Writer  // gets the same bytes as far as it keeps up; nil: nobody
+	Copy   io.Writer  // gets the same bytes, less secrets, as far as it keeps up; nil: nobody
+	Redact *Redactor  // hides secrets from the copy and from the lines of an outcome; nil: nothing is hidden
 	OnLine func(Line) // called for every line, from one goroutine; must not block; nil: nobody
 	Ladder Ladder
 	Fault  error // the child could not be prepared, so it is never started
+	Memory int64 // bound in bytes that is set otherwise than by a cgroup; 0: none
 }
 
 // Process is a child that was started, or that could not be.
@@ -44,6 +46,7 @@ type Process struct {
 	exited     chan struct{} // closed when the leader has ended
 	done       chan struct{} // closed when nothing is left
 
+	oomBefore int64 // kills in the memory cgroup before the start
 	startedAt time.Time
 	ended     Outcome // set before exited is closed
 	final     Outcome // set before done is closed
@@ -84,6 +87,7 @@ func (p *Process) start() error {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
 	defer child.Close()
+	p.oomBefore, _ = p.sup.memory.oomKills()
 	p.startedAt = time.Now()
 	p.proc, err = p.sup.track(func() (*os.Process, error) {
 		return os.StartProcess(path, p.spec.Argv, &os.ProcAttr{
@@ -161,8 +165,26 @@ func (p *Process) supervise() {
 	<-p.exited
 	p.final = p.ended
 	p.final.Survivors = survivors
-	p.final.Tail, p.final.LogDropped = p.output.finish()
+	p.account()
+}
+
+// account completes the outcome, once nothing is left of the tree.
+func (p *Process) account() {
+	dropped, unstored, fault := p.output.finish()
+	p.final.LogDropped, p.final.LogUnstored = dropped, unstored
+	if fault != nil {
+		p.final.LogFault = fault.Error()
+	}
+	p.final.Tail = p.output.shown()
 	p.sup.reapOrphans()
+	p.final.Orphans = p.sup.orphansSince(p.startedAt)
+	for _, o := range p.final.Orphans {
+		p.final.CPU += o.CPU
+		p.final.PeakRSS = max(p.final.PeakRSS, o.PeakRSS)
+	}
+	if !p.final.Clean() {
+		p.final.Headline = headline(p.final.Tail)
+	}
 }
 
 // wait collects the leader's status. Its pid stays tracked until that has been read.
@@ -177,7 +199,20 @@ func (p *Process) wait() {
 		p.ended = ended(ps, p.startedAt, at)
 	}
 	p.ended.StopReason = p.reason
+	p.judgeMemory()
 	close(p.exited)
+}
+
+// judgeMemory tells a process that ran out of memory from one that was killed.
+func (p *Process) judgeMemory() {
+	after, counted := p.sup.memory.oomKills()
+	limit := p.sup.memory.limit()
+	if p.spec.Memory > 0 && (limit == 0 || p.spec.Memory < limit) {
+		limit = p.spec.Memory
+	}
+	if p.ended.OOM = ranOut(p.oomBefore, after, counted, p.ended, limit); p.ended.OOM {
+		p.ended.MemoryLimit = limit
+	}
 }
 
 // bePatient lets the process end by itself for as long as the request to stop allows.
@@ -221,8 +256,15 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Done is closed when nothing is left: no descendant, and the log is complete.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Ended is how the leader ended. It may be called once Exited is closed.
-func (p *Process) Ended() Outcome { return p.ended }
+// Ended is how the leader ended, as far as it is known at once: the last of its output may still be on its way. It may be
+// called once Exited is closed.
+func (p *Process) Ended() Outcome {
+	o := p.ended
+	if o.Tail = p.Tail(); !o.Clean() {
+		o.Headline = headline(o.Tail)
+	}
+	return o
+}
 
 // Outcome is everything about the end. It may be called once Done is closed.
 func (p *Process) Outcome() Outcome { return p.final }
@@ -232,7 +274,7 @@ func (p *Process) Tail() []string {
 	if p.output == nil {
 		return nil
 	}
-	return p.output.tail()
+	return p.output.shown()
 }
 
 func (p *Process) signalLeader(sig syscall.Signal) { _ = p.proc.Signal(sig) }

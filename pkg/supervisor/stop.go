@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -117,9 +119,18 @@ func (p *Process) sweep(bound time.Duration) []Survivor {
 func survivors(left []proc) []Survivor {
 	var list []Survivor
 	for _, d := range left {
-		list = append(list, Survivor{PID: d.pid, Comm: d.comm, State: string(d.state)})
+		list = append(list, Survivor{PID: d.pid, Comm: d.comm, State: string(d.state), WChan: wchan(d.pid)})
 	}
 	return list
+}
+
+// wchan is where in the kernel a process waits; "" if the kernel does not say.
+func wchan(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+	if err != nil || string(data) == "0" {
+		return ""
+	}
+	return string(data)
 }
 
 func signalName(s syscall.Signal) string { return unix.SignalName(s) }

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +17,11 @@ type Supervisor struct {
 	mu      sync.Mutex   // guards tracked, and is held while a child is started so that no child is ever untracked
 	tracked map[int]bool // pids that somebody waits for
 	orphans []Orphan
+	memory  memoryGroup
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	endCatching func()
+	cancel      context.CancelFunc
+	done        chan struct{}
 }
 
 // Orphan is a descendant that outlived its parent and was reaped here.
@@ -26,6 +29,10 @@ type Orphan struct {
 	PID    int    `json:"pid"`
 	Comm   string `json:"comm"`
 	Status string `json:"status"` // "exit 0", "signal 9"
+
+	PeakRSS int64         `json:"peak_rss_bytes,omitempty"`
+	CPU     time.Duration `json:"cpu_ns,omitempty"`
+	At      time.Time     `json:"at"` // when it was reaped
 }
 
 // New makes this process the reaper of all its descendants. Close ends that.
@@ -34,7 +41,8 @@ func New() (*Supervisor, error) {
 		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{tracked: map[int]bool{}, cancel: cancel, done: make(chan struct{})}
+	s := &Supervisor{tracked: map[int]bool{}, memory: ownMemoryGroup(), cancel: cancel, done: make(chan struct{})}
+	s.endCatching = catchIgnored()
 	go s.reapLoop(ctx)
 	return s, nil
 }
@@ -43,6 +51,7 @@ func New() (*Supervisor, error) {
 func (s *Supervisor) Close() {
 	s.cancel()
 	<-s.done
+	s.endCatching()
 }
 
 func (s *Supervisor) reapLoop(ctx context.Context) {
@@ -73,10 +82,25 @@ func (s *Supervisor) reapOrphans() {
 			continue
 		}
 		var ws syscall.WaitStatus
-		if got, _ := syscall.Wait4(pid, &ws, syscall.WNOHANG, nil); got == pid {
-			s.orphans = append(s.orphans, Orphan{PID: pid, Comm: p.comm, Status: statusText(ws)})
+		var ru syscall.Rusage
+		if got, _ := syscall.Wait4(pid, &ws, syscall.WNOHANG, &ru); got == pid {
+			s.note(Orphan{
+				PID: pid, Comm: p.comm, Status: statusText(ws), At: time.Now().UTC(),
+				PeakRSS: ru.Maxrss << 10, CPU: time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
+			})
 		}
 	}
+}
+
+// maxOrphans bounds the evidence: a fork storm leaves thousands, of which the last tell enough.
+const maxOrphans = 64
+
+// note keeps an orphan. It must be called under s.mu.
+func (s *Supervisor) note(o Orphan) {
+	if len(s.orphans) == maxOrphans {
+		s.orphans = append(s.orphans[:0], s.orphans[1:]...)
+	}
+	s.orphans = append(s.orphans, o)
 }
 
 func statusText(ws syscall.WaitStatus) string {
@@ -86,11 +110,17 @@ func statusText(ws syscall.WaitStatus) string {
 	return fmt.Sprintf("exit %d", ws.ExitStatus())
 }
 
-// Orphans lists the descendants that were reaped here so far.
-func (s *Supervisor) Orphans() []Orphan {
+// orphansSince lists the descendants that were reaped here after a moment.
+func (s *Supervisor) orphansSince(at time.Time) []Orphan {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Orphan(nil), s.orphans...)
+	var list []Orphan
+	for _, o := range s.orphans {
+		if o.At.After(at) {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // track starts a child and notes its pid in one step, so that the reaper never takes its status.

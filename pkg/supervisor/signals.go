@@ -1,0 +1,67 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// CleanMask makes sure that no signal is blocked in this process, and so in its children. Go hands the mask that a
+// program was started with on to its children and cannot change it afterwards, so a program with a mask is started
+// again without: call this first in main. It returns if there is nothing to do, or if it cannot be done.
+func CleanMask() error {
+	blocked, err := signalSet("SigBlk")
+	if err != nil || blocked == 0 {
+		return err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var none unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil); err != nil {
+		return fmt.Errorf("cannot unblock signals: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot unblock signals: %w", err)
+	}
+	return fmt.Errorf("cannot unblock signals: %w", syscall.Exec(self, os.Args, os.Environ()))
+}
+
+// catchIgnored gives every signal that this process was started to ignore a handler that does nothing. exec resets
+// handlers but keeps what is ignored, and a child that ignores SIGINT, say, cannot be interrupted. A shell ignores
+// SIGINT and SIGQUIT for what it runs in the background. The result ends it.
+func catchIgnored() (end func()) {
+	ignored, err := signalSet("SigIgn")
+	if err != nil {
+		return func() {}
+	}
+	sink := make(chan os.Signal, 1)
+	for n := 1; n < 32; n++ {
+		sig := syscall.Signal(n)
+		if ignored&(1<<(n-1)) != 0 && sig != unix.SIGKILL && sig != unix.SIGSTOP {
+			signal.Notify(sink, sig)
+		}
+	}
+	return func() { signal.Stop(sink) }
+}
+
+// signalSet reads one of the masks in /proc/self/status: bit n-1 is signal n. It is the main thread's, whose mask Go
+// leaves as it found it.
+func signalSet(name string) (uint64, error) {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, fmt.Errorf("cannot read signal masks: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if text, ok := strings.CutPrefix(line, name+":"); ok {
+			return strconv.ParseUint(strings.TrimSpace(text), 16, 64)
+		}
+	}
+	return 0, fmt.Errorf("cannot read signal masks: no %s", name)
+}
