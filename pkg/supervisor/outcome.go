@@ -53,10 +53,17 @@ type Survivor struct {
 // Clean tells whether the process ran and ended with code 0.
 func (o Outcome) Clean() bool { return o.Started && o.Code == 0 }
 
+// setupError is a fault of what a child needs, not of its command.
+type setupError struct{ error }
+
+func (e setupError) Unwrap() error { return e.error }
+
 // notStarted is the outcome of a command that could not be run.
 func notStarted(err error, at time.Time) Outcome {
 	code := CodeNotStarted
+	var setup setupError
 	switch {
+	case errors.As(err, &setup):
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		code = CodeNotFound
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOEXEC):

@@ -73,18 +73,21 @@ func (p *Process) start() error {
 	if len(p.spec.Argv) == 0 {
 		return errors.New("cannot start: the command is empty")
 	}
+	if err := checkDir(p.spec.Dir); err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
+	}
 	path, err := lookPath(p.spec.Argv[0], p.spec.Dir, p.spec.Env)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
 	}
 	defer stdin.Close()
 	out, child, err := newOutput(p.spec)
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
+		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
 	}
 	defer child.Close()
 	p.oomBefore, _ = p.sup.memory.oomKills()
@@ -102,6 +105,17 @@ func (p *Process) start() error {
 	p.output = out
 	go out.pump()
 	return nil
+}
+
+func checkDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &os.PathError{Op: "chdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	return err
 }
 
 // lookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
@@ -294,8 +308,21 @@ func (p *Process) signalMatch(match func([]string) bool, sig syscall.Signal) boo
 // still names a group.
 func (p *Process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.proc.Pid, sig) }
 
-// left lists what is left of the tree, the leader included.
+// left lists what is left of the tree, the leader included. While processes die and their children change parents it may
+// miss some: who wants to know that nothing is left asks empty.
 func (p *Process) left() []proc {
-	all := descendants(os.Getpid(), p.sup.others(p.proc.Pid))
-	return slices.DeleteFunc(all, proc.zombie)
+	return slices.DeleteFunc(p.sup.descendants(p.proc.Pid), proc.zombie)
+}
+
+// empty tells whether nothing is left of the tree. Whatever loses its parent becomes a child of this process, so a tree
+// of which this process has no child, not even a dead one, has ended. The kernel's list is only exact while nothing
+// changes, hence the second look.
+func (p *Process) empty() bool {
+	for range 2 {
+		p.sup.reapOrphans()
+		if p.sup.hasChildren(p.proc.Pid) {
+			return false
+		}
+	}
+	return true
 }

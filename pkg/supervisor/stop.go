@@ -37,6 +37,7 @@ func (l Ladder) climb(t target) {
 			return
 		}
 		t.signalGroup(unix.SIGTERM)
+		t.signalGroup(unix.SIGCONT)
 		grace = l.Budget - grace
 	} else {
 		grace = l.Budget
@@ -47,8 +48,10 @@ func (l Ladder) climb(t target) {
 	t.signalGroup(unix.SIGKILL)
 }
 
-// ask sends the first signal and tells whether the whole group got it.
+// ask sends the first signal and tells whether the whole group got it. What stands still is set going, or it could not
+// answer.
 func (l Ladder) ask(t target) (toGroup bool) {
+	defer t.signalGroup(unix.SIGCONT)
 	switch {
 	case l.Match != nil && t.signalMatch(l.Match, l.signal()):
 		return false
@@ -83,7 +86,7 @@ func (p *Process) gone(timeout time.Duration) bool {
 	case <-deadline.C:
 		return false
 	}
-	for pause := time.Millisecond; len(p.left()) > 0; pause = min(2*pause, 50*time.Millisecond) {
+	for pause := time.Millisecond; !p.empty(); pause = min(2*pause, 50*time.Millisecond) {
 		select {
 		case <-time.After(pause):
 		case <-deadline.C:
@@ -98,10 +101,10 @@ func (p *Process) gone(timeout time.Duration) bool {
 func (p *Process) sweep(bound time.Duration) []Survivor {
 	deadline := time.Now().Add(bound)
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		left := p.left()
-		if len(left) == 0 {
+		if p.empty() {
 			return nil
 		}
+		left := p.left()
 		if time.Now().After(deadline) {
 			return survivors(left)
 		}

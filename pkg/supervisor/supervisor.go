@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -140,10 +141,24 @@ func (s *Supervisor) untrack(pid int) {
 	delete(s.tracked, pid)
 }
 
-// others is the set of tracked pids except one.
-func (s *Supervisor) others(pid int) map[int]bool {
+// descendants lists everything below this process but for the trees of tracked children, one excepted. No child can be
+// started meanwhile, which would be nobody's yet.
+func (s *Supervisor) descendants(of int) []proc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return descendants(os.Getpid(), s.others(of))
+}
+
+// hasChildren tells whether this process has a child that is not tracked, or the one that is excepted.
+func (s *Supervisor) hasChildren(of int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	others := s.others(of)
+	return slices.ContainsFunc(children(os.Getpid()), func(pid int) bool { return !others[pid] })
+}
+
+// others is the set of tracked pids except one. It must be called under s.mu.
+func (s *Supervisor) others(pid int) map[int]bool {
 	set := map[int]bool{}
 	for p := range s.tracked {
 		if p != pid {

@@ -311,7 +311,7 @@ func TestFailedRole(t *testing.T) {
 	runDir := filepath.Join(c.Shared(), "run")
 	code, out := c.submit(t, runDir, wideCase, []string{"SIM_FAULTS=GEN_0:crash=3@0.2"})
 	r := readResult(t, runDir)
-	if code != 1 || r.FirstCause == nil || r.FirstCause.String() != "GEN_0.0 on gpu1: child_exit: exited with code 3" {
+	if code != 1 || r.FirstCause == nil || r.FirstCause.String() != "GEN_0.0 on gpu1: child_exit: exited with code 3: RuntimeError: sim fault" {
 		t.Fatalf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
 	}
 	if steps := c.steps(t, r.JobID); steps["job"] != "FAILED 1:0" {
