@@ -79,7 +79,11 @@ func runTask(planFile string, role roles.Role, stop <-chan os.Signal) (int, erro
 	}
 	defer closeLog()
 	defer dumpOnUSR2(log)()
-	o.Log, o.Memory = log, slurm.StepMemory(os.Getenv)
+	self, err := os.Executable()
+	if err != nil {
+		return agent.ExitBug, err
+	}
+	o.Log, o.Memory, o.Guard = log, slurm.StepMemory(os.Getenv), []string{self, guardName}
 	return agent.Run(o)
 }
 

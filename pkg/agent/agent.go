@@ -29,6 +29,7 @@ type Options struct {
 	Stdout     io.Writer // gets the child's output as well, for the role's log
 	Log        *zap.Logger
 	Memory     int64            // bound of the step's memory in bytes that the environment tells; 0: none
+	Guard      []string         // command that calls supervisor.Watch; none: nobody ends the child if this process is killed
 	Stop       <-chan os.Signal // SIGTERM, SIGINT and SIGUSR1
 }
 
@@ -45,6 +46,11 @@ func Run(o Options) (code int, err error) {
 		return ExitBug, err
 	}
 	defer sup.Close()
+	if len(o.Guard) > 0 {
+		if err := sup.Guard(o.Guard...); err != nil {
+			return ExitBug, err
+		}
+	}
 	w := &worker{
 		opts: o, sup: sup, attempt: attempt, log: o.Log,
 		facts: o.Plan.Facts(o.Identity, attempt, roles.RunID(o.Plan.ID, o.Attempt), authKey(token)),

@@ -49,6 +49,7 @@ func programs() map[string]program {
 		"traceback":  traceback,
 		"stdin":      func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
 		"supervised": supervised,
+		"guard":      guard,
 	}
 }
 

@@ -94,7 +94,7 @@ func (p *Process) start() error {
 	p.startedAt = time.Now()
 	p.proc, err = p.sup.track(func() (*os.Process, error) {
 		return os.StartProcess(path, p.spec.Argv, &os.ProcAttr{
-			Dir: p.spec.Dir, Env: p.spec.Env, Files: []*os.File{stdin, child, child},
+			Dir: p.spec.Dir, Env: p.sup.marked(p.spec.Env), Files: []*os.File{stdin, child, child},
 			Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
 	})

@@ -363,7 +363,16 @@ func supervised(args []string) int {
 		return 70
 	}
 	defer s.Close()
-	env := append(os.Environ(), childVar+"=")
+	if os.Getenv(guardedVar) != "" {
+		if err := guardBy(s); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 70
+		}
+	}
+	if err := os.Setenv(childVar, os.Getenv(guardedVar)); err != nil {
+		return 70
+	}
+	env := os.Environ()
 	p := s.Start(supervisor.Spec{Argv: args[1:], Env: env, Log: args[0], Copy: os.Stdout, Ladder: supervisor.Ladder{Budget: bound}})
 	<-p.Done()
 	return p.Outcome().Code
@@ -544,4 +553,73 @@ func TestOtherChildrenKeepTheirStatus(t *testing.T) {
 		t.Error(diff)
 	}
 	runtime.KeepAlive(s)
+}
+
+// guardedVar makes the program "supervised" start a guard, and names the program that it supervises.
+const guardedVar = "SUPERVISOR_TEST_GUARDED"
+
+func guardBy(s *supervisor.Supervisor) error {
+	if err := os.Setenv(childVar, "guard"); err != nil {
+		return err
+	}
+	return s.Guard(os.Args[0])
+}
+
+func guard(args []string) int {
+	if _, err := supervisor.Watch(os.Stdin, args[0]); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// A supervisor that is killed takes its whole tree with it, wherever the tree has moved to.
+func TestGuard(t *testing.T) {
+	supervise(t) // what the killed one leaves comes here
+	log := filepath.Join(t.TempDir(), "log")
+	cmd := exec.Command(os.Args[0], log, os.Args[0])
+	cmd.Env = append(os.Environ(), childVar+"=supervised", guardedVar+"=tree")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := make([]byte, 6); !readFull(out, line) || string(line) != "ready\n" {
+		t.Fatalf("the tree is not ready: %q", line)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
+		if !anyChild(t) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the tree outlives its supervisor") // nothingLeft names it
+		}
+	}
+}
+
+func readFull(r interface{ Read([]byte) (int, error) }, b []byte) bool {
+	for n := 0; n < len(b); {
+		m, err := r.Read(b[n:])
+		if n += m; err != nil {
+			return n == len(b)
+		}
+	}
+	return true
+}
+
+// anyChild tells whether this process has a child.
+func anyChild(t *testing.T) bool {
+	t.Helper()
+	files, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, f := range files {
+		if pids, _ := os.ReadFile(f); len(bytes.TrimSpace(pids)) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -19,6 +19,7 @@ type Supervisor struct {
 	tracked map[int]bool // pids that somebody waits for
 	orphans []Orphan
 	memory  memoryGroup
+	guard   *guard // nil if there is none
 
 	endCatching func()
 	cancel      context.CancelFunc
@@ -53,6 +54,9 @@ func (s *Supervisor) Close() {
 	s.cancel()
 	<-s.done
 	s.endCatching()
+	if s.guard != nil {
+		s.guard.end()
+	}
 }
 
 func (s *Supervisor) reapLoop(ctx context.Context) {
@@ -122,6 +126,14 @@ func (s *Supervisor) orphansSince(at time.Time) []Orphan {
 		}
 	}
 	return list
+}
+
+// marked is an environment with the guard's mark, if there is a guard.
+func (s *Supervisor) marked(env []string) []string {
+	if s.guard == nil {
+		return env
+	}
+	return append(slices.Clip(env), guardMark+"="+s.guard.mark)
 }
 
 // track starts a child and notes its pid in one step, so that the reaper never takes its status.

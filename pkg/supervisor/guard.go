@@ -1,0 +1,121 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+)
+
+// guardMark is a variable that every process of a guarded tree has in its environment.
+const guardMark = "DISAGG_GUARD"
+
+// guardBound is how long a guard tries to end what is left.
+const guardBound = 10 * time.Second
+
+// guard is a process that outlives this one if this one is killed, and then ends its children. Where Slurm tracks
+// processes by their parents, nobody else would: what has lost its parent is out of its sight.
+type guard struct {
+	mark  string   // value of guardMark
+	line  *os.File // closed by the kernel when this process ends, however that happens
+	ended chan struct{}
+}
+
+// Guard starts a guard over all children that are started from now on. The command is one that calls [Watch], with the
+// arguments it is given appended. It must be called at most once.
+func (s *Supervisor) Guard(command ...string) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("cannot start guard: %w", err)
+	}
+	defer r.Close()
+	mark := uuid.NewString()
+	cmd := exec.Command(command[0], append(command[1:], mark)...)
+	cmd.Stdin = r
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of signals to this process's group
+	_, err = s.track(func() (*os.Process, error) {
+		err := cmd.Start()
+		return cmd.Process, err
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("cannot start guard: %w", err), w.Close())
+	}
+	s.guard = &guard{mark: mark, line: w, ended: make(chan struct{})}
+	go func() {
+		defer close(s.guard.ended)
+		_ = cmd.Wait()
+		s.untrack(cmd.Process.Pid)
+	}()
+	return nil
+}
+
+// end lets the guard go: everything was ended in order.
+func (g *guard) end() {
+	_, _ = g.line.Write([]byte{1})
+	_ = g.line.Close()
+	<-g.ended
+}
+
+// Watch is what a guard does: it waits for the process that started it, and if that was killed, it ends every process
+// that has its mark. It returns how many it ended.
+func Watch(line io.Reader, mark string) (ended int, err error) {
+	if n, _ := line.Read(make([]byte, 1)); n > 0 {
+		return 0, nil
+	}
+	seen := map[int]bool{}
+	for deadline := time.Now().Add(guardBound); ; {
+		marked := withMark(mark)
+		if len(marked) == 0 && len(withMark(mark)) == 0 {
+			return len(seen), nil
+		}
+		if time.Now().After(deadline) {
+			return len(seen), fmt.Errorf("cannot end processes %v", marked)
+		}
+		for _, pid := range marked {
+			_ = syscall.Kill(pid, unix.SIGSTOP)
+		}
+		for _, pid := range withMark(mark) { // those forked meanwhile too
+			seen[pid] = true
+			_ = syscall.Kill(pid, unix.SIGKILL)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// withMark lists the living processes that have the mark in the environment that they were started with.
+func withMark(mark string) []int {
+	want := []byte(guardMark + "=" + mark)
+	entries, _ := os.ReadDir("/proc")
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil || !hasVariable(env, want) {
+			continue // not ours to read, gone, or another's
+		}
+		if p, ok := readProc(pid); ok && !p.zombie() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func hasVariable(env, want []byte) bool {
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		if bytes.Equal(v, want) {
+			return true
+		}
+	}
+	return false
+}
