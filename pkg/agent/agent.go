@@ -67,6 +67,7 @@ func Run(o Options) (code int, err error) {
 		CloseWait: time.Duration(o.Plan.Timeouts.Lost),
 	})
 	defer w.link.Close()
+	defer sup.Close() // the goodbye is the last: once all have said it, the job may end and Slurm kills what is left
 	return w.live(), nil
 }
 
@@ -125,6 +126,7 @@ func runHub(w *worker, token string) (int, error) {
 	codes := make(chan int, 1)
 	go func() {
 		defer w.link.Close()
+		defer w.sup.Close()
 		codes <- w.live()
 	}()
 	result, err := h.Run(context.Background())

@@ -59,7 +59,7 @@ func (j *job) due(now time.Time) {
 	case Stopping:
 		for _, t := range j.order {
 			if tk := j.tasks[t]; tk.hello != nil && !tk.gone {
-				tk.gone, tk.cause = true, results.AgentLost
+				tk.gone, tk.lost, tk.cause = true, true, results.AgentLost
 			}
 		}
 	}

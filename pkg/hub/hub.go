@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -175,6 +176,11 @@ func (h *Hub) conclude() (results.Result, error) {
 	}
 	if err := results.WriteReport(h.opts.Attempt.Report(), r); err != nil {
 		h.opts.Log.Warn("cannot write the report", zap.Error(err))
+	}
+	if h.job.quiet() {
+		if err := os.WriteFile(h.opts.Attempt.Quiet(), nil, 0o644); err != nil {
+			h.opts.Log.Warn("cannot tell the batch script that all is quiet", zap.Error(err))
+		}
 	}
 	if err := r.Write(h.opts.Attempt.Result()); err != nil {
 		return r, fmt.Errorf("cannot conclude: %w", err)

@@ -36,6 +36,7 @@ type task struct {
 	unready             string // why its service does not answer
 	exited              bool
 	gone                bool // stopped, lost, or said goodbye
+	lost                bool // gone without a word
 	outcome             *supervisor.Outcome
 	cause               results.CauseKind
 }
@@ -222,7 +223,7 @@ func (j *job) lost(t *task, now time.Time) {
 	if t.gone {
 		return
 	}
-	t.gone = true
+	t.gone, t.lost = true, true
 	if j.phase == Stopping {
 		return
 	}
@@ -368,6 +369,11 @@ func (j *job) sendStop(t *task) {
 		d.Reason, d.Finished = j.cause.String(), false
 	}
 	j.send(t.Task, d)
+}
+
+// quiet tells whether every agent came and ended in good order, so that no step of the job can be stuck.
+func (j *job) quiet() bool {
+	return !slices.ContainsFunc(j.order, func(t roles.Task) bool { tk := j.tasks[t]; return tk.hello == nil || !tk.gone || tk.lost })
 }
 
 // allGone tells whether nothing is left of any agent that ever arrived.

@@ -156,6 +156,9 @@ func TestPassed(t *testing.T) {
 	if b.job.phase != Over || b.job.cause != nil {
 		t.Errorf("phase %s, cause %v", b.job.phase, b.job.cause)
 	}
+	if !b.job.quiet() {
+		t.Error("all agents ended in good order, but it is not quiet")
+	}
 	if r := b.job.result(Options{}, b.now); r.Verdict != results.Passed || r.ExitCode != 0 || len(r.Roles) != 5 {
 		t.Errorf("result %+v", r)
 	}
@@ -262,7 +265,7 @@ func TestLaunchDeadline(t *testing.T) {
 	b.hello(ctx0) // too late: it is sent home
 	b.expect("CTX_0.0 stop")
 	b.gone(benchmark, gen0, ctx0)
-	if b.job.phase != Over {
+	if b.job.phase != Over || b.job.quiet() {
 		t.Errorf("phase %s: the job waits for agents that never came", b.job.phase)
 	}
 }
@@ -294,8 +297,8 @@ func TestStopDeadline(t *testing.T) {
 	}
 	b.now = b.job.deadline()
 	b.job.due(b.now)
-	if b.job.phase != Over {
-		t.Errorf("phase %s", b.job.phase)
+	if b.job.phase != Over || b.job.quiet() {
+		t.Errorf("phase %s, quiet %v", b.job.phase, b.job.quiet())
 	}
 }
 

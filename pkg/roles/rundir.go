@@ -55,6 +55,9 @@ func (a Attempt) Events() string { return a.join("events.ndjson") }
 // Result is the verdict, written once and last.
 func (a Attempt) Result() string { return a.join("result.json") }
 
+// Quiet is a file that exists once every agent of the attempt has ended in good order. The batch script looks for it.
+func (a Attempt) Quiet() string { return a.join("quiet") }
+
 // Records is the folder of measured points.
 func (a Attempt) Records() string { return a.join("records") }
 

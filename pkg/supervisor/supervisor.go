@@ -21,6 +21,7 @@ type Supervisor struct {
 	memory  memoryGroup
 	guard   *guard // nil if there is none
 
+	closeOnce   sync.Once
 	endCatching func()
 	cancel      context.CancelFunc
 	done        chan struct{}
@@ -49,14 +50,16 @@ func New() (*Supervisor, error) {
 	return s, nil
 }
 
-// Close stops reaping. Processes that still run are left alone.
+// Close stops reaping and lets the guard go. Processes that still run are left alone. It may be called again.
 func (s *Supervisor) Close() {
-	s.cancel()
-	<-s.done
-	s.endCatching()
-	if s.guard != nil {
-		s.guard.end()
-	}
+	s.closeOnce.Do(func() {
+		s.cancel()
+		<-s.done
+		s.endCatching()
+		if s.guard != nil {
+			s.guard.end()
+		}
+	})
 }
 
 func (s *Supervisor) reapLoop(ctx context.Context) {
