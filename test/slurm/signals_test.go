@@ -129,14 +129,15 @@ func TestEndings(t *testing.T) {
 		cause   string // "" if Slurm leaves no time for a verdict
 		state   string // of the job in sacct
 		step    string // a step's name, state and code in sacct; "" if Slurm gives none
+		srun    string // what GEN_0's srun must say of its tasks; "" if it does not matter
 	}{
-		{"scancel", func(j *job) { j.scancel(j.id) }, results.Cancelled, "cancelled", "CANCELLED", ""},
-		{"preemption-like TERM", func(j *job) { j.scancel("--signal=TERM", j.id) }, results.Cancelled, "cancelled", "FAILED 1:0", "GEN_0 FAILED 1:0"},
-		{"TERM to a step", func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, results.Cancelled, "CTX_1.", "FAILED 1:0", "CTX_1 FAILED 1:0"},
-		{"warning", func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, results.Failed, "BENCHMARK.0 on gpu1: time_limit", "FAILED", ""},
-		{"kill -9 of an agent", func(j *job) { j.kill9(j.published("CTX_0").PID) }, results.Failed, "CTX_0.0 on gpu2: agent_lost", "FAILED 1:0", ""},
-		{"kill -9 of a child's leader", func(j *job) { j.kill9(j.childOf("GEN_0")) }, results.Failed, "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", "FAILED 1:0", "GEN_0 FAILED 9:0"}, // how sacct shows code 137,
-		{"kill -9 of the hub", func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, "", "", "FAILED", ""},
+		{"scancel", func(j *job) { j.scancel(j.id) }, results.Cancelled, "cancelled", "CANCELLED", "", ""},
+		{"preemption-like TERM", func(j *job) { j.scancel("--signal=TERM", j.id) }, results.Cancelled, "cancelled", "FAILED 1:0", "GEN_0 FAILED 1:0", ""},
+		{"TERM to a step", func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, results.Cancelled, "CTX_1.", "FAILED 1:0", "CTX_1 FAILED 1:0", ""},
+		{"warning", func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, results.Failed, "BENCHMARK.0 on gpu1: time_limit", "FAILED", "", ""},
+		{"kill -9 of an agent", func(j *job) { j.kill9(j.published("CTX_0").PID) }, results.Failed, "CTX_0.0 on gpu2: agent_lost", "FAILED 1:0", "", ""},
+		{"kill -9 of a child's leader", func(j *job) { j.kill9(j.childOf("GEN_0")) }, results.Failed, "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", "FAILED 1:0", "", "task 0: Exited with exit code 137"},
+		{"kill -9 of the hub", func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, "", "", "FAILED", "", ""},
 	}
 	for _, cgroup := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
@@ -160,6 +161,9 @@ func TestEndings(t *testing.T) {
 					}
 					if name, want, _ := strings.Cut(tt.step, " "); tt.step != "" && steps[name] != want {
 						t.Errorf("sacct says of %s: %s, want %s", name, steps[name], want)
+					}
+					if text := logs(t, j.runDir); !strings.Contains(text, tt.srun) {
+						t.Errorf("no srun says %q", tt.srun)
 					}
 					if tt.cause == "" {
 						return
