@@ -103,13 +103,16 @@ func identify(o *agent.Options, pl roles.Placement) error {
 	case err != nil:
 		return err
 	case inStep && o.Plan.Launcher == launch.Slurm:
-		o.JobID, o.Attempt = step.JobID, step.Attempt
+		o.JobID, o.Attempt, o.JobEnds = step.JobID, step.Attempt, step.Ends
 		o.Identity.Task.Rank, o.Identity.Step = step.Rank, step.Name()
 		err = step.Matches(pl)
 	case os.Getenv("DISAGG_RANK") != "":
 		o.Identity.Task.Rank, err = strconv.Atoi(os.Getenv("DISAGG_RANK"))
 	default:
 		err = errors.New("not in a Slurm step: to start a role by hand, pass --config CASE in an allocation's shell")
+	}
+	if o.JobEnds.IsZero() && !o.BatchStart.IsZero() {
+		o.JobEnds = o.BatchStart.Add(time.Duration(o.Plan.Timeouts.Job))
 	}
 	if err == nil && os.Getenv("DISAGG_ATTEMPT") != "" {
 		o.Attempt, err = strconv.Atoi(os.Getenv("DISAGG_ATTEMPT"))

@@ -25,6 +25,7 @@ type Options struct {
 	Identity   roles.Identity
 	JobID      string    // Slurm's, "" elsewhere
 	BatchStart time.Time // when the batch script began; zero if unknown
+	JobEnds    time.Time // when Slurm will end the job; zero if unknown
 	Environ    []string  // this process's environment
 	Stdout     io.Writer // gets the child's output as well, for the role's log
 	Log        *zap.Logger
@@ -113,7 +114,7 @@ func runHub(w *worker, token string) (int, error) {
 		return ExitUsage, err
 	}
 	h, err := hub.New(hub.Options{
-		Plan: o.Plan, Attempt: w.attempt, RunID: w.facts.RunID, JobID: o.JobID, BatchStart: o.BatchStart,
+		Plan: o.Plan, Attempt: w.attempt, RunID: w.facts.RunID, JobID: o.JobID, BatchStart: o.BatchStart, JobEnds: o.JobEnds,
 		Submitted: o.Plan.CreatedAt, Results: pattern, Server: server, Log: o.Log,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type Options struct {
 	RunID      string
 	JobID      string    // Slurm's, "" elsewhere
 	BatchStart time.Time // when the batch script began; zero if unknown
+	JobEnds    time.Time // when Slurm will end the job; zero if unknown
 	Submitted  time.Time // when the job was submitted; zero if unknown
 	Results    string    // pattern of the benchmark's result files
 	Server     *control.Server
@@ -47,7 +48,7 @@ func New(opts Options) (*Hub, error) {
 	}
 	h := &Hub{opts: opts, journal: j, outbox: upload.Outbox{Dir: opts.Attempt.Outbox(), Records: opts.Attempt.Records()}}
 	h.job = newJob(opts.Plan, opts.Server.Send, time.Now())
-	h.job.begun = opts.BatchStart
+	h.job.ends = opts.JobEnds
 	return h, nil
 }
 

@@ -54,7 +54,7 @@ type job struct {
 	send  func(roles.Task, control.Directive)
 	phase Phase
 	since map[Phase]time.Time
-	begun time.Time // when the batch script began; zero if unknown
+	ends  time.Time // when Slurm will end the job; zero if unknown
 	tasks map[roles.Task]*task
 	order []roles.Task // of the plan
 
@@ -142,7 +142,7 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 
 // endedBySlurm tells why Slurm, or a person, ended a task: because the job's time is over, or because somebody wanted to.
 func (j *job) endedBySlurm(at time.Time) results.CauseKind {
-	if limit := time.Duration(j.plan.Timeouts.Job); !j.begun.IsZero() && at.Sub(j.begun) >= limit-time.Second {
+	if !j.ends.IsZero() && !at.Before(j.ends.Add(-time.Second)) {
 		return results.TimeLimit
 	}
 	return results.CauseCancelled

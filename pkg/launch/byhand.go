@@ -39,6 +39,9 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 		b.Request.RunDir = filepath.Join(alloc.WorkDir, "runs", "allocation-"+b.JobID)
 	}
 	b.Request.ByHand, b.Request.Launcher = true, Slurm
+	if b.Request.Timeouts.Job == 0 && !alloc.Ends.IsZero() {
+		b.Request.Timeouts.Job = roles.Duration(time.Until(alloc.Ends).Round(time.Second))
+	}
 	job, err := b.Request.Make(ctx)
 	if err != nil {
 		return 0, err
@@ -57,7 +60,7 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return b.srun(ctx, job, attempt, args)
+	return b.srun(ctx, job, alloc, attempt, args)
 }
 
 // join makes the run directory, or adopts the plan of whoever was first.
@@ -93,7 +96,7 @@ func openAttempt(d roles.RunDir) (int, error) {
 }
 
 // srun runs the role's step and passes a request to stop on to its agents.
-func (b ByHand) srun(ctx context.Context, job Job, attempt int, args []string) (int, error) {
+func (b ByHand) srun(ctx context.Context, job Job, alloc slurm.Allocation, attempt int, args []string) (int, error) {
 	a := job.Plan.RunDir.Attempt(attempt)
 	log, err := os.OpenFile(a.RoleLog(b.Role), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -104,6 +107,9 @@ func (b ByHand) srun(ctx context.Context, job Job, attempt int, args []string) (
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(b.Stdout, log), b.Stderr
 	cmd.Env = append(withoutStep(os.Environ()),
 		"DISAGG_SERVING_TYPE="+b.Role.String(), "DISAGG_PLAN="+job.Plan.RunDir.Plan(), "DISAGG_ATTEMPT="+strconv.Itoa(attempt))
+	if !alloc.Ends.IsZero() {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", slurm.JobEndVar, alloc.Ends.Unix()))
+	}
 	// A group of its own: Ctrl-C must reach the agents, in order, and not make srun kill them at once.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -108,10 +108,11 @@ func (c Client) KillWait(ctx context.Context) (time.Duration, error) {
 type Allocation struct {
 	JobID   string
 	Nodes   int
-	WorkDir string // where it was asked for
+	WorkDir string    // where it was asked for
+	Ends    time.Time // when its time is over; zero if it has no limit
 }
 
-var allocationFields = regexp.MustCompile(`(?m)\b(NumNodes|WorkDir)=(.*?)(?:\s+\w+=|$)`)
+var allocationFields = regexp.MustCompile(`(?m)\b(NumNodes|WorkDir|EndTime)=(.*?)(?:\s+\w+=|$)`)
 
 // Allocation asks Slurm for an allocation.
 func (c Client) Allocation(ctx context.Context, jobID string) (Allocation, error) {
@@ -126,6 +127,8 @@ func (c Client) Allocation(ctx context.Context, jobID string) (Allocation, error
 			a.Nodes, _ = strconv.Atoi(strings.TrimSpace(m[2]))
 		case "WorkDir":
 			a.WorkDir = strings.TrimSpace(m[2])
+		case "EndTime":
+			a.Ends, _ = time.ParseInLocation("2006-01-02T15:04:05", strings.TrimSpace(m[2]), time.Local) // or "Unknown"
 		}
 	}
 	if a.Nodes < 1 || a.WorkDir == "" {

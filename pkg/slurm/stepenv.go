@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
 )
+
+// JobEndVar tells when the job's time is over, in seconds since the epoch. Slurm sets it since 23.02.
+const JobEndVar = "SLURM_JOB_END_TIME"
 
 // Step is what a task's environment says of the step it is part of.
 type Step struct {
@@ -15,7 +19,8 @@ type Step struct {
 	Rank    int
 	Ranks   int
 	Node    string
-	Attempt int // SLURM_RESTART_COUNT; 0 if absent
+	Attempt int       // SLURM_RESTART_COUNT; 0 if absent
+	Ends    time.Time // when the job's time is over (SLURM_JOB_END_TIME, since Slurm 23.02); zero if absent
 }
 
 // Name is how scancel names the step.
@@ -45,6 +50,9 @@ func StepFromEnv(getenv func(string) string) (s Step, ok bool, err error) {
 	s.Rank = number("SLURM_PROCID", "")
 	s.Ranks = number("SLURM_STEP_NUM_TASKS", getenv("SLURM_NTASKS"))
 	s.Attempt = number("SLURM_RESTART_COUNT", "0")
+	if end := number(JobEndVar, "0"); end > 0 {
+		s.Ends = time.Unix(int64(end), 0)
+	}
 	return s, true, errors.Join(errs...)
 }
 

@@ -391,7 +391,8 @@ func TestSignalsAreReset(t *testing.T) {
 	}
 }
 
-// startBlocked runs a command with SIGTERM and SIGUSR2 blocked: Go hands on the mask of the thread that forks.
+// startBlocked runs a command as the worst parent does: with SIGTERM and SIGUSR2 blocked, because Go hands on the mask of
+// the thread that forks, and by posix_spawn, which ignores the C library's own signal 32.
 func startBlocked(t *testing.T, cmd *exec.Cmd) (string, error) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -400,7 +401,10 @@ func startBlocked(t *testing.T, cmd *exec.Cmd) (string, error) {
 	if err != nil {
 		t.Skip("python3 is needed to block signals")
 	}
-	block := `import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2]); os.execv(sys.argv[1], sys.argv[1:])`
+	block := `import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2])
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
 	cmd.Args = append([]string{python, "-c", block}, append([]string{cmd.Path}, cmd.Args[1:]...)...)
 	cmd.Path = python
 	err = cmd.Run()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,22 +34,36 @@ func CleanMask() error {
 	return fmt.Errorf("cannot unblock signals: %w", syscall.Exec(self, os.Args, os.Environ()))
 }
 
-// catchIgnored gives every signal that this process was started to ignore a handler that does nothing. exec resets
-// handlers but keeps what is ignored, and a child that ignores SIGINT, say, cannot be interrupted. A shell ignores
-// SIGINT and SIGQUIT for what it runs in the background. The result ends it.
+// catchIgnored makes sure that children ignore nothing that this process was started to ignore: exec keeps what is
+// ignored, and a child that ignores SIGINT, say, cannot be interrupted. A shell ignores SIGINT and SIGQUIT for what it
+// runs in the background. Such a signal gets a handler that does nothing, which exec resets. The result ends it.
 func catchIgnored() (end func()) {
 	ignored, err := signalSet("SigIgn")
 	if err != nil {
 		return func() {}
 	}
 	sink := make(chan os.Signal, 1)
-	for n := 1; n < 32; n++ {
-		sig := syscall.Signal(n)
-		if ignored&(1<<(n-1)) != 0 && sig != unix.SIGKILL && sig != unix.SIGSTOP {
+	for n := 1; n <= 64; n++ {
+		switch sig := syscall.Signal(n); {
+		case ignored&(1<<(n-1)) == 0:
+		case reserved(sig):
+			resetRaw(sig)
+		default:
 			signal.Notify(sink, sig)
 		}
 	}
 	return func() { signal.Stop(sink) }
+}
+
+// reserved tells whether a signal is one that C libraries keep for themselves, and that Go therefore neither handles nor
+// resets. Whatever glibc starts with posix_spawn, as make does, ignores the first of them.
+func reserved(sig syscall.Signal) bool { return sig >= 32 && sig <= 34 }
+
+// resetRaw gives a signal its default disposition behind the runtime's back. It fails for no signal that exists.
+func resetRaw(sig syscall.Signal) {
+	var byDefault [4]uint64 // struct sigaction of the kernel: all zeros are SIG_DFL
+	const maskSize = 8
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, maskSize, 0, 0)
 }
 
 // signalSet reads one of the masks in /proc/self/status: bit n-1 is signal n. It is the main thread's, whose mask Go

@@ -22,13 +22,13 @@ type allocation struct {
 }
 
 // allocate asks for nodes and keeps them until the test ends.
-func (c *cluster) allocate(t *testing.T, nodes string) allocation {
+func (c *cluster) allocate(t *testing.T, nodes string, flags ...string) allocation {
 	t.Helper()
 	dir := filepath.Join(c.Shared(), "home")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := c.Command(t.Context(), "", "salloc", "--nodes="+nodes, "--exclusive", "--no-shell")
+	cmd := c.Command(t.Context(), "", append([]string{"salloc", "--nodes=" + nodes, "--exclusive", "--no-shell"}, flags...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -64,11 +64,16 @@ func (a allocation) role(t *testing.T, role string, flags ...string) *shell {
 // ended waits for the role's shell and returns its exit code.
 func (s *shell) ended(t *testing.T) int {
 	t.Helper()
+	return s.endedWithin(t, 60)
+}
+
+func (s *shell) endedWithin(t *testing.T, seconds int) int {
+	t.Helper()
 	select {
 	case <-s.done:
 		return s.cmd.ProcessState.ExitCode()
-	case <-time.After(60 * time.Second):
-		t.Fatalf("still running after 60 s:\n%s", s.out)
+	case <-time.After(time.Duration(seconds) * time.Second):
+		t.Fatalf("still running after %d s:\n%s", seconds, s.out)
 		return 0
 	}
 }

@@ -2,7 +2,6 @@ package slurm
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -191,28 +190,4 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	t.Logf("first cause: %v", r.FirstCause)
 	c.nothingLeft(t)
-}
-
-// TestTimeLimit: Slurm ends a job whose time is over; the verdict is there, and nothing is left.
-func TestTimeLimit(t *testing.T) {
-	if testing.Short() {
-		t.Skip("Slurm looks at time limits once in 30 s")
-	}
-	c := start(t, standard(false))
-	j := c.begin(t, smallCase, "SIM_STARTUP_SECONDS=300")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	if out, err := j.Command(ctx, "", "scontrol", "update", "JobId="+j.id, "TimeLimit=1").CombinedOutput(); err != nil {
-		t.Fatalf("scontrol: %v: %s", err, out)
-	}
-	for ctx.Err() == nil && len(c.left(t)) > 0 {
-		time.Sleep(200 * time.Millisecond)
-	}
-	c.nothingLeft(t)
-	if steps := c.steps(t, j.id); !strings.HasPrefix(steps["job"], "TIMEOUT") {
-		t.Errorf("sacct says %v", steps)
-	}
-	if r := readResult(t, j.runDir); r.Verdict == results.Passed || r.FirstCause == nil {
-		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
-	}
 }

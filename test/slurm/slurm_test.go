@@ -132,14 +132,20 @@ func (c *cluster) steps(t *testing.T, jobID string) map[string]string {
 // nothingLeft checks that no process runs on any host and no job is in the queue.
 func (c *cluster) nothingLeft(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	c.empty(t, 10)
+}
+
+// empty is nothingLeft with a bound of its own, in seconds.
+func (c *cluster) empty(t *testing.T, seconds int) {
+	t.Helper()
+	deadline := time.Now().Add(time.Duration(seconds) * time.Second)
 	for {
 		left := c.left(t)
 		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("left after 10 s: %s", strings.Join(left, "; "))
+			t.Fatalf("left after %d s: %s", seconds, strings.Join(left, "; "))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
