@@ -46,21 +46,21 @@ func runRole(c *cli.Context) (int, error) {
 	if err != nil {
 		return agent.ExitUsage, err
 	}
-	stop := make(chan os.Signal, 8)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
 	// A handler, and not ignored: children would inherit that. A reader that goes away must not end the agent.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if c.String("config") != "" {
-		return runByHand(c, role, stop)
+		return runByHand(c, role, signals)
 	}
 	if c.String("plan") == "" {
 		return agent.ExitUsage, errors.New("no plan: set DISAGG_PLAN, or pass --plan, or --config to start a role by hand")
 	}
-	return runTask(c.String("plan"), role, stop)
+	return runTask(c.String("plan"), role, signals)
 }
 
 // runTask is the agent as the task.
-func runTask(planFile string, role roles.Role, stop <-chan os.Signal) (int, error) {
+func runTask(planFile string, role roles.Role, signals <-chan os.Signal) (int, error) {
 	plan, err := roles.ReadPlan(planFile)
 	if err != nil {
 		return agent.ExitUsage, err
@@ -69,7 +69,7 @@ func runTask(planFile string, role roles.Role, stop <-chan os.Signal) (int, erro
 	if !ok {
 		return agent.ExitUsage, fmt.Errorf("cannot run %s: the plan has no such role", role)
 	}
-	o := agent.Options{Plan: plan, Environ: os.Environ(), Stdout: os.Stdout, Stop: stop, BatchStart: batchStart()}
+	o := agent.Options{Plan: plan, Environ: os.Environ(), Stdout: os.Stdout, Signals: signals, BatchStart: batchStart()}
 	if err := identify(&o, pl); err != nil {
 		return agent.ExitUsage, err
 	}
@@ -130,13 +130,13 @@ func batchStart() time.Time {
 }
 
 // runByHand starts a role in the allocation that this shell is part of.
-func runByHand(c *cli.Context, role roles.Role, stop <-chan os.Signal) (int, error) {
+func runByHand(c *cli.Context, role roles.Role, signals <-chan os.Signal) (int, error) {
 	jobID := os.Getenv("SLURM_JOB_ID")
 	if jobID == "" {
 		return agent.ExitUsage, errors.New("cannot start a role by hand: this shell has no allocation: begin with salloc, or export SLURM_JOB_ID")
 	}
 	code, err := launch.ByHand{
-		Role: role, JobID: jobID, Stdout: os.Stdout, Stderr: os.Stderr, Stop: stop,
+		Role: role, JobID: jobID, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals,
 		Request: launch.Request{
 			Case: c.String("config"), Mode: c.String("mode"), Recipe: c.String("recipe"), Profile: c.String("profile"),
 			Checkout: c.String("trtllm-dir"), RunDir: c.String("run-dir"), Version: version.Text(),

@@ -31,7 +31,7 @@ type Options struct {
 	Log        *zap.Logger
 	Memory     int64            // bound of the step's memory in bytes that the environment tells; 0: none
 	Guard      []string         // command that calls supervisor.Watch; none: nobody ends the child if this process is killed
-	Stop       <-chan os.Signal // SIGTERM, SIGINT and SIGUSR1
+	Signals    <-chan os.Signal // SIGTERM and SIGINT stop; SIGUSR1 warns of the end of the job's time; SIGUSR2 logs the state
 }
 
 // Run lives the life of one rank and returns its exit code. An error is a fault of the agent or its surroundings, never

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,8 +55,8 @@ func (w *worker) live() int {
 		case <-lost:
 			lost = nil
 			w.stop(fmt.Errorf("%w: %w", errHubLost, w.link.Err()).Error(), false)
-		case sig := <-w.opts.Stop:
-			w.leave(sig)
+		case sig := <-w.opts.Signals:
+			w.heed(sig)
 		case <-childExited:
 			w.heedSignal()
 			exited = true
@@ -120,18 +121,35 @@ func (w *worker) heedSignal() {
 		lag = signalLag
 	}
 	select {
-	case sig := <-w.opts.Stop:
-		w.leave(sig)
+	case sig := <-w.opts.Signals:
+		w.heed(sig)
 	case <-time.After(lag):
 	}
 }
 
-// leave does what a signal asks for, and lets the hub know.
-func (w *worker) leave(sig os.Signal) {
-	if sig == syscall.SIGUSR1 { // the hub decides; this rank goes on until it is told
+// heed does what a signal asks for.
+func (w *worker) heed(sig os.Signal) {
+	switch sig {
+	case syscall.SIGUSR1: // the hub decides; this rank goes on until it is told
 		w.tell(control.Event{Kind: control.Warned, Detail: "Slurm warns that the job's time is nearly over (SIGUSR1)"})
-		return
+	case syscall.SIGUSR2:
+		w.dump()
+	default:
+		w.leave(sig)
 	}
+}
+
+// dump logs what this rank is doing.
+func (w *worker) dump() {
+	state := []zap.Field{zap.String("stopped", w.stopped), zap.Strings("peers", slices.Sorted(maps.Keys(w.facts.Peers)))}
+	if w.child != nil {
+		state = append(state, zap.Int("child", w.child.PID()), zap.Strings("tail", w.child.Tail()))
+	}
+	w.log.Info("state, because of SIGUSR2", state...)
+}
+
+// leave stops because of a signal, and lets the hub know.
+func (w *worker) leave(sig os.Signal) {
 	if w.stopped == "" {
 		w.tell(control.Event{Kind: control.Leaving, Detail: "stopped by " + sig.String()})
 	}
@@ -213,7 +231,7 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	return supervisor.Spec{
 		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
 		Redact: supervisor.NewRedactor(append(env, "AUTH_KEY="+w.facts.AuthKey)), Memory: w.opts.Memory,
-		Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
+		DiesWithParent: true, Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
 	}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/results"
@@ -21,6 +22,8 @@ type bench struct {
 	now  time.Time
 	sent []string // "GEN_0.1 start", in order
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()

@@ -25,7 +25,7 @@ type ByHand struct {
 	JobID   string // the allocation
 	Stdout  io.Writer
 	Stderr  io.Writer
-	Stop    <-chan os.Signal // Ctrl-C
+	Signals <-chan os.Signal // SIGINT (Ctrl-C) and SIGTERM stop the role; others are not for it
 }
 
 // Run joins the allocation's run, making it if this is the first role, and sees one role through. It returns the
@@ -132,7 +132,10 @@ func (b ByHand) await(ctx context.Context, srun *os.Process, a roles.Attempt, en
 		select {
 		case err := <-ended:
 			return err
-		case <-b.Stop:
+		case sig := <-b.Signals:
+			if sig != syscall.SIGINT && sig != syscall.SIGTERM {
+				continue
+			}
 			fmt.Fprintf(b.Stderr, "stopping %s\n", b.Role)
 			if err := b.stopStep(ctx, srun, a); err != nil {
 				fmt.Fprintf(b.Stderr, "cannot stop %s: %v\n", b.Role, err)

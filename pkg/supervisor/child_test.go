@@ -31,25 +31,27 @@ type program func(args []string) int
 
 func programs() map[string]program {
 	return map[string]program{
-		"exit":       func(a []string) int { return number(a[0]) },
-		"die":        die,
-		"wait":       func([]string) int { ready(); select {} },
-		"stubborn":   stubborn,
-		"polite":     polite,
-		"stopped":    stopped,
-		"tree":       tree,
-		"leaver":     leaver,
-		"zombies":    zombies,
-		"print":      func(a []string) int { fmt.Print(strings.Join(a, " ")); return 0 },
-		"flood":      flood,
-		"signals":    printSignals,
-		"files":      printFiles,
-		"forkstorm":  forkStorm,
-		"hog":        hog,
-		"traceback":  traceback,
-		"stdin":      func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
-		"supervised": supervised,
-		"guard":      guard,
+		"exit":        func(a []string) int { return number(a[0]) },
+		"die":         die,
+		"wait":        func([]string) int { ready(); select {} },
+		"stubborn":    stubborn,
+		"polite":      polite,
+		"stopped":     stopped,
+		"tree":        tree,
+		"leaver":      leaver,
+		"zombies":     zombies,
+		"print":       func(a []string) int { fmt.Print(strings.Join(a, " ")); return 0 },
+		"flood":       flood,
+		"signals":     printSignals,
+		"files":       printFiles,
+		"forkstorm":   forkStorm,
+		"hog":         hog,
+		"hogs":        hogs,
+		"hog-a-while": func(a []string) int { hog(a); time.Sleep(1500 * time.Millisecond); return 0 },
+		"traceback":   traceback,
+		"stdin":       func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
+		"supervised":  supervised,
+		"guard":       guard,
 	}
 }
 
@@ -188,11 +190,31 @@ func forkStorm(args []string) int {
 	select {}
 }
 
+// hogged is what hog uses, for as long as the process lives.
+var hogged []byte
+
 // hog uses so many MB of memory, then ends.
 func hog(args []string) int {
-	b := make([]byte, number(args[0])<<20)
-	for i := 0; i < len(b); i += 4096 {
-		b[i] = 1
+	hogged = make([]byte, number(args[0])<<20)
+	for i := 0; i < len(hogged); i += 4096 {
+		hogged[i] = 1
+	}
+	return 0
+}
+
+// hogs is so many processes that use so many MB each, at the same time and for a while.
+func hogs(args []string) int {
+	var all []*exec.Cmd
+	for range number(args[0]) {
+		cmd := exec.Command(os.Args[0], args[1])
+		cmd.Env = append(os.Environ(), childVar+"=hog-a-while")
+		if err := cmd.Start(); err != nil {
+			panic(err)
+		}
+		all = append(all, cmd)
+	}
+	for _, cmd := range all {
+		_ = cmd.Wait()
 	}
 	return 0
 }

@@ -29,7 +29,7 @@ type Outcome struct {
 
 	OOM         bool          `json:"oom,omitempty"`                // the kernel ended it, or a part of it, for want of memory
 	MemoryLimit int64         `json:"memory_limit_bytes,omitempty"` // with OOM, if known
-	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`     // of the largest process of the tree
+	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`     // of the tree, looked at now and then; at least that of its largest process
 	CPU         time.Duration `json:"cpu_ns,omitempty"`             // user and system, of the tree
 
 	Headline  string     `json:"headline,omitempty"`  // the line of its output that says why it died

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,10 @@ type Spec struct {
 	Ladder Ladder
 	Fault  error // the child could not be prepared, so it is never started
 	Memory int64 // bound in bytes that is set otherwise than by a cgroup; 0: none
+
+	// DiesWithParent makes the kernel kill the child, and only the child itself, if this process is killed
+	// (PR_SET_PDEATHSIG). See [Supervisor.Guard] for the rest of the tree.
+	DiesWithParent bool
 }
 
 // Process is a child that was started, or that could not be.
@@ -46,7 +51,9 @@ type Process struct {
 	exited     chan struct{} // closed when the leader has ended
 	done       chan struct{} // closed when nothing is left
 
-	oomBefore int64 // kills in the memory cgroup before the start
+	oomBefore int64  // kills in the memory cgroup before the start
+	orphans   *usage // of descendants that were reaped here
+	sampler   *memorySampler
 	startedAt time.Time
 	ended     Outcome // set before exited is closed
 	final     Outcome // set before done is closed
@@ -64,6 +71,26 @@ func (s *Supervisor) Start(spec Spec) *Process {
 	}
 	go p.supervise()
 	return p
+}
+
+// own starts the child and waits for it in one goroutine: the kernel sends the signal for the death of a parent when the
+// thread that started the child ends, so that thread is kept until the child has gone (golang/go#27505).
+func (p *Process) own(path string, stdin, child *os.File, started chan<- error) {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if p.spec.DiesWithParent {
+		attr.Pdeathsig = syscall.SIGKILL
+		runtime.LockOSThread() // until this goroutine ends, and the thread with it
+	}
+	var err error
+	p.proc, err = p.sup.track(func() (*os.Process, error) {
+		return os.StartProcess(path, p.spec.Argv, &os.ProcAttr{
+			Dir: p.spec.Dir, Env: p.sup.marked(p.spec.Env), Files: []*os.File{stdin, child, child}, Sys: attr,
+		})
+	})
+	started <- err
+	if err == nil {
+		p.wait()
+	}
 }
 
 func (p *Process) start() error {
@@ -92,18 +119,18 @@ func (p *Process) start() error {
 	defer child.Close()
 	p.oomBefore, _ = p.sup.memory.oomKills()
 	p.startedAt = time.Now()
-	p.proc, err = p.sup.track(func() (*os.Process, error) {
-		return os.StartProcess(path, p.spec.Argv, &os.ProcAttr{
-			Dir: p.spec.Dir, Env: p.sup.marked(p.spec.Env), Files: []*os.File{stdin, child, child},
-			Sys: &syscall.SysProcAttr{Setpgid: true},
-		})
-	})
-	if err != nil {
+	p.orphans = p.sup.openAccount()
+	p.output = out // before the child runs: its end may be told at once
+	started := make(chan error, 1)
+	go p.own(path, stdin, child, started)
+	if err := <-started; err != nil {
+		p.output = nil
+		p.sup.closeAccount(p.orphans)
 		out.abandon()
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
-	p.output = out
 	go out.pump()
+	p.sampler = p.sampleMemory()
 	return nil
 }
 
@@ -168,7 +195,6 @@ func lookupEnv(env []string, name string) string {
 // supervise sees one child through to its end.
 func (p *Process) supervise() {
 	defer close(p.done)
-	go p.wait()
 	select {
 	case <-p.exited:
 	case <-p.stop:
@@ -192,10 +218,9 @@ func (p *Process) account() {
 	p.final.Tail = p.output.shown()
 	p.sup.reapOrphans()
 	p.final.Orphans = p.sup.orphansSince(p.startedAt)
-	for _, o := range p.final.Orphans {
-		p.final.CPU += o.CPU
-		p.final.PeakRSS = max(p.final.PeakRSS, o.PeakRSS)
-	}
+	orphans := p.sup.closeAccount(p.orphans)
+	p.final.CPU += orphans.cpu
+	p.final.PeakRSS = max(p.final.PeakRSS, orphans.peakRSS, p.sampler.end())
 	if !p.final.Clean() {
 		p.final.Headline = headline(p.final.Tail)
 	}

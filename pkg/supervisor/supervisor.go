@@ -15,11 +15,12 @@ import (
 
 // Supervisor owns the children of this process. There is one in a process.
 type Supervisor struct {
-	mu      sync.Mutex   // guards tracked, and is held while a child is started so that no child is ever untracked
-	tracked map[int]bool // pids that somebody waits for
-	orphans []Orphan
-	memory  memoryGroup
-	guard   *guard // nil if there is none
+	mu       sync.Mutex   // guards tracked, and is held while a child is started so that no child is ever untracked
+	tracked  map[int]bool // pids that somebody waits for
+	orphans  []Orphan
+	accounts map[*usage]bool // of those whose descendants these are
+	memory   memoryGroup
+	guard    *guard // nil if there is none
 
 	closeOnce   sync.Once
 	endCatching func()
@@ -44,7 +45,7 @@ func New() (*Supervisor, error) {
 		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{tracked: map[int]bool{}, memory: ownMemoryGroup(), cancel: cancel, done: make(chan struct{})}
+	s := &Supervisor{tracked: map[int]bool{}, accounts: map[*usage]bool{}, memory: ownMemoryGroup(), cancel: cancel, done: make(chan struct{})}
 	s.endCatching = catchIgnored()
 	go s.reapLoop(ctx)
 	return s, nil
@@ -103,8 +104,11 @@ func (s *Supervisor) reapOrphans() {
 // maxOrphans bounds the evidence: a fork storm leaves thousands, of which the last tell enough.
 const maxOrphans = 64
 
-// note keeps an orphan. It must be called under s.mu.
+// note keeps an orphan, and charges for it. It must be called under s.mu.
 func (s *Supervisor) note(o Orphan) {
+	for u := range s.accounts {
+		u.add(o.CPU, o.PeakRSS)
+	}
 	if len(s.orphans) == maxOrphans {
 		s.orphans = append(s.orphans[:0], s.orphans[1:]...)
 	}

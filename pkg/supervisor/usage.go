@@ -1,0 +1,90 @@
+package supervisor
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// usage is what processes have used.
+type usage struct {
+	cpu     time.Duration // user and system
+	peakRSS int64         // of the largest, in bytes
+}
+
+func (u *usage) add(cpu time.Duration, peakRSS int64) {
+	u.cpu += cpu
+	u.peakRSS = max(u.peakRSS, peakRSS)
+}
+
+// openAccount begins to count what orphans have used.
+func (s *Supervisor) openAccount() *usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := &usage{}
+	s.accounts[u] = true
+	return u
+}
+
+func (s *Supervisor) closeAccount(u *usage) usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.accounts, u)
+	return *u
+}
+
+// Sampling the memory of a tree. The kernel keeps the peak of every process, but not that of a tree, so the sum is looked
+// at now and then; a large tree, which takes long to list, less often.
+const (
+	sampleFirst  = 100 * time.Millisecond // doubled until it is samplePeriod
+	samplePeriod = 2 * time.Second
+	sampleShare  = 2000 // the time between two samples is at least so many times what the last one took
+)
+
+// memorySampler finds the peak of the memory of a process's whole tree.
+type memorySampler struct {
+	stop, ended chan struct{}
+	peak        int64 // set before ended is closed
+}
+
+func (p *Process) sampleMemory() *memorySampler {
+	m := &memorySampler{stop: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(m.ended)
+		for pause := sampleFirst; ; {
+			select {
+			case <-m.stop:
+				return
+			case <-time.After(pause):
+			}
+			begun := time.Now()
+			sum := int64(0)
+			for _, d := range p.left() {
+				sum += residentSize(d.pid)
+			}
+			m.peak = max(m.peak, sum)
+			pause = max(min(2*pause, samplePeriod), sampleShare*time.Since(begun))
+		}
+	}()
+	return m
+}
+
+// end ends the sampling and returns the peak in bytes; 0 if the tree did not live long enough to be looked at.
+func (m *memorySampler) end() int64 {
+	close(m.stop)
+	<-m.ended
+	return m.peak
+}
+
+// residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in pages.
+func residentSize(pid int) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	fields := bytes.Fields(data)
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+	return pages * int64(os.Getpagesize())
+}
