@@ -6,13 +6,16 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null)
 PKG     := github.com/disagg/disagg/pkg/version
 LDFLAGS := -s -w -X $(PKG).number=$(VERSION) -X $(PKG).commit=$(COMMIT)
-GO      := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+BIN     ?= bin
+# What the library only needs to write manuals and to guess at commands.
+TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
+GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
 
-.PHONY: build release demo test unit lint fuzz clean
-build: bin/disagg-agent bin/disagg-submit
+.PHONY: build release demo test unit lint fuzz bench clean
+build: $(BIN)/disagg-agent $(BIN)/disagg-submit
 
-bin/%: $(SOURCES)
+$(BIN)/%: $(SOURCES)
 	$(GO) -o $@ ./cmd/$*
 
 release: $(foreach arch,amd64 arm64,dist/linux-$(arch)/disagg-agent dist/linux-$(arch)/disagg-submit)
@@ -39,6 +42,10 @@ lint:
 
 fuzz:
 	test/fuzz 10s
+
+# What supervision costs, as ratios measured in one run. No test: machines are shared and noisy.
+bench:
+	go run ./test/bench/supervisor
 
 clean:
 	rm -rf bin dist

@@ -355,7 +355,7 @@ func (w *worker) probe(p roles.Probe, f roles.Facts) (healthcheck.Probe, time.Du
 }
 
 // releasePoll is how often the benchmark's release file is looked for.
-const releasePoll = 50 * time.Millisecond
+const releasePoll = 200 * time.Millisecond
 
 // watchRelease tells the hub when the benchmark no longer needs the servers.
 func (w *worker) watchRelease(ctx context.Context, text string) {

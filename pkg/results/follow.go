@@ -31,9 +31,10 @@ func clientFile(pattern string, index int) string {
 func Follow(ctx context.Context, pattern string, concurrency []int, untilEnd bool, emit func(Point)) {
 	tick := time.NewTicker(followPoll)
 	defer tick.Stop()
+	form := NewBlockForm()
 	logs := make([]*clientLog, len(concurrency))
 	for i, c := range concurrency {
-		logs[i] = &clientLog{file: clientFile(pattern, i), parser: NewBlockParser(i, c)}
+		logs[i] = &clientLog{file: clientFile(pattern, i), parser: form.Parser(i, c)}
 	}
 	for over := false; !over; {
 		select {

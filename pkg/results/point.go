@@ -50,24 +50,32 @@ func extraMetrics() []metric {
 	}
 }
 
-// BlockParser reads the log of one client run, line by line, for one point.
-type BlockParser struct {
-	point            Point
-	required, extras []metric
-	inBlock, ended   bool
-	marker           string
-	successful       *regexp.Regexp
-	failed           *regexp.Regexp
+// BlockForm is how a client prints its result block. It can be shared by any number of parsers.
+type BlockForm struct {
+	required, extras   []metric
+	successful, failed *regexp.Regexp
 }
 
-// NewBlockParser reads the point at an index of the case's list.
-func NewBlockParser(index, concurrency int) *BlockParser {
-	return &BlockParser{
-		point:    Point{Index: index, Concurrency: concurrency, Metrics: map[string]float64{}},
+// NewBlockForm prepares the form of upstream's client.
+func NewBlockForm() *BlockForm {
+	return &BlockForm{
 		required: blockMetrics(), extras: extraMetrics(),
 		successful: regexp.MustCompile(`Successful requests:\s+(\d+)`),
 		failed:     regexp.MustCompile(`Failed requests:\s+(\d+)`),
 	}
+}
+
+// BlockParser reads the log of one client run, line by line, for one point.
+type BlockParser struct {
+	form           *BlockForm
+	point          Point
+	inBlock, ended bool
+	marker         string
+}
+
+// Parser reads the point at an index of the case's list.
+func (f *BlockForm) Parser(index, concurrency int) *BlockParser {
+	return &BlockParser{form: f, point: Point{Index: index, Concurrency: concurrency, Metrics: map[string]float64{}}}
 }
 
 // Line takes the next line of the log.
@@ -77,10 +85,10 @@ func (p *BlockParser) Line(line string) {
 			p.marker = m
 		}
 	}
-	p.count(p.successful, &p.point.Successful, line)
-	p.count(p.failed, &p.point.Failed, line)
-	p.match(p.required, line)
-	p.match(p.extras, line)
+	p.count(p.form.successful, &p.point.Successful, line)
+	p.count(p.form.failed, &p.point.Failed, line)
+	p.match(p.form.required, line)
+	p.match(p.form.extras, line)
 	switch {
 	case strings.Contains(line, "Serving Benchmark Result"):
 		p.inBlock = true
@@ -130,7 +138,7 @@ func (p *BlockParser) fault() string {
 	case p.point.Successful == 0:
 		return "no request succeeded"
 	}
-	for _, m := range p.required {
+	for _, m := range p.form.required {
 		if _, have := p.point.Metrics[m.name]; !have {
 			return "metric " + m.name + " is missing"
 		}

@@ -44,7 +44,7 @@ P99 E2EL (ms):                           106.90
 `
 
 func parse(text string) results.Point {
-	p := results.NewBlockParser(2, 8)
+	p := results.NewBlockForm().Parser(2, 8)
 	for line := range strings.Lines(text) {
 		p.Line(strings.TrimRight(line, "\n"))
 	}

@@ -6,18 +6,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	pipeSize    = 1 << 20 // so that a burst does not block the child
-	readSize    = 256 << 10
-	copyBacklog = 64              // reads that a slow copy may lag behind: 16 MiB at most
-	drainBound  = 2 * time.Second // after the last process of the tree has gone
+	pipeSize   = 1 << 20 // so that a burst does not block the child
+	readSize   = 256 << 10
+	drainBound = 2 * time.Second // after the last process of the tree has gone
 )
 
 // output is where a child's output goes: raw to a file, then to those who read along.
@@ -27,20 +24,18 @@ type output struct {
 	file *os.File
 	tail tailBuffer
 
-	lines   *splitter // nil if nobody reads lines
-	backlog chan []byte
-	pool    sync.Pool // of buffers for the backlog
-	copied  chan struct{}
+	lines *splitter // nil if nobody reads lines
+	copy  *copier   // nil if nobody gets a copy
+	end   int64     // of the file
 
-	dropped  atomic.Int64 // bytes that the copy missed
-	fault    error        // first failure of the file; set before pumped is closed
-	unstored int64        // bytes that the file did not take; likewise
+	fault    error // first failure of the file; set before pumped is closed
+	unstored int64 // bytes that the file did not take; likewise
 	pumped   chan struct{}
 }
 
 // newOutput opens the log and the pipe. The second result is the child's end.
 func newOutput(spec Spec) (*output, *os.File, error) {
-	file, err := openLog(spec.Log)
+	file, end, err := openLog(spec.Log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,30 +44,36 @@ func newOutput(spec Spec) (*output, *os.File, error) {
 		return nil, nil, errors.Join(fmt.Errorf("cannot make pipe: %w", err), file.Close())
 	}
 	_, _ = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, pipeSize) // a smaller pipe works too
-	o := &output{
-		spec: spec, read: r, file: file,
-		backlog: make(chan []byte, copyBacklog), copied: make(chan struct{}), pumped: make(chan struct{}),
-	}
+	o := &output{spec: spec, read: r, file: file, end: end, pumped: make(chan struct{})}
 	if spec.OnLine != nil {
 		o.lines = newSplitter(spec.OnLine)
 	}
-	go o.copyLoop()
+	if spec.Copy != nil {
+		to := io.WriteCloser(nopCloser{spec.Copy})
+		if spec.Redact != nil {
+			to = spec.Redact.Writer(spec.Copy)
+		}
+		o.copy = startCopier(to, file)
+	}
 	return o, w, nil
 }
 
-// openLog opens a log to append to. An earlier `.done` is no longer true.
-func openLog(name string) (*os.File, error) {
+// openLog opens a log to append to, and returns where it ends. An earlier `.done` is no longer true.
+func openLog(name string) (file *os.File, end int64, err error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return nil, fmt.Errorf("cannot open log: %w", err)
+		return nil, 0, fmt.Errorf("cannot open log: %w", err)
 	}
 	if err := os.Remove(doneFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("cannot open log: %w", err)
+		return nil, 0, fmt.Errorf("cannot open log: %w", err)
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	file, err = os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644) // the copy is read from it
+	if err == nil {
+		end, err = file.Seek(0, io.SeekEnd)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot open log: %w", err)
+		return nil, 0, fmt.Errorf("cannot open log: %w", err)
 	}
-	return file, nil
+	return file, end, nil
 }
 
 // doneFile is upstream's sentinel beside a log: it exists once the log is complete.
@@ -80,15 +81,15 @@ func doneFile(log string) string { return log[:len(log)-len(filepath.Ext(log))] 
 
 // abandon gives up an output whose child was never started.
 func (o *output) abandon() {
-	close(o.backlog)
-	<-o.copied
+	if o.copy != nil {
+		o.copy.finish(drainBound)
+	}
 	_ = errors.Join(o.read.Close(), o.file.Close())
 }
 
 // pump moves the output until every holder of the pipe has closed it. The file comes first, always.
 func (o *output) pump() {
 	defer close(o.pumped)
-	defer close(o.backlog)
 	buf := make([]byte, readSize)
 	for {
 		n, err := o.read.Read(buf)
@@ -106,61 +107,31 @@ func (o *output) take(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	if n, err := o.file.Write(b); err != nil {
-		o.unstored += int64(len(b) - n)
-		o.fault = cmpErr(o.fault, err)
-	}
+	n := o.store(b)
 	o.tail.write(b)
 	if o.lines != nil {
 		o.lines.write(b)
 	}
-	if o.spec.Copy != nil {
-		o.enqueue(b)
-	}
-}
-
-func cmpErr(first, err error) error {
-	if first != nil {
-		return first
-	}
-	return err
-}
-
-// enqueue hands bytes to the copy, unless it lags too far behind.
-func (o *output) enqueue(b []byte) {
-	own, _ := o.pool.Get().([]byte)
-	own = append(own[:0], b...)
-	select {
-	case o.backlog <- own:
-	default:
-		o.dropped.Add(int64(len(b)))
-	}
-}
-
-// copyLoop writes the copy, without secrets. A copy that fails once has failed: what follows is only counted.
-func (o *output) copyLoop() {
-	defer close(o.copied)
-	if o.spec.Copy == nil {
+	if o.copy == nil {
 		return
 	}
-	to := io.WriteCloser(nopCloser{o.spec.Copy})
-	if o.spec.Redact != nil {
-		to = o.spec.Redact.Writer(o.spec.Copy)
+	if n > 0 {
+		o.copy.stored(o.end-int64(n), int64(n))
 	}
-	failed := false
-	for b := range o.backlog {
-		if !failed {
-			_, err := to.Write(b)
-			failed = err != nil
-		}
-		if failed {
-			o.dropped.Add(int64(len(b)))
-		}
-		o.pool.Put(b) //nolint:staticcheck // a slice header more is nothing beside its 256 KiB
+	if n < len(b) {
+		o.copy.unstored(b[n:])
 	}
-	if !failed {
-		_ = to.Close()
+}
+
+// store writes to the file and returns how much it took.
+func (o *output) store(b []byte) int {
+	n, err := o.file.Write(b)
+	o.end += int64(n)
+	o.unstored += int64(len(b) - n)
+	if o.fault == nil {
+		o.fault = err
 	}
+	return n
 }
 
 type nopCloser struct{ io.Writer }
@@ -176,16 +147,15 @@ func (o *output) finish() (dropped, unstored int64, fault error) {
 		_ = o.read.Close()
 		<-o.pumped
 	}
-	select {
-	case <-o.copied:
-	case <-time.After(drainBound):
+	if o.copy != nil {
+		dropped = o.copy.finish(drainBound)
 	}
 	fault = errors.Join(o.fault, o.file.Sync(), o.file.Close())
 	if fault == nil {
 		fault = markDone(o.spec.Log)
 	}
 	_ = o.read.Close()
-	return o.dropped.Load(), o.unstored, fault
+	return dropped, o.unstored, fault
 }
 
 // markDone creates the sentinel, last.

@@ -80,6 +80,17 @@ func TestStuckCopy(t *testing.T) {
 	close(w.unblock)
 }
 
+// A copy may be behind by any amount: what its reader had no time for while the child ran, it gets afterwards.
+func TestSlowCopy(t *testing.T) {
+	w := &slow{unblock: make(chan struct{})}
+	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Copy = w }, "flood", "40")
+	<-c.Exited()
+	close(w.unblock)
+	if o := c.outcome(); o.LogDropped != 0 || w.n != 40_000_000 {
+		t.Errorf("the copy has %d bytes, %d were dropped", w.n, o.LogDropped)
+	}
+}
+
 // A copy that fails is given up; the file goes on.
 func TestFailingCopy(t *testing.T) {
 	r, w, err := os.Pipe()

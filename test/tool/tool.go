@@ -1,11 +1,10 @@
 // Package tool builds the two programs for tests that run them as users do.
 //
-// Rules: the programs are built once a test binary, without the race detector's runtime, as they are shipped.
+// Rules: the programs are built once a test binary, as they are shipped: by the Makefile, without the race detector.
 package tool
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -17,11 +16,10 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
-// Build builds both programs into a folder.
+// Build builds both programs into a folder, as they are shipped.
 func Build(dir string) error {
-	cmd := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
+	cmd := exec.Command("make", "--no-print-directory", "--silent", "build", "BIN="+dir)
 	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build: %w\n%s", err, out)
 	}
