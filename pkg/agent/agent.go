@@ -104,6 +104,7 @@ func runHub(w *worker, token string) (int, error) {
 			return ok && t.Rank >= 0 && t.Rank < pl.Ranks
 		},
 		Heartbeat: time.Duration(o.Plan.Timeouts.Heartbeat), Lost: time.Duration(o.Plan.Timeouts.Lost),
+		Reconnect: time.Duration(o.Plan.Timeouts.Heartbeat),
 	})
 	if err != nil {
 		return ExitUsage, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -131,6 +132,8 @@ func (c *Client) converse(ctx context.Context) error {
 			return nil
 		case errors.Is(err, errRefused):
 			return err
+		case errors.Is(err, syscall.ECONNREFUSED): // the hub's port is its own: nobody listens there once it has ended
+			return fmt.Errorf("the hub has ended: %w", err)
 		case c.silence() > c.opts.Lost:
 			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, err)
 		}

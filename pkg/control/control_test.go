@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ var gen0 = roles.Task{Role: roles.Role{Kind: roles.Gen}}
 func listen(t *testing.T) *control.Server {
 	t.Helper()
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: lost,
+		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: lost, Reconnect: bound,
 		Expected: func(task roles.Task) bool { return task.Role.Kind == roles.Gen && task.Rank < 4 },
 	})
 	if err != nil {
@@ -113,14 +114,27 @@ func TestEventsBeforeTheHub(t *testing.T) {
 	}
 }
 
-// proxy stands between agent and hub and can cut their connections.
+// proxy stands between agent and hub and can cut their connections, or let them hang.
 type proxy struct {
 	listener net.Listener
 	target   string
 	mu       sync.Mutex
 	conns    []net.Conn
-	closed   bool
+	frozen   atomic.Bool
 	wg       sync.WaitGroup
+}
+
+// gate lets bytes through, unless the proxy is frozen: then they vanish, as they do when a cable is pulled.
+type gate struct {
+	*proxy
+	to net.Conn
+}
+
+func (g gate) Write(b []byte) (int, error) {
+	if g.frozen.Load() {
+		return len(b), nil
+	}
+	return g.to.Write(b)
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -149,8 +163,8 @@ func (p *proxy) serve() {
 		p.mu.Lock()
 		p.conns = append(p.conns, in, out)
 		p.mu.Unlock()
-		p.wg.Go(func() { _, _ = io.Copy(out, in); out.Close() })
-		p.wg.Go(func() { _, _ = io.Copy(in, out); in.Close() })
+		p.wg.Go(func() { _, _ = io.Copy(gate{p, out}, in); out.Close() })
+		p.wg.Go(func() { _, _ = io.Copy(gate{p, in}, out); in.Close() })
 	}
 }
 
@@ -210,8 +224,8 @@ func TestSilentAgentIsLost(t *testing.T) {
 	p := newProxy(t, s.Address())
 	c := dial(t, options(p.listener.Addr().String()))
 	next(t, s)
-	p.stop() // no way to come back
-	if in := next(t, s); !in.Lost || in.Task != gen0 {
+	p.frozen.Store(true)
+	if in := next(t, s); in.Lost == "" || in.Task != gen0 {
 		t.Errorf("got %+v, want a lost agent", in)
 	}
 	select {
@@ -224,24 +238,59 @@ func TestSilentAgentIsLost(t *testing.T) {
 	}
 }
 
-// One that was told to stop, and whose connection is gone, is not waited for as long.
-func TestStoppingAgentIsGivenUpSooner(t *testing.T) {
+// An agent that is killed is not waited for as long as one that is silent: its connection is closed by its kernel.
+func TestBrokenConnection(t *testing.T) {
+	for name, stopping := range map[string]bool{"working": false, "told to stop": true, "told to stop too late": true} {
+		t.Run(name, func(t *testing.T) {
+			s, err := control.Listen(control.ServerOptions{
+				Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: time.Hour, Reconnect: 10 * beat,
+				Expected: func(roles.Task) bool { return true },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			p := newProxy(t, s.Address())
+			c := dial(t, options(p.listener.Addr().String()))
+			next(t, s)
+			if stopping && name == "told to stop" {
+				s.Send(gen0, control.Directive{Kind: control.Stop})
+				<-c.Directives()
+			}
+			p.stop()
+			if stopping {
+				s.Send(gen0, control.Directive{Kind: control.Stop})
+			}
+			if in := next(t, s); in.Lost == "" {
+				t.Errorf("got %+v, want a lost agent", in)
+			}
+			select {
+			case in := <-s.Inbound():
+				t.Errorf("then came %+v", in)
+			case <-time.After(15 * beat):
+			}
+		})
+	}
+}
+
+// The end of the hub's process is noticed at once: nobody listens on its port any more.
+func TestHubEnds(t *testing.T) {
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: time.Hour,
+		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: lost, Reconnect: bound,
 		Expected: func(roles.Task) bool { return true },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
-	p := newProxy(t, s.Address())
-	c := dial(t, options(p.listener.Addr().String()))
+	o := options(s.Address())
+	o.Lost = time.Hour
+	c := dial(t, o)
 	next(t, s)
-	s.Send(gen0, control.Directive{Kind: control.Stop})
-	<-c.Directives()
-	p.stop()
-	if in := next(t, s); !in.Lost {
-		t.Errorf("got %+v, want a lost agent", in)
+	s.Close()
+	select {
+	case <-c.Lost():
+	case <-time.After(bound):
+		t.Error("the agent does not notice that the hub has ended")
 	}
 }
 

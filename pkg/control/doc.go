@@ -5,6 +5,7 @@
 //   - Nothing is lost or repeated: messages are numbered, kept until they are acknowledged, sent again after a
 //     reconnect, and delivered once.
 //   - Both sides send a sign of life every heartbeat. Silence for longer than the lost bound means lost, on both sides.
+//     A process that is killed is noticed sooner: its kernel closes the connection, and nobody comes back.
 //   - Sending never blocks: a slow network must not hold up a decision.
 //
 // Vocabulary: an event is what an agent tells of its child; a directive is what the hub wants done; a frame is what

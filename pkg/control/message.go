@@ -80,6 +80,6 @@ type Inbound struct {
 	Task  roles.Task
 	Hello *Hello // an agent attached for the first time
 	Event *Event
-	Bye   bool // it ended the conversation in good order
-	Lost  bool // it has been silent for too long
+	Bye   bool   // it ended the conversation in good order
+	Lost  string // why it counts as lost
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,8 @@ type ServerOptions struct {
 	RunID     string
 	Expected  func(roles.Task) bool // tells whether the plan has such a task
 	Heartbeat time.Duration
-	Lost      time.Duration
+	Lost      time.Duration // silence on an open connection for this long means lost
+	Reconnect time.Duration // so long after its connection broke an agent must be back: most likely it was killed
 }
 
 // Server is the hub's end of every agent's conversation.
@@ -61,6 +63,7 @@ type session struct {
 	lastSeen time.Time
 	ended    bool // said goodbye, or was lost
 	stopping bool // was told to stop
+	breaks   int  // how often its connection has ended
 }
 
 // Listen starts the hub's end on a free port.
@@ -94,6 +97,9 @@ func (s *Server) Send(t roles.Task, d Directive) {
 	sess := s.sessions[t]
 	if sess != nil && d.Kind == Stop {
 		sess.stopping = true
+		if sess.local == nil && sess.hangUp == nil {
+			s.awaitReturn(t, sess)
+		}
 	}
 	s.mu.Unlock()
 	switch {
@@ -187,12 +193,34 @@ func (s *Server) alive(sess *session) {
 func (s *Server) detach(t roles.Task, sess *session, err error) {
 	s.mu.Lock()
 	sess.hangUp = nil
+	sess.breaks++
 	bye := errors.Is(err, errBye) && !sess.ended
 	sess.ended = sess.ended || bye
+	if !sess.ended {
+		s.awaitReturn(t, sess)
+	}
 	s.mu.Unlock()
 	if bye {
 		s.inbound.put(Inbound{Task: t, Bye: true})
 	}
+}
+
+// awaitReturn gives an agent whose connection broke up unless it comes back in time. One that was told to stop has most
+// likely been ended by Slurm together with its step, and is waited for less. It must be called under s.mu.
+func (s *Server) awaitReturn(t roles.Task, sess *session) {
+	grace, breaks := s.opts.Reconnect, sess.breaks
+	if sess.stopping {
+		grace /= 8
+	}
+	time.AfterFunc(grace, func() {
+		s.mu.Lock()
+		gone := sess.hangUp == nil && sess.breaks == breaks && !sess.ended
+		sess.ended = sess.ended || gone
+		s.mu.Unlock()
+		if gone && s.ctx.Err() == nil {
+			s.inbound.put(Inbound{Task: t, Lost: fmt.Sprintf("its connection broke and was not back within %v", grace)})
+		}
+	})
 }
 
 // watch looks for agents that have been silent for too long.
@@ -205,30 +233,23 @@ func (s *Server) watch() {
 			return
 		case <-tick.C:
 			for _, t := range s.silent() {
-				s.inbound.put(Inbound{Task: t, Lost: true})
+				s.inbound.put(Inbound{Task: t, Lost: fmt.Sprintf("no sign of life for %v", s.opts.Lost)})
 			}
 		}
 	}
 }
 
+// silent lists the agents that are lost now, in the order of their names: those of one host fall silent together.
 func (s *Server) silent() []roles.Task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var lost []roles.Task
 	for t, sess := range s.sessions {
-		if sess.local == nil && !sess.ended && time.Since(sess.lastSeen) > s.patience(sess) {
+		if sess.local == nil && !sess.ended && time.Since(sess.lastSeen) > s.opts.Lost {
 			sess.ended = true
 			lost = append(lost, t)
 		}
 	}
+	slices.SortFunc(lost, func(a, b roles.Task) int { return strings.Compare(a.String(), b.String()) })
 	return lost
-}
-
-// patience is how long an agent may be silent. One that was told to stop and has no connection any more has most likely
-// been ended by Slurm together with its step: it gets one heartbeat to come back.
-func (s *Server) patience(sess *session) time.Duration {
-	if sess.stopping && sess.hangUp == nil {
-		return s.opts.Heartbeat
-	}
-	return s.opts.Lost
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/slurm"
 	"github.com/disagg/disagg/pkg/upload"
 )
 
@@ -49,6 +50,7 @@ func New(opts Options) (*Hub, error) {
 	h := &Hub{opts: opts, journal: j, outbox: upload.Outbox{Dir: opts.Attempt.Outbox(), Records: opts.Attempt.Records()}}
 	h.job = newJob(opts.Plan, opts.Server.Send, time.Now())
 	h.job.ends = opts.JobEnds
+	h.job.words = func(r roles.Role) slurm.Words { return slurm.ReadWords(opts.Attempt.RoleLog(r)) }
 	return h, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/slurm"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -52,6 +53,7 @@ func (t *task) host() string {
 type job struct {
 	plan  roles.Plan
 	send  func(roles.Task, control.Directive)
+	words func(roles.Role) slurm.Words // what Slurm says in a role's log
 	phase Phase
 	since map[Phase]time.Time
 	ends  time.Time // when Slurm will end the job; zero if unknown
@@ -69,7 +71,10 @@ type job struct {
 }
 
 func newJob(p roles.Plan, send func(roles.Task, control.Directive), now time.Time) *job {
-	j := &job{plan: p, send: send, phase: Launching, since: map[Phase]time.Time{Launching: now}, tasks: map[roles.Task]*task{}}
+	j := &job{
+		plan: p, send: send, words: func(roles.Role) slurm.Words { return slurm.Words{} },
+		phase: Launching, since: map[Phase]time.Time{Launching: now}, tasks: map[roles.Task]*task{},
+	}
 	for _, pl := range p.Layout.Placements {
 		for _, t := range pl.Tasks() {
 			j.tasks[t] = &task{Task: t}
@@ -98,8 +103,8 @@ func (j *job) hear(in control.Inbound, now time.Time) {
 		j.event(t, *in.Event, now)
 	case in.Bye:
 		t.gone = true
-	case in.Lost:
-		j.lost(t, now)
+	case in.Lost != "":
+		j.lost(t, in.Lost, now)
 	}
 	j.advance(now)
 }
@@ -219,7 +224,7 @@ func describe(t *task, o supervisor.Outcome) (results.CauseKind, string) {
 	return results.ChildExit, fmt.Sprintf("exited with code %d%s", o.Code, because)
 }
 
-func (j *job) lost(t *task, now time.Time) {
+func (j *job) lost(t *task, why string, now time.Time) {
 	if t.gone {
 		return
 	}
@@ -227,8 +232,26 @@ func (j *job) lost(t *task, now time.Time) {
 	if j.phase == Stopping {
 		return
 	}
-	t.cause = results.AgentLost
-	j.fail(j.causeOf(t, results.AgentLost, fmt.Sprintf("no sign of life from its agent for %v", time.Duration(j.plan.Timeouts.Lost)), now), now)
+	kind, detail := j.explainLoss(t, why)
+	t.cause = kind
+	j.fail(j.causeOf(t, kind, detail, now), now)
+}
+
+// explainLoss tells why an agent is lost, in Slurm's own words if it has any: it may have ended the whole step.
+func (j *job) explainLoss(t *task, why string) (results.CauseKind, string) {
+	w := j.words(t.Role)
+	if w.Line != "" {
+		why += ": " + w.Line
+	}
+	switch w.Meaning {
+	case slurm.OutOfMemory:
+		return results.OOM, "ran out of memory: " + w.Line
+	case slurm.OutOfTime:
+		return results.TimeLimit, w.Line
+	case slurm.Preempted:
+		return results.CauseCancelled, w.Line
+	}
+	return results.AgentLost, "its agent is lost: " + why
 }
 
 func (j *job) causeOf(t *task, kind results.CauseKind, detail string, at time.Time) results.Cause {

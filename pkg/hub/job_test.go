@@ -194,7 +194,7 @@ func TestFirstCauses(t *testing.T) {
 		"a rank dies":           {func(b *bench) { b.exit(gen1, supervisor.Outcome{Code: 3}) }, gen1, results.ChildExit, 1},
 		"a rank is killed":      {func(b *bench) { b.exit(ctx0, supervisor.Outcome{Code: 137, Signal: "SIGKILL"}) }, ctx0, results.ChildSignal, 1},
 		"a server ends early":   {func(b *bench) { b.exit(server, supervisor.Outcome{}) }, server, results.ChildExit, 1},
-		"an agent is lost":      {func(b *bench) { b.job.hear(control.Inbound{Task: gen1, Lost: true}, b.now) }, gen1, results.AgentLost, 1},
+		"an agent is lost":      {func(b *bench) { b.job.hear(control.Inbound{Task: gen1, Lost: "silence"}, b.now) }, gen1, results.AgentLost, 1},
 		"the benchmark fails":   {func(b *bench) { b.exit(benchmark, supervisor.Outcome{Code: 1}) }, benchmark, results.BenchmarkFailed, 1},
 		"a point is missing":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(missing...) }, benchmark, results.ResultsInvalid, 1},
 		"a point is invalid":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(invalid...) }, benchmark, results.ResultsInvalid, 1},

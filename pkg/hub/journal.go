@@ -99,8 +99,8 @@ func (jr *journal) heard(in control.Inbound) {
 		e.Kind, e.Host = "attached", in.Hello.Node
 	case in.Bye:
 		e.Kind = "bye"
-	case in.Lost:
-		e.Kind = "lost"
+	case in.Lost != "":
+		e.Kind, e.Detail = "lost", in.Lost
 	case in.Event != nil:
 		e.Kind, e.At, e.Address, e.Detail = string(in.Event.Kind), in.Event.At, in.Event.Address, in.Event.Detail
 		if o := in.Event.Outcome; o != nil && e.Detail == "" {

@@ -37,7 +37,7 @@ SlurmdParameters=config_overrides
 ProctrackType={{if .Cgroup}}proctrack/cgroup{{else}}proctrack/linuxproc{{end}}
 TaskPlugin={{if .Cgroup}}task/cgroup{{else}}task/none{{end}}
 SelectType=select/cons_tres
-SelectTypeParameters={{if .Cgroup}}CR_CPU_Memory{{else}}CR_CPU{{end}}
+SelectTypeParameters={{if or .Cgroup .LimitMemory}}CR_CPU_Memory{{else}}CR_CPU{{end}}
 {{- if .GPUs}}
 GresTypes=gpu
 {{- end}}
@@ -63,6 +63,8 @@ AccountingStoragePass={{.MungeSocket}}
 JobAcctGatherType=jobacct_gather/linux
 # Seconds. Short jobs shall have a peak memory too.
 JobAcctGatherFrequency=task=1
+{{if .LimitMemory}}JobAcctGatherParams=OverMemoryKill
+{{end -}}
 {{else}}
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none

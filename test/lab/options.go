@@ -38,6 +38,9 @@ type Options struct {
 	Accounting bool
 	// Cgroup tracks processes and limits memory by cgroups (v1) instead of by proctrack/linuxproc.
 	Cgroup bool
+	// LimitMemory makes memory a resource without Cgroup too: slurmstepd looks at it once a second and kills a step that
+	// uses more than it was given (OverMemoryKill). It needs Accounting, whose gatherer does the looking.
+	LimitMemory bool
 	// Dir is the state directory; "" means $DISAGG_LAB_DIR, or else /run/disagg-lab.
 	Dir string
 	// Replace takes down an earlier lab, living or dead, instead of refusing.
@@ -85,6 +88,7 @@ func (o Options) validate() error {
 	reject(o.GPUs < 0, "%d GPUs: want 0 or more", o.GPUs)
 	reject(o.CPUs < 1, "%d CPUs: want 1 or more", o.CPUs)
 	reject(o.MemoryMB < 1, "%d MiB of memory: want 1 or more", o.MemoryMB)
+	reject(o.LimitMemory && !o.Accounting, "LimitMemory needs Accounting")
 	reject(!wholeSeconds(o.KillWait), "KillWait %s: want whole seconds, 1 or more", o.KillWait)
 	reject(!wholeSeconds(o.NodeTimeout), "NodeTimeout %s: want whole seconds, 1 or more", o.NodeTimeout)
 	reject(!filepath.IsAbs(o.Dir), "state directory %s: want an absolute path", o.Dir)

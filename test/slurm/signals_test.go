@@ -177,17 +177,22 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestOutOfMemory: a rank over its memory limit is told as such, not as killed.
+// TestOutOfMemory: a rank over its memory limit is told as such, not as killed. Under cgroups the kernel ends the process
+// that wants too much; without them Slurm ends the whole step, its agents too.
 func TestOutOfMemory(t *testing.T) {
-	o := lab.Defaults()
-	o.Cgroup, o.MemoryMB = true, 1500
-	c := start(t, o)
-	runDir := filepath.Join(c.Shared(), "run")
-	code, out := c.submit(t, runDir, smallCase, []string{"SIM_FAULTS=GEN_0:oom=3000@0.5", "SIM_STARTUP_SECONDS=300"})
-	r := readResult(t, runDir)
-	if code != 1 || r.FirstCause == nil || r.FirstCause.Kind != results.OOM || r.FirstCause.Role.String() != "GEN_0" || r.FirstCause.Rank != 0 {
-		t.Errorf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
+	for _, cgroup := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
+			o := lab.Defaults()
+			o.Cgroup, o.LimitMemory, o.MemoryMB = cgroup, !cgroup, 1500
+			c := start(t, o)
+			runDir := filepath.Join(c.Shared(), "run")
+			code, out := c.submit(t, runDir, smallCase, []string{"SIM_FAULTS=GEN_0:oom=3000@0.5", "SIM_STARTUP_SECONDS=300"})
+			r := readResult(t, runDir)
+			if code != 1 || r.FirstCause == nil || r.FirstCause.Kind != results.OOM || r.FirstCause.Role.String() != "GEN_0" || cgroup && r.FirstCause.Rank != 0 {
+				t.Errorf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
+			}
+			t.Logf("first cause: %v", r.FirstCause)
+			c.nothingLeft(t)
+		})
 	}
-	t.Logf("first cause: %v", r.FirstCause)
-	c.nothingLeft(t)
 }

@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,8 +15,14 @@ func TestTimeLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Slurm looks at time limits once in 30 s")
 	}
+	for _, cgroup := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) { timeLimit(t, cgroup) })
+	}
+}
+
+func timeLimit(t *testing.T, cgroup bool) {
 	o := lab.Defaults()
-	o.Hosts = 6
+	o.Hosts, o.Cgroup = 6, cgroup
 	c := start(t, o)
 
 	held := c.allocate(t, "3", "--time=1")
