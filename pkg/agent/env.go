@@ -41,6 +41,25 @@ func childEnv(own []string, p roles.Plan, f roles.Facts) ([]string, error) {
 	return env.list(), nil
 }
 
+// envChanges tells how a child's environment differs from the agent's own: what was set, as NAME=VALUE, and which
+// names were removed.
+func envChanges(own, child []string) (set, removed []string) {
+	before, after := newEnviron(own), newEnviron(child)
+	for _, kv := range child {
+		name, value, _ := strings.Cut(kv, "=")
+		if old, had := before.vars[name]; !had || old != value {
+			set = append(set, kv)
+		}
+	}
+	for name := range before.vars {
+		if _, kept := after.vars[name]; !kept {
+			removed = append(removed, name)
+		}
+	}
+	slices.Sort(removed)
+	return set, removed
+}
+
 // environ is an environment that is being decided.
 type environ struct {
 	own  map[string]string // what the agent itself was given

@@ -5,16 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/control"
-	"github.com/disagg/disagg/pkg/healthcheck"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
@@ -199,182 +196,6 @@ func (w *worker) start(peers map[string]string) {
 func (w *worker) endProbing() {
 	if w.probing != nil {
 		w.probing()
-	}
-}
-
-// prepare writes the role's files and renders its command and environment.
-func (w *worker) prepare() (supervisor.Spec, error) {
-	p, steps := w.opts.Plan, w.opts.Plan.Steps(w.facts.Role)
-	if err := w.writeFiles(steps.Files); err != nil {
-		return supervisor.Spec{}, err
-	}
-	if err := w.makeAddressFolder(steps.Address); err != nil {
-		return supervisor.Spec{}, err
-	}
-	wrapper, command, err := w.command(steps)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	argv := slices.Concat(wrapper, command)
-	env, err := childEnv(w.opts.Environ, p, w.facts)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	dir, err := roles.Render("dir", steps.Dir, w.facts)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	if dir == "" {
-		dir = w.facts.Dirs.Work
-	}
-	w.log.Info("starting", zap.Strings("argv", argv), zap.String("dir", dir))
-	return supervisor.Spec{
-		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
-		Redact: supervisor.NewRedactor(append(env, "AUTH_KEY="+w.facts.AuthKey)), Memory: w.opts.Memory,
-		DiesWithParent: true, Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
-	}, nil
-}
-
-func (w *worker) command(s roles.Steps) (wrapper, command []string, err error) {
-	if wrapper, err = roles.RenderArgs("wrapper", s.Wrapper, w.facts); err != nil {
-		return nil, nil, err
-	}
-	command, err = roles.RenderArgs("command", s.Command, w.facts)
-	return wrapper, command, err
-}
-
-func ladder(s roles.Stop, t roles.Timeouts, wrapper, command []string) supervisor.Ladder {
-	sig := syscall.SIGTERM
-	if s.Signal == "INT" {
-		sig = syscall.SIGINT
-	}
-	budget := time.Duration(t.Stop)
-	l := supervisor.Ladder{
-		Signal: sig, Leader: s.To == "leader", Budget: budget, Grace: min(time.Duration(s.Grace), budget*2/3),
-	}
-	if s.To == "command" && len(wrapper) > 0 {
-		l.Match = func(argv []string) bool { return runsCommand(argv, wrapper, command) }
-	}
-	return l
-}
-
-// runsCommand tells whether a process is what a wrapper was asked to run, and not the wrapper, whose arguments end in
-// the same words.
-func runsCommand(argv, wrapper, command []string) bool {
-	inner := command[1:] // the command itself may be shown with a path, or behind an interpreter
-	if len(argv) < len(inner)+1 || !slices.Equal(argv[len(argv)-len(inner):], inner) {
-		return false
-	}
-	own := filepath.Base(wrapper[0])
-	return !slices.ContainsFunc(argv, func(a string) bool { return filepath.Base(a) == own })
-}
-
-func (w *worker) writeFiles(files []roles.File) error {
-	if err := os.MkdirAll(w.facts.Dirs.Work, 0o755); err != nil {
-		return fmt.Errorf("cannot write the role's files: %w", err)
-	}
-	for _, f := range files {
-		text, err := roles.Render("files."+f.Path, f.Text, w.facts)
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.Write(filepath.Join(w.facts.Dirs.Work, f.Path), []byte(text), 0o600); err != nil {
-			return fmt.Errorf("cannot write the role's files: %w", err)
-		}
-	}
-	return nil
-}
-
-// makeAddressFolder makes the folder that the service will write its address into.
-func (w *worker) makeAddressFolder(a *roles.Address) error {
-	if a == nil || a.File == "" {
-		return nil
-	}
-	file, err := roles.Render("address", a.File, w.facts)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o755)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot make the address file's folder: %w", err)
-	}
-	return nil
-}
-
-// watchService waits for the service's address and then for its readiness, and tells the hub of both.
-func (w *worker) watchService(ctx context.Context) {
-	steps, facts := w.opts.Plan.Steps(w.facts.Role), w.facts
-	if steps.Address != nil {
-		addr, err := w.address(ctx, *steps.Address, facts)
-		if err != nil {
-			return
-		}
-		facts.Address = addr
-		w.tell(control.Event{Kind: control.Address, Address: addr})
-	}
-	if steps.Ready == nil {
-		return
-	}
-	probe, period, err := w.probe(*steps.Ready, facts)
-	if err != nil {
-		w.tell(control.Event{Kind: control.Unready, Detail: err.Error()})
-		return
-	}
-	err = healthcheck.Ready{Period: period}.Wait(ctx, probe, func(err error) {
-		w.tell(control.Event{Kind: control.Unready, Detail: err.Error()})
-	})
-	if err == nil {
-		w.tell(control.Event{Kind: control.Ready})
-	}
-}
-
-func (w *worker) address(ctx context.Context, a roles.Address, f roles.Facts) (string, error) {
-	text, err := roles.Render("address", a.File+a.Text, f)
-	if err != nil || a.Text != "" {
-		return text, err
-	}
-	return healthcheck.WaitAddress(ctx, text)
-}
-
-// defaultPeriod is how often a service is asked whether it is ready.
-const defaultPeriod = 250 * time.Millisecond
-
-func (w *worker) probe(p roles.Probe, f roles.Facts) (healthcheck.Probe, time.Duration, error) {
-	url, err := roles.Render("ready.url", p.URL, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	body, err := roles.Render("ready.body", p.Body, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	period := time.Duration(p.Period)
-	if period == 0 {
-		period = defaultPeriod
-	}
-	return healthcheck.HTTP{URL: url, Method: p.Method, Body: body, Timeout: time.Duration(w.opts.Plan.Timeouts.Probe)}, period, nil
-}
-
-// releasePoll is how often the benchmark's release file is looked for.
-const releasePoll = 200 * time.Millisecond
-
-// watchRelease tells the hub when the benchmark no longer needs the servers.
-func (w *worker) watchRelease(ctx context.Context, text string) {
-	file, err := roles.Render("release", text, w.facts)
-	if err != nil {
-		return
-	}
-	tick := time.NewTicker(releasePoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := os.Stat(file); err == nil {
-				w.tell(control.Event{Kind: control.Release})
-				return
-			}
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -184,6 +185,22 @@ func TestHarmlessSignals(t *testing.T) {
 	}
 	r.directives <- control.Directive{Kind: control.Stop, Reason: "enough"}
 	r.ended(ExitStopped)
+}
+
+// What is started is logged with what was decided on its environment, but for secrets.
+func TestStartIsLogged(t *testing.T) {
+	t.Setenv("SLURM_TEST", "1")
+	r := newRank(t, 0, "MY_TOKEN=s3cr3t-value; exit 0")
+	r.directives <- control.Directive{Kind: control.Start}
+	r.ended(0)
+	entry := r.log.FilterMessage("starting").All()[0].ContextMap()
+	text := fmt.Sprint(entry)
+	if strings.Contains(text, "s3cr3t") || !strings.Contains(text, "MY_TOKEN=[redacted]") {
+		t.Errorf("argv %v", entry["argv"])
+	}
+	if !strings.Contains(fmt.Sprint(entry["set"]), "DISAGG_SERVING_TYPE=GEN_0") || !strings.Contains(fmt.Sprint(entry["removed"]), "SLURM_TEST") {
+		t.Errorf("set %v, removed %v", entry["set"], entry["removed"])
+	}
 }
 
 // A child that cannot be prepared is told as never started, with the reason.
