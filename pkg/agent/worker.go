@@ -29,6 +29,7 @@ type worker struct {
 	probing  context.CancelFunc // ends what watches the service
 	stopped  string             // why it was asked to stop; "" if it was not
 	finished bool               // it was asked to stop because the work is done
+	stopCode int                // what it is to end with then
 }
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
@@ -58,10 +59,10 @@ func (w *worker) live() int {
 			w.heedSignal()
 			exited = true
 			w.endProbing()
-			w.tell(control.Event{Kind: control.Exited, Outcome: w.ended()})
+			w.tellExit()
 		case <-childDone:
 			if !exited {
-				w.tell(control.Event{Kind: control.Exited, Outcome: w.ended()})
+				w.tellExit()
 			}
 			o := w.child.Outcome()
 			w.tell(control.Event{Kind: control.Stopped, Outcome: &o})
@@ -69,7 +70,7 @@ func (w *worker) live() int {
 		}
 		if w.child == nil && w.stopped != "" {
 			w.tell(control.Event{Kind: control.Stopped, Outcome: &supervisor.Outcome{StopReason: w.stopped, EndedAt: time.Now()}})
-			return w.idleCode()
+			return w.stoppedCode()
 		}
 	}
 }
@@ -85,9 +86,9 @@ func (w *worker) tell(e control.Event) {
 	w.link.Send(e)
 }
 
-func (w *worker) ended() *supervisor.Outcome {
+func (w *worker) tellExit() {
 	o := w.child.Ended()
-	return &o
+	w.tell(control.Event{Kind: control.Exited, Outcome: &o, Code: childCode(o)})
 }
 
 // follow does what the hub says.
@@ -98,6 +99,7 @@ func (w *worker) follow(d control.Directive) {
 			w.start(d.Peers)
 		}
 	case control.Stop:
+		w.stopCode = d.Code
 		w.stop(d.Reason, d.Finished)
 	}
 }
@@ -201,18 +203,18 @@ func (w *worker) endProbing() {
 
 // code is the exit code after the child has gone.
 func (w *worker) code(o supervisor.Outcome) int {
-	switch {
-	case o.StopReason == "":
+	if o.StopReason == "" {
 		return childCode(o)
-	case w.finished:
-		return 0
 	}
-	return ExitStopped
+	return w.stoppedCode()
 }
 
-// idleCode is the exit code of an agent that was stopped before it had a child.
-func (w *worker) idleCode() int {
-	if w.finished {
+// stoppedCode is the exit code of an agent that was stopped.
+func (w *worker) stoppedCode() int {
+	switch {
+	case w.stopCode != 0:
+		return w.stopCode
+	case w.finished:
 		return 0
 	}
 	return ExitStopped

@@ -130,8 +130,8 @@ const sleeper = "echo ready; while :; do sleep 0.05; done"
 func TestChildEnds(t *testing.T) {
 	r := newRank(t, 0, "exit 7")
 	r.directives <- control.Directive{Kind: control.Start}
-	if o := r.until(control.Exited).Outcome; o.Code != 7 || o.StopReason != "" {
-		t.Errorf("%+v", o)
+	if e := r.until(control.Exited); e.Outcome.Code != 7 || e.Outcome.StopReason != "" || e.Code != 7 {
+		t.Errorf("%+v: %+v", e, e.Outcome)
 	}
 	if o := r.until(control.Stopped).Outcome; o.Code != 7 {
 		t.Errorf("%+v", o)
@@ -146,10 +146,11 @@ func TestStopped(t *testing.T) {
 		reason string
 		code   int
 	}{
-		"the work is done": {func(r *rank) { r.directives <- control.Directive{Kind: control.Stop, Reason: "done", Finished: true} }, "done", 0},
-		"a peer failed":    {func(r *rank) { r.directives <- control.Directive{Kind: control.Stop, Reason: "CTX_0 died"} }, "CTX_0 died", ExitStopped},
-		"a signal":         {func(r *rank) { r.signals <- syscall.SIGTERM; r.until(control.Leaving) }, "signal terminated", ExitStopped},
-		"the hub is lost":  {func(r *rank) { close(r.lost) }, "the hub is lost: EOF", ExitStopped},
+		"the work is done":    {func(r *rank) { r.directives <- control.Directive{Kind: control.Stop, Reason: "done", Finished: true} }, "done", 0},
+		"a peer failed":       {func(r *rank) { r.directives <- control.Directive{Kind: control.Stop, Reason: "CTX_0 died"} }, "CTX_0 died", ExitStopped},
+		"its own step failed": {func(r *rank) { r.directives <- control.Directive{Kind: control.Stop, Reason: "GEN_0 died", Code: 137} }, "GEN_0 died", 137},
+		"a signal":            {func(r *rank) { r.signals <- syscall.SIGTERM; r.until(control.Leaving) }, "signal terminated", ExitStopped},
+		"the hub is lost":     {func(r *rank) { close(r.lost) }, "the hub is lost: EOF", ExitStopped},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -42,6 +42,7 @@ type Event struct {
 	Address string              `json:"address,omitempty"`
 	Detail  string              `json:"detail,omitempty"`
 	Outcome *supervisor.Outcome `json:"outcome,omitempty"` // with Exited and Stopped
+	Code    int                 `json:"code,omitempty"`    // with Exited: what the agent will end with, unless it is stopped
 }
 
 // DirectiveKind says what the hub wants.
@@ -59,6 +60,7 @@ type Directive struct {
 	Peers    map[string]string `json:"peers,omitempty"`    // with Start: addresses of the roles it needs, by role
 	Reason   string            `json:"reason,omitempty"`   // with Stop
 	Finished bool              `json:"finished,omitempty"` // with Stop: the work is done, nothing failed
+	Code     int               `json:"code,omitempty"`     // with Stop: what the agent is to end with; 0: what fits the rest
 }
 
 // Link is an agent's side of the conversation.

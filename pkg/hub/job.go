@@ -63,6 +63,7 @@ type job struct {
 	released  bool // the servers are no longer needed
 	benchEnd  time.Time
 	cause     *results.Cause
+	causeCode int            // what the agent that failed first ends with; 0 if it is not known
 	doubt     *results.Cause // a weak cause that waits for a stronger one
 	doubtEnds time.Time
 	secondary []results.Cause
@@ -181,6 +182,9 @@ func (j *job) exited(t *task, e control.Event, now time.Time) {
 	c := j.causeOf(t, kind, detail, e.At)
 	c.LogTail = o.Tail
 	t.cause = kind
+	if j.cause == nil {
+		j.causeCode = e.Code
+	}
 	if o.Clean() && !t.Leader() {
 		j.suspect(c, now)
 		return
@@ -382,6 +386,8 @@ func (j *job) stopAll(now time.Time) {
 	}
 }
 
+// sendStop tells a rank to stop. The ranks of the role that failed first end with its code: Slurm takes the code of a step
+// from whichever of its tasks it likes.
 func (j *job) sendStop(t *task) {
 	if t.stopSent || t.hello == nil {
 		return
@@ -390,6 +396,9 @@ func (j *job) sendStop(t *task) {
 	d := control.Directive{Kind: control.Stop, Reason: "the benchmark is done", Finished: true}
 	if j.cause != nil {
 		d.Reason, d.Finished = j.cause.String(), false
+		if t.Role == j.cause.Role {
+			d.Code = j.causeCode
+		}
 	}
 	j.send(t.Task, d)
 }

@@ -20,7 +20,8 @@ type bench struct {
 	t    *testing.T
 	job  *job
 	now  time.Time
-	sent []string // "GEN_0.1 start", in order
+	sent []string           // "GEN_0.1 start", in order
+	code map[roles.Task]int // of the last directive to a task
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -43,9 +44,10 @@ func newBench(t *testing.T) *bench {
 	if err := p.Complete(); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, now: time.Unix(1000, 0)}
+	b := &bench{t: t, now: time.Unix(1000, 0), code: map[roles.Task]int{}}
 	b.job = newJob(p, func(task roles.Task, d control.Directive) {
 		b.sent = append(b.sent, fmt.Sprintf("%s %s", task, d.Kind))
+		b.code[task] = d.Code
 	}, b.now)
 	return b
 }
@@ -77,7 +79,7 @@ func (b *bench) event(t roles.Task, kind control.EventKind) {
 
 func (b *bench) exit(t roles.Task, o supervisor.Outcome) {
 	o.Started = true
-	b.job.hear(control.Inbound{Task: t, Event: &control.Event{Kind: control.Exited, At: b.now, Outcome: &o}}, b.now)
+	b.job.hear(control.Inbound{Task: t, Event: &control.Event{Kind: control.Exited, At: b.now, Outcome: &o, Code: o.Code}}, b.now)
 }
 
 func (b *bench) gone(tasks ...roles.Task) {
@@ -222,6 +224,16 @@ func TestFirstCauses(t *testing.T) {
 				t.Errorf("phase %s, result %s %d", b.job.phase, r.Verdict, r.ExitCode)
 			}
 		})
+	}
+}
+
+// A step ends with the code of the rank that failed first, in whatever order its ranks end; other steps do not.
+func TestStepEndsWithTheCauseCode(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(gen0, supervisor.Outcome{Code: 137, Signal: "SIGKILL"})
+	if b.code[gen1] != 137 || b.code[ctx0] != 0 || b.code[benchmark] != 0 {
+		t.Errorf("codes %v", b.code)
 	}
 }
 

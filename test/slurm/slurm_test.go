@@ -320,7 +320,7 @@ func TestFailedRole(t *testing.T) {
 	if code != 1 || r.FirstCause == nil || r.FirstCause.String() != "GEN_0.0 on gpu1: child_exit: exited with code 3: RuntimeError: sim fault" {
 		t.Fatalf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
 	}
-	if steps := c.steps(t, r.JobID); steps["job"] != "FAILED 1:0" {
+	if steps := c.steps(t, r.JobID); steps["job"] != "FAILED 1:0" || steps["GEN_0"] != "FAILED 3:0" {
 		t.Errorf("sacct says %v", steps)
 	}
 	c.nothingLeft(t)
