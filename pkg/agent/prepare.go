@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ func (w *worker) prepare() (supervisor.Spec, error) {
 	if err := w.writeFiles(steps.Files); err != nil {
 		return supervisor.Spec{}, err
 	}
-	if err := w.makeAddressFolder(steps.Address); err != nil {
+	if err := w.clearAddress(steps.Address); err != nil {
 		return supervisor.Spec{}, err
 	}
 	wrapper, command, err := w.command(steps)
@@ -112,17 +113,21 @@ func (w *worker) writeFiles(files []roles.File) error {
 	return nil
 }
 
-// makeAddressFolder makes the folder that the service will write its address into.
-func (w *worker) makeAddressFolder(a *roles.Address) error {
-	if a == nil || a.File == "" {
+// clearAddress makes the folder that the service will write its address into, and removes what an earlier child of this
+// role left there: what stands there from now on is this child's.
+func (w *worker) clearAddress(a *roles.Address) error {
+	if a == nil || a.File == "" || !w.opts.Identity.Task.Leader() {
 		return nil
 	}
 	file, err := roles.Render("address", a.File, w.facts)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(file), 0o755)
 	}
-	if err != nil {
-		return fmt.Errorf("cannot make the address file's folder: %w", err)
+	if err == nil {
+		err = os.Remove(file)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot clear the service's address: %w", err)
 	}
 	return nil
 }

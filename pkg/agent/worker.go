@@ -26,6 +26,7 @@ type worker struct {
 	log     *zap.Logger
 
 	child    *supervisor.Process
+	service  *service           // nil until the child is started, and for ranks that do not lead
 	probing  context.CancelFunc // ends what watches the service
 	stopped  string             // why it was asked to stop; "" if it was not
 	finished bool               // it was asked to stop because the work is done
@@ -98,7 +99,18 @@ func (w *worker) follow(d control.Directive) {
 		if w.child == nil && w.stopped == "" {
 			w.start(d.Peers)
 		}
+	case control.Watch:
+		if w.service != nil {
+			w.service.watch(d.Peers)
+		}
+	case control.Check:
+		if w.service == nil {
+			w.tell(control.Event{Kind: control.Checked})
+		} else {
+			w.service.check()
+		}
 	case control.Stop:
+		w.endProbing() // what is told to end may stop answering
 		w.stopCode = d.Code
 		w.stop(d.Reason, d.Finished)
 	}
@@ -178,17 +190,23 @@ func (w *worker) patience(finished bool) time.Duration {
 // start prepares and starts the child, and begins to watch its service.
 func (w *worker) start(peers map[string]string) {
 	w.facts.Peers = peers
+	ctx, cancel := context.WithCancel(context.Background())
+	w.probing = cancel
 	spec, err := w.prepare()
+	if err == nil && w.opts.Identity.Task.Leader() {
+		w.service, err = newService(ctx, w, spec.Env)
+	}
 	if err != nil {
 		w.log.Error("cannot prepare", zap.Error(err))
 		spec = supervisor.Spec{Fault: err}
 	}
+	if w.service != nil {
+		spec.OnLine = w.service.onLine()
+	}
 	w.child = w.sup.Start(spec)
 	w.tell(control.Event{Kind: control.Started, PID: w.child.PID()})
-	ctx, cancel := context.WithCancel(context.Background())
-	w.probing = cancel
-	if w.opts.Identity.Task.Leader() {
-		go w.watchService(ctx)
+	if w.service != nil {
+		go w.service.live()
 	}
 	if release := w.opts.Plan.Steps(w.facts.Role).Release; release != "" {
 		go w.watchRelease(ctx, release)

@@ -26,12 +26,18 @@ const (
 	Started EventKind = "started" // the child runs, or could not be started: then Exited follows at once
 	Address EventKind = "address" // its service listens
 	Ready   EventKind = "ready"   // its service answers
-	Unready EventKind = "unready" // why it does not answer yet, or no longer
+	Unready EventKind = "unready" // why it does not answer yet
 	Exited  EventKind = "exited"  // the child itself has ended; descendants may not have
 	Stopped EventKind = "stopped" // nothing is left of it
 	Release EventKind = "release" // the benchmark no longer needs the servers
 	Leaving EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
 	Warned  EventKind = "warned"  // Slurm says that the job's time is nearly over
+
+	Unhealthy   EventKind = "unhealthy"   // its service was ready and no longer answers
+	Recovered   EventKind = "recovered"   // its service answers again
+	Stalled     EventKind = "stalled"     // its service answers, but does not get on with its work
+	Unreachable EventKind = "unreachable" // the service of a peer cannot be reached from this host
+	Checked     EventKind = "checked"     // the answer to Check: with Detail, what cannot be reached
 )
 
 // Event is what an agent tells the hub.
@@ -52,12 +58,14 @@ type DirectiveKind string
 const (
 	Start DirectiveKind = "start" // start the child
 	Stop  DirectiveKind = "stop"  // stop the child, then go
+	Watch DirectiveKind = "watch" // the benchmark begins: keep an eye on peers and on progress
+	Check DirectiveKind = "check" // look at every peer once, now, and answer with Checked
 )
 
 // Directive is what the hub tells an agent.
 type Directive struct {
 	Kind     DirectiveKind     `json:"kind"`
-	Peers    map[string]string `json:"peers,omitempty"`    // with Start: addresses of the roles it needs, by role
+	Peers    map[string]string `json:"peers,omitempty"`    // with Start and Watch: addresses of the roles it needs, by role
 	Reason   string            `json:"reason,omitempty"`   // with Stop
 	Finished bool              `json:"finished,omitempty"` // with Stop: the work is done, nothing failed
 	Code     int               `json:"code,omitempty"`     // with Stop: what the agent is to end with; 0: what fits the rest

@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,14 +164,14 @@ func (s *script) Probe(context.Context) error {
 var errA, errB = errors.New("a"), errors.New("b")
 
 // Readiness takes successes in a row; each new reason is told once.
-func TestReady(t *testing.T) {
+func TestAwait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []error{errA, errA, nil, errB, errA, nil, nil}}
 		var told []string
 		begun := time.Now()
-		err := healthcheck.Ready{Period: time.Second, Successes: 2}.Wait(t.Context(), s, func(err error) { told = append(told, err.Error()) })
-		if err != nil || s.asked != 7 || time.Since(begun) != 6*time.Second {
-			t.Errorf("%v after %d probes and %v", err, s.asked, time.Since(begun))
+		err := healthcheck.Rule{Period: time.Second, Successes: 2}.Await(t.Context(), s, func(err error) { told = append(told, err.Error()) })
+		if took := time.Since(begun); err != nil || s.asked != 7 || took < 6*time.Second || took > 6600*time.Millisecond {
+			t.Errorf("%v after %d probes and %v", err, s.asked, took)
 		}
 		if diff := cmp.Diff([]string{"a", "b", "a"}, told); diff != "" {
 			t.Error(diff)
@@ -177,13 +179,195 @@ func TestReady(t *testing.T) {
 	})
 }
 
-func TestReadyEndsWithItsContext(t *testing.T) {
+func TestAwaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 90*time.Second, errB)
 		defer cancel()
-		err := healthcheck.Ready{Period: time.Second}.Wait(ctx, &script{answers: []error{errA}}, func(error) {})
+		err := healthcheck.Rule{Period: time.Second}.Await(ctx, &script{answers: []error{errA}}, func(error) {})
 		if !errors.Is(err, errB) {
 			t.Errorf("got %v, want the cause", err)
+		}
+	})
+}
+
+// A service is lost after failures in a row, and back after successes in a row; each change is told once.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		s := &script{answers: []error{nil, errA, nil, errA, errA, errB, errA, nil, errA, nil, nil, nil}}
+		var told []string
+		healthcheck.Rule{Period: time.Second, Successes: 2, Failures: 3}.Watch(ctx, s, func(err error) {
+			told = append(told, fmt.Sprintf("%d %v", s.asked, err))
+		})
+		if diff := cmp.Diff([]string{"6 b", "11 <nil>"}, told); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Many probes that begin together do not stay together.
+func TestProbesDriftApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		begun, at := time.Now(), map[time.Duration]int{}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				healthcheck.Rule{Period: time.Second}.Watch(ctx, probeFunc(func() error {
+					mu.Lock()
+					defer mu.Unlock()
+					at[time.Since(begun).Round(time.Millisecond)]++
+					return nil
+				}), func(error) {})
+			})
+		}
+		wg.Wait()
+		late := 0
+		for when, n := range at {
+			if when > 50*time.Second {
+				late = max(late, n)
+			}
+		}
+		if late > 10 {
+			t.Errorf("%d of 50 probes were asked in the same millisecond", late)
+		}
+	})
+}
+
+type probeFunc func() error
+
+func (f probeFunc) Probe(context.Context) error { return f() }
+
+// A service that goes on is not stalled, however long; one that stops is, and only the time from the watch on counts.
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := healthcheck.NewStall(regexp.MustCompile(`^iter = \d+`), 10*time.Second)
+		time.Sleep(time.Hour) // nobody watches yet
+		go func() {
+			for i := range 5 {
+				time.Sleep(9 * time.Second)
+				s.Line(fmt.Sprintf("iter = %d", i))
+			}
+			for range 20 {
+				time.Sleep(time.Second)
+				s.Line("still alive")
+			}
+		}()
+		begun := time.Now()
+		idle, ok := s.Watch(t.Context())
+		if took := time.Since(begun); !ok || took != 55*time.Second || idle != 10*time.Second {
+			t.Errorf("%v, idle for %v, after %v", ok, idle, took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if _, ok := s.Watch(ctx); ok {
+			t.Error("stalled before the time was over")
+		}
+		time.Sleep(20 * time.Second)
+	})
+}
+
+// A body must say what it is expected to, in JSON.
+func TestExpectedBody(t *testing.T) {
+	tests := map[string]struct {
+		body, path, want string
+		healthy          bool
+	}{
+		"text":           {`{"status":"healthy"}`, "status", "healthy", true},
+		"other text":     {`{"status":"unhealthy"}`, "status", "healthy", false},
+		"pattern":        {`{"choices":[{"text":" a b"}]}`, "choices.0.text", `(?s).*\S.*`, true},
+		"empty answer":   {`{"choices":[{"text":""}]}`, "choices.0.text", ".+", false},
+		"number":         {`{"instances":{"n":2}}`, "instances.n", "[1-9]\\d*", true},
+		"truth":          {`{"ready":true}`, "ready", "true", true},
+		"no such path":   {`{"a":1}`, "b.c", ".*", false},
+		"no such index":  {`[1]`, "1", ".*", false},
+		"not one value":  {`{"a":{}}`, "a", ".*", false},
+		"not JSON":       {`<html>`, "a", ".*", false},
+		"deep in a text": {`{"a":"b"}`, "a.b", ".*", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			expect, err := healthcheck.ParseConditions(map[string]string{tt.path: tt.want})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tt.body) })
+			f := probe(t, healthcheck.HTTP{URL: url, Expect: expect})
+			if (f == nil) != tt.healthy || f != nil && f.Reason != healthcheck.Body {
+				t.Errorf("got %v", f)
+			}
+		})
+	}
+	if _, err := healthcheck.ParseConditions(map[string]string{"a": "("}); err == nil {
+		t.Error("a broken condition was accepted")
+	}
+}
+
+func failure(t *testing.T, p healthcheck.Probe) *healthcheck.Failure {
+	t.Helper()
+	err := p.Probe(t.Context())
+	var f *healthcheck.Failure
+	if err != nil && !errors.As(err, &f) {
+		t.Fatalf("got %v, want a *Failure", err)
+	}
+	return f
+}
+
+func TestTCP(t *testing.T) {
+	if f := failure(t, healthcheck.TCP{Address: talker(t), Timeout: 5 * time.Second}); f != nil {
+		t.Error(f)
+	}
+	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil || f.Reason != healthcheck.Refused {
+		t.Errorf("got %v", f)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	tests := map[string]struct {
+		run  func(context.Context) ([]byte, int, error)
+		want healthcheck.Reason
+	}{
+		"good":    {func(context.Context) ([]byte, int, error) { return nil, 0, nil }, ""},
+		"bad":     {func(context.Context) ([]byte, int, error) { return []byte("no"), 3, nil }, healthcheck.Exit},
+		"not run": {func(context.Context) ([]byte, int, error) { return nil, 0, os.ErrNotExist }, healthcheck.Exit},
+		"slow":    {func(ctx context.Context) ([]byte, int, error) { <-ctx.Done(); return nil, 137, nil }, healthcheck.Timeout},
+	}
+	for name, tt := range tests {
+		f := failure(t, healthcheck.Command{Run: tt.run, Timeout: 50 * time.Millisecond})
+		if (f == nil) != (tt.want == "") || f != nil && f.Reason != tt.want {
+			t.Errorf("%s: got %v", name, f)
+		}
+	}
+}
+
+func TestLogLine(t *testing.T) {
+	p := healthcheck.NewLogLine(regexp.MustCompile("listening on"))
+	p.Line("loading")
+	if f := failure(t, p); f == nil || f.Reason != healthcheck.Missing {
+		t.Errorf("got %v", f)
+	}
+	p.Line("now listening on port 1")
+	p.Line("more")
+	if f := failure(t, p); f != nil {
+		t.Error(f)
+	}
+}
+
+// Whatever a body holds, a condition on it neither fails the prober nor is met by what is not there.
+func FuzzExpectedBody(f *testing.F) {
+	f.Add(`{"a":[{"b":1}]}`, "a.0.b")
+	f.Add(`[[[]]]`, "0.0.0")
+	f.Fuzz(func(t *testing.T, body, path string) {
+		url := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
+		expect, err := healthcheck.ParseConditions(map[string]string{path: `[^\x00-\x{10FFFF}]`}) // nothing matches
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := probe(t, healthcheck.HTTP{URL: url, Expect: expect}); f == nil {
+			t.Error("an impossible condition is met")
 		}
 	})
 }

@@ -2,56 +2,24 @@ package healthcheck
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 )
-
-// Probe asks once. It returns nil if the service is healthy, else a [*Failure].
-type Probe interface {
-	Probe(ctx context.Context) error
-}
-
-// Reason is why a probe failed.
-type Reason string
-
-// The reasons.
-const (
-	Refused     Reason = "refused"     // nobody listens
-	DNS         Reason = "dns"         // the host's name is unknown
-	Timeout     Reason = "timeout"     // no answer in time
-	Status      Reason = "status"      // an answer other than 2xx
-	Unreachable Reason = "unreachable" // any other fault of the network
-)
-
-// Failure tells why a service is not healthy.
-type Failure struct {
-	Reason Reason
-	Detail string // what the service or the network said, at most detailSize bytes of it
-}
-
-func (f *Failure) Error() string {
-	if f.Detail == "" {
-		return string(f.Reason)
-	}
-	return string(f.Reason) + ": " + f.Detail
-}
-
-// detailSize is how much of an answer is kept, in bytes.
-const detailSize = 512
 
 // HTTP probes a URL.
 type HTTP struct {
 	URL     string
 	Method  string        // "" is GET, or POST if there is a body
-	Body    string        // JSON
+	Body    string        // JSON; for some engines only a real inference tells the truth
+	Expect  Conditions    // what the answer's body must say; none: 2xx is enough
 	Timeout time.Duration // of one probe
 }
+
+// maxBody is how much of an answer is read where a condition is set on it, in bytes.
+const maxBody = 1 << 20
 
 // Probe sends one request.
 func (h HTTP) Probe(ctx context.Context) error {
@@ -71,12 +39,23 @@ func (h HTTP) Probe(ctx context.Context) error {
 		return networkFailure(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, detailSize))
+	return h.judge(resp)
+}
+
+func (h HTTP) judge(resp *http.Response) error {
+	limit := int64(detailSize)
+	if len(h.Expect) > 0 {
+		limit = maxBody
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return &Failure{Reason: Status, Detail: strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, body))}
+		return &Failure{Reason: Status, Detail: strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, detail(body)))}
 	case err != nil:
 		return networkFailure(err)
+	}
+	if fault := h.Expect.fault(body); fault != "" {
+		return &Failure{Reason: Body, Detail: detail([]byte(fault + ": " + string(body)))}
 	}
 	return nil
 }
@@ -89,19 +68,4 @@ func (h HTTP) method() string {
 		return http.MethodPost
 	}
 	return http.MethodGet
-}
-
-func networkFailure(err error) *Failure {
-	f := &Failure{Reason: Unreachable, Detail: err.Error()}
-	var dns *net.DNSError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		f.Reason = Refused
-	case errors.As(err, &dns):
-		f.Reason = DNS
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		f.Reason = Timeout
-	}
-	return f
 }

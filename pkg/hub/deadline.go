@@ -9,13 +9,18 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// deadline is when the job must be looked at again: the end of a doubt, or of the present phase; zero if neither has
-// one.
+// deadline is when the job must be looked at again: the end of a doubt, of a question to everybody or of the present
+// phase; zero if none of them has one.
 func (j *job) deadline() time.Time {
-	if j.doubt != nil {
-		return j.doubtEnds
+	first := j.phaseEnds()
+	sooner := func(is bool, at time.Time) {
+		if is && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
 	}
-	return j.phaseEnds()
+	sooner(j.doubt != nil, j.doubtEnds)
+	sooner(j.checking != nil, j.checkEnds)
+	return first
 }
 
 func (j *job) phaseEnds() time.Time {
@@ -38,24 +43,32 @@ func (j *job) phaseEnds() time.Time {
 
 // due acts on a deadline that has passed.
 func (j *job) due(now time.Time) {
-	if c := j.doubt; c != nil {
-		j.doubt = nil
-		j.fail(*c, now)
-		return
+	switch {
+	case j.checking != nil && !now.Before(j.checkEnds):
+		j.endCheck(now)
+	case j.doubt != nil && !now.Before(j.doubtEnds):
+		j.endDoubt(now)
+	case !j.phaseEnds().IsZero() && !now.Before(j.phaseEnds()):
+		j.endPhase(now)
 	}
+	j.advance(now)
+}
+
+// endPhase acts on a phase that took too long.
+func (j *job) endPhase(now time.Time) {
 	switch j.phase {
 	case Launching:
 		t, names := j.missing()
-		j.fail(j.causeOf(t, results.NeverStarted, fmt.Sprintf("no agent arrived within %v: %s", time.Duration(j.plan.Timeouts.Launch), names), now), now)
+		j.fail(j.suspectOf(t, results.NeverStarted, fmt.Sprintf("no agent arrived within %v: %s", time.Duration(j.plan.Timeouts.Launch), names), now), now)
 	case Readying:
 		t := j.firstUnready()
 		detail := fmt.Sprintf("not ready within %v", time.Duration(j.plan.Timeouts.Ready))
 		if t.unready != "" {
 			detail += ": " + t.unready
 		}
-		j.fail(j.causeOf(t, results.ReadyTimeout, detail, now), now)
+		j.fail(j.suspectOf(t, results.ReadyTimeout, detail, now), now)
 	case Measuring:
-		j.fail(j.causeOf(j.tasks[roles.Hub()], results.Deadline, fmt.Sprintf("the benchmark ran for more than %v", time.Duration(j.plan.Timeouts.Benchmark)), now), now)
+		j.fail(j.suspectOf(j.tasks[roles.Hub()], results.Deadline, fmt.Sprintf("the benchmark ran for more than %v", time.Duration(j.plan.Timeouts.Benchmark)), now), now)
 	case Stopping:
 		for _, t := range j.order {
 			if tk := j.tasks[t]; tk.hello != nil && !tk.gone {
@@ -63,7 +76,6 @@ func (j *job) due(now time.Time) {
 			}
 		}
 	}
-	j.advance(now)
 }
 
 // missing names the agents that have not arrived, and returns the first of them.

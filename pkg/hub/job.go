@@ -62,10 +62,13 @@ type job struct {
 
 	released  bool // the servers are no longer needed
 	benchEnd  time.Time
-	cause     *results.Cause
-	causeCode int            // what the agent that failed first ends with; 0 if it is not known
-	doubt     *results.Cause // a weak cause that waits for a stronger one
+	cause     *suspect
+	causeEnds time.Time // until then a more original cause takes its place
+	doubt     *suspect  // a doubtful cause that waits for a better one
 	doubtEnds time.Time
+	checking  map[roles.Task]bool // who has not said yet whom it cannot reach; nil while nobody is asked
+	checkEnds time.Time
+	cut       *suspect // what somebody could not reach when everybody was asked
 	secondary []results.Cause
 	points    []results.Point
 	judged    bool
@@ -130,12 +133,16 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 		t.unready = e.Detail
 	case control.Release:
 		j.released = true
-		j.stopServers()
+		j.check(now) // before they are stopped: should the benchmark have failed, this may be why
+	case control.Unhealthy, control.Stalled, control.Unreachable:
+		j.unwell(t, e, now)
+	case control.Checked:
+		j.checked(t, e, now)
 	case control.Leaving:
-		j.fail(j.causeOf(t, j.endedBySlurm(e.At), e.Detail, e.At), now)
+		j.fail(j.suspectOf(t, j.endedBySlurm(e.At), e.Detail, e.At), now)
 	case control.Warned:
 		if j.phase != Stopping {
-			j.fail(j.causeOf(j.tasks[roles.Hub()], results.TimeLimit, e.Detail, e.At), now)
+			j.fail(j.suspectOf(j.tasks[roles.Hub()], results.TimeLimit, e.Detail, e.At), now)
 		}
 	case control.Exited:
 		t.exited, t.outcome = true, e.Outcome
@@ -146,140 +153,10 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 	}
 }
 
-// endedBySlurm tells why Slurm, or a person, ended a task: because the job's time is over, or because somebody wanted to.
-func (j *job) endedBySlurm(at time.Time) results.CauseKind {
-	if !j.ends.IsZero() && !at.Before(j.ends.Add(-time.Second)) {
-		return results.TimeLimit
-	}
-	return results.CauseCancelled
-}
-
-// explain completes the cause with what is only known once the child's output is complete.
-func (j *job) explain(t *task) {
-	c := j.cause
-	if c == nil || c.Role != t.Role || c.Rank != t.Rank || c.Kind != t.cause || t.outcome.StopReason != "" {
-		return
-	}
-	c.Kind, c.Detail = describe(t, *t.outcome)
-	t.cause, c.LogTail = c.Kind, t.outcome.Tail
-}
-
-// exited judges the end of a child.
-func (j *job) exited(t *task, e control.Event, now time.Time) {
-	if t.Task == roles.Hub() {
-		j.benchEnd = now
-	}
-	o := *e.Outcome
-	switch {
-	case j.phase == Stopping || t.stopSent || o.StopReason != "":
-		return // it was asked to
-	case t.Task == roles.Hub() && o.Clean():
-		return // judged with its points
-	case j.released && o.Clean():
-		return // servers may end once they are no longer needed
-	}
-	kind, detail := describe(t, o)
-	c := j.causeOf(t, kind, detail, e.At)
-	c.LogTail = o.Tail
-	t.cause = kind
-	if j.cause == nil {
-		j.causeCode = e.Code
-	}
-	if o.Clean() && !t.Leader() {
-		j.suspect(c, now)
-		return
-	}
-	j.fail(c, now)
-}
-
-// settle is how long a weak cause waits for a stronger one.
-const settle = 500 * time.Millisecond
-
-// suspect notes a weak cause: a rank other than 0 that ended with code 0. A rank launcher lets its workers go, in good
-// order, when the command of rank 0 has died, and only then ends itself: the workers are heard first.
-func (j *job) suspect(c results.Cause, now time.Time) {
-	if j.cause != nil || j.doubt != nil || j.judged {
-		j.secondary = append(j.secondary, c)
-		return
-	}
-	j.doubt, j.doubtEnds = &c, now.Add(settle)
-}
-
-// describe tells what a child's end means.
-func describe(t *task, o supervisor.Outcome) (results.CauseKind, string) {
-	because := ""
-	if o.Headline != "" {
-		because = ": " + o.Headline
-	}
-	switch {
-	case !o.Started:
-		return results.NeverStarted, o.Error
-	case o.OOM && o.MemoryLimit > 0:
-		return results.OOM, fmt.Sprintf("ran out of memory: the limit is %d MiB", o.MemoryLimit>>20)
-	case o.OOM:
-		return results.OOM, "ran out of memory"
-	case o.Signal != "":
-		return results.ChildSignal, "killed by " + o.Signal + because
-	case t.Task == roles.Hub():
-		return results.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d%s", o.Code, because)
-	case o.Code == 0:
-		return results.ChildExit, "exited with code 0 before the benchmark was done"
-	}
-	return results.ChildExit, fmt.Sprintf("exited with code %d%s", o.Code, because)
-}
-
-func (j *job) lost(t *task, why string, now time.Time) {
-	if t.gone {
-		return
-	}
-	t.gone, t.lost = true, true
-	if j.phase == Stopping {
-		return
-	}
-	kind, detail := j.explainLoss(t, why)
-	t.cause = kind
-	j.fail(j.causeOf(t, kind, detail, now), now)
-}
-
-// explainLoss tells why an agent is lost, in Slurm's own words if it has any: it may have ended the whole step.
-func (j *job) explainLoss(t *task, why string) (results.CauseKind, string) {
-	w := j.words(t.Role)
-	if w.Line != "" {
-		why += ": " + w.Line
-	}
-	switch w.Meaning {
-	case slurm.OutOfMemory:
-		return results.OOM, "ran out of memory: " + w.Line
-	case slurm.OutOfTime:
-		return results.TimeLimit, w.Line
-	case slurm.Preempted:
-		return results.CauseCancelled, w.Line
-	}
-	return results.AgentLost, "its agent is lost: " + why
-}
-
-func (j *job) causeOf(t *task, kind results.CauseKind, detail string, at time.Time) results.Cause {
-	return results.Cause{Role: t.Role, Rank: t.Rank, Host: t.host(), Kind: kind, Detail: detail, At: at}
-}
-
-// fail notes a cause; the first one ends the job.
-func (j *job) fail(c results.Cause, now time.Time) {
-	if j.cause != nil || j.judged {
-		j.secondary = append(j.secondary, c)
-		return
-	}
-	j.cause = &c
-	if j.doubt != nil {
-		j.secondary = append(j.secondary, *j.doubt)
-		j.doubt = nil
-	}
-	j.stopAll(now)
-}
-
 // cancel ends the job because somebody asked for it.
 func (j *job) cancel(detail string, now time.Time) {
 	if j.phase != Stopping && j.phase != Over {
-		j.fail(j.causeOf(j.tasks[roles.Hub()], results.CauseCancelled, detail, now), now)
+		j.fail(j.suspectOf(j.tasks[roles.Hub()], results.CauseCancelled, detail, now), now)
 	}
 }
 
@@ -290,7 +167,7 @@ func (j *job) measured(points []results.Point, now time.Time) {
 		return
 	}
 	if fault := pointsFault(j.plan.Case.Load.Concurrency, points); fault != "" {
-		j.fail(j.causeOf(j.tasks[roles.Hub()], results.ResultsInvalid, fault, now), now)
+		j.blame(j.suspectOf(j.tasks[roles.Hub()], results.ResultsInvalid, fault, now), now)
 		return
 	}
 	j.judged = true
@@ -344,6 +221,20 @@ func (j *job) startRole(pl roles.Placement, now time.Time) {
 	}
 	if pl.Role == roles.Hub().Role {
 		j.enter(Measuring, now)
+		j.watchPeers()
+	}
+}
+
+// watchPeers tells every leader whom it must be able to reach while the benchmark runs.
+func (j *job) watchPeers() {
+	for _, pl := range j.plan.Layout.Placements {
+		peers := map[string]string{}
+		for _, r := range j.plan.Peers(pl.Role) {
+			if address := j.leader(r).address; address != "" {
+				peers[r.String()] = address
+			}
+		}
+		j.send(pl.Tasks()[0], control.Directive{Kind: control.Watch, Peers: peers})
 	}
 }
 
@@ -397,7 +288,7 @@ func (j *job) sendStop(t *task) {
 	if j.cause != nil {
 		d.Reason, d.Finished = j.cause.String(), false
 		if t.Role == j.cause.Role {
-			d.Code = j.causeCode
+			d.Code = j.cause.code
 		}
 	}
 	j.send(t.Task, d)

@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,18 @@ func (b *bench) exit(t roles.Task, o supervisor.Outcome) {
 	b.job.hear(control.Inbound{Task: t, Event: &control.Event{Kind: control.Exited, At: b.now, Outcome: &o, Code: o.Code}}, b.now)
 }
 
+// told is an event with a detail.
+func (b *bench) told(t roles.Task, kind control.EventKind, detail string) {
+	b.job.hear(control.Inbound{Task: t, Event: &control.Event{Kind: kind, At: b.now, Detail: detail}}, b.now)
+}
+
+// checked lets every leader say that it reaches all its peers.
+func (b *bench) checked() {
+	for _, t := range []roles.Task{gen0, ctx0, server, benchmark} {
+		b.told(t, control.Checked, "")
+	}
+}
+
 func (b *bench) gone(tasks ...roles.Task) {
 	for _, t := range tasks {
 		o := supervisor.Outcome{Started: true, StopReason: "x"}
@@ -144,7 +157,7 @@ func TestStartOrder(t *testing.T) {
 	b.event(ctx0, control.Ready)
 	b.expect()
 	b.event(server, control.Ready)
-	b.expect("BENCHMARK.0 start")
+	b.expect("BENCHMARK.0 start", "GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
 	if b.job.phase != Measuring {
 		t.Errorf("phase %s", b.job.phase)
 	}
@@ -174,12 +187,38 @@ func TestRelease(t *testing.T) {
 	b := newBench(t)
 	b.measuring()
 	b.event(benchmark, control.Release)
+	b.expect("GEN_0.0 check", "CTX_0.0 check", "DISAGG_SERVER.0 check", "BENCHMARK.0 check")
+	b.checked()
 	b.expect("GEN_0.0 stop", "GEN_0.1 stop", "CTX_0.0 stop", "DISAGG_SERVER.0 stop")
 	b.exit(gen0, supervisor.Outcome{})
 	b.exit(benchmark, supervisor.Outcome{})
 	b.points(goodPoints()...)
 	if b.job.cause != nil {
 		t.Errorf("cause %v", b.job.cause)
+	}
+}
+
+// What was out of reach when the benchmark let the servers go is why it then fails; if it passes, it does not matter.
+func TestCutBeforeRelease(t *testing.T) {
+	for name, passes := range map[string]bool{"fails": false, "passes": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.event(benchmark, control.Release)
+			b.told(server, control.Checked, "n1 cannot reach CTX_0 at n2:1: timeout")
+			b.now = b.job.deadline() // the others do not answer
+			b.job.due(b.now)
+			if !passes {
+				b.exit(benchmark, supervisor.Outcome{Code: 1})
+			} else {
+				b.exit(benchmark, supervisor.Outcome{})
+				b.points(goodPoints()...)
+			}
+			c := b.job.firstCause()
+			if passes && c != nil || !passes && (c == nil || c.Kind != results.HealthLost || c.Role != server.Role) || b.job.phase != Stopping {
+				t.Errorf("cause %+v in phase %s", c, b.job.phase)
+			}
+		})
 	}
 }
 
@@ -197,11 +236,14 @@ func TestFirstCauses(t *testing.T) {
 		"a rank is killed":      {func(b *bench) { b.exit(ctx0, supervisor.Outcome{Code: 137, Signal: "SIGKILL"}) }, ctx0, results.ChildSignal, 1},
 		"a server ends early":   {func(b *bench) { b.exit(server, supervisor.Outcome{}) }, server, results.ChildExit, 1},
 		"an agent is lost":      {func(b *bench) { b.job.hear(control.Inbound{Task: gen1, Lost: "silence"}, b.now) }, gen1, results.AgentLost, 1},
-		"the benchmark fails":   {func(b *bench) { b.exit(benchmark, supervisor.Outcome{Code: 1}) }, benchmark, results.BenchmarkFailed, 1},
-		"a point is missing":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(missing...) }, benchmark, results.ResultsInvalid, 1},
-		"a point is invalid":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(invalid...) }, benchmark, results.ResultsInvalid, 1},
+		"the benchmark fails":   {func(b *bench) { b.exit(benchmark, supervisor.Outcome{Code: 1}); b.checked() }, benchmark, results.BenchmarkFailed, 1},
+		"a point is missing":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(missing...); b.checked() }, benchmark, results.ResultsInvalid, 1},
+		"a point is invalid":    {func(b *bench) { b.exit(benchmark, supervisor.Outcome{}); b.points(invalid...); b.checked() }, benchmark, results.ResultsInvalid, 1},
 		"the benchmark hangs":   {func(b *bench) { b.now = b.job.deadline(); b.job.due(b.now) }, benchmark, results.Deadline, 124},
 		"somebody stops a role": {func(b *bench) { b.event(ctx0, control.Leaving) }, ctx0, results.CauseCancelled, 130},
+		"a service is lost":     {func(b *bench) { b.told(gen0, control.Unhealthy, "refused") }, gen0, results.HealthLost, 1},
+		"a service stalls":      {func(b *bench) { b.told(gen0, control.Stalled, "no line") }, gen0, results.HealthLost, 1},
+		"a peer is cut off":     {func(b *bench) { b.told(ctx0, control.Unreachable, "n3 cannot reach GEN_0") }, ctx0, results.HealthLost, 1},
 		"somebody cancels":      {func(b *bench) { b.job.cancel("SIGTERM", b.now) }, benchmark, results.CauseCancelled, 130},
 	}
 	for name, tt := range tests {
@@ -209,12 +251,13 @@ func TestFirstCauses(t *testing.T) {
 			b := newBench(t)
 			b.measuring()
 			tt.act(b)
+			b.now = b.now.Add(settle)
 			b.exit(gen0, supervisor.Outcome{Code: 1}) // falls with it
 			c := b.job.cause
 			if c == nil || c.Role != tt.who.Role || c.Rank != tt.who.Rank || c.Kind != tt.kind || c.Host != "n-"+tt.who.String() {
 				t.Fatalf("cause %+v, want %s %s", c, tt.who, tt.kind)
 			}
-			stops := b.take()
+			stops := slices.DeleteFunc(b.take(), func(s string) bool { return strings.HasSuffix(s, " check") })
 			slices.Sort(stops)
 			if len(stops) != 5 || slices.ContainsFunc(stops, func(s string) bool { return s[len(s)-4:] != "stop" }) {
 				t.Errorf("directives %v, want a stop for everyone", stops)
@@ -224,6 +267,97 @@ func TestFirstCauses(t *testing.T) {
 				t.Errorf("phase %s, result %s %d", b.job.phase, r.Verdict, r.ExitCode)
 			}
 		})
+	}
+}
+
+// What was heard of later can have been there first.
+func TestMoreOriginalCauses(t *testing.T) {
+	killed := supervisor.Outcome{Code: 137, Signal: "SIGKILL"}
+	tests := map[string]struct {
+		first, later func(*bench)
+		wait         time.Duration
+		who          roles.Task
+		kind         results.CauseKind
+	}{
+		"a rank is killed because its sibling failed": {
+			func(b *bench) { b.exit(gen0, killed) }, func(b *bench) { b.exit(gen1, supervisor.Outcome{Code: 3}) }, 0, gen1, results.ChildExit,
+		},
+		"a sibling fails long after": {
+			func(b *bench) { b.exit(gen0, killed) }, func(b *bench) { b.exit(gen1, supervisor.Outcome{Code: 3}) }, settle, gen0, results.ChildSignal,
+		},
+		"both ranks fail": {
+			func(b *bench) { b.exit(gen0, supervisor.Outcome{Code: 3}) }, func(b *bench) { b.exit(gen1, supervisor.Outcome{Code: 4}) }, 0, gen0, results.ChildExit,
+		},
+		"both ranks are killed": {
+			func(b *bench) { b.exit(gen1, killed) }, func(b *bench) { b.exit(gen0, killed) }, 0, gen1, results.ChildSignal,
+		},
+		"the router falls with its worker": {
+			func(b *bench) { b.exit(server, supervisor.Outcome{Code: 1}) }, func(b *bench) { b.exit(ctx0, killed) }, 0, ctx0, results.ChildSignal,
+		},
+		"a worker falls with another": {
+			func(b *bench) { b.exit(ctx0, killed) }, func(b *bench) { b.exit(gen0, supervisor.Outcome{Code: 1}) }, 0, ctx0, results.ChildSignal,
+		},
+		"a worker falls with its router": {
+			func(b *bench) { b.exit(ctx0, killed) }, func(b *bench) { b.exit(server, supervisor.Outcome{Code: 1}) }, 0, ctx0, results.ChildSignal,
+		},
+		"the benchmark fails with a server": {
+			func(b *bench) { b.exit(benchmark, supervisor.Outcome{Code: 1}) }, func(b *bench) { b.exit(server, supervisor.Outcome{Code: 2}) }, 0, server, results.ChildExit,
+		},
+		"the benchmark fails because of a cut": {
+			func(b *bench) { b.exit(benchmark, supervisor.Outcome{Code: 1}) },
+			func(b *bench) { b.told(server, control.Checked, "n1 cannot reach CTX_0 at n2:1: timeout") }, 0, server, results.HealthLost,
+		},
+		"one that was stopped is no cause": {
+			func(b *bench) { b.exit(gen0, killed) }, func(b *bench) { b.exit(gen1, supervisor.Outcome{Code: 1, StopReason: "told"}) }, 0, gen0, results.ChildSignal,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			tt.first(b)
+			b.now = b.now.Add(tt.wait)
+			tt.later(b)
+			c := b.job.firstCause()
+			if c == nil || c.Role != tt.who.Role || c.Rank != tt.who.Rank || c.Kind != tt.kind || b.job.phase != Stopping {
+				t.Errorf("cause %+v in phase %s, want %s %s", c, b.job.phase, tt.who, tt.kind)
+			}
+			b.gone(all...)
+			if r := b.job.result(Options{}, b.now); len(r.Secondary) > 1 {
+				t.Errorf("secondary %+v", r.Secondary)
+			}
+		})
+	}
+}
+
+// A failed benchmark waits for those who might know better, but not for long.
+func TestBenchmarkIsDoubtedForAWhile(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(benchmark, supervisor.Outcome{Code: 1})
+	b.told(gen0, control.Checked, "")
+	if b.job.phase != Measuring || b.job.deadline().Sub(b.now) != checkBound {
+		t.Fatalf("phase %s, deadline in %v", b.job.phase, b.job.deadline().Sub(b.now))
+	}
+	b.now = b.job.deadline()
+	b.job.due(b.now)
+	if c := b.job.firstCause(); c == nil || c.Kind != results.BenchmarkFailed || b.job.phase != Stopping {
+		t.Errorf("cause %+v in phase %s", c, b.job.phase)
+	}
+	b.told(ctx0, control.Checked, "too late")
+	if c := b.job.firstCause(); c.Kind != results.BenchmarkFailed {
+		t.Errorf("cause %+v", c)
+	}
+}
+
+// Once servers may end, it is no news that they do not answer.
+func TestHealthNoLongerMatters(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.event(benchmark, control.Release)
+	b.told(gen0, control.Unhealthy, "refused")
+	if b.job.cause != nil {
+		t.Errorf("cause %+v", b.job.cause)
 	}
 }
 

@@ -164,7 +164,7 @@ func (jr *journal) state(j *job) time.Duration {
 }
 
 func (j *job) view(now time.Time) State {
-	s := State{Schema: 1, At: now.UTC(), Phase: j.phase, Cause: j.cause, Points: append([]results.Point{}, j.points...)}
+	s := State{Schema: 1, At: now.UTC(), Phase: j.phase, Cause: j.firstCause(), Points: append([]results.Point{}, j.points...)}
 	for _, pl := range j.plan.Layout.Placements {
 		lead := j.leader(pl.Role)
 		rs := RoleState{Role: pl.Role, Ranks: pl.Ranks, Ready: lead.ready, Address: lead.address, Unready: lead.unready}

@@ -20,10 +20,10 @@ func seconds(d time.Duration) float64 { return max(d, 0).Round(time.Millisecond)
 func (j *job) result(o Options, now time.Time) results.Result {
 	r := results.Result{
 		Schema: 1, RunID: o.RunID, JobID: o.JobID, Case: j.plan.Case.Name, TestID: j.plan.Case.TestID,
-		StartedAt: j.since[Launching].UTC(), EndedAt: now.UTC(), FirstCause: j.cause, Secondary: j.secondary,
+		StartedAt: j.since[Launching].UTC(), EndedAt: now.UTC(), FirstCause: j.firstCause(), Secondary: j.secondary,
 		Phases: j.phases(o, now), Points: append([]results.Point{}, j.points...), Roles: []results.RankOutcome{},
 	}
-	r.Verdict, r.ExitCode = verdict(j.cause)
+	r.Verdict, r.ExitCode = verdict(r.FirstCause)
 	for _, t := range j.order {
 		tk := j.tasks[t]
 		r.Roles = append(r.Roles, results.RankOutcome{

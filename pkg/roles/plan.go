@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,18 @@ func (p Plan) Needed(r Role) (address, ready []Role) {
 	return collect(n.Address), collect(n.Ready)
 }
 
+// Peers lists the roles whose services a role's leader must be able to reach while the benchmark runs.
+func (p Plan) Peers(r Role) (peers []Role) {
+	for _, k := range p.Steps(r).Peers {
+		for _, pl := range p.Layout.OfKind(k) {
+			if pl.Role != r {
+				peers = append(peers, pl.Role)
+			}
+		}
+	}
+	return peers
+}
+
 // Complete fills what follows from the rest (layout, values, timeouts) and checks the whole.
 func (p *Plan) Complete() error {
 	var err error
@@ -137,6 +150,11 @@ func (p *Plan) Complete() error {
 	if err := p.Timeouts.complete(p.Case.TimeLimit, p.Cluster.KillWait); err != nil {
 		return err
 	}
+	steps := map[Kind]Steps{}
+	for k, s := range p.Recipe.Roles {
+		steps[k] = s.complete(p.Timeouts.Probe)
+	}
+	p.Recipe.Roles = steps
 	return errors.Join(p.checkCheckout(), p.rehearse())
 }
 
@@ -189,8 +207,10 @@ func (s Steps) rehearse(f Facts) error {
 	if s.Address != nil {
 		texts["address"] = s.Address.File + s.Address.Text
 	}
-	if s.Ready != nil {
-		texts["ready.url"], texts["ready.body"] = s.Ready.URL, s.Ready.Body
+	commands := map[string][]Arg{"command": s.Command, "wrapper": s.Wrapper}
+	for key, p := range s.probes() {
+		maps.Copy(texts, p.texts(key))
+		commands[key+".command"] = p.Command
 	}
 	if s.Results != nil {
 		texts["results.files"] = s.Results.Files
@@ -200,11 +220,12 @@ func (s Steps) rehearse(f Facts) error {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	_, err := RenderArgs("command", s.Command, f)
-	if err == nil {
-		_, err = RenderArgs("wrapper", s.Wrapper, f)
+	for key, args := range commands {
+		if _, err := RenderArgs(key, args, f); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // Facts puts together what templates can speak of, for one rank of one attempt.

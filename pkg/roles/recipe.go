@@ -38,7 +38,11 @@ type Steps struct {
 	Command []Arg             `yaml:"command" json:"command"`
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
 	Address *Address          `yaml:"address" json:"address,omitempty"` // where the service listens; leader only
-	Ready   *Probe            `yaml:"ready" json:"ready,omitempty"`     // none: ready once started
+	Startup *Probe            `yaml:"startup" json:"startup,omitempty"` // must have succeeded before ready is asked; leader only
+	Ready   *Probe            `yaml:"ready" json:"ready,omitempty"`     // none: ready once started; leader only
+	Live    *Probe            `yaml:"live" json:"live,omitempty"`       // asked once it is ready; none: it lives while its process does
+	Peers   []Kind            `yaml:"peers" json:"peers,omitempty"`     // whose services its leader must be able to reach while the benchmark runs
+	Stall   *Stall            `yaml:"stall" json:"stall,omitempty"`     // progress that its log must show while the benchmark runs; never on by default
 	Stop    Stop              `yaml:"stop" json:"stop"`
 	Release string            `yaml:"release" json:"release,omitempty"` // BENCHMARK: once this file exists the servers are no longer needed, and their exit is no failure
 	Results *Results          `yaml:"results" json:"results,omitempty"` // BENCHMARK: where its measurements are
@@ -80,14 +84,6 @@ func (a *Arg) UnmarshalYAML(n *yamlfile.Node) error {
 type Address struct {
 	File string `yaml:"file" json:"file,omitempty"`
 	Text string `yaml:"text" json:"text,omitempty"`
-}
-
-// Probe asks a service whether it is ready: an HTTP request that must be answered with 2xx.
-type Probe struct {
-	URL    string   `yaml:"url" json:"url"`
-	Method string   `yaml:"method" json:"method,omitempty"` // GET unless there is a body, then POST
-	Body   string   `yaml:"body" json:"body,omitempty"`     // JSON
-	Period Duration `yaml:"period" json:"period,omitempty"` // between two probes, 250ms by default
 }
 
 // Stop is how a role is asked to end.
@@ -216,6 +212,19 @@ func (s Steps) validate(k Kind) []error {
 	}
 	if a := s.Address; a != nil && (a.File == "") == (a.Text == "") {
 		bad("address", "want either file or text")
+	}
+	for key, p := range s.probes() {
+		if problem := p.fault(key == "live"); problem != "" {
+			bad(key, "%s", problem)
+		}
+	}
+	for _, peer := range s.Peers {
+		if !slices.Contains(Kinds(), peer) {
+			bad("peers", "unknown kind %s: want one of %v", peer, Kinds())
+		}
+	}
+	if problem := s.Stall.fault(); problem != "" {
+		bad("stall", "%s", problem)
 	}
 	if k == Benchmark && (s.Results == nil || s.Results.Format != "trtllm") {
 		bad("results", "want {format: trtllm, files: …}")

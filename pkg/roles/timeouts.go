@@ -25,11 +25,7 @@ const reserve = 5 * time.Minute
 
 // complete fills what was left open, from the job's limit and the cluster's KillWait, and refuses an inverted stack.
 func (t *Timeouts) complete(job, killWait Duration) error {
-	fill := func(d *Duration, v time.Duration) {
-		if *d == 0 {
-			*d = Duration(v)
-		}
-	}
+	fill := func(d *Duration, v time.Duration) { fill(d, Duration(v)) }
 	fill(&t.Job, time.Duration(job))
 	limit := time.Duration(t.Job)
 	rest := limit - min(reserve, limit/4)

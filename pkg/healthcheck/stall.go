@@ -1,0 +1,49 @@
+package healthcheck
+
+import (
+	"context"
+	"regexp"
+	"sync/atomic"
+	"time"
+)
+
+// Stall notices a service that answers, but no longer gets on with its work: for too long its log had no line that
+// shows progress.
+type Stall struct {
+	form   *regexp.Regexp // of a line that shows progress; nil: any line does
+	within time.Duration
+	last   atomic.Int64 // when there was progress, in nanoseconds since the epoch
+}
+
+// NewStall allows so much time between two signs of progress.
+func NewStall(form *regexp.Regexp, within time.Duration) *Stall {
+	return &Stall{form: form, within: within}
+}
+
+// Line takes the next line of the log.
+func (s *Stall) Line(text string) {
+	if s.form == nil || s.form.MatchString(text) {
+		s.last.Store(time.Now().UnixNano())
+	}
+}
+
+// Watch waits for a stall, and returns how long there was no progress; ok is false if the context ended first. Only the
+// time from now on counts.
+func (s *Stall) Watch(ctx context.Context) (idle time.Duration, ok bool) {
+	begun := time.Now()
+	for {
+		last := time.Unix(0, s.last.Load())
+		if last.Before(begun) {
+			last = begun
+		}
+		rest := time.Until(last.Add(s.within))
+		if rest <= 0 {
+			return time.Since(last), true
+		}
+		select {
+		case <-ctx.Done():
+			return 0, false
+		case <-time.After(rest):
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxOutput is how much of a helper's output is kept, in bytes.
+const maxOutput = 64 << 10
+
+// Run runs a helper, which is not the child and is over soon: it returns the beginning of its output and its exit code,
+// as a shell would tell it. The end of the context kills its whole group. An error says that it was not run.
+func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte, code int, err error) {
+	if len(argv) == 0 {
+		return nil, 0, errors.New("cannot run helper: the command is empty")
+	}
+	path, err := lookPath(argv[0], "", env)
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
+	}
+	out := &firstBytes{}
+	cmd := exec.CommandContext(ctx, path, argv[1:]...)
+	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = 100 * time.Millisecond // for whoever left the group and holds the output
+	p, err := s.track(func() (*os.Process, error) {
+		err := cmd.Start()
+		return cmd.Process, err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
+	}
+	_ = cmd.Wait() // the code tells
+	_ = syscall.Kill(-p.Pid, unix.SIGKILL)
+	s.untrack(p.Pid)
+	s.reapOrphans()
+	return out.data, ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
+}
+
+// firstBytes keeps the beginning of what is written to it.
+type firstBytes struct{ data []byte }
+
+func (f *firstBytes) Write(b []byte) (int, error) {
+	f.data = append(f.data, b[:min(len(b), maxOutput-len(f.data))]...)
+	return len(b), nil
+}

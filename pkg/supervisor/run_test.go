@@ -1,0 +1,62 @@
+package supervisor_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A helper is run to its end; its code and the beginning of its output are told, and nothing of it is left.
+func TestHelper(t *testing.T) {
+	s := supervise(t)
+	tests := map[string]struct {
+		argv   []string
+		output string
+		code   int
+	}{
+		"good":      {[]string{"sh", "-c", "echo out; echo err >&2"}, "out\nerr\n", 0},
+		"bad":       {[]string{"sh", "-c", "exit 7"}, "", 7},
+		"killed":    {[]string{"sh", "-c", "kill -9 $$"}, "", 137},
+		"left some": {[]string{"sh", "-c", "sleep 600 & echo ok"}, "ok\n", 0},
+	}
+	for name, tt := range tests {
+		begun := time.Now()
+		out, code, err := s.Run(t.Context(), tt.argv, os.Environ())
+		if string(out) != tt.output || code != tt.code || err != nil || time.Since(begun) > bound {
+			t.Errorf("%s: %q, code %d, %v", name, out, code, err)
+		}
+	}
+	if _, _, err := s.Run(t.Context(), []string{"no-such-program"}, os.Environ()); err == nil {
+		t.Error("a command that does not exist was run")
+	}
+	if _, _, err := s.Run(t.Context(), nil, nil); err == nil {
+		t.Error("no command was run")
+	}
+	out, _, err := s.Run(t.Context(), []string{"sh", "-c", "yes | head -c 1000000"}, os.Environ())
+	if len(out) != 64<<10 || err != nil || !strings.HasPrefix(string(out), "y\n") {
+		t.Errorf("%d bytes, %v", len(out), err)
+	}
+}
+
+// The end of the context ends the helper with its group, also beside a child, which is left alone.
+func TestHelperIsKilled(t *testing.T) {
+	s := supervise(t)
+	c := run(t, s, nil, "wait")
+	c.awaitReady()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, code, err := s.Run(ctx, []string{"sh", "-c", "sleep 600 & sleep 600"}, os.Environ())
+	if code != 137 || err != nil || time.Since(begun) > bound {
+		t.Errorf("code %d, %v, after %v", code, err, time.Since(begun))
+	}
+	select {
+	case <-c.Exited():
+		t.Error("the child was ended too")
+	default:
+	}
+	c.Stop("enough")
+	c.outcome()
+}
