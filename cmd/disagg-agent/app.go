@@ -24,7 +24,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			"the agent; 124 a deadline; 125, 126, 127 the child was never started, not executable, not found; 128+n killed\n" +
 			"by signal n.",
 		Flags:           runFlags(),
-		Commands:        []*cli.Command{installCommand(&code), statusCommand(), guardCommand()},
+		Commands:        []*cli.Command{installCommand(&code), statusCommand(), guardCommand(), stepEndedCommand(&code)},
 		Action:          func(c *cli.Context) (err error) { code, err = runRole(c); return err },
 		Writer:          stdout,
 		ErrWriter:       stderr,

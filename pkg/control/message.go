@@ -85,11 +85,20 @@ type Link interface {
 	Close()
 }
 
-// Inbound is what the hub hears. Exactly one of Hello, Event, Bye and Lost is set.
+// StepFailure tells that a role's step never started. It comes from the batch script, since there is no agent.
+type StepFailure struct {
+	Role   roles.Role `json:"role"`
+	RunID  string     `json:"run_id"` // names the attempt
+	Detail string     `json:"detail"` // in srun's own words
+}
+
+// Inbound is what the hub hears. Exactly one of Hello, Event, Bye, Lost and NoStep is set.
 type Inbound struct {
 	Task  roles.Task
 	Hello *Hello // an agent attached for the first time
 	Event *Event
 	Bye   bool   // it ended the conversation in good order
 	Lost  string // why it counts as lost
+
+	NoStep string // why the task's step never started
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 const (
 	attachPath  = "/v1/attach"
+	stepPath    = "/v1/step"
 	helloName   = "Disagg-Hello" // header that carries the Hello as JSON
 	tokenScheme = "Bearer "
 )
@@ -79,6 +81,7 @@ func Listen(opts ServerOptions) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+attachPath, s.attach)
+	mux.HandleFunc("POST "+stepPath, s.stepFailed)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: opts.Lost}
 	s.wg.Go(func() { _ = s.http.Serve(l) })
 	s.wg.Go(s.watch)
@@ -148,10 +151,35 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	s.detach(hello.Task, sess, err)
 }
 
+// stepFailed is the HTTP handler of a report that a step never started.
+func (s *Server) stepFailed(w http.ResponseWriter, r *http.Request) {
+	var f StepFailure
+	status := http.StatusNoContent
+	switch {
+	case !s.trusted(r):
+		status = http.StatusUnauthorized
+	case json.NewDecoder(io.LimitReader(r.Body, maxReport)).Decode(&f) != nil:
+		status = http.StatusBadRequest
+	case f.RunID != s.opts.RunID || !s.opts.Expected(roles.Task{Role: f.Role}):
+		status = http.StatusForbidden
+	default:
+		s.inbound.put(Inbound{Task: roles.Task{Role: f.Role}, NoStep: f.Detail})
+	}
+	w.WriteHeader(status)
+}
+
+// maxReport bounds a report, in bytes.
+const maxReport = 64 << 10
+
+// trusted tells whether a request has the attempt's token.
+func (s *Server) trusted(r *http.Request) bool {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), tokenScheme)
+	return ok && subtle.ConstantTimeCompare([]byte(given), []byte(s.opts.Token)) == 1
+}
+
 // admit checks who asks. It tells a stranger nothing but that it is one.
 func (s *Server) admit(r *http.Request) (Hello, int) {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), tokenScheme)
-	if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(s.opts.Token)) != 1 {
+	if !s.trusted(r) {
 		return Hello{}, http.StatusUnauthorized
 	}
 	var h Hello

@@ -109,6 +109,9 @@ func (j *job) hear(in control.Inbound, now time.Time) {
 		t.gone = true
 	case in.Lost != "":
 		j.lost(t, in.Lost, now)
+	case in.NoStep != "":
+		t.cause = results.StepFailed
+		j.fail(j.suspectOf(t, results.StepFailed, in.NoStep, now), now)
 	}
 	j.advance(now)
 }

@@ -99,6 +99,8 @@ func (jr *journal) heard(in control.Inbound) {
 		e.Kind, e.Host = "attached", in.Hello.Node
 	case in.Bye:
 		e.Kind = "bye"
+	case in.NoStep != "":
+		e.Kind, e.Detail = "step_failed", in.NoStep
 	case in.Lost != "":
 		e.Kind, e.Detail = "lost", in.Lost
 	case in.Event != nil:

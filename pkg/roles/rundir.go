@@ -73,6 +73,9 @@ func (a Attempt) Logs() string { return a.join("logs") }
 // RoleLog is a role's log under upstream's name, all ranks of it.
 func (a Attempt) RoleLog(r Role) string { return a.join("logs", r.LogName()+".log") }
 
+// Tries is the file that counts how often a role's step was tried and never began.
+func (a Attempt) Tries(r Role) string { return a.join("steps", r.String()) }
+
 // RankLog is the file of one child's raw output.
 func (a Attempt) RankLog(t Task) string { return a.join("logs", "ranks", t.String()+".log") }
 

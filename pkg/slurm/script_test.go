@@ -124,6 +124,9 @@ func TestScriptRuns(t *testing.T) {
 	}
 	text := script(t, plan(t, dir, roles.Server{Count: 2, GPUs: 6}, roles.Server{Count: 1, GPUs: 2}), prof)
 	for code, want := range map[string]int{"0": 0, "7": 7} {
+		if err := os.RemoveAll(filepath.Join(dir, "attempt-0")); err != nil {
+			t.Fatal(err)
+		}
 		cmd := exec.Command("bash")
 		cmd.Stdin = strings.NewReader(text)
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code)

@@ -16,6 +16,7 @@ const (
 	OutOfTime   Meaning = "out of time"
 	NodeFailed  Meaning = "node failed"
 	Preempted   Meaning = "preempted"
+	Transient   Meaning = "transient" // the step could not be started, and may be if it is tried again
 )
 
 // Words is what Slurm says in a role's log.
@@ -40,6 +41,15 @@ func phrases() []struct {
 		{"DUE TO TIME LIMIT", OutOfTime},
 		{"DUE TO NODE FAILURE", NodeFailed},
 		{"DUE TO PREEMPTION", Preempted},
+		{"unable to open user namespace file", Transient}, // steps that enter one container at once: NVIDIA/pyxis#181
+		{"failed to import docker image", Transient},
+		{"Communication connection failure", Transient},
+		{"Socket timed out", Transient},
+		{"Zero Bytes were transmitted", Transient},
+		{"Unable to contact slurm controller", Transient},
+		{"standby mode", Transient},
+		{"Job credential expired", Transient},
+		{"Resource temporarily unavailable", Transient},
 	}
 }
 
@@ -84,5 +94,10 @@ func ownWords(line string) (text string, ok bool) {
 	if !ok || who != "srun" && who != "slurmstepd" && !strings.HasPrefix(who, "slurmstepd-") {
 		return "", false
 	}
-	return strings.CutPrefix(text, "error: ")
+	for _, prefix := range []string{"error: ", "fatal: "} {
+		if text, ok := strings.CutPrefix(text, prefix); ok {
+			return text, true
+		}
+	}
+	return text, strings.HasPrefix(text, "unrecognized option")
 }

@@ -27,6 +27,18 @@ func TestWords(t *testing.T) {
 			"slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.0. Some of your processes may have been killed by the cgroup out-of-memory handler.\n",
 			Words{OutOfMemory, "Detected 1 oom-kill event(s) in StepId=7.0. Some of your processes may have been killed by the cgroup out-of-memory handler."},
 		},
+		"no such option": {
+			"srun: unrecognized option '--container-image=x'\nTry \"srun --help\" for more information\n",
+			Words{Line: "unrecognized option '--container-image=x'"},
+		},
+		"no such plugin": {
+			"srun: error: cannot find mpi plugin for mpi/nonsense\nsrun: error: MPI: Cannot create context for mpi/nonsense\n",
+			Words{Line: "cannot find mpi plugin for mpi/nonsense"},
+		},
+		"container race": {
+			"srun: error: gpu1: task 0: Exited with exit code 1\nslurmstepd: error: pyxis: unable to open user namespace file: No such file or directory\n",
+			Words{Transient, "pyxis: unable to open user namespace file: No such file or directory"},
+		},
 		"time limit": {
 			"slurmstepd-gpu1: error: *** STEP 3.2 ON gpu1 CANCELLED AT 2026-11-25T18:41:22 DUE TO TIME LIMIT ***\n",
 			Words{OutOfTime, "*** STEP 3.2 ON gpu1 CANCELLED AT 2026-11-25T18:41:22 DUE TO TIME LIMIT ***"},

@@ -136,7 +136,7 @@ func TestEndings(t *testing.T) {
 		{"warning", func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, results.Failed, "BENCHMARK.0 on gpu1: time_limit", "FAILED", "", ""},
 		{"kill -9 of an agent", func(j *job) { j.kill9(j.published("CTX_0").PID) }, results.Failed, "CTX_0.0 on gpu2: agent_lost", "FAILED 1:0", "", ""},
 		{"kill -9 of a child's leader", func(j *job) { j.kill9(j.childOf("GEN_0")) }, results.Failed, "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", "FAILED 1:0", "GEN_0 FAILED 9:0", "Exited with exit code 137"}, // sacct shows codes from 128 on less 128
-		{"kill -9 of the hub", func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, "", "", "FAILED", "", ""},
+		{"kill -9 of the hub", func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, results.Failed, "BENCHMARK.0: hub_lost", "FAILED", "", ""},
 	}
 	for _, cgroup := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
