@@ -13,6 +13,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/hub"
+	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -53,8 +54,14 @@ func Run(o Options) (code int, err error) {
 		}
 	}
 	w := &worker{
-		opts: o, sup: sup, attempt: attempt, log: o.Log,
+		token: token, opts: o, sup: sup, attempt: attempt, log: o.Log,
 		facts: o.Plan.Facts(o.Identity, attempt, roles.RunID(o.Plan.ID, o.Attempt), authKey(token)),
+	}
+	if o.Identity.Task.Leader() && !o.Plan.Policy.StartAlone {
+		if w.listener, err = preflight.Listen(o.Identity.Host, token); err != nil {
+			return ExitUsage, fmt.Errorf("cannot listen on this host's address: %w: check the profile (interface)", err)
+		}
+		defer w.listener.Close()
 	}
 	if o.Identity.Task == roles.Hub() {
 		return runHub(w, token)
@@ -74,10 +81,14 @@ func Run(o Options) (code int, err error) {
 
 func (w *worker) hello() control.Hello {
 	id := w.opts.Identity
-	return control.Hello{
+	h := control.Hello{
 		Task: id.Task, Session: uuid.NewString(), RunID: w.facts.RunID,
 		Node: id.Node, Host: id.Host, PID: os.Getpid(), Step: id.Step,
 	}
+	if w.listener != nil {
+		h.Listen = w.listener.Address()
+	}
+	return h
 }
 
 // findHub waits for the hub, for as long as the plan allows agents to arrive.

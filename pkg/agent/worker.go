@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
@@ -24,6 +25,9 @@ type worker struct {
 	facts   roles.Facts
 	link    control.Link
 	log     *zap.Logger
+
+	token    string
+	listener *preflight.Listener // answers peers that try the way here; nil if nobody will
 
 	child    *supervisor.Process
 	service  *service           // nil until the child is started, and for ranks that do not lead
@@ -95,6 +99,8 @@ func (w *worker) tellExit() {
 // follow does what the hub says.
 func (w *worker) follow(d control.Directive) {
 	switch d.Kind {
+	case control.Look:
+		go w.look(d.Peers, d.Host)
 	case control.Start:
 		if w.child == nil && w.stopped == "" {
 			w.start(d.Peers)
@@ -189,6 +195,9 @@ func (w *worker) patience(finished bool) time.Duration {
 
 // start prepares and starts the child, and begins to watch its service.
 func (w *worker) start(peers map[string]string) {
+	if w.listener != nil { // everybody has tried
+		w.listener.Close()
+	}
 	w.facts.Peers = peers
 	ctx, cancel := context.WithCancel(context.Background())
 	w.probing = cancel

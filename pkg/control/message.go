@@ -3,6 +3,7 @@ package control
 import (
 	"time"
 
+	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
@@ -16,6 +17,7 @@ type Hello struct {
 	Host    string     `json:"host"`
 	PID     int        `json:"pid"`
 	Step    string     `json:"step,omitempty"`
+	Listen  string     `json:"listen,omitempty"` // of a leader: where peers try whether its host can be reached
 }
 
 // EventKind says what happened to an agent's child.
@@ -38,6 +40,7 @@ const (
 	Stalled     EventKind = "stalled"     // its service answers, but does not get on with its work
 	Unreachable EventKind = "unreachable" // the service of a peer cannot be reached from this host
 	Checked     EventKind = "checked"     // the answer to Check: with Detail, what cannot be reached
+	Surveyed    EventKind = "surveyed"    // the answer to Look
 )
 
 // Event is what an agent tells the hub.
@@ -49,6 +52,7 @@ type Event struct {
 	Detail  string              `json:"detail,omitempty"`
 	Outcome *supervisor.Outcome `json:"outcome,omitempty"` // with Exited and Stopped
 	Code    int                 `json:"code,omitempty"`    // with Exited: what the agent will end with, unless it is stopped
+	Survey  *Survey             `json:"survey,omitempty"`  // with Surveyed
 }
 
 // DirectiveKind says what the hub wants.
@@ -56,6 +60,7 @@ type DirectiveKind string
 
 // The directives.
 const (
+	Look  DirectiveKind = "look"  // look at this host, and at the way to its peers, and answer with Surveyed
 	Start DirectiveKind = "start" // start the child
 	Stop  DirectiveKind = "stop"  // stop the child, then go
 	Watch DirectiveKind = "watch" // the benchmark begins: keep an eye on peers and on progress
@@ -65,7 +70,8 @@ const (
 // Directive is what the hub tells an agent.
 type Directive struct {
 	Kind     DirectiveKind     `json:"kind"`
-	Peers    map[string]string `json:"peers,omitempty"`    // with Start and Watch: addresses of the roles it needs, by role
+	Peers    map[string]string `json:"peers,omitempty"`    // with Look, Start and Watch: addresses of roles, by role
+	Host     bool              `json:"host,omitempty"`     // with Look: look at the host too, not only at the way to its peers
 	Reason   string            `json:"reason,omitempty"`   // with Stop
 	Finished bool              `json:"finished,omitempty"` // with Stop: the work is done, nothing failed
 	Code     int               `json:"code,omitempty"`     // with Stop: what the agent is to end with; 0: what fits the rest
@@ -83,6 +89,12 @@ type Link interface {
 	Err() error
 	// Close waits until every event has arrived, within the context, and ends the conversation in good order.
 	Close()
+}
+
+// Survey is what an agent found before anything was started.
+type Survey struct {
+	Findings []preflight.Finding `json:"findings,omitempty"`
+	Reach    map[string]string   `json:"reach,omitempty"` // by role: why it cannot be reached, "" if it can
 }
 
 // StepFailure tells that a role's step never started. It comes from the batch script, since there is no agent.

@@ -31,6 +31,8 @@ func (j *job) phaseEnds() time.Time {
 			return time.Time{} // people start roles when they like
 		}
 		return j.since[Launching].Add(time.Duration(t.Launch))
+	case Looking:
+		return j.since[Looking].Add(time.Duration(t.Preflight))
 	case Readying:
 		return j.since[Readying].Add(time.Duration(t.Ready))
 	case Measuring:
@@ -60,6 +62,8 @@ func (j *job) endPhase(now time.Time) {
 	case Launching:
 		t, names := j.missing()
 		j.fail(j.suspectOf(t, results.NeverStarted, fmt.Sprintf("no agent arrived within %v: %s", time.Duration(j.plan.Timeouts.Launch), names), now), now)
+	case Looking:
+		j.endSurvey(now)
 	case Readying:
 		t := j.firstUnready()
 		detail := fmt.Sprintf("not ready within %v", time.Duration(j.plan.Timeouts.Ready))

@@ -7,6 +7,7 @@
 //   - Every wait has a deadline, and the deadline has a cause of its own.
 //   - A child that ends with code 0 before its work is done has failed.
 //
-// Vocabulary: a job is in one phase: launching (agents arrive), readying (servers load), measuring (the benchmark runs),
+// Vocabulary: a job is in one phase: launching (agents arrive), looking (hosts are
+// looked at before any model is loaded), readying (servers load), measuring (the benchmark runs),
 // stopping (everybody is told to end), over.
 package hub

@@ -39,6 +39,8 @@ type Hub struct {
 	follow chan results.Point // points as they are complete; closed when the follower has read everything
 	cancel context.CancelFunc // ends the follower
 	points []results.Point
+
+	surveyed bool // preflight.json is written
 }
 
 // New prepares a hub. The attempt's folder must exist.
@@ -50,6 +52,7 @@ func New(opts Options) (*Hub, error) {
 	h := &Hub{opts: opts, journal: j, outbox: upload.Outbox{Dir: opts.Attempt.Outbox(), Records: opts.Attempt.Records()}}
 	h.job = newJob(opts.Plan, opts.Server.Send, time.Now())
 	h.job.ends = opts.JobEnds
+	h.job.sees = h.sees
 	h.job.words = func(r roles.Role) slurm.Words { return slurm.ReadWords(opts.Attempt.RoleLog(r)) }
 	return h, nil
 }
@@ -101,6 +104,25 @@ func (h *Hub) hear(in control.Inbound) {
 		}
 	}
 	h.job.hear(in, time.Now())
+	if h.job.surveys != nil && h.job.phase != Looking && !h.surveyed {
+		h.surveyed = true
+		h.journal.note(writeSurvey(h.opts.Attempt, h.job.survey()))
+	}
+}
+
+// seesBound is how long a shared file system may take to show what another host wrote.
+const seesBound = time.Second
+
+// sees tells whether what an agent wrote to the run directory is seen here.
+func (h *Hub) sees(t roles.Task) bool {
+	for deadline := time.Now().Add(seesBound); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(h.opts.Attempt.Agent(t)); err == nil {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
 }
 
 // startFollowing reads the benchmark's results while it runs. When decode alone is measured its metric comes after the

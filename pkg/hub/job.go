@@ -19,6 +19,7 @@ type Phase string
 // The phases, in order.
 const (
 	Launching Phase = "launching"
+	Looking   Phase = "preflight"
 	Readying  Phase = "readying"
 	Measuring Phase = "measuring"
 	Stopping  Phase = "stopping"
@@ -54,13 +55,15 @@ type job struct {
 	plan  roles.Plan
 	send  func(roles.Task, control.Directive)
 	words func(roles.Role) slurm.Words // what Slurm says in a role's log
+	sees  func(roles.Task) bool        // tells whether what an agent wrote to the run directory is seen here
 	phase Phase
 	since map[Phase]time.Time
 	ends  time.Time // when Slurm will end the job; zero if unknown
 	tasks map[roles.Task]*task
 	order []roles.Task // of the plan
 
-	released  bool // the servers are no longer needed
+	surveys   map[roles.Task]*control.Survey // by who was asked; nil until there is an answer
+	released  bool                           // the servers are no longer needed
 	benchEnd  time.Time
 	cause     *suspect
 	causeEnds time.Time // until then a more original cause takes its place
@@ -77,6 +80,7 @@ type job struct {
 func newJob(p roles.Plan, send func(roles.Task, control.Directive), now time.Time) *job {
 	j := &job{
 		plan: p, send: send, words: func(roles.Role) slurm.Words { return slurm.Words{} },
+		sees:  func(roles.Task) bool { return true },
 		phase: Launching, since: map[Phase]time.Time{Launching: now}, tasks: map[roles.Task]*task{},
 	}
 	for _, pl := range p.Layout.Placements {
@@ -141,6 +145,8 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 		j.unwell(t, e, now)
 	case control.Checked:
 		j.checked(t, e, now)
+	case control.Surveyed:
+		j.surveyed(t, e, now)
 	case control.Leaving:
 		j.fail(j.suspectOf(t, j.endedBySlurm(e.At), e.Detail, e.At), now)
 	case control.Warned:
@@ -199,11 +205,18 @@ func (j *job) advance(now time.Time) {
 		}
 		return
 	}
+	if j.phase == Launching && !slices.ContainsFunc(j.order, func(t roles.Task) bool { return j.tasks[t].hello == nil }) {
+		if j.plan.Policy.StartAlone {
+			j.enter(Readying, now)
+		} else {
+			j.beginSurvey(now)
+		}
+	}
+	if j.phase == Looking || j.phase == Launching && !j.plan.Policy.StartAlone {
+		return // no model is loaded before every host was looked at
+	}
 	for _, pl := range j.plan.Layout.Placements {
 		j.startRole(pl, now)
-	}
-	if j.phase == Launching && !slices.ContainsFunc(j.order, func(t roles.Task) bool { return j.tasks[t].hello == nil }) {
-		j.enter(Readying, now)
 	}
 }
 

@@ -103,6 +103,11 @@ func (jr *journal) heard(in control.Inbound) {
 		e.Kind, e.Detail = "step_failed", in.NoStep
 	case in.Lost != "":
 		e.Kind, e.Detail = "lost", in.Lost
+	case in.Event != nil && in.Event.Survey != nil:
+		e.Kind, e.At = "preflight", in.Event.At
+		for _, f := range in.Event.Survey.Findings {
+			e.Detail += fmt.Sprintf("%s: %s. ", f.Check, f.Detail)
+		}
 	case in.Event != nil:
 		e.Kind, e.At, e.Address, e.Detail = string(in.Event.Kind), in.Event.At, in.Event.Address, in.Event.Detail
 		if o := in.Event.Outcome; o != nil && e.Detail == "" {

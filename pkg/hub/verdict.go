@@ -64,7 +64,12 @@ func (j *job) phases(o Options, now time.Time) results.Phases {
 		}
 		return seconds(to.Sub(from))
 	}
-	p.Launch = between(begun, j.since[Readying])
+	launched := j.since[Looking]
+	if launched.IsZero() {
+		launched = j.since[Readying]
+	}
+	p.Launch = between(begun, launched)
+	p.Preflight = between(launched, j.since[Readying])
 	p.Ready = between(j.since[Readying], j.since[Measuring])
 	p.Benchmark = between(j.since[Measuring], j.benchEnd)
 	p.Stop = between(j.since[Stopping], now)

@@ -42,7 +42,11 @@ func (p *Progress) Tell(e hub.Entry) {
 		if e.Role.Kind != roles.Benchmark && !p.stopping {
 			p.Say("%s.%d ended: %s", e.Role, e.Rank, e.Detail)
 		}
-	case "lost", "leaving":
+	case "preflight":
+		if e.Detail != "" {
+			p.Say("%s.%d: %s", e.Role, e.Rank, e.Detail)
+		}
+	case "lost", "leaving", "step_failed", "unhealthy", "stalled", "unreachable":
 		p.Say("%s.%d: %s %s", e.Role, e.Rank, e.Kind, e.Detail)
 	case "verdict", "upload":
 		p.Say("%s: %s", e.Kind, e.Detail)
@@ -61,8 +65,10 @@ func (p *Progress) attached(r roles.Role) {
 
 func (p *Progress) phase(ph hub.Phase) {
 	switch ph {
+	case hub.Looking:
+		p.Say("all %d ranks arrived; looking at the hosts", p.Plan.Layout.Tasks())
 	case hub.Readying:
-		p.Say("all %d ranks arrived; servers are loading", p.Plan.Layout.Tasks())
+		p.Say("servers are loading")
 	case hub.Measuring:
 		p.Say("all servers are ready; the benchmark runs")
 	case hub.Stopping:

@@ -76,7 +76,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	p := roles.Plan{
 		Schema: 1, ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Launcher: r.Launcher,
 		Case: c, Checkout: checkout, Recipe: recipe, Cluster: prof.Cluster(), Timeouts: r.Timeouts,
-		Values: mergeValues(prof.Values, r.Values, recipe), Policy: roles.Policy{StartAlone: r.ByHand}, Install: prof.Install,
+		Values: mergeValues(prof.Values, r.Values, recipe), Policy: roles.Policy{StartAlone: r.ByHand}, Install: prof.Install, Preflight: prof.Preflight,
 	}
 	if p.Timeouts.Job == 0 {
 		p.Timeouts.Job = prof.Time

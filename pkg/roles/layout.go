@@ -40,6 +40,11 @@ func (p Placement) Tasks() []Task {
 	return tasks
 }
 
+// GPUsOn is how many of the placement's GPUs are on the node of a rank.
+func (p Placement) GPUsOn(rank, perNode int) int {
+	return max(0, min(perNode, p.GPUs-(p.NodeOf(rank)-p.FirstNode)*perNode))
+}
+
 // NodeOf is the index, in allocation order, of the node that holds a rank.
 func (p Placement) NodeOf(rank int) int { return p.FirstNode + rank/p.RanksPerNode }
 

@@ -69,6 +69,25 @@ type Cluster struct {
 	KillWait   Duration          `json:"kill_wait"`       // from Slurm's TERM to its KILL
 }
 
+// Preflight is what hosts must have before any model is loaded.
+type Preflight struct {
+	Off          []string `yaml:"off" json:"off,omitempty"`                       // checks that are left out; "all" for all of them
+	MinDiskMiB   int64    `yaml:"min_disk_mib" json:"min_disk_mib,omitempty"`     // free where the run directory is; a tenth of it in the temporary folder
+	MinMemoryMiB int64    `yaml:"min_memory_mib" json:"min_memory_mib,omitempty"` // free on every host
+	MaxShmMiB    int64    `yaml:"max_shm_mib" json:"max_shm_mib,omitempty"`       // that may be left over in /dev/shm
+	MaxSkew      Duration `yaml:"max_skew" json:"max_skew,omitempty"`             // between a host's clock and the hub's
+}
+
+// complete fills what was left open.
+func (p *Preflight) complete() {
+	for v, standard := range map[*int64]int64{&p.MinDiskMiB: 1024, &p.MinMemoryMiB: 512, &p.MaxShmMiB: 1024} {
+		if *v == 0 {
+			*v = standard
+		}
+	}
+	fill(&p.MaxSkew, Duration(10*time.Second))
+}
+
 // Policy tells how a batch job and an engineer's session differ.
 type Policy struct {
 	StartAlone bool `json:"start_alone"` // roles that need nobody start before the hub is there
@@ -94,6 +113,7 @@ type Plan struct {
 	Recipe    Recipe            `json:"recipe"`
 	Layout    Layout            `json:"layout"`
 	Timeouts  Timeouts          `json:"timeouts"`
+	Preflight Preflight         `json:"preflight"`
 	Policy    Policy            `json:"policy"`
 	Upload    Upload            `json:"upload"`
 	Install   string            `json:"install,omitempty"` // command run once a node before any role
@@ -150,6 +170,7 @@ func (p *Plan) Complete() error {
 	if err := p.Timeouts.complete(p.Case.TimeLimit, p.Cluster.KillWait); err != nil {
 		return err
 	}
+	p.Preflight.complete()
 	steps := map[Kind]Steps{}
 	for k, s := range p.Recipe.Roles {
 		steps[k] = s.complete(p.Timeouts.Probe)

@@ -52,6 +52,9 @@ func (a Attempt) State() string { return a.join("state.json") }
 // Events is everything that happened, in order, one JSON text a line.
 func (a Attempt) Events() string { return a.join("events.ndjson") }
 
+// Preflight is what was found before any model was loaded.
+func (a Attempt) Preflight() string { return a.join("preflight.json") }
+
 // Result is the verdict, written once and last.
 func (a Attempt) Result() string { return a.join("result.json") }
 

@@ -10,6 +10,7 @@ import (
 type Timeouts struct {
 	Job       Duration `json:"job"`       // Slurm's time limit
 	Launch    Duration `json:"launch"`    // from the hub's start until every agent is attached
+	Preflight Duration `json:"preflight"` // of looking at the hosts
 	Ready     Duration `json:"ready"`     // from the first start until every server is ready
 	Benchmark Duration `json:"benchmark"` // of the benchmark's process
 	Probe     Duration `json:"probe"`     // of one question to a service
@@ -30,6 +31,7 @@ func (t *Timeouts) complete(job, killWait Duration) error {
 	limit := time.Duration(t.Job)
 	rest := limit - min(reserve, limit/4)
 	fill(&t.Launch, min(10*time.Minute, limit/6))
+	fill(&t.Preflight, 3*time.Second)
 	fill(&t.Ready, min(time.Hour, rest*2/5))
 	fill(&t.Benchmark, rest-time.Duration(t.Ready))
 	fill(&t.Probe, 5*time.Second)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
@@ -35,6 +36,7 @@ type Profile struct {
 	Unset      []string          `yaml:"unset"`       // patterns of variables that no child sees
 	Values     map[string]string `yaml:"values"`      // of the recipe
 	Install    string            `yaml:"install"`     // command run once a node before any role; "": nothing
+	Preflight  roles.Preflight   `yaml:"preflight"`   // what hosts must have before any model is loaded
 	Upload     string            `yaml:"upload"`      // URL; "": the embedded default
 	Agent      string            `yaml:"agent"`       // path of disagg-agent on the nodes; "": as on this host
 	Bash       string            `yaml:"bash"`        // interpreter of the batch script
@@ -96,6 +98,11 @@ func (p Profile) validate() error {
 	}
 	if p.Container != nil && p.Container.Image == "" {
 		errs = append(errs, errors.New("container.image: missing"))
+	}
+	for _, name := range p.Preflight.Off {
+		if name != "all" && !slices.Contains(preflight.Names(), name) {
+			errs = append(errs, fmt.Errorf("preflight.off: no check %q: want all, or some of %s", name, strings.Join(preflight.Names(), ", ")))
+		}
 	}
 	for _, a := range slices.Concat(p.SbatchArgs, p.SrunArgs) {
 		if !strings.HasPrefix(a, "-") || strings.ContainsAny(a, "\n\r") {
