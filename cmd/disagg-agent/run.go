@@ -104,6 +104,7 @@ func identify(o *agent.Options, pl roles.Placement) error {
 		return err
 	case inStep && o.Plan.Launcher == launch.Slurm:
 		o.JobID, o.Attempt, o.JobEnds = step.JobID, step.Attempt, step.Ends
+		o.BatchPID, _ = strconv.Atoi(os.Getenv("DISAGG_BATCH_PID")) // absent: by hand
 		o.Identity.Task.Rank, o.Identity.Step = step.Rank, step.Name()
 		err = step.Matches(pl)
 	case os.Getenv("DISAGG_RANK") != "":

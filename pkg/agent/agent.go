@@ -27,6 +27,7 @@ type Options struct {
 	JobID      string    // Slurm's, "" elsewhere
 	BatchStart time.Time // when the batch script began; zero if unknown
 	JobEnds    time.Time // when Slurm will end the job; zero if unknown
+	BatchPID   int       // of the batch script, which runs on the hub's host; 0 if there is none
 	Environ    []string  // this process's environment
 	Stdout     io.Writer // gets the child's output as well, for the role's log
 	Log        *zap.Logger
@@ -142,7 +143,9 @@ func runHub(w *worker, token string) (int, error) {
 		defer w.sup.Close()
 		codes <- w.live()
 	}()
-	result, err := h.Run(context.Background())
+	ctx, stop := whileAlive(context.Background(), o.BatchPID)
+	defer stop()
+	result, err := h.Run(ctx)
 	own := <-codes
 	return hubCode(result, own), err
 }

@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,6 +83,38 @@ func TestStepIsTriedAgain(t *testing.T) {
 	r, err := results.ReadResult(a.Result())
 	if err != nil || r.FirstCause.Kind != results.StepFailed || !strings.Contains(r.FirstCause.Detail, "(tried 3 times)") {
 		t.Errorf("%+v, %v", r.FirstCause, err)
+	}
+}
+
+// The end of the batch script is noticed at once, and told as what it is.
+func TestWhileAlive(t *testing.T) {
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := whileAlive(t.Context(), cmd.Process.Pid)
+	defer stop()
+	if ctx.Err() != nil {
+		t.Fatal(context.Cause(ctx))
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	select {
+	case <-ctx.Done():
+		if !errors.Is(context.Cause(ctx), errBatchEnded) {
+			t.Error(context.Cause(ctx))
+		}
+	case <-time.After(bound):
+		t.Error("the end of the process is not noticed")
+	}
+	for _, none := range []int{0, cmd.Process.Pid} {
+		ctx, stop := whileAlive(t.Context(), none)
+		if ctx.Err() != nil {
+			t.Error("a process that does not exist has ended")
+		}
+		stop()
 	}
 }
 

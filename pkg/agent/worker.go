@@ -181,13 +181,17 @@ func (w *worker) stop(reason string, finished bool) {
 	if w.child == nil {
 		return
 	}
-	w.child.StopAfter(w.patience(finished), reason)
+	if finished {
+		w.child.Finish(w.patience(), reason)
+	} else {
+		w.child.Stop(reason)
+	}
 }
 
 // patience is how long this rank may end by itself: once the work is done, ranks of an MPI job follow their leader.
-func (w *worker) patience(finished bool) time.Duration {
+func (w *worker) patience() time.Duration {
 	steps := w.opts.Plan.Steps(w.facts.Role)
-	if !finished || w.opts.Identity.Task.Leader() || !steps.MPI || w.opts.Plan.Cluster.MPI == "" {
+	if w.opts.Identity.Task.Leader() || !steps.MPI || w.opts.Plan.Cluster.MPI == "" {
 		return 0
 	}
 	return time.Duration(steps.Stop.Follow)

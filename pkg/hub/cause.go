@@ -2,7 +2,10 @@ package hub
 
 import (
 	"fmt"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/results"
@@ -202,7 +205,9 @@ func (j *job) exited(t *task, e control.Event, now time.Time) {
 }
 
 // mayBeSlurm tells whether a child was ended in a way in which Slurm ends the rest of a step.
-func mayBeSlurm(o supervisor.Outcome) bool { return o.Signal == "SIGKILL" || o.Signal == "SIGTERM" }
+func mayBeSlurm(o supervisor.Outcome) bool {
+	return o.Signal == "SIGKILL" || o.Signal == "SIGTERM" || o.Code == 128+int(unix.SIGKILL) || o.Code == 128+int(unix.SIGTERM)
+}
 
 // describe tells what a child's end means.
 func describe(t *task, o supervisor.Outcome) (results.CauseKind, string) {
@@ -223,6 +228,9 @@ func describe(t *task, o supervisor.Outcome) (results.CauseKind, string) {
 		return results.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d%s", o.Code, because)
 	case o.Code == 0:
 		return results.ChildExit, "exited with code 0 before the benchmark was done"
+	}
+	if name := unix.SignalName(syscall.Signal(o.Code - 128)); name != "" {
+		because = fmt.Sprintf(" (what it ran was ended by %s)%s", name, because)
 	}
 	return results.ChildExit, fmt.Sprintf("exited with code %d%s", o.Code, because)
 }

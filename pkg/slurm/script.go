@@ -141,7 +141,7 @@ func (prof Profile) stepArgs() []string {
 			args = append(args, "--container-workdir="+c.Dir)
 		}
 		// The image's own values would win otherwise.
-		args = append(args, "--container-env=DISAGG_PLAN,DISAGG_SERVING_TYPE,DISAGG_BATCH_START")
+		args = append(args, "--container-env=DISAGG_PLAN,DISAGG_SERVING_TYPE,DISAGG_BATCH_START,DISAGG_BATCH_PID")
 	}
 	return append(args, prof.SrunArgs...)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ type Process struct {
 	urgent     chan struct{} // closed by the first request that has no patience
 	reason     string        // of the first request; set before stop is closed
 	patience   time.Duration // of the first request
+	hard       atomic.Bool   // somebody has no patience
 	exited     chan struct{} // closed when the leader has ended
 	done       chan struct{} // closed when nothing is left
 
@@ -199,7 +201,11 @@ func (p *Process) supervise() {
 	case <-p.exited:
 	case <-p.stop:
 		p.bePatient()
-		p.spec.Ladder.climb(p)
+		ladder := p.spec.Ladder
+		if p.hard.Load() {
+			ladder.Match = nil
+		}
+		ladder.climb(p)
 	}
 	survivors := p.sweep(p.spec.Ladder.sweepBound())
 	<-p.exited
@@ -265,20 +271,23 @@ func (p *Process) bePatient() {
 	}
 }
 
-// Stop asks the process to end, for a reason that its outcome will carry. Only the first request counts; it returns at
+// Stop tells the process to end, for a reason that its outcome will carry. Only the first request counts; it returns at
 // once. It may be called at any time, from anywhere.
-func (p *Process) Stop(reason string) { p.StopAfter(0, reason) }
+func (p *Process) Stop(reason string) {
+	p.hard.Store(true)
+	p.request(0, reason)
+	p.urgentOnce.Do(func() { close(p.urgent) })
+}
 
-// StopAfter is Stop for a process that is expected to end by itself: it is given that long before it is asked. A Stop
-// meanwhile ends the patience.
-func (p *Process) StopAfter(patience time.Duration, reason string) {
+// Finish is Stop for a process whose work is done, and that is to end in good order: it is given so long to end by itself,
+// and then, if the ladder says whom to ask first, only that is asked. A Stop meanwhile ends the patience.
+func (p *Process) Finish(patience time.Duration, reason string) { p.request(patience, reason) }
+
+func (p *Process) request(patience time.Duration, reason string) {
 	p.stopOnce.Do(func() {
 		p.reason, p.patience = reason, patience
 		close(p.stop)
 	})
-	if patience <= 0 {
-		p.urgentOnce.Do(func() { close(p.urgent) })
-	}
 }
 
 // PID is the leader's process id, 0 if it was never started.

@@ -13,7 +13,7 @@ import (
 type Ladder struct {
 	Signal syscall.Signal      // how it is asked; SIGTERM if 0
 	Leader bool                // ask the leader alone, not its group
-	Match  func([]string) bool // ask the first process of the tree whose arguments match; nil, or none: see Leader
+	Match  func([]string) bool // one that is to end in good order: ask the first process whose arguments match; nil, or none: see Leader
 	Budget time.Duration       // from the request until SIGKILL; all of it may be used
 	Grace  time.Duration       // after being asked, before the group gets SIGTERM; cut to the budget
 	Sweep  time.Duration       // bound on ending what is left after that; 2 s if 0

@@ -109,7 +109,7 @@ func TestAsk(t *testing.T) {
 				sp.Ladder.Budget = 600 * time.Millisecond
 			}, "")
 			c.awaitReady()
-			c.Stop("asked")
+			c.Finish(0, "asked")
 			c.outcome()
 			first, _, _ := strings.Cut(strings.TrimPrefix(c.output(), "ready\n"), "\n")
 			if !strings.Contains(c.output(), tt.has) || (tt.hasNot != "" && strings.Contains(first, tt.hasNot)) {
@@ -120,20 +120,20 @@ func TestAsk(t *testing.T) {
 }
 
 // One that is expected to end by itself is given the time, unless it becomes urgent.
-func TestStopAfter(t *testing.T) {
+func TestFinish(t *testing.T) {
 	s := supervise(t)
 	own := run(t, s, func(sp *supervisor.Spec) {
 		sp.Argv, sp.Env = []string{"/bin/sh", "-c", "echo ready; sleep 0.2; exit 6"}, nil
 		sp.Env = os.Environ()
 	}, "")
 	own.awaitReady()
-	own.StopAfter(bound, "done")
+	own.Finish(bound, "done")
 	if o := own.outcome(); o.Code != 6 || o.StopReason != "done" {
 		t.Errorf("%+v", o)
 	}
 	urgent := run(t, s, nil, "wait")
 	urgent.awaitReady()
-	urgent.StopAfter(time.Hour, "done")
+	urgent.Finish(time.Hour, "done")
 	urgent.Stop("now")
 	if o := urgent.outcome(); o.StopReason != "done" || o.Clean() {
 		t.Errorf("%+v", o)

@@ -85,6 +85,35 @@ func (l *Lab) setCable(host, state string) error {
 	return nil
 }
 
+// nobody is a hardware address that no host has: frames to it reach nobody, and no error comes back.
+const nobody = "02:00:00:00:00:01"
+
+// CutBetween lets no packet through between two hosts, while each still reaches all others. HealBetween undoes it.
+func (l *Lab) CutBetween(a, b string) error {
+	return l.between(a, b, func(to string) []string {
+		return []string{"ip", "neigh", "replace", address(to), "lladdr", nobody, "dev", "eth0", "nud", "permanent"}
+	})
+}
+
+// HealBetween lets packets through again between two hosts after CutBetween.
+func (l *Lab) HealBetween(a, b string) error {
+	return l.between(a, b, func(to string) []string { return []string{"ip", "neigh", "del", address(to), "dev", "eth0"} })
+}
+
+// between runs a command on both hosts, each about the other.
+func (l *Lab) between(a, b string, argv func(to string) []string) error {
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		err := l.checkHost(pair[0])
+		if err == nil {
+			_, err = output(l.dir.command(context.Background(), pair[0], "/", argv(pair[1])...))
+		}
+		if err != nil {
+			return fmt.Errorf("cannot change the way between %s and %s: %w", a, b, err)
+		}
+	}
+	return nil
+}
+
 // bridgeOwner returns the state directory of the lab that has the switch. It is "" if there is no switch, or one whose
 // maker did not live to say whose it is.
 func bridgeOwner() (string, error) {

@@ -25,11 +25,19 @@ type job struct {
 	runDir string
 }
 
-// begin submits a case and waits until every child has started.
+// begin submits a case and waits until every worker's child has started.
 func (c *cluster) begin(t *testing.T, name string, env ...string) *job {
 	t.Helper()
-	j := &job{cluster: c, t: t, runDir: filepath.Join(c.Shared(), strings.ReplaceAll(t.Name(), "/", "_"))}
-	args := append([]string{"run", "--detach", "--launcher", "slurm", "--run-dir", j.runDir}, c.simFlags()...)
+	j := c.submitted(t, filepath.Join(c.Shared(), strings.ReplaceAll(t.Name(), "/", "_")), name, c.simFlags(), env)
+	j.awaitStarted()
+	return j
+}
+
+// submitted submits a case and waits for nothing.
+func (c *cluster) submitted(t *testing.T, runDir, name string, flags, env []string) *job {
+	t.Helper()
+	j := &job{cluster: c, t: t, runDir: runDir}
+	args := append([]string{"run", "--detach", "--launcher", "slurm", "--run-dir", j.runDir}, flags...)
 	cmd := c.command(t.Context(), "disagg-submit", append(args, c.caseFile(name))...)
 	cmd.Env = append(cmd.Env, env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -42,7 +50,6 @@ func (c *cluster) begin(t *testing.T, name string, env ...string) *job {
 	var s launch.Submission
 	mustDecode(t, data, &s)
 	j.id = s.JobID
-	j.awaitStarted()
 	return j
 }
 
@@ -115,66 +122,6 @@ func (j *job) childOf(role string) int {
 		j.t.Fatal(err)
 	}
 	return pid
-}
-
-// TestEndings ends a job in every way that Slurm, a person or bad luck can. Within KillWait nothing is left on any host,
-// and the first cause is kept.
-func TestEndings(t *testing.T) {
-	const killWait = 10 * time.Second
-	tests := []struct {
-		name    string
-		act     func(*job)
-		verdict results.Verdict
-		cause   string // "" if Slurm leaves no time for a verdict
-		state   string // of the job in sacct
-		step    string // a step's name, state and code in sacct; "" if Slurm gives none
-		srun    string // what GEN_0's srun must say of its tasks; "" if it does not matter
-	}{
-		{"scancel", func(j *job) { j.scancel(j.id) }, results.Cancelled, "cancelled", "CANCELLED", "", ""},
-		{"preemption-like TERM", func(j *job) { j.scancel("--signal=TERM", j.id) }, results.Cancelled, "cancelled", "FAILED 1:0", "GEN_0 FAILED 1:0", ""},
-		{"TERM to a step", func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, results.Cancelled, "CTX_1.", "FAILED 1:0", "CTX_1 FAILED 1:0", ""},
-		{"warning", func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, results.Failed, "BENCHMARK.0 on gpu1: time_limit", "FAILED", "", ""},
-		{"kill -9 of an agent", func(j *job) { j.kill9(j.published("CTX_0").PID) }, results.Failed, "CTX_0.0 on gpu2: agent_lost", "FAILED 1:0", "", ""},
-		{"kill -9 of a child's leader", func(j *job) { j.kill9(j.childOf("GEN_0")) }, results.Failed, "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", "FAILED 1:0", "GEN_0 FAILED 9:0", "Exited with exit code 137"}, // sacct shows codes from 128 on less 128
-		{"kill -9 of the hub", func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, results.Failed, "BENCHMARK.0: hub_lost", "FAILED", "", ""},
-	}
-	for _, cgroup := range []bool{false, true} {
-		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
-			o := lab.Defaults()
-			o.Cgroup, o.KillWait = cgroup, killWait
-			c := start(t, o)
-			for _, tt := range tests {
-				t.Run(tt.name, func(t *testing.T) {
-					j := c.begin(t, smallCase, "SIM_STARTUP_SECONDS=300")
-					begun := time.Now()
-					tt.act(j)
-					j.await("nothing is left", func() bool { return len(c.left(t)) == 0 })
-					if took := time.Since(begun); took > killWait+2*time.Second {
-						t.Errorf("it took %v until nothing was left", took)
-					} else {
-						t.Logf("nothing left after %v", took.Round(time.Millisecond))
-					}
-					steps := c.steps(t, j.id)
-					if !strings.HasPrefix(steps["job"], tt.state) {
-						t.Errorf("sacct says of the job: %s, want %s", steps["job"], tt.state)
-					}
-					if name, want, _ := strings.Cut(tt.step, " "); tt.step != "" && steps[name] != want {
-						t.Errorf("sacct says of %s: %s, want %s", name, steps[name], want)
-					}
-					if text := logs(t, j.runDir); !strings.Contains(text, tt.srun) {
-						t.Errorf("no srun says %q", tt.srun)
-					}
-					if tt.cause == "" {
-						return
-					}
-					r := readResult(t, j.runDir)
-					if r.Verdict != tt.verdict || r.FirstCause == nil || !strings.Contains(r.FirstCause.String(), tt.cause) {
-						t.Errorf("%s: %v, want %s: %s", r.Verdict, r.FirstCause, tt.verdict, tt.cause)
-					}
-				})
-			}
-		})
-	}
 }
 
 // TestOutOfMemory: a rank over its memory limit is told as such, not as killed. Under cgroups the kernel ends the process
