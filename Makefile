@@ -1,4 +1,4 @@
-# Targets: build release demo test unit lint fuzz bench clean. `make test` is what CI runs.
+# Targets: build release demo test test-engines faults unit lint fuzz bench clean. `make test` is what CI runs.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
@@ -12,7 +12,7 @@ TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
 GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
 
-.PHONY: build release demo test unit lint fuzz bench clean
+.PHONY: build release demo test test-engines faults unit lint fuzz bench clean
 build: $(BIN)/disagg-agent $(BIN)/disagg-submit
 
 $(BIN)/%: $(SOURCES)
@@ -32,6 +32,15 @@ demo: build
 # Everything: what is missing is installed (as root, through apt) or named.
 test:
 	test/run
+
+# The real engines that run without a GPU, installed by pip, on the lab.
+test-engines:
+	test/engines/install
+	go test -count=1 -v -run TestDynamo ./test/slurm
+
+# Every way in which a job can end, 20 times each, on the lab: about an hour.
+faults:
+	go test -count=1 -timeout 3h -run TestFaults ./test/slurm -args -repeat 20
 
 unit:
 	go test -race -shuffle=on ./cmd/... ./pkg/...

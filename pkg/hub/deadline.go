@@ -103,7 +103,7 @@ func (j *job) missing() (first *task, names string) {
 // firstUnready is the first role, in the order of the plan, that holds the others up.
 func (j *job) firstUnready() *task {
 	for _, t := range j.order {
-		if tk := j.tasks[t]; t.Leader() && tk.startSent && !tk.ready {
+		if tk := j.tasks[t]; t.Leader() && tk.startSent && !j.serves(tk) {
 			return tk
 		}
 	}

@@ -184,6 +184,7 @@ func (h *Hub) conclude() (results.Result, error) {
 		}
 		h.job.points = h.points
 	}
+	h.journal.state(h.job)
 	r := h.job.result(h.opts, time.Now())
 	h.journal.verdict(r)
 	ctx, cancel := context.WithTimeout(context.Background(), h.uploadBound())

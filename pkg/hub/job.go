@@ -131,7 +131,6 @@ func (j *job) event(t *task, e control.Event, now time.Time) {
 	switch e.Kind {
 	case control.Started:
 		t.started = true
-		t.ready = t.ready || j.plan.Steps(t.Role).Ready == nil
 	case control.Address:
 		t.address = e.Address
 	case control.Ready:
@@ -263,7 +262,7 @@ func (j *job) peers(r roles.Role) (map[string]string, bool) {
 	}
 	for _, n := range ready {
 		peers[n.String()] = j.leader(n).address
-		if !j.leader(n).ready {
+		if !j.serves(j.leader(n)) {
 			return nil, false
 		}
 	}
@@ -273,6 +272,11 @@ func (j *job) peers(r roles.Role) (map[string]string, bool) {
 		}
 	}
 	return peers, true
+}
+
+// serves tells whether a role can be used: its service has answered, or nothing is known of it but that it runs.
+func (j *job) serves(t *task) bool {
+	return t.ready || t.started && j.plan.Steps(t.Role).Ready == nil
 }
 
 func (j *job) leader(r roles.Role) *task { return j.tasks[roles.Task{Role: r}] }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -95,6 +96,7 @@ func templateFuncs() template.FuncMap {
 		"port":     Port,
 		"host":     HostOf,
 		"model":    Facts.ModelPath,
+		"add":      add,
 		"indent": func(n int, text string) string {
 			pad := strings.Repeat(" ", n)
 			return pad + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+pad)
@@ -106,6 +108,15 @@ func templateFuncs() template.FuncMap {
 			return v
 		},
 	}
+}
+
+// add adds a number to one that a value holds as text: a port and an index.
+func add(text string, n int) (int, error) {
+	v, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("cannot add to %q: want a number", text)
+	}
+	return v + n, nil
 }
 
 // Render renders one template over the facts. The name only serves errors.

@@ -262,10 +262,7 @@ func (f fault) actOn(j *job) time.Time {
 	case "started":
 		j.awaitStarted()
 	case "measuring":
-		j.await("the benchmark runs", func() bool {
-			data, _ := os.ReadFile(filepath.Join(j.runDir, "current", "state.json"))
-			return strings.Contains(string(data), `"phase": "`+string(hub.Measuring)+`"`)
-		})
+		j.awaitPhase(hub.Measuring)
 	}
 	at := time.Now()
 	if f.act != nil {

@@ -110,10 +110,15 @@ func (j *job) kill9(pid int) {
 }
 
 // childOf is the process that a role's leader supervises.
-func (j *job) childOf(role string) int {
+func (j *job) childOf(role string) int { j.t.Helper(); return j.childLike(role, "trtllm") }
+
+// onlyChild is childOf for any engine: all that an agent starts besides is its guard.
+func (j *job) onlyChild(role string) int { j.t.Helper(); return j.childLike(role, "python") }
+
+func (j *job) childLike(role, form string) int {
 	j.t.Helper()
 	agent := j.published(role).PID
-	out, err := exec.CommandContext(j.t.Context(), "pgrep", "-P", fmt.Sprint(agent), "-f", "trtllm").Output()
+	out, err := exec.CommandContext(j.t.Context(), "pgrep", "-P", fmt.Sprint(agent), "-f", form).Output()
 	if err != nil {
 		j.t.Fatalf("%s has no child: %v", role, err)
 	}
