@@ -3,6 +3,7 @@ package slurm
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -131,7 +132,7 @@ func dynamoPasses(t *testing.T, d dynamo) {
 func dynamoLosesDecode(t *testing.T, d dynamo) {
 	j := d.run(t, long)
 	j.awaitPhase(hub.Measuring)
-	time.Sleep(time.Second) // streams are under way
+	status, stream := d.stream(t, j)
 	killed := time.Now()
 	j.kill9(j.onlyChild("GEN_0"))
 	j.awaitVerdict()
@@ -139,6 +140,9 @@ func dynamoLosesDecode(t *testing.T, d dynamo) {
 	r := readResult(t, j.runDir)
 	if r.FirstCause == nil || r.FirstCause.String() != "GEN_0.0 on gpu1: child_signal: killed by SIGKILL" || took > 6*time.Second {
 		t.Errorf("%s after %v: %v", r.Verdict, took, r.FirstCause)
+	}
+	if rest, _ := io.ReadAll(stream); status != http.StatusOK || !strings.Contains(string(rest), "error") {
+		t.Errorf("the client saw status %d, and then %q", status, rest)
 	}
 	d.nothingLeft(t)
 	t.Logf("over after %v", took.Round(time.Millisecond))
@@ -148,16 +152,7 @@ func dynamoLosesDecode(t *testing.T, d dynamo) {
 func dynamoDrains(t *testing.T, d dynamo) {
 	j := d.run(t, long)
 	j.awaitPhase(hub.Measuring)
-	address := d.serviceOf(j, "DISAGG_SERVER")
-	body := `{"model": "tiny", "prompt": [1000, 1001], "stream": true, "max_tokens": 8000, "ignore_eos": true}`
-	resp, err := http.Post("http://"+address+"/v1/completions", "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
+	d.stream(t, j) // somebody else reads, too
 	stopped := time.Now()
 	j.scancel("--signal=TERM", j.step("BENCHMARK"))
 	j.awaitVerdict()
@@ -172,6 +167,22 @@ func dynamoDrains(t *testing.T, d dynamo) {
 	}
 	d.nothingLeft(t)
 	t.Logf("over after %v", took.Round(time.Millisecond))
+}
+
+// stream begins a stream that lasts for long, and returns its status and the rest of it once its first line has come.
+func (d dynamo) stream(t *testing.T, j *job) (status int, rest io.Reader) {
+	t.Helper()
+	body := `{"model": "tiny", "prompt": [1000, 1001], "stream": true, "max_tokens": 8000, "ignore_eos": true}`
+	resp, err := http.Post("http://"+d.serviceOf(j, "DISAGG_SERVER")+"/v1/completions", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	lines := bufio.NewReader(resp.Body)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, lines
 }
 
 // serviceOf is the address of a role's service.

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Environment of a child. It plays every role, under disagg, under the incumbent and started bare.
+const (
+	dirVar  = "BENCH_DIR"  // where children note what happens to them
+	holdVar = "BENCH_HOLD" // the benchmark runs until it is stopped
+	pollVar = "BENCH_POLL" // the benchmark looks at the workers every so many seconds, as the incumbent's does
+)
+
+// runChild notes when it began and when it was told to end. Servers run until then; the benchmark has its result at once.
+func runChild() int {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM, syscall.SIGINT)
+	note("started")
+	if began := os.Getenv("DISAGG_BATCH_START"); began != "" {
+		_ = os.WriteFile(filepath.Join(os.Getenv(dirVar), "began"), []byte(began+"\n"), 0o644)
+	}
+	if os.Getenv("DISAGG_SERVING_TYPE") == "BENCHMARK" && os.Getenv(holdVar) == "" {
+		return benchmark()
+	}
+	<-told
+	note("told")
+	return 0
+}
+
+// who is the role and rank that this process plays.
+func who() string {
+	rank := os.Getenv("SLURM_PROCID")
+	return os.Getenv("DISAGG_SERVING_TYPE") + "." + rank
+}
+
+// note writes the time, and this process's id, into a file of its own.
+func note(what string) {
+	name := filepath.Join(os.Getenv(dirVar), what+"."+who())
+	text := fmt.Sprintf("%d %d\n", time.Now().UnixNano(), os.Getpid())
+	if err := os.WriteFile(name+".tmp", []byte(text), 0o644); err == nil {
+		_ = os.Rename(name+".tmp", name)
+	}
+}
+
+func benchmark() int {
+	poll, _ := strconv.ParseFloat(os.Getenv(pollVar), 64)
+	if poll > 0 {
+		for {
+			time.Sleep(time.Duration(poll * float64(time.Second)))
+			if !workersLive() {
+				return 1
+			}
+		}
+	}
+	if err := os.WriteFile("client.0.log", []byte(block()), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	note("ended")
+	return 0
+}
+
+// workersLive looks whether every worker that began still runs: the lab's hosts share the machine's process ids.
+func workersLive() bool {
+	files, _ := filepath.Glob(filepath.Join(os.Getenv(dirVar), "started.*"))
+	for _, f := range files {
+		if data, err := os.ReadFile(f); err == nil {
+			fields := strings.Fields(string(data))
+			pid, _ := strconv.Atoi(fields[1])
+			if syscall.Kill(pid, 0) != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// block is a result block that counts.
+func block() string {
+	var b strings.Builder
+	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 4\nFailed requests: 0\n")
+	for _, name := range []string{"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)", "User throughput (tok/s)"} {
+		fmt.Fprintf(&b, "%s: 1.0\n", name)
+	}
+	for _, stat := range []string{"Mean", "Median", "P99"} {
+		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
+			fmt.Fprintf(&b, "%s %s (ms): 1.0\n", stat, of)
+		}
+	}
+	return b.String() + strings.Repeat("=", 50) + "\n"
+}
