@@ -29,13 +29,20 @@ func openAttempt(p roles.Plan, a roles.Attempt) (token string, err error) {
 	if err := ensureLink("../logs", a.TestDir(p.Case.TestID)); err != nil {
 		return "", fmt.Errorf("cannot open attempt: %w", err)
 	}
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	err = atomicfile.Create(a.Token(), []byte(hex.EncodeToString(secret)+"\n"), 0o600)
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("cannot open attempt: %w", err)
+	return sharedToken(a.Token())
+}
+
+// sharedToken reads the attempt's token, and makes it if nobody has yet.
+func sharedToken(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		secret := make([]byte, 32)
+		rand.Read(secret)
+		err = atomicfile.Create(file, []byte(hex.EncodeToString(secret)+"\n"), 0o600)
+		if err == nil || errors.Is(err, os.ErrExist) { // somebody else may have been faster
+			data, err = os.ReadFile(file)
+		}
 	}
-	data, err := os.ReadFile(a.Token())
 	if err != nil {
 		return "", fmt.Errorf("cannot open attempt: %w", err)
 	}
@@ -63,7 +70,7 @@ func publish(a roles.Attempt, id roles.Identity, runID, hub string) error {
 		Hub: hub, RunID: runID, StartedAt: time.Now().UTC(),
 	}, "", "  ")
 	if err == nil {
-		err = atomicfile.Write(a.Agent(id.Task), append(data, '\n'), 0o644)
+		err = atomicfile.Show(a.Agent(id.Task), append(data, '\n'), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot publish agent: %w", err)

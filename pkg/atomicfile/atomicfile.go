@@ -2,7 +2,7 @@
 // new, never a part, and what was written survives a crash.
 //
 // Rules: a file is written to a temporary name beside its own, fsynced, then renamed or linked, and its folder is
-// fsynced. Temporary names begin with a dot, so that no reader's pattern matches them.
+// fsynced. Only what is of no use once its writer has gone is not fsynced ([Show]). Temporary names begin with a dot, so that no reader's pattern matches them.
 package atomicfile
 
 import (
@@ -14,20 +14,31 @@ import (
 
 // Write replaces or creates a file.
 func Write(file string, data []byte, perm os.FileMode) error {
-	tmp, err := writeTemp(file, data, perm)
+	if err := replace(file, data, perm, true); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(file))
+}
+
+// Show is Write for what only matters as long as its writer lives: it is whole for every reader, but need not survive a
+// crash, and costs no wait for a disk.
+func Show(file string, data []byte, perm os.FileMode) error { return replace(file, data, perm, false) }
+
+func replace(file string, data []byte, perm os.FileMode, sync bool) error {
+	tmp, err := writeTemp(file, data, perm, sync)
 	if err != nil {
 		return err
 	}
 	if err := os.Rename(tmp, file); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return SyncDir(filepath.Dir(file))
+	return nil
 }
 
 // Create writes a file that must not exist; the error then is [os.ErrExist]. Of several processes that create the same
 // file at once, one wins; NFS honours this too, because it is done by a link.
 func Create(file string, data []byte, perm os.FileMode) error {
-	tmp, err := writeTemp(file, data, perm)
+	tmp, err := writeTemp(file, data, perm, true)
 	if err != nil {
 		return err
 	}
@@ -38,13 +49,17 @@ func Create(file string, data []byte, perm os.FileMode) error {
 	return SyncDir(filepath.Dir(file))
 }
 
-func writeTemp(file string, data []byte, perm os.FileMode) (string, error) {
+func writeTemp(file string, data []byte, perm os.FileMode, sync bool) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(perm))
+	if sync {
+		err = errors.Join(err, f.Sync())
+	}
+	err = errors.Join(err, f.Close())
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("cannot write %s: %w", f.Name(), err), os.Remove(f.Name()))
 	}

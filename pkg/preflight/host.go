@@ -100,7 +100,7 @@ func ownSegments(dir string) map[uint64]segment {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == os.Getuid() {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == os.Getuid() && st.Blocks > 0 {
 			own[st.Ino] = segment{name: e.Name(), size: st.Blocks * 512}
 		}
 	}

@@ -154,18 +154,18 @@ done`
 // scriptSteps are the lines that start the roles: one loop for all servers of a kind, since they only differ in where
 // they begin, so that the script stays short however many there are.
 func scriptSteps(p roles.Plan) []string {
-	var lines []string
+	one := func(k roles.Kind) string {
+		pl := p.Layout.OfKind(k)[0]
+		return fmt.Sprintf("step %s %s --relative=%d %s &", k, pl.Role.LogName(), pl.FirstNode, strings.Join(placementArgs(p, pl), " "))
+	}
+	lines := []string{one(roles.Benchmark), "benchmark=$!"} // the first: all others look for it
 	for _, k := range []roles.Kind{roles.Gen, roles.Ctx} {
 		if ps := p.Layout.OfKind(k); len(ps) > 0 {
 			first := fmt.Sprintf("$((%d + i * %d))", ps[0].FirstNode, ps[0].Nodes)
 			lines = append(lines, fmt.Sprintf(workerLoop, len(ps), k, strings.ToLower(string(k)), first, strings.Join(placementArgs(p, ps[0]), " ")))
 		}
 	}
-	for _, k := range []roles.Kind{roles.Coordinator, roles.Benchmark} {
-		pl := p.Layout.OfKind(k)[0]
-		lines = append(lines, fmt.Sprintf("step %s %s --relative=%d %s &", k, pl.Role.LogName(), pl.FirstNode, strings.Join(placementArgs(p, pl), " ")))
-	}
-	return append(lines, "benchmark=$!")
+	return append(lines, one(roles.Coordinator))
 }
 
 // placementArgs are the srun arguments that give a role its nodes and ranks, but for the first node.

@@ -38,7 +38,7 @@ func (s *Supervisor) closeAccount(u *usage) usage {
 // Sampling the memory of a tree. The kernel keeps the peak of every process, but not that of a tree, so the sum is looked
 // at now and then; a large tree, which takes long to list, less often.
 const (
-	sampleFirst  = 100 * time.Millisecond // doubled until it is samplePeriod
+	sampleFirst  = time.Second // a start that many share must not wait for it
 	samplePeriod = 2 * time.Second
 	sampleShare  = 2000 // the time between two samples is at least so many times what the last one took
 )
