@@ -29,18 +29,21 @@ type worker struct {
 	token    string
 	listener *preflight.Listener // answers peers that try the way here; nil if nobody will
 
+	ready    *readyChild // nil until the child can be prepared
 	child    *supervisor.Process
-	service  *service           // nil until the child is started, and for ranks that do not lead
-	probing  context.CancelFunc // ends what watches the service
-	stopped  string             // why it was asked to stop; "" if it was not
-	finished bool               // it was asked to stop because the work is done
-	stopCode int                // what it is to end with then
+	service  *service // nil until the child is started, and for ranks that do not lead
+	stopped  string   // why it was asked to stop; "" if it was not
+	finished bool     // it was asked to stop because the work is done
+	stopCode int      // what it is to end with then
 }
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
 func (w *worker) live() int {
-	if w.opts.Plan.Policy.StartAlone && w.needsNobody() {
-		w.start(nil)
+	if w.needsNobody() {
+		w.ready = w.makeReady() // while the others are still to come
+		if w.opts.Plan.Policy.StartAlone {
+			w.start(nil)
+		}
 	}
 	defer w.endProbing()
 	lost, exited := w.link.Lost(), false
@@ -197,38 +200,54 @@ func (w *worker) patience() time.Duration {
 	return time.Duration(steps.Stop.Follow)
 }
 
-// start prepares and starts the child, and begins to watch its service.
-func (w *worker) start(peers map[string]string) {
-	if w.listener != nil { // everybody has tried
-		w.listener.Close()
-	}
-	w.facts.Peers = peers
-	ctx, cancel := context.WithCancel(context.Background())
-	w.probing = cancel
+// readyChild is a child that is ready to be started.
+type readyChild struct {
+	spec    supervisor.Spec
+	service *service // nil for ranks that do not lead
+	ctx     context.Context
+	end     context.CancelFunc // ends what watches the service
+}
+
+// makeReady prepares the child. One that cannot be prepared is one that is never started, and says why.
+func (w *worker) makeReady() *readyChild {
+	r := &readyChild{}
+	r.ctx, r.end = context.WithCancel(context.Background())
 	spec, err := w.prepare()
 	if err == nil && w.opts.Identity.Task.Leader() {
-		w.service, err = newService(ctx, w, spec.Env)
+		r.service, err = newService(r.ctx, w, spec.Env)
 	}
 	if err != nil {
 		w.log.Error("cannot prepare", zap.Error(err))
 		spec = supervisor.Spec{Fault: err}
 	}
-	if w.service != nil {
-		spec.OnLine = w.service.onLine()
+	if r.spec = spec; r.service != nil {
+		r.spec.OnLine = r.service.onLine()
 	}
-	w.child = w.sup.Start(spec)
+	return r
+}
+
+// start starts the child, and begins to watch its service.
+func (w *worker) start(peers map[string]string) {
+	if w.listener != nil { // everybody has tried
+		w.listener.Close()
+	}
+	w.facts.Peers = peers
+	if w.ready == nil {
+		w.ready = w.makeReady()
+	}
+	w.child, w.service = w.sup.Start(w.ready.spec), w.ready.service
 	w.tell(control.Event{Kind: control.Started, PID: w.child.PID()})
 	if w.service != nil {
 		go w.service.live()
 	}
 	if release := w.opts.Plan.Steps(w.facts.Role).Release; release != "" {
-		go w.watchRelease(ctx, release)
+		go w.watchRelease(w.ready.ctx, release)
 	}
 }
 
 func (w *worker) endProbing() {
-	if w.probing != nil {
-		w.probing()
+	if w.ready != nil {
+		w.ready.end()
 	}
 }
 

@@ -63,15 +63,17 @@ func (h *Hub) Run(ctx context.Context) (results.Result, error) {
 	cancelled := ctx.Done()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for h.job.phase != Over {
-		timer.Reset(min(h.untilDeadline(), h.journal.state(h.job)))
+	for changed := true; h.job.phase != Over; {
+		timer.Reset(min(h.untilDeadline(), h.journal.state(h.job, changed)))
+		changed = true
 		select {
 		case in := <-h.opts.Server.Inbound():
 			h.hear(in)
 		case pt, more := <-h.follow:
 			h.point(pt, more)
 		case <-timer.C:
-			if d := h.job.deadline(); !d.IsZero() && !time.Now().Before(d) {
+			d := h.job.deadline()
+			if changed = !d.IsZero() && !time.Now().Before(d); changed {
 				h.job.due(time.Now())
 			}
 		case <-cancelled:
@@ -104,7 +106,7 @@ func (h *Hub) hear(in control.Inbound) {
 		}
 	}
 	h.job.hear(in, time.Now())
-	if h.job.surveys != nil && h.job.phase != Looking && !h.surveyed {
+	if !h.surveyed && !h.job.since[Looking].IsZero() && h.job.phase != Looking {
 		h.surveyed = true
 		h.journal.note(writeSurvey(h.opts.Attempt, h.job.survey()))
 	}
@@ -184,7 +186,7 @@ func (h *Hub) conclude() (results.Result, error) {
 		}
 		h.job.points = h.points
 	}
-	h.journal.state(h.job)
+	h.journal.state(h.job, true)
 	r := h.job.result(h.opts, time.Now())
 	h.journal.verdict(r)
 	ctx, cancel := context.WithTimeout(context.Background(), h.uploadBound())

@@ -62,8 +62,9 @@ type job struct {
 	tasks map[roles.Task]*task
 	order []roles.Task // of the plan
 
-	surveys   map[roles.Task]*control.Survey // by who was asked; nil until there is an answer
-	released  bool                           // the servers are no longer needed
+	looked    map[string]bool        // hosts that somebody was asked to look at
+	surveys   map[roles.Task]*survey // by who was asked
+	released  bool                   // the servers are no longer needed
 	benchEnd  time.Time
 	cause     *suspect
 	causeEnds time.Time // until then a more original cause takes its place
@@ -82,6 +83,7 @@ func newJob(p roles.Plan, send func(roles.Task, control.Directive), now time.Tim
 		plan: p, send: send, words: func(roles.Role) slurm.Words { return slurm.Words{} },
 		sees:  func(roles.Task) bool { return true },
 		phase: Launching, since: map[Phase]time.Time{Launching: now}, tasks: map[roles.Task]*task{},
+		looked: map[string]bool{}, surveys: map[roles.Task]*survey{},
 	}
 	for _, pl := range p.Layout.Placements {
 		for _, t := range pl.Tasks() {
@@ -122,8 +124,11 @@ func (j *job) hear(in control.Inbound, now time.Time) {
 
 func (j *job) attach(t *task, h *control.Hello, now time.Time) {
 	*t = task{Task: t.Task, hello: h, firstSeen: now, lastSeen: now}
-	if j.phase == Stopping {
+	switch j.phase {
+	case Stopping:
 		j.sendStop(t)
+	case Launching:
+		j.lookAt(t)
 	}
 }
 

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,7 +59,7 @@ type journal struct {
 	seq       int
 	phase     Phase
 	lastState time.Time
-	lastView  []byte // what state.json says, but for the time
+	dirty     bool // state.json may be out of date
 	fault     error
 }
 
@@ -144,27 +143,26 @@ func (jr *journal) upload(r results.UploadReport) {
 	jr.write(e)
 }
 
-// stateEvery bounds how often state.json is replaced while a phase lasts: each time costs an fsync.
+// stateEvery bounds how often state.json is replaced while a phase lasts.
 const stateEvery = 500 * time.Millisecond
 
-// state keeps events.ndjson and state.json up with the job. It returns how long it may be left alone: what changes right
-// after the file was written is written later, with what else changed meanwhile.
-func (jr *journal) state(j *job) time.Duration {
+// state keeps events.ndjson and state.json up with the job, after something may have changed it. It returns how long it
+// may be left alone: what changes right after the file was written is written later, with what else changed meanwhile.
+func (jr *journal) state(j *job, changed bool) time.Duration {
 	now := time.Now()
+	jr.dirty = jr.dirty || changed
 	if jr.phase != j.phase {
 		jr.write(Entry{Kind: "phase", Phase: j.phase, At: now})
-	}
-	view, err := json.Marshal(j.view(time.Time{}))
-	if jr.note(err); bytes.Equal(view, jr.lastView) {
+	} else if !jr.dirty {
 		return idle
-	}
-	if wait := stateEvery - now.Sub(jr.lastState); jr.phase == j.phase && wait > 0 {
+	} else if wait := stateEvery - now.Sub(jr.lastState); wait > 0 {
 		return wait
 	}
-	jr.phase, jr.lastState, jr.lastView = j.phase, now, view
+	jr.phase, jr.lastState, jr.dirty = j.phase, now, false
 	data, err := json.MarshalIndent(j.view(now), "", "  ")
 	if err == nil {
-		err = atomicfile.Write(jr.attempt.State(), append(data, '\n'), 0o644)
+		// It is a view for as long as the hub lives; what must survive is in events.ndjson and result.json.
+		err = atomicfile.Show(jr.attempt.State(), append(data, '\n'), 0o644)
 	}
 	jr.note(err)
 	return idle

@@ -34,66 +34,94 @@ func (j *job) checkOff(name string) bool {
 	return slices.Contains(off, name) || slices.Contains(off, "all")
 }
 
-// beginSurvey asks one agent a host to look at it, and every leader to try the way to every other.
+// lookAt asks the first agent that comes from a host to look at it. Most have answered when the last agent comes.
+func (j *job) lookAt(t *task) {
+	if j.looked[t.host()] || j.checkOff("all") || j.plan.Policy.StartAlone {
+		return
+	}
+	j.looked[t.host()] = true
+	j.ask(t.Task, control.Directive{Kind: control.Look, Host: true})
+}
+
+func (j *job) ask(t roles.Task, d control.Directive) {
+	if j.surveys[t] == nil {
+		j.surveys[t] = &survey{}
+	}
+	j.surveys[t].pending++
+	j.send(t, d)
+}
+
+// survey is what an agent has found so far.
+type survey struct {
+	control.Survey
+	pending int  // answers that are still to come
+	heard   bool // there was one
+}
+
+// beginSurvey asks every leader to try the way to every other, once all are there.
 func (j *job) beginSurvey(now time.Time) {
 	j.enter(Looking, now)
-	j.surveys = map[roles.Task]*control.Survey{}
 	addresses := map[string]string{}
 	for _, t := range j.order {
 		if h := j.tasks[t].hello; t.Leader() && h.Listen != "" && !j.checkOff(preflight.Network) {
 			addresses[t.Role.String()] = h.Listen
 		}
 	}
-	asked := map[string]bool{} // nodes
 	for _, t := range j.order {
-		d := control.Directive{Kind: control.Look, Host: !asked[j.tasks[t].host()] && !j.checkOff("all")}
-		asked[j.tasks[t].host()] = true
-		if t.Leader() {
-			d.Peers = addresses
-		}
-		if d.Host || len(d.Peers) > 0 {
-			j.surveys[t] = nil
-			j.send(t, d)
+		if t.Leader() && len(addresses) > 0 {
+			j.ask(t, control.Directive{Kind: control.Look, Peers: addresses})
 		}
 	}
-	if len(j.surveys) == 0 {
-		j.endSurvey(now)
-	}
+	j.mayEndSurvey(now)
 }
 
 // surveyed takes in what an agent found.
 func (j *job) surveyed(t *task, e control.Event, now time.Time) {
-	if _, asked := j.surveys[t.Task]; !asked || j.phase != Looking || e.Survey == nil {
+	s := j.surveys[t.Task]
+	if s == nil || s.pending == 0 || e.Survey == nil {
 		return
 	}
-	s := *e.Survey
-	if skew := e.At.Sub(now); !j.checkOff(preflight.Clock) && skew.Abs() > time.Duration(j.plan.Preflight.MaxSkew) {
-		s.Findings = append(s.Findings, preflight.Finding{
-			Check: preflight.Clock, Fatal: true,
-			Detail: fmt.Sprintf("its clock differs by %v from that of the hub's host", skew.Round(time.Millisecond)),
-		})
+	if s.pending--; s.Reach == nil {
+		s.Reach = e.Survey.Reach
 	}
-	if !j.checkOff(preflight.RunDirectory) && !j.sees(t.Task) {
-		s.Findings = append(s.Findings, preflight.Finding{
-			Check: preflight.RunDirectory, Fatal: true, Detail: "what it writes to the run directory is not seen on the hub's host",
-		})
+	s.Findings = append(s.Findings, e.Survey.Findings...)
+	wrong := func(check, format string, args ...any) {
+		if !j.checkOff(check) {
+			s.Findings = append(s.Findings, preflight.Finding{Check: check, Fatal: true, Detail: fmt.Sprintf(format, args...)})
+		}
 	}
-	j.surveys[t.Task] = &s
+	if s.heard {
+		j.mayEndSurvey(now)
+		return
+	}
+	s.heard = true
+	if skew := e.At.Sub(now); skew.Abs() > time.Duration(j.plan.Preflight.MaxSkew) {
+		wrong(preflight.Clock, "its clock differs by %v from that of the hub's host", skew.Round(time.Millisecond))
+	}
+	if !j.sees(t.Task) {
+		wrong(preflight.RunDirectory, "what it writes to the run directory is not seen on the hub's host")
+	}
+	j.mayEndSurvey(now)
+}
+
+// mayEndSurvey ends the survey when every agent has answered.
+func (j *job) mayEndSurvey(now time.Time) {
 	for _, s := range j.surveys {
-		if s == nil {
+		if s.pending > 0 {
 			return
 		}
 	}
-	j.endSurvey(now)
+	if j.phase == Looking {
+		j.endSurvey(now)
+	}
 }
 
 // endSurvey judges what was found; nothing fatal lets the roles start.
 func (j *job) endSurvey(now time.Time) {
 	for _, t := range j.order {
-		s, asked := j.surveys[t]
-		switch {
-		case !asked:
+		switch s := j.surveys[t]; {
 		case s == nil:
+		case s.pending > 0:
 			detail := fmt.Sprintf("it did not finish its checks within %v", time.Duration(j.plan.Timeouts.Preflight))
 			j.fail(j.suspectOf(j.tasks[t], results.PreflightFailed, detail, now), now)
 		default:

@@ -38,12 +38,14 @@ func (b *bench) survey(t roles.Task, s control.Survey) {
 // One agent a host looks at it, every leader tries the way, and nothing starts before all have answered.
 func TestSurvey(t *testing.T) {
 	b := surveyBench(t)
-	b.expect("GEN_0.0 look", "CTX_0.0 look", "DISAGG_SERVER.0 look", "BENCHMARK.0 look")
+	b.expect("GEN_0.0 look", "CTX_0.0 look", "DISAGG_SERVER.0 look", // each the first of its host
+		"GEN_0.0 look", "CTX_0.0 look", "DISAGG_SERVER.0 look", "BENCHMARK.0 look") // at the way to the others
 	if b.job.phase != Looking {
 		t.Fatalf("phase %s", b.job.phase)
 	}
 	for _, task := range []roles.Task{gen0, ctx0, server} {
 		b.survey(task, control.Survey{Findings: []preflight.Finding{{Check: preflight.SharedMemory, Detail: "some"}}})
+		b.survey(task, control.Survey{})
 		b.expect()
 	}
 	b.survey(benchmark, control.Survey{})
@@ -97,10 +99,11 @@ func TestSurveyFails(t *testing.T) {
 			b.survey(server, fine)
 			b.survey(benchmark, fine)
 			b.job.hear(control.Inbound{Task: ctx0, Event: &control.Event{Kind: control.Surveyed, At: b.now.Add(time.Minute), Survey: &fine}}, b.now)
+			b.survey(ctx0, fine)
 		}, ctx0, "clock: its clock differs by 1m0s"},
 		"a folder is not shared": {func(b *bench) {
 			b.job.sees = func(task roles.Task) bool { return task != ctx0 }
-			for _, task := range []roles.Task{gen0, ctx0, server, benchmark} {
+			for _, task := range []roles.Task{gen0, ctx0, ctx0, server, benchmark} {
 				b.survey(task, fine)
 			}
 		}, ctx0, "rundir: what it writes"},
@@ -108,6 +111,12 @@ func TestSurveyFails(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := surveyBench(t)
+			for _, task := range []roles.Task{gen0, server} {
+				b.survey(task, fine) // of its host
+			}
+			if !strings.Contains("a host does not answer, a clock is wrong, a folder is not shared", name) {
+				b.survey(ctx0, fine)
+			}
 			b.take()
 			tt.act(b)
 			c := b.job.firstCause()

@@ -17,6 +17,13 @@ import (
 	"github.com/disagg/disagg/test/tool"
 )
 
+// What children are told in their environment; see the command child.
+const (
+	dirVar  = "BENCH_DIR"
+	holdVar = "BENCH_HOLD"
+	pollVar = "BENCH_POLL"
+)
+
 // shape is the size of a job.
 type shape struct {
 	gen, ctx           int // servers
@@ -61,12 +68,10 @@ func (c *cluster) equip() error {
 	if err := tool.Build(c.path("bin")); err != nil {
 		return err
 	}
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.path("child"), self, 0o755); err != nil {
-		return err
+	build := exec.CommandContext(c.ctx, "go", "build", "-o", c.path("child"), "./test/bench/slurm/child")
+	build.Dir, build.Env = tool.Root(), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build the child: %w: %s", err, out)
 	}
 	for name, text := range map[string]string{"recipe.yaml": recipe(c.path("child")), "case.yaml": caseText(c.shape), "profile.yaml": profile} {
 		if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil {

@@ -24,9 +24,6 @@ type options struct {
 }
 
 func main() {
-	if os.Getenv(dirVar) != "" && os.Getenv("DISAGG_SERVING_TYPE") != "" {
-		os.Exit(runChild())
-	}
 	var o options
 	flag.IntVar(&o.repeats, "repeat", 20, "how often each thing is measured")
 	flag.IntVar(&o.incumbent, "incumbent", 20, "how often the incumbent is, which takes 20 s each time")

@@ -1,3 +1,5 @@
+// Command child plays every role in the benchmark, under disagg, under the incumbent and started bare. It is small, so that
+// the launch is measured and not the child.
 package main
 
 import (
@@ -11,15 +13,17 @@ import (
 	"time"
 )
 
-// Environment of a child. It plays every role, under disagg, under the incumbent and started bare.
+// Its environment.
 const (
 	dirVar  = "BENCH_DIR"  // where children note what happens to them
 	holdVar = "BENCH_HOLD" // the benchmark runs until it is stopped
 	pollVar = "BENCH_POLL" // the benchmark looks at the workers every so many seconds, as the incumbent's does
 )
 
-// runChild notes when it began and when it was told to end. Servers run until then; the benchmark has its result at once.
-func runChild() int {
+// run notes when it began and when it was told to end. Servers run until then; the benchmark has its result at once.
+func main() { os.Exit(run()) }
+
+func run() int {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM, syscall.SIGINT)
 	note("started")
