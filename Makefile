@@ -1,4 +1,4 @@
-# Targets: build release demo test test-engines faults unit lint fuzz bench bench-slurm clean. `make test` is what CI runs.
+# Targets: build release demo test test-engines faults unit lint fuzz bench bench-hub bench-slurm clean. `make test` is what CI runs.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
@@ -12,7 +12,7 @@ TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
 GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
 
-.PHONY: build release demo test test-engines faults unit lint fuzz bench bench-slurm clean
+.PHONY: build release demo test test-engines faults unit lint fuzz bench bench-hub bench-slurm clean
 build: $(BIN)/disagg-agent $(BIN)/disagg-submit
 
 $(BIN)/%: $(SOURCES)
@@ -55,6 +55,10 @@ fuzz:
 # What supervision costs, as ratios measured in one run. No test: machines are shared and noisy.
 bench:
 	go run ./test/bench/supervisor
+
+# One hub with 1,024 agents, for ten minutes.
+bench-hub:
+	go run ./test/bench/hub
 
 # Starts, failures and ends on the lab, against what disagg replaces: about 25 minutes, most of it the incumbent's.
 bench-slurm:
