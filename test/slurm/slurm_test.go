@@ -311,21 +311,6 @@ func TestRecordsAreKeptOnce(t *testing.T) {
 	}
 }
 
-// TestFailedRole: a rank that dies fails the job, with its true cause, and leaves nothing.
-func TestFailedRole(t *testing.T) {
-	c := start(t, standard(false))
-	runDir := filepath.Join(c.Shared(), "run")
-	code, out := c.submit(t, runDir, wideCase, []string{"SIM_FAULTS=GEN_0:crash=3@0.2"})
-	r := readResult(t, runDir)
-	if code != 1 || r.FirstCause == nil || r.FirstCause.String() != "GEN_0.0 on gpu1: child_exit: exited with code 3: RuntimeError: sim fault" {
-		t.Fatalf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
-	}
-	if steps := c.steps(t, r.JobID); steps["job"] != "FAILED 1:0" || steps["GEN_0"] != "FAILED 3:0" {
-		t.Errorf("sacct says %v", steps)
-	}
-	c.nothingLeft(t)
-}
-
 // TestScriptOutsideTheTool: job.sbatch is an ordinary batch script, which anybody can submit from anywhere.
 func TestScriptOutsideTheTool(t *testing.T) {
 	c := start(t, standard(false))
