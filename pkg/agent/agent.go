@@ -49,9 +49,6 @@ func Run(o Options) (code int, err error) {
 		return ExitBug, err
 	}
 	defer sup.Close()
-	if len(o.Guard) > 0 {
-		sup.Guard(guardDelay, func(err error) { o.Log.Warn("nobody ends the child if this agent is killed", zap.Error(err)) }, o.Guard...)
-	}
 	w := &worker{
 		token: token, opts: o, sup: sup, attempt: attempt, log: o.Log,
 		facts: o.Plan.Facts(o.Identity, attempt, roles.RunID(o.Plan.ID, o.Attempt), authKey(token)),
@@ -155,9 +152,6 @@ const (
 	ExitBug      = 70  // a fault of the agent
 	ExitDeadline = 124 // a deadline passed
 )
-
-// guardDelay keeps guards out of the way while a job starts.
-const guardDelay = 2 * time.Second
 
 // hubCode is BENCHMARK's exit code, which the batch script passes on: its own child's if that failed first, else what
 // the verdict says.

@@ -39,6 +39,11 @@ type worker struct {
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
 func (w *worker) live() int {
+	if len(w.opts.Guard) > 0 { // before there is a child, and not before the hub knows of this rank
+		if err := w.sup.Guard(w.opts.Guard...); err != nil {
+			w.log.Warn("nobody ends what is left if this agent is killed", zap.Error(err))
+		}
+	}
 	if w.needsNobody() {
 		w.ready = w.makeReady() // while the others are still to come
 		if w.opts.Plan.Policy.StartAlone {

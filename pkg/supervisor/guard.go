@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -26,41 +24,21 @@ const guardBound = 10 * time.Second
 // guard is a process that outlives this one if this one is killed, and then ends its children. Where Slurm tracks
 // processes by their parents, nobody else would: what has lost its parent is out of its sight.
 type guard struct {
-	mark  string // value of guardMark
-	timer *time.Timer
-
-	mu    sync.Mutex
-	over  bool     // it is no longer to be started
-	line  *os.File // closed by the kernel when this process ends, however that happens; nil until it is started
+	mark  string   // value of guardMark
+	line  *os.File // closed by the kernel when this process ends, however that happens
 	ended chan struct{}
 }
 
-// Guard sets a guard over all children that are started from now on. The command is one that calls [Watch], with the
-// arguments it is given appended. It is started after a delay, because where many agents start at once everybody waits
-// for processors; until then a killed agent takes only its child with it ([Spec.DiesWithParent]). A guard that cannot be
-// started is told to onFault. Guard must be called at most once, and before any child is started.
-func (s *Supervisor) Guard(delay time.Duration, onFault func(error), command ...string) {
-	g := &guard{mark: uuid.NewString()}
-	s.guard = g
-	g.timer = time.AfterFunc(delay, func() {
-		if err := s.startGuard(g, command); err != nil {
-			onFault(err)
-		}
-	})
-}
-
-func (s *Supervisor) startGuard(g *guard, command []string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.over {
-		return nil
-	}
+// Guard starts a guard over all children that are started from now on. The command is one that calls [Watch], with the
+// arguments it is given appended. It must be called at most once.
+func (s *Supervisor) Guard(command ...string) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("cannot start guard: %w", err)
 	}
 	defer r.Close()
-	cmd := exec.Command(command[0], append(slices.Clone(command[1:]), g.mark)...)
+	mark := uuid.NewString()
+	cmd := exec.Command(command[0], append(command[1:], mark)...)
 	cmd.Stdin = r
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of signals to this process's group
 	_, err = s.track(func() (*os.Process, error) {
@@ -70,9 +48,9 @@ func (s *Supervisor) startGuard(g *guard, command []string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot start guard: %w", err), w.Close())
 	}
-	g.line, g.ended = w, make(chan struct{})
+	s.guard = &guard{mark: mark, line: w, ended: make(chan struct{})}
 	go func() {
-		defer close(g.ended)
+		defer close(s.guard.ended)
 		_ = cmd.Wait()
 		s.untrack(cmd.Process.Pid)
 	}()
@@ -81,13 +59,6 @@ func (s *Supervisor) startGuard(g *guard, command []string) error {
 
 // end lets the guard go: everything was ended in order.
 func (g *guard) end() {
-	g.timer.Stop()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.over = true
-	if g.line == nil {
-		return
-	}
 	_, _ = g.line.Write([]byte{1})
 	_ = g.line.Close()
 	<-g.ended
