@@ -60,11 +60,11 @@ func faults() []fault {
 	return []fault{
 		{name: "nothing", env: []string{few}, verdict: results.Passed, state: "COMPLETED 0:0"},
 		{name: "decode crashes while it loads", sim: "GEN_0:crash=3@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", detail: "RuntimeError: sim fault", state: plain, step: "GEN_0 FAILED 3:0"},
-		{name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.2 on gpu1: child_exit: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0"},
+		{name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.2 on gpu1: child_exit: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0", within: 6 * time.Second},
 		{name: "prefill ends early", sim: "CTX_0:exit0@0.2", env: []string{loading}, verdict: failed, cause: "CTX_0.0 on gpu2: child_exit", detail: "code 0 before the benchmark was done", state: plain},
 		{name: "a rank of prefill ends early", sim: "CTX_1.1:exit0@0.2", env: []string{loading}, verdict: failed, cause: "CTX_1.", state: plain, within: 6 * time.Second},
 		{name: "decode is killed", sim: "GEN_0:kill@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 137", detail: "SIGKILL", state: plain, both: true},
-		{name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed, cause: "CTX_0.1 on gpu2: child_signal: killed by SIGKILL", state: plain, both: true},
+		{name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed, cause: "CTX_0.1 on gpu2: child_signal: killed by SIGKILL", state: plain, within: 6 * time.Second, both: true},
 		{name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3", env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", state: plain},
 		{name: "the coordinator crashes", sim: "DISAGG_SERVER:crash=5@1", env: []string{"SIM_STARTUP_SECONDS=10"}, verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit: exited with code 5", state: plain},
 		{name: "the coordinator ends early", sim: "DISAGG_SERVER:exit0@1", env: []string{"SIM_STARTUP_SECONDS=10"}, verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit", state: plain},
