@@ -23,7 +23,7 @@ _FIRST_PROXY_PORT = 10012
 
 # How long the leader may take to part from the workers once CMD has ended.
 _ORDERLY_SECONDS = 10.0
-_HASTY_SECONDS = 1.0
+_HASTY_SECONDS = 0.3  # well below the second after which Slurm's PMIx kills a step that a rank has left
 
 
 def main(command: list[str]) -> int:
