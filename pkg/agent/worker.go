@@ -35,10 +35,28 @@ type worker struct {
 	stopped  string   // why it was asked to stop; "" if it was not
 	finished bool     // it was asked to stop because the work is done
 	stopCode int      // what it is to end with then
+
+	// What is still to come; nil for what is not, and for what has been seen.
+	exited <-chan struct{}  // the child's leader has ended
+	done   <-chan struct{}  // nothing of the child is left
+	late   <-chan time.Time // the hub has taken too long to judge the child's end
+	lost   <-chan struct{}  // the hub is lost
 }
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
 func (w *worker) live() int {
+	w.begin()
+	defer w.endProbing()
+	for !w.over() {
+		w.next()
+	}
+	o := w.outcome()
+	w.tell(control.Event{Kind: control.Stopped, Outcome: &o})
+	return w.code(o)
+}
+
+// begin does what needs nobody else.
+func (w *worker) begin() {
 	if len(w.opts.Guard) > 0 { // before there is a child, and not before the hub knows of this rank
 		if err := w.sup.Guard(w.opts.Guard...); err != nil {
 			w.log.Warn("nobody ends what is left if this agent is killed", zap.Error(err))
@@ -50,42 +68,56 @@ func (w *worker) live() int {
 			w.start(nil)
 		}
 	}
-	defer w.endProbing()
-	lost, exited := w.link.Lost(), false
-	for {
-		var childExited, childDone <-chan struct{}
-		if w.child != nil {
-			childDone = w.child.Done()
-			if !exited {
-				childExited = w.child.Exited()
-			}
-		}
-		select {
-		case d := <-w.link.Directives():
-			w.follow(d)
-		case <-lost:
-			lost = nil
-			w.stop(fmt.Errorf("%w: %w", errHubLost, w.link.Err()).Error(), false)
-		case sig := <-w.opts.Signals:
-			w.heed(sig)
-		case <-childExited:
-			w.heedSignal()
-			exited = true
-			w.endProbing()
+	w.lost = w.link.Lost()
+}
+
+// next takes in one thing that happened.
+func (w *worker) next() {
+	select {
+	case d := <-w.link.Directives():
+		w.follow(d)
+	case sig := <-w.opts.Signals:
+		w.heed(sig)
+	case <-w.lost:
+		w.lost = nil
+		w.stop(fmt.Errorf("%w: %w", errHubLost, w.link.Err()).Error(), false)
+	case <-w.exited:
+		w.heedSignal()
+		w.tellExit()
+	case <-w.done:
+		if w.exited != nil {
 			w.tellExit()
-		case <-childDone:
-			if !exited {
-				w.tellExit()
-			}
-			o := w.child.Outcome()
-			w.tell(control.Event{Kind: control.Stopped, Outcome: &o})
-			return w.code(o)
 		}
-		if w.child == nil && w.stopped != "" {
-			w.tell(control.Event{Kind: control.Stopped, Outcome: &supervisor.Outcome{StopReason: w.stopped, EndedAt: time.Now()}})
-			return w.stoppedCode()
-		}
+		w.done, w.late = nil, time.After(time.Duration(w.opts.Plan.Timeouts.Lost))
+	case <-w.late:
+		w.stop("the hub says nothing of the end of this rank's child", false)
 	}
+}
+
+// over tells whether nothing is left to do.
+func (w *worker) over() bool {
+	switch {
+	case w.child == nil:
+		return w.stopped != ""
+	case w.done != nil:
+		return false
+	}
+	return w.stopped != "" || w.judgesItself()
+}
+
+// judgesItself tells whether the rank's exit code is its child's, whatever became of the others. Any other rank waits until
+// the hub has judged the end of its child: Slurm takes the code of a step from whichever of its tasks it likes, so all of
+// them end with the code of the one that failed first.
+func (w *worker) judgesItself() bool {
+	return w.opts.Identity.Task == roles.Hub() || w.opts.Plan.Policy.StartAlone
+}
+
+// outcome is how the child ended, or why there was none.
+func (w *worker) outcome() supervisor.Outcome {
+	if w.child == nil {
+		return supervisor.Outcome{StopReason: w.stopped, EndedAt: time.Now()}
+	}
+	return w.child.Outcome()
 }
 
 func (w *worker) needsNobody() bool {
@@ -99,7 +131,10 @@ func (w *worker) tell(e control.Event) {
 	w.link.Send(e)
 }
 
+// tellExit tells at once how the child's leader ended, before what it left behind is gone.
 func (w *worker) tellExit() {
+	w.exited = nil
+	w.endProbing()
 	o := w.child.Ended()
 	w.tell(control.Event{Kind: control.Exited, Outcome: &o, Code: childCode(o)})
 }
@@ -241,6 +276,7 @@ func (w *worker) start(peers map[string]string) {
 		w.ready = w.makeReady()
 	}
 	w.child, w.service = w.sup.Start(w.ready.spec), w.ready.service
+	w.exited, w.done = w.child.Exited(), w.child.Done()
 	w.tell(control.Event{Kind: control.Started, PID: w.child.PID()})
 	if w.service != nil {
 		go w.service.live()
@@ -256,21 +292,15 @@ func (w *worker) endProbing() {
 	}
 }
 
-// code is the exit code after the child has gone.
+// code is the exit code after the child has gone, or without one.
 func (w *worker) code(o supervisor.Outcome) int {
-	if o.StopReason == "" {
-		return childCode(o)
-	}
-	return w.stoppedCode()
-}
-
-// stoppedCode is the exit code of an agent that was stopped.
-func (w *worker) stoppedCode() int {
 	switch {
 	case w.stopCode != 0:
 		return w.stopCode
 	case w.finished:
 		return 0
+	case o.StopReason == "" && (childCode(o) != 0 || w.stopped == ""):
+		return childCode(o)
 	}
 	return ExitStopped
 }

@@ -65,7 +65,7 @@ func newRank(t *testing.T, rankNumber int, script string) *rank {
 			Command: []roles.Arg{{Text: "/bin/sh"}, {Text: "-c"}, {Text: script}},
 			Stop:    roles.Stop{Signal: "TERM", To: "group", Grace: roles.Duration(bound)},
 		}}},
-		Timeouts: roles.Timeouts{Stop: roles.Duration(bound), Probe: roles.Duration(time.Second)},
+		Timeouts: roles.Timeouts{Stop: roles.Duration(bound), Probe: roles.Duration(time.Second), Lost: roles.Duration(time.Second)},
 	}
 	id := roles.Identity{Task: roles.Task{Role: roles.Role{Kind: roles.Gen}, Rank: rankNumber}, Ranks: 2, Node: "n", Host: "127.0.0.1"}
 	w := &worker{
@@ -126,17 +126,53 @@ func (r *rank) ended(code int) {
 
 const sleeper = "echo ready; while :; do sleep 0.05; done"
 
-// A child that ends by itself gives the agent its code.
+// A child that ends by itself is told at once. The agent ends when the hub has judged it: with the code of what failed
+// first in its step, which may be its child's, and never with 0 unless the work was done.
 func TestChildEnds(t *testing.T) {
-	r := newRank(t, 0, "exit 7")
-	r.directives <- control.Directive{Kind: control.Start}
-	if e := r.until(control.Exited); e.Outcome.Code != 7 || e.Outcome.StopReason != "" || e.Code != 7 {
-		t.Errorf("%+v: %+v", e, e.Outcome)
+	tests := map[string]struct {
+		script string
+		code   int
+		stop   control.Directive
+		want   int
+	}{
+		"it failed first":       {"exit 7", 7, control.Directive{Code: 7}, 7},
+		"a sibling did":         {"exit 7", 7, control.Directive{Code: 3}, 3},
+		"another role did":      {"exit 7", 7, control.Directive{}, 7},
+		"it followed a sibling": {"exit 0", 0, control.Directive{Code: 3}, 3},
+		"it ended early":        {"exit 0", 0, control.Directive{}, ExitStopped},
+		"the work is done":      {"exit 0", 0, control.Directive{Finished: true}, 0},
 	}
-	if o := r.until(control.Stopped).Outcome; o.Code != 7 {
-		t.Errorf("%+v", o)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRank(t, 1, tt.script)
+			r.directives <- control.Directive{Kind: control.Start}
+			if e := r.until(control.Exited); e.Outcome.Code != tt.code || e.Outcome.StopReason != "" || e.Code != tt.code {
+				t.Errorf("%+v: %+v", e, e.Outcome)
+			}
+			tt.stop.Kind, tt.stop.Reason = control.Stop, "judged"
+			r.directives <- tt.stop
+			if o := r.until(control.Stopped).Outcome; o.Code != tt.code || o.StopReason != "" {
+				t.Errorf("%+v", o)
+			}
+			r.ended(tt.want)
+		})
 	}
-	r.ended(7)
+}
+
+// An agent whose child has ended does not wait for ever: not for a hub that is lost, or says nothing.
+func TestNobodyJudges(t *testing.T) {
+	t.Run("the hub is lost", func(t *testing.T) {
+		r := newRank(t, 0, "exit 7")
+		r.directives <- control.Directive{Kind: control.Start}
+		r.until(control.Exited)
+		close(r.lost)
+		r.ended(7)
+	})
+	t.Run("the hub is silent", func(t *testing.T) {
+		r := newRank(t, 0, "exit 7")
+		r.directives <- control.Directive{Kind: control.Start}
+		r.ended(7)
+	})
 }
 
 // Whoever stops the agent, its child is stopped with it, and its code hides nobody's.
@@ -193,6 +229,8 @@ func TestStartIsLogged(t *testing.T) {
 	t.Setenv("SLURM_TEST", "1")
 	r := newRank(t, 0, "MY_TOKEN=s3cr3t-value; exit 0")
 	r.directives <- control.Directive{Kind: control.Start}
+	r.until(control.Exited)
+	r.directives <- control.Directive{Kind: control.Stop, Reason: "done", Finished: true}
 	r.ended(0)
 	entry := r.log.FilterMessage("starting").All()[0].ContextMap()
 	text := fmt.Sprint(entry)

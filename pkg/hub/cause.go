@@ -44,6 +44,7 @@ func (j *job) fail(s suspect, now time.Time) {
 	case now.Before(j.causeEnds) && j.moreOriginal(s, *j.cause):
 		j.secondary = append(j.secondary, j.cause.Cause)
 		j.cause = &s
+		j.recode()
 	default:
 		j.secondary = append(j.secondary, s.Cause)
 	}

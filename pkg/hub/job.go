@@ -319,6 +319,16 @@ func (j *job) sendStop(t *task) {
 	j.send(t.Task, d)
 }
 
+// recode tells the ranks of the first cause's role again, for another cause than the one they were stopped for.
+func (j *job) recode() {
+	for _, t := range j.order {
+		if tk := j.tasks[t]; t.Role == j.cause.Role && !tk.gone {
+			tk.stopSent = false
+			j.sendStop(tk)
+		}
+	}
+}
+
 // quiet tells whether every agent came and ended in good order, so that no step of the job can be stuck.
 func (j *job) quiet() bool {
 	return !slices.ContainsFunc(j.order, func(t roles.Task) bool { tk := j.tasks[t]; return tk.hello == nil || !tk.gone || tk.lost })

@@ -321,6 +321,9 @@ func TestMoreOriginalCauses(t *testing.T) {
 			if c == nil || c.Role != tt.who.Role || c.Rank != tt.who.Rank || c.Kind != tt.kind || b.job.phase != Stopping {
 				t.Errorf("cause %+v in phase %s, want %s %s", c, b.job.phase, tt.who, tt.kind)
 			}
+			if s := b.job.cause; tt.wait == 0 && s.code != b.code[tt.who] && b.job.tasks[tt.who].outcome.StopReason == "" {
+				t.Errorf("%s is to end with code %d, want its own, %d", tt.who, b.code[tt.who], s.code)
+			}
 			b.gone(all...)
 			if r := b.job.result(Options{}, b.now); len(r.Secondary) > 1 {
 				t.Errorf("secondary %+v", r.Secondary)
