@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -29,6 +30,14 @@ type guard struct {
 	ended chan struct{}
 }
 
+// waiting is how a guard waits: in a shell, which takes a fifth of the time to start and a tenth of the memory. Only when
+// this process has ended without a word does the shell become the guard's own command. A container may have no shell.
+// Signals that are meant for all of a step do not end it.
+const (
+	shell   = "/bin/sh"
+	waiting = `trap '' TERM INT HUP USR1 USR2; read -r word || exec "$@"`
+)
+
 // Guard starts a guard over all children that are started from now on. The command is one that calls [Watch], with the
 // arguments it is given appended. It must be called at most once.
 func (s *Supervisor) Guard(command ...string) error {
@@ -38,7 +47,11 @@ func (s *Supervisor) Guard(command ...string) error {
 	}
 	defer r.Close()
 	mark := uuid.NewString()
-	cmd := exec.Command(command[0], append(command[1:], mark)...)
+	command = append(slices.Clip(command), mark)
+	if _, err := os.Stat(shell); err == nil {
+		command = append([]string{shell, "-c", waiting, "guard"}, command...)
+	}
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin = r
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of signals to this process's group
 	_, err = s.track(func() (*os.Process, error) {
@@ -59,7 +72,7 @@ func (s *Supervisor) Guard(command ...string) error {
 
 // end lets the guard go: everything was ended in order.
 func (g *guard) end() {
-	_, _ = g.line.Write([]byte{1})
+	_, _ = g.line.WriteString("done\n")
 	_ = g.line.Close()
 	<-g.ended
 }

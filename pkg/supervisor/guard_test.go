@@ -1,10 +1,13 @@
 package supervisor_test
 
 import (
-	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,7 +38,7 @@ func guard(args []string) int {
 const dieVar = "SUPERVISOR_TEST_DIES"
 
 // killSupervisor starts a supervisor of its own, kills it once its child is ready, and waits until nothing of it is left.
-func killSupervisor(t *testing.T, variables ...string) {
+func killSupervisor(t *testing.T, before func(supervisor int), variables ...string) {
 	t.Helper()
 	supervise(t) // what the killed one leaves comes here
 	cmd := exec.Command(os.Args[0], filepath.Join(t.TempDir(), "log"), os.Args[0])
@@ -50,6 +53,9 @@ func killSupervisor(t *testing.T, variables ...string) {
 	if line := make([]byte, 6); !readFull(out, line) || string(line) != "ready\n" {
 		t.Fatalf("the child is not ready: %q", line)
 	}
+	if before != nil {
+		before(cmd.Process.Pid)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +68,47 @@ func killSupervisor(t *testing.T, variables ...string) {
 }
 
 // A supervisor that is killed takes its whole tree with it, wherever the tree has moved to.
-func TestGuard(t *testing.T) { killSupervisor(t, programVar+"=tree", guardVar+"=1") }
+func TestGuard(t *testing.T) { killSupervisor(t, nil, programVar+"=tree", guardVar+"=1") }
+
+// Slurm may send the guard what it sends to everybody before it kills.
+func TestGuardHeedsNoSignal(t *testing.T) {
+	signalled := 0
+	killSupervisor(t, func(supervisor int) {
+		for _, pid := range childrenOf(supervisor) {
+			if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(name) == "sh\n" {
+				signalled++
+				awaitIgnored(t, pid, syscall.SIGUSR1)
+				for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1} {
+					if err := syscall.Kill(pid, sig); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	}, programVar+"=tree", guardVar+"=1")
+	if signalled != 1 {
+		t.Errorf("%d guards were signalled, want 1", signalled)
+	}
+}
 
 // Without a guard, the child itself can still be tied to its supervisor.
-func TestDiesWithParent(t *testing.T) { killSupervisor(t, programVar+"=stubborn", dieVar+"=1") }
+func TestDiesWithParent(t *testing.T) { killSupervisor(t, nil, programVar+"=stubborn", dieVar+"=1") }
+
+// awaitIgnored waits until a process ignores a signal.
+func awaitIgnored(t *testing.T, pid int, sig syscall.Signal) {
+	t.Helper()
+	for deadline := time.Now().Add(bound); ; time.Sleep(time.Millisecond) {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, after, _ := strings.Cut(string(status), "SigIgn:")
+		mask, _ := strconv.ParseUint(strings.TrimSpace(strings.SplitN(after, "\n", 2)[0]), 16, 64)
+		if mask&(1<<(sig-1)) != 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d does not ignore %v", pid, sig)
+		}
+	}
+}
 
 func readFull(r interface{ Read([]byte) (int, error) }, b []byte) bool {
 	for n := 0; n < len(b); {
@@ -80,11 +123,5 @@ func readFull(r interface{ Read([]byte) (int, error) }, b []byte) bool {
 // anyChild tells whether this process has a child.
 func anyChild(t *testing.T) bool {
 	t.Helper()
-	files, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, f := range files {
-		if pids, _ := os.ReadFile(f); len(bytes.TrimSpace(pids)) > 0 {
-			return true
-		}
-	}
-	return false
+	return len(childrenOf(os.Getpid())) > 0
 }
