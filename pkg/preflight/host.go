@@ -63,6 +63,10 @@ func (h Host) runDirectory(context.Context) []Finding {
 	return nil
 }
 
+// littleShared is how much shared memory, in bytes, is not worth a word: semaphores and the like are always left over, and
+// to find out whether somebody uses them takes a look at every process.
+const littleShared = 1 << 20
+
 // segment is a file in /dev/shm.
 type segment struct {
 	name string
@@ -73,19 +77,16 @@ type segment struct {
 func (h Host) sharedMemory(ctx context.Context) []Finding {
 	dir := orElse(h.Shm, "/dev/shm")
 	left := ownSegments(dir)
-	h.dropUsed(ctx, dir, left)
-	if len(left) == 0 || ctx.Err() != nil {
+	if sum, _ := total(left); sum <= littleShared {
 		return nil
 	}
-	var sum, largest segment
-	for _, s := range left {
-		sum.size += s.size
-		if s.size >= largest.size {
-			largest = s
-		}
+	h.dropUsed(ctx, dir, left)
+	sum, largest := total(left)
+	if sum <= littleShared || ctx.Err() != nil {
+		return nil
 	}
-	what := fmt.Sprintf("%d segments in %s are left over, %s in all, the largest %s", len(left), dir, mib(sum.size), largest.name)
-	if sum.size > h.MaxSharedMemory {
+	what := fmt.Sprintf("%d segments in %s are left over, %s in all, the largest %s", len(left), dir, mib(sum), largest)
+	if sum > h.MaxSharedMemory {
 		return fatal(SharedMemory, what+": remove them, or raise preflight.max_shm_mib in the profile")
 	}
 	return told(SharedMemory, what)
@@ -107,6 +108,17 @@ func ownSegments(dir string) map[uint64]segment {
 	return own
 }
 
+// total is what segments take together, in bytes, and the name of the largest.
+func total(segments map[uint64]segment) (sum int64, largest string) {
+	most := int64(-1)
+	for _, s := range segments {
+		if sum += s.size; s.size > most {
+			most, largest = s.size, s.name
+		}
+	}
+	return sum, largest
+}
+
 // dropUsed drops the segments that a process has mapped or open.
 func (h Host) dropUsed(ctx context.Context, dir string, segments map[uint64]segment) {
 	proc := orElse(h.Proc, "/proc")
@@ -125,6 +137,9 @@ func (h Host) dropUsed(ctx context.Context, dir string, segments map[uint64]segm
 // dropMapped reads lines of /proc/<pid>/maps: address, permissions, offset, device, inode and path.
 func dropMapped(file, dir string, segments map[uint64]segment) {
 	maps, _ := os.ReadFile(file) // another user's cannot be read
+	if !bytes.Contains(maps, []byte(dir)) {
+		return
+	}
 	for line := range bytes.Lines(maps) {
 		if f := bytes.Fields(line); len(f) >= 6 && bytes.HasPrefix(f[5], []byte(dir)) {
 			ino, _ := strconv.ParseUint(string(f[4]), 10, 64)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func host(t *testing.T) Host {
 	t.Helper()
 	return Host{
-		RunDir: t.TempDir(), Temp: t.TempDir(), Shm: t.TempDir(), MaxSharedMemory: 1 << 20, JobID: "7",
+		RunDir: t.TempDir(), Temp: t.TempDir(), Shm: t.TempDir(), MaxSharedMemory: 3 << 20, JobID: "7",
 		Run: func(context.Context, ...string) ([]byte, int, error) { return nil, 0, exec.ErrNotFound },
 	}
 }
@@ -112,8 +112,12 @@ func TestSharedMemory(t *testing.T) {
 	if got := h.sharedMemory(t.Context()); len(got) != 0 {
 		t.Errorf("a segment in use is called left over: %+v", got)
 	}
-	write("nccl-small", 4096).Close()
-	if got := h.sharedMemory(t.Context()); len(got) != 1 || got[0].Fatal || !strings.Contains(got[0].Detail, "1 segments") {
+	write("sem.tiny", 4096).Close()
+	if got := h.sharedMemory(t.Context()); len(got) != 0 {
+		t.Errorf("next to nothing is told: %+v", got)
+	}
+	write("nccl-small", 2<<20).Close()
+	if got := h.sharedMemory(t.Context()); len(got) != 1 || got[0].Fatal || !strings.Contains(got[0].Detail, "2 segments") || !strings.Contains(got[0].Detail, "nccl-small") {
 		t.Errorf("got %+v", got)
 	}
 	used.Close()
