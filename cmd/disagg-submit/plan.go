@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -22,7 +21,7 @@ func planCommand(code *int) *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
 			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"}),
 		Action: func(c *cli.Context) error {
-			job, err := makeJob(c.Context, c, launch.Local)
+			job, err := makeJob(c.Context, c, "")
 			if err != nil {
 				return err
 			}

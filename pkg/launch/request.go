@@ -32,7 +32,7 @@ type Request struct {
 	Profile   string            // name or file
 	Recipe    string            // name or file
 	RunDir    string            // "": a new folder below runs/
-	Launcher  string            // slurm or local
+	Launcher  string            // slurm or local; "": nothing will be started, so neither agent nor checkout must be there
 	Values    map[string]string // of the recipe
 	Upload    string            // URL; "": the profile's, then the embedded default
 	Timeouts  roles.Timeouts    // 0: derived
@@ -83,6 +83,12 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	}
 	if err := r.resolve(ctx, &p, prof); err != nil {
 		return Job{}, err
+	}
+	if r.Launcher == "" {
+		if p.Checkout == "" {
+			p.Recipe.Checkout = nil
+		}
+		return Job{Plan: p, Profile: prof}, p.Complete()
 	}
 	agent, err := agentPath(prof)
 	return Job{Plan: p, Profile: prof, Agent: agent}, errors.Join(err, p.Complete())
