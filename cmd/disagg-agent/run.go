@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -79,12 +80,18 @@ func runTask(planFile string, role roles.Role, signals <-chan os.Signal) (int, e
 	}
 	defer closeLog()
 	defer dumpOnUSR2(log)()
-	self, err := os.Executable()
+	self, uploader, err := programs()
 	if err != nil {
 		return agent.ExitBug, err
 	}
-	o.Log, o.Memory, o.Guard = log, slurm.StepMemory(os.Getenv), []string{self, guardName}
+	o.Log, o.Memory, o.Guard, o.Uploader = log, slurm.StepMemory(os.Getenv), []string{self, guardName}, uploader
 	return agent.Run(o)
+}
+
+// programs are the paths of this program and of disagg-submit, which is installed beside it.
+func programs() (self, submit string, err error) {
+	self, err = os.Executable()
+	return self, filepath.Join(filepath.Dir(self), "disagg-submit"), err
 }
 
 // identify tells which rank this is: from Slurm's step, or from the local launcher.

@@ -31,7 +31,13 @@ func stepEndedCommand(code *int) *cli.Command {
 				return err
 			}
 			attempt, _ := strconv.Atoi(os.Getenv("SLURM_RESTART_COUNT")) // absent: the first
-			end := agent.StepEnd{Plan: plan, Attempt: attempt, Code: step, JobID: os.Getenv("SLURM_JOB_ID"), BatchStart: batchStart()}
+			_, uploader, err := programs()
+			if err != nil {
+				return err
+			}
+			end := agent.StepEnd{
+				Plan: plan, Attempt: attempt, Code: step, JobID: os.Getenv("SLURM_JOB_ID"), BatchStart: batchStart(), Uploader: uploader,
+			}
 			if c.Args().Get(0) == "install" {
 				return agent.InstallFailed(end)
 			}

@@ -13,8 +13,9 @@ import (
 
 // Exit codes that are not a verdict's.
 const (
-	exitUsage = 64
-	exitAway  = 69 // Slurm refused or is away
+	exitUsage   = 64
+	exitAway    = 69 // Slurm refused or is away
+	exitPending = 75 // results are still to be uploaded
 )
 
 // run runs the command line and returns the exit code.
@@ -26,8 +27,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Version: version.Text(),
 		Description: "CASE is a YAML path, a config's base name, or a test id.\n\n" +
 			"Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 Slurm refused or is away;\n" +
-			"124 a deadline or the time limit; 130 cancelled.",
-		Commands:        []*cli.Command{planCommand(&code), renderCommand(), runCommand(&code)},
+			"75 uploads are pending (upload drain); 124 a deadline or the time limit; 130 cancelled.",
+		Commands:        []*cli.Command{planCommand(&code), renderCommand(), runCommand(&code), uploadCommand(&code)},
 		Action:          noCommand,
 		Writer:          stdout,
 		ErrWriter:       stderr,

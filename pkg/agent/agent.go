@@ -33,6 +33,7 @@ type Options struct {
 	Log        *zap.Logger
 	Memory     int64            // bound of the step's memory in bytes that the environment tells; 0: none
 	Guard      []string         // command that calls supervisor.Watch; none: nobody ends the child if this process is killed
+	Uploader   string           // path of disagg-submit, which sends the records
 	Signals    <-chan os.Signal // SIGTERM and SIGINT stop; SIGUSR1 warns of the end of the job's time; SIGUSR2 logs the state
 }
 
@@ -123,7 +124,7 @@ func runHub(w *worker, token string) (int, error) {
 	}
 	h, err := hub.New(hub.Options{
 		Plan: o.Plan, Attempt: w.attempt, RunID: w.facts.RunID, JobID: o.JobID, BatchStart: o.BatchStart, JobEnds: o.JobEnds,
-		Submitted: o.Plan.CreatedAt, Results: pattern, Server: server, Log: o.Log,
+		Submitted: o.Plan.CreatedAt, Results: pattern, Uploader: uploader(o.Uploader, w.attempt), Server: server, Log: o.Log,
 	})
 	if err != nil {
 		return ExitUsage, err
@@ -143,6 +144,11 @@ func runHub(w *worker, token string) (int, error) {
 	result, err := h.Run(ctx)
 	own := <-codes
 	return hubCode(result, own), err
+}
+
+// uploader is the command that sends an attempt's records.
+func uploader(program string, a roles.Attempt) []string {
+	return []string{program, "upload", "drain", "--json", string(a)}
 }
 
 // Exit codes of an agent that are not its child's.

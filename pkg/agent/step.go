@@ -26,6 +26,7 @@ type StepEnd struct {
 	Code       int // srun's
 	JobID      string
 	BatchStart time.Time
+	Uploader   string // path of disagg-submit, which sends the records
 }
 
 // maxTries is how often a step is tried that never begins for a reason that may pass.
@@ -101,6 +102,7 @@ func (e StepEnd) tell(ctx context.Context, a roles.Attempt, detail string) error
 func (e StepEnd) options(a roles.Attempt) hub.Options {
 	return hub.Options{
 		Plan: e.Plan, Attempt: a, RunID: roles.RunID(e.Plan.ID, e.Attempt), JobID: e.JobID, BatchStart: e.BatchStart,
+		Uploader: uploader(e.Uploader, a),
 	}
 }
 

@@ -25,6 +25,7 @@ type Options struct {
 	JobEnds    time.Time // when Slurm will end the job; zero if unknown
 	Submitted  time.Time // when the job was submitted; zero if unknown
 	Results    string    // pattern of the benchmark's result files
+	Uploader   []string  // program that sends what is pending; see upload.Outbox.DrainBy
 	Server     *control.Server
 	Log        *zap.Logger
 }
@@ -195,7 +196,7 @@ func (h *Hub) conclude() (results.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), h.uploadBound())
 	defer cancel()
 	begun := time.Now()
-	report := h.outbox.Drain(ctx, h.opts.Plan.Upload.URL)
+	report := h.outbox.DrainBy(ctx, h.opts.Uploader, h.opts.Plan.Upload.URL)
 	r.Upload, r.Phases.Upload = &report, seconds(time.Since(begun))
 	if report.Error != "" {
 		h.opts.Log.Warn("cannot upload; the records stay pending", zap.String("error", report.Error), zap.Int("pending", report.Pending))

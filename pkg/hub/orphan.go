@@ -31,7 +31,7 @@ func Orphaned(o Options, kind results.CauseKind, detail string) error {
 	r.Verdict, r.ExitCode = verdict(r.FirstCause)
 	ctx, cancel := context.WithTimeout(context.Background(), o.Plan.Timeouts.HastyUpload(o.Plan.Cluster.KillWait))
 	defer cancel()
-	report := upload.Outbox{Dir: o.Attempt.Outbox(), Records: o.Attempt.Records()}.Drain(ctx, o.Plan.Upload.URL)
+	report := upload.Outbox{Dir: o.Attempt.Outbox(), Records: o.Attempt.Records()}.DrainBy(ctx, o.Uploader, o.Plan.Upload.URL)
 	r.Upload = &report
 	err := results.WriteReport(o.Attempt.Report(), r)
 	if werr := r.Write(o.Attempt.Result()); werr != nil && !errors.Is(werr, os.ErrExist) {

@@ -1,12 +1,16 @@
 package upload
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sort"
+	"time"
 
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/results"
@@ -61,12 +65,12 @@ func (o Outbox) Pending() ([]string, error) {
 }
 
 // Drain sends what is pending to the sink that a URL names. The report tells what happened, also when it fails.
-func (o Outbox) Drain(ctx context.Context, url string) (report results.UploadReport) {
+func (o Outbox) Drain(ctx context.Context, sinks Sinks, url string) (report results.UploadReport) {
 	report.URL = url
 	ids, err := o.Pending()
 	report.Pending = len(ids)
 	if err == nil && len(ids) > 0 {
-		err = o.send(ctx, url, ids)
+		err = o.send(ctx, sinks, url, ids)
 	}
 	if err != nil {
 		report.Error = err.Error()
@@ -76,7 +80,43 @@ func (o Outbox) Drain(ctx context.Context, url string) (report results.UploadRep
 	return report
 }
 
-func (o Outbox) send(ctx context.Context, url string, ids []string) (err error) {
+// DrainBy lets another program send what is pending: the databases' drivers are no part of an agent, of which there is one
+// a rank. The program prints its report as JSON. The end of the context kills it, and leaves the rest pending.
+func (o Outbox) DrainBy(ctx context.Context, program []string, url string) results.UploadReport {
+	report := results.UploadReport{URL: url}
+	before, err := o.Pending()
+	if err != nil {
+		report.Error = err.Error()
+	}
+	if len(before) == 0 {
+		return report
+	}
+	out, err := run(ctx, program)
+	if json.Unmarshal(out, &report) == nil && report.URL != "" {
+		return report
+	}
+	left, _ := o.Pending()
+	return results.UploadReport{URL: url, Sent: len(before) - len(left), Pending: len(left), Error: err.Error()}
+}
+
+// run runs a program and returns what it prints; the error, for want of that, tells why.
+func run(ctx context.Context, program []string) ([]byte, error) {
+	var out, said bytes.Buffer
+	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, time.Second
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		err = fmt.Errorf("cannot upload: %w: not done in time", ctx.Err())
+	case errors.Is(err, os.ErrNotExist):
+		err = fmt.Errorf("cannot upload: %w: install disagg-submit beside disagg-agent", err)
+	default:
+		err = fmt.Errorf("cannot upload: %s ended without a report: %v: %s", program[0], err, bytes.TrimSpace(said.Bytes()))
+	}
+	return out.Bytes(), err
+}
+
+func (o Outbox) send(ctx context.Context, sinks Sinks, url string, ids []string) (err error) {
 	var records []results.Record
 	for _, id := range ids {
 		r, err := results.ReadRecord(o.Records, id)
@@ -85,7 +125,7 @@ func (o Outbox) send(ctx context.Context, url string, ids []string) (err error) 
 		}
 		records = append(records, r)
 	}
-	sink, err := Open(url)
+	sink, err := sinks.open(url)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-package upload
+// Package sqlite is the embedded sink: a file that needs no server.
+package sqlite
 
 import (
 	"context"
@@ -14,10 +15,11 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/upload"
 )
 
-// sqliteSchema keeps a record whole (body) and its metrics in rows, so that the sqlite3 command line can read both.
-const sqliteSchema = `
+// schema keeps a record whole (body) and its metrics in rows, so that the sqlite3 command line can read both.
+const schema = `
 create table if not exists records (
 	id          text primary key,
 	measured_at text not null,
@@ -39,29 +41,30 @@ create table if not exists metrics (
 	primary key (record_id, name)
 ) without rowid;`
 
-type sqliteSink struct{ db *sql.DB }
+type sink struct{ db *sql.DB }
 
-// openSQLite opens or creates the file. It waits for other writers: several jobs may end at once. The journal is the
+// Open opens or creates the file of a URL sqlite:///absolute/path.db. It waits for other writers: several jobs may end at once. The journal is the
 // classic one, because the file may lie on a shared file system, where write-ahead logging does not work.
-func openSQLite(file string) (Sink, error) {
+func Open(u *url.URL) (upload.Sink, error) {
+	file := u.Path
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
 	}
 	dsn := url.URL{Scheme: "file", Path: file, RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(delete)&_pragma=synchronous(full)&_txlock=immediate"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err == nil {
-		_, err = db.Exec(sqliteSchema)
+		_, err = db.Exec(schema)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
 	}
-	return &sqliteSink{db}, nil
+	return &sink{db}, nil
 }
 
-func (s *sqliteSink) Close() error { return s.db.Close() }
+func (s *sink) Close() error { return s.db.Close() }
 
 // Send keeps all records or none.
-func (s *sqliteSink) Send(ctx context.Context, records []results.Record) (err error) {
+func (s *sink) Send(ctx context.Context, records []results.Record) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("cannot send records: %w", err)
@@ -105,17 +108,4 @@ func insert(ctx context.Context, tx *sql.Tx, r results.Record) error {
 		}
 	}
 	return nil
-}
-
-// DefaultURL is the embedded default: a file in the user's data folder.
-func DefaultURL() (string, error) {
-	dir := os.Getenv("XDG_DATA_HOME")
-	if !filepath.IsAbs(dir) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("cannot find the user's data folder: %w: set XDG_DATA_HOME, or pass --upload URL", err)
-		}
-		dir = filepath.Join(home, ".local", "share")
-	}
-	return (&url.URL{Scheme: "sqlite", Path: filepath.Join(dir, "disagg", "results.db")}).String(), nil
 }
