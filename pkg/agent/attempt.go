@@ -21,6 +21,9 @@ import (
 // openAttempt makes the attempt's folders and returns its token. Every agent of the attempt does this; the first to
 // come decides the token.
 func openAttempt(p roles.Plan, a roles.Attempt) (token string, err error) {
+	if data, err := os.ReadFile(a.Token()); err == nil { // it comes last: the folders are there
+		return strings.TrimSpace(string(data)), nil
+	}
 	for _, dir := range []string{a.Agents(), filepath.Join(a.Logs(), "ranks"), filepath.Join(a.Logs(), "agents"), a.Records(), a.Output()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", fmt.Errorf("cannot open attempt: %w", err)

@@ -2,7 +2,6 @@ package roles
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -30,19 +29,21 @@ type Role struct {
 	Index int // 0 for the coordinator and the benchmark
 }
 
-var roleForm = regexp.MustCompile(`^(GEN|CTX)_(0|[1-9][0-9]{0,4})$`)
+// maxIndex bounds the number in a role's name.
+const maxIndex = 99999
 
 // ParseRole reads a role as DISAGG_SERVING_TYPE carries it.
 func ParseRole(s string) (Role, error) {
 	if s == string(Coordinator) || s == string(Benchmark) {
 		return Role{Kind: Kind(s)}, nil
 	}
-	m := roleForm.FindStringSubmatch(s)
-	if m == nil {
+	kind, number, _ := strings.Cut(s, "_")
+	i, err := strconv.Atoi(number)
+	r := Role{Kind: Kind(kind), Index: i}
+	if err != nil || !r.Kind.Worker() || i < 0 || i > maxIndex || r.String() != s { // one spelling: no sign, no zero in front
 		return Role{}, fmt.Errorf("unknown role %q: want GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK", s)
 	}
-	i, _ := strconv.Atoi(m[2])
-	return Role{Kind: Kind(m[1]), Index: i}, nil
+	return r, nil
 }
 
 func (r Role) String() string {

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -96,11 +97,16 @@ func checkAliases(file string, doc *yaml.Node) error {
 	return err
 }
 
-var linePrefix = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+// form compiles an expression when it is first used: most programs that read a file find no fault in it.
+func form(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+var linePrefix = form(`^(?:yaml: )?line (\d+): (.*)$`)
 
 func splitLine(msg string) (line int, rest string) {
 	msg = strings.Join(strings.Fields(msg), " ") // it may quote a value of several lines
-	if m := linePrefix.FindStringSubmatch(msg); m != nil {
+	if m := linePrefix().FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		return line, m[2]
 	}
@@ -113,28 +119,28 @@ func syntaxError(file string, data []byte, err error) error {
 		return &Error{File: file, Problem: "the file is empty"}
 	}
 	line, problem := splitLine(err.Error())
-	if parserFault.MatchString(problem) {
+	if parserFault().MatchString(problem) {
 		line++ // the library counts the lines of these from 0
 	}
 	return &Error{File: file, Line: line, Key: keyInText(data, line), Problem: "not valid YAML: " + problem}
 }
 
-var parserFault = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
+var parserFault = form(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
 
-var keyForm = regexp.MustCompile(`^[\s-]*["']?([\w.-]+)["']?\s*:`)
+var keyForm = form(`^[\s-]*["']?([\w.-]+)["']?\s*:`)
 
 func keyInText(data []byte, line int) string {
 	lines := bytes.Split(data, []byte{'\n'})
 	if line < 1 || line > len(lines) {
 		return ""
 	}
-	if m := keyForm.FindSubmatch(lines[line-1]); m != nil {
+	if m := keyForm().FindSubmatch(lines[line-1]); m != nil {
 		return string(m[1])
 	}
 	return ""
 }
 
-var unknownField = regexp.MustCompile(`^field (\S+) not found in type `)
+var unknownField = form(`^field (\S+) not found in type `)
 
 // decodeError turns the library's list of errors into the first of them, with the key that stands at its line.
 func decodeError(file string, doc *yaml.Node, err error) error {
@@ -152,7 +158,7 @@ func decodeError(file string, doc *yaml.Node, err error) error {
 	}
 	line, problem := splitLine(list.Errors[0])
 	e := &Error{File: file, Line: line, Key: keyAt(doc, line, ""), Problem: problem}
-	if m := unknownField.FindStringSubmatch(problem); m != nil {
+	if m := unknownField().FindStringSubmatch(problem); m != nil {
 		e.Key = keyAt(doc, line, m[1])
 		e.Problem = "unknown key: check its spelling, or remove it"
 	}

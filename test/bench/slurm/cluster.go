@@ -187,9 +187,13 @@ func (t *try) notes(what string) (at map[string]time.Time, pids map[string]int) 
 	return at, pids
 }
 
+// lookEvery is how often the notes are read. They hold the times, so it may be seldom, and must be: whoever looks takes the
+// machine from those that are measured.
+const lookEvery = 50 * time.Millisecond
+
 // await waits until so many children have noted something, and returns the time of the last of them.
 func (t *try) await(what string, count int, bound time.Duration) (last time.Time, err error) {
-	for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(bound); ; time.Sleep(lookEvery) {
 		at, _ := t.notes(what)
 		if len(at) >= count {
 			for _, a := range at {
