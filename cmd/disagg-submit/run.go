@@ -14,6 +14,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/slurm"
 )
 
@@ -84,7 +85,7 @@ func (r *runner) run(ctx context.Context) (int, error) {
 			r.progress.Tell(e)
 		})
 	})
-	err = wait()
+	end, err := wait()
 	endFollowing()
 	follow.Wait()
 	if err != nil {
@@ -92,18 +93,30 @@ func (r *runner) run(ctx context.Context) (int, error) {
 	}
 	result, ok, err := launch.Result(d)
 	if err != nil || !ok {
-		return 1, errors.Join(fmt.Errorf("the job ended without a verdict: see %s", launch.CurrentAttempt(d).Logs()), err)
+		return end.ExitCode(), errors.Join(noVerdict(d, end), err)
 	}
 	launch.Summary(r.progress.Out, d, result)
 	return result.ExitCode, nil
 }
 
+// noVerdict says that a job ended without a verdict, how Slurm says that it ended, and where to look.
+func noVerdict(d roles.RunDir, end slurm.JobState) error {
+	logs := launch.CurrentAttempt(d).Logs()
+	if _, err := os.Stat(logs); err != nil { // it never began
+		logs = string(d)
+	}
+	if end.State == "" {
+		return fmt.Errorf("the job ended without a verdict: see %s", logs)
+	}
+	return fmt.Errorf("the job ended without a verdict, %s: see %s", end.State, logs)
+}
+
 // start starts the job and returns what waits for its end; nil if nobody is to wait.
-func (r *runner) start(ctx context.Context) (wait func() error, err error) {
+func (r *runner) start(ctx context.Context) (wait func() (slurm.JobState, error), err error) {
 	if r.job.Plan.Launcher == launch.Local {
-		return func() error {
+		return func() (slurm.JobState, error) {
 			_, err := r.job.RunLocal(ctx)
-			return err
+			return slurm.JobState{}, err
 		}, nil
 	}
 	id, err := r.job.Submit(ctx)
@@ -115,11 +128,11 @@ func (r *runner) start(ctx context.Context) (wait func() error, err error) {
 		return nil, nil
 	}
 	hasResult := func() bool { _, ok, _ := launch.Result(r.job.Plan.RunDir); return ok }
-	return func() error {
-		err := launch.WaitSlurm(ctx, id, hasResult, func(s slurm.JobState) { r.say("job %s: %s %s", id, s.State, s.Reason) })
+	return func() (slurm.JobState, error) {
+		end, err := launch.WaitSlurm(ctx, id, hasResult, func(s slurm.JobState) { r.say("job %s: %s %s", id, s.State, s.Reason) })
 		if ctx.Err() != nil {
-			return fmt.Errorf("no longer watching; job %s goes on: to end it, scancel %s (%w)", id, id, err)
+			return end, fmt.Errorf("no longer watching; job %s goes on: to end it, scancel %s (%w)", id, id, err)
 		}
-		return err
+		return end, err
 	}, nil
 }

@@ -25,13 +25,17 @@ const (
 	queuePollMax = 10 * time.Second
 )
 
-// WaitSlurm waits until a job has left the queue. A controller that does not answer for a while is waited for.
-func WaitSlurm(ctx context.Context, jobID string, hasResult func() bool, tell func(slurm.JobState)) error {
+// WaitSlurm waits until a job has ended, and returns how, as far as Slurm still knows. A controller that does not answer for
+// a while is waited for.
+func WaitSlurm(ctx context.Context, jobID string, hasResult func() bool, tell func(slurm.JobState)) (slurm.JobState, error) {
 	pause, last := queuePollMin, slurm.JobState{}
 	for {
 		state, err := slurm.Client{}.InQueue(ctx, jobID)
 		if err == nil && state.Ended() {
-			return nil
+			if state.State == "" {
+				return slurm.Client{}.Accounted(ctx, jobID)
+			}
+			return state, nil
 		}
 		if err == nil && state != last {
 			last = state
@@ -42,7 +46,7 @@ func WaitSlurm(ctx context.Context, jobID string, hasResult func() bool, tell fu
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot wait for job %s any longer: %w", jobID, context.Cause(ctx))
+			return last, fmt.Errorf("cannot wait for job %s any longer: %w", jobID, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 	}

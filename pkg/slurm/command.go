@@ -79,6 +79,26 @@ func (c Client) InQueue(ctx context.Context, jobID string) (JobState, error) {
 	return JobState{State: state, Reason: reason}, nil
 }
 
+// Accounted asks accounting for a job that the queue has forgotten. The state is "" where there is no accounting.
+func (c Client) Accounted(ctx context.Context, jobID string) (JobState, error) {
+	out, err := c.run(ctx, "", "sacct", "--allocations", "--noheader", "--parsable2", "--jobs="+jobID, "--format=State")
+	if err != nil || strings.TrimSpace(out) == "" {
+		return JobState{}, nil
+	}
+	return JobState{State: strings.Fields(out)[0]}, nil // "CANCELLED by 1000"
+}
+
+// ExitCode is what `disagg-submit run` ends with for a job that left no verdict, which is never success.
+func (s JobState) ExitCode() int {
+	switch s.State {
+	case "CANCELLED", "PREEMPTED", "REVOKED":
+		return 130
+	case "TIMEOUT", "DEADLINE":
+		return 124
+	}
+	return 1
+}
+
 // Ended tells whether a state is a final one.
 func (s JobState) Ended() bool {
 	switch s.State {
