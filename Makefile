@@ -40,7 +40,7 @@ test-engines:
 
 # Every way in which a job can end, 20 times each, on the lab: about an hour.
 faults:
-	go test -count=1 -timeout 3h -run 'TestFaults|TestTimeLimit' ./test/slurm -args -repeat 20
+	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestTimeLimit' ./test/slurm -args -repeat 20 | grep -v '^=== '
 
 unit:
 	go test -race -shuffle=on ./cmd/... ./pkg/...
