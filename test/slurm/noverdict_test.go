@@ -10,18 +10,10 @@ import (
 // TestNoVerdict: a job that never began has no verdict; the exit code is still true, and says what Slurm says.
 func TestNoVerdict(t *testing.T) {
 	c := start(t, standard(false))
-	blocker := c.Command(t.Context(), "", "salloc", "--nodes=4", "--exclusive", "sleep", "infinity")
-	if err := blocker.Start(); err != nil {
-		t.Fatal(err)
+	if out, err := c.Command(t.Context(), "", "sbatch", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep infinity").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	defer func() {
-		if out, err := c.Command(t.Context(), "", "scancel", "--user=root").CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-		_ = blocker.Wait()
-		c.nothingLeft(t)
-	}()
-	c.awaitState(t, "RUNNING")
+	blocker := c.awaitState(t, "RUNNING")
 	runDir := filepath.Join(c.Shared(), "run")
 	args := append([]string{"run", "--launcher", "slurm", "--run-dir", runDir}, c.simFlags()...)
 	cmd := c.command(t.Context(), "disagg-submit", append(args, c.caseFile(smallCase))...)
@@ -35,6 +27,10 @@ func TestNoVerdict(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	out := <-ended
+	if out, err := c.Command(t.Context(), "", "scancel", blocker).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	c.nothingLeft(t)
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(out, "without a verdict, CANCELLED: see "+runDir) {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
