@@ -136,6 +136,9 @@ func TestSurveyFails(t *testing.T) {
 func TestSurveyIsOff(t *testing.T) {
 	b := surveyBench(t, preflight.Network)
 	b.expect("GEN_0.0 look", "CTX_0.0 look", "DISAGG_SERVER.0 look")
+	b = surveyBench(t, preflight.RunDirectory)
+	b.job.sees = func(roles.Task) bool { t.Error("somebody looks at the run directory"); return false }
+	b.survey(gen0, control.Survey{})
 	b = surveyBench(t, "all")
 	b.expect("GEN_0.0 start", "GEN_0.1 start", "CTX_0.0 start")
 }
