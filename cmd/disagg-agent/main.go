@@ -1,3 +1,8 @@
+// An agent needs next to no CPU: it does not ask how much its control group allows it, nor every second whether that changed.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command disagg-agent is the task of a Slurm step: it runs one rank of one role of a disaggregated serving test,
 // watches it, and tells the hub. See docs/ for its environment and exit codes.
 package main

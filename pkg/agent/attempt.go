@@ -81,10 +81,9 @@ func publish(a roles.Attempt, id roles.Identity, runID, hub string) error {
 	return nil
 }
 
-// findHub waits for the hub to publish itself. It lists the folder each time: a network file system only then looks
-// for names that were not there before.
+// findHub waits for the hub to publish itself.
 func findHub(ctx context.Context, a roles.Attempt, runID string) (string, error) {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+	for pause := 5 * time.Millisecond; ; pause = min(pause+pause/2, 250*time.Millisecond) {
 		if hub, ok := readHub(a, runID); ok {
 			return hub, nil
 		}
@@ -97,10 +96,11 @@ func findHub(ctx context.Context, a roles.Attempt, runID string) (string, error)
 }
 
 func readHub(a roles.Attempt, runID string) (string, bool) {
-	if _, err := os.ReadDir(a.Agents()); err != nil {
-		return "", false
-	}
 	data, err := os.ReadFile(a.Agent(roles.Hub()))
+	if err != nil { // a network file system looks for a name that was not there only when the folder is listed
+		_, _ = os.ReadDir(a.Agents())
+		data, err = os.ReadFile(a.Agent(roles.Hub()))
+	}
 	if err != nil {
 		return "", false
 	}

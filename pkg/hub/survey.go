@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,8 +69,10 @@ func (j *job) beginSurvey(now time.Time) {
 		}
 	}
 	for _, t := range j.order {
-		if t.Leader() && len(addresses) > 0 {
-			j.ask(t, control.Directive{Kind: control.Look, Peers: addresses})
+		peers := maps.Clone(addresses)
+		delete(peers, t.Role.String())
+		if t.Leader() && len(peers) > 0 {
+			j.ask(t, control.Directive{Kind: control.Look, Peers: peers})
 		}
 	}
 	j.mayEndSurvey(now)

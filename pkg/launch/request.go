@@ -156,13 +156,10 @@ func checkoutDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// unsafeName is what a run directory's made-up name leaves out.
-var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
 func (r Request) runDir(caseName string, at time.Time) (roles.RunDir, error) {
 	dir := r.RunDir
 	if dir == "" {
-		name := unsafeName.ReplaceAllString(caseName, "_")
+		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
 		dir = filepath.Join("runs", name+"-"+at.Local().Format("20060102-150405.000"))
 	}
 	abs, err := filepath.Abs(dir)

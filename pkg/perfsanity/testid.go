@@ -2,7 +2,6 @@ package perfsanity
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -44,14 +43,20 @@ func (t TestID) String() string {
 	return prefix + "-" + string(t.Mode) + "-" + t.Config
 }
 
-var pytestID = regexp.MustCompile(`^(?:.*/)?test_perf_sanity\.py::test_e2e\[(.+)\]$`)
+// withoutPath takes what pytest writes around a test id away.
+func withoutPath(s string) string {
+	path, id, found := strings.Cut(s, "test_perf_sanity.py::test_e2e[")
+	id, closed := strings.CutSuffix(id, "]")
+	if !found || !closed || id == "" || path != "" && !strings.HasSuffix(path, "/") {
+		return s
+	}
+	return id
+}
 
 // ParseTestID reads a test id, with or without pytest's path around it. Base names contain dashes themselves, so only
 // the first two dashes separate. ok is false for a text that has not the form of an id, such as a config's base name.
 func ParseTestID(s string) (id TestID, ok bool, err error) {
-	if m := pytestID.FindStringSubmatch(s); m != nil {
-		s = m[1]
-	}
+	s = withoutPath(s)
 	prefix, rest, found := strings.Cut(s, "-")
 	switch {
 	case !found:

@@ -26,11 +26,13 @@ const (
 	answer     = "ok\n"
 	maxHello   = 256
 	atOnce     = 64 // connections that one host tries at the same time
+
+	noKeepAlive = -1 // these connections end at once
 )
 
 // Listen opens a port on one address of this host.
 func Listen(host, token string) (*Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	l, err := (&net.ListenConfig{KeepAlive: noKeepAlive}).Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func Reach(ctx context.Context, token string, addresses map[string]string) map[s
 }
 
 func reach(ctx context.Context, token, address string) string {
-	conn, err := (&net.Dialer{Timeout: reachBound}).DialContext(ctx, "tcp", address)
+	conn, err := (&net.Dialer{Timeout: reachBound, KeepAlive: noKeepAlive}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return reason(err)
 	}

@@ -108,15 +108,13 @@ func (s JobState) Ended() bool {
 	return true
 }
 
-var killWaitLine = regexp.MustCompile(`(?m)^KillWait\s*=\s*(\d+)`)
-
 // KillWait is the time from Slurm's SIGTERM to its SIGKILL, as the cluster is configured.
 func (c Client) KillWait(ctx context.Context) (time.Duration, error) {
 	out, err := c.run(ctx, "", "scontrol", "show", "config")
 	if err != nil {
 		return 0, err
 	}
-	m := killWaitLine.FindStringSubmatch(out)
+	m := regexp.MustCompile(`(?m)^KillWait\s*=\s*(\d+)`).FindStringSubmatch(out)
 	if m == nil {
 		return 0, fmt.Errorf("%w: scontrol show config says nothing of KillWait", ErrAway)
 	}
@@ -132,8 +130,6 @@ type Allocation struct {
 	Ends    time.Time // when its time is over; zero if it has no limit
 }
 
-var allocationFields = regexp.MustCompile(`(?m)\b(NumNodes|WorkDir|EndTime)=(.*?)(?:\s+\w+=|$)`)
-
 // Allocation asks Slurm for an allocation.
 func (c Client) Allocation(ctx context.Context, jobID string) (Allocation, error) {
 	out, err := c.run(ctx, "", "scontrol", "show", "job", jobID)
@@ -141,7 +137,8 @@ func (c Client) Allocation(ctx context.Context, jobID string) (Allocation, error
 		return Allocation{}, err
 	}
 	a := Allocation{JobID: jobID}
-	for _, m := range allocationFields.FindAllStringSubmatch(out, -1) {
+	fields := regexp.MustCompile(`(?m)\b(NumNodes|WorkDir|EndTime)=(.*?)(?:\s+\w+=|$)`)
+	for _, m := range fields.FindAllStringSubmatch(out, -1) {
 		switch m[1] {
 		case "NumNodes":
 			a.Nodes, _ = strconv.Atoi(strings.TrimSpace(m[2]))

@@ -26,6 +26,7 @@ func hostNames(n int) []string {
 const hostSetup = `
 hostname "$1"
 mount -t tmpfs -o mode=1777,size=1g tmpfs /tmp
+mount -t tmpfs -o mode=1777,size=1g tmpfs /dev/shm
 mount --bind "$2" /etc/hosts
 exec ip -batch -
 `

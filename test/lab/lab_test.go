@@ -27,12 +27,14 @@ func TestHostsHaveTheirOwnNames(t *testing.T) {
 
 func TestHostsHaveTheirOwnTmpAndShareTheRest(t *testing.T) {
 	l := Start(t, Options{Hosts: 2})
-	const script = `touch /tmp/lab-$(hostname) $1/$(hostname); until [ -e $1/gpu1 -a -e $1/gpu2 ]; do sleep 0.01; done; ls /tmp | grep lab-`
-	if got := words(on(t, l, "", "srun", "-N", "2", "sh", "-c", script, "sh", l.Shared())); got != "lab-gpu1 lab-gpu2" {
+	const script = `touch /tmp/lab-$(hostname) /dev/shm/lab-$(hostname) $1/$(hostname); until [ -e $1/gpu1 -a -e $1/gpu2 ]; do sleep 0.01; done; ls /tmp /dev/shm | grep lab-`
+	if got := words(on(t, l, "", "srun", "-N", "2", "sh", "-c", script, "sh", l.Shared())); got != "lab-gpu1 lab-gpu1 lab-gpu2 lab-gpu2" {
 		t.Errorf("got %s, want each host to see its own file once", got)
 	}
-	if found, _ := filepath.Glob("/tmp/lab-gpu*"); len(found) > 0 {
-		t.Errorf("the machine sees %v", found)
+	for _, dir := range []string{"/tmp", "/dev/shm"} {
+		if found, _ := filepath.Glob(dir + "/lab-gpu*"); len(found) > 0 {
+			t.Errorf("the machine sees %v", found)
+		}
 	}
 }
 
