@@ -11,6 +11,9 @@ const (
 	copyChunk   = 256 << 10
 	copyPace    = 64 << 20 // bytes a second that the copy takes while the child runs: a flood must not cost it a processor
 	copyBacklog = 16 << 20 // bytes that the copy keeps in memory of what the log file did not take
+
+	copyStuck = 2 * time.Second // without a byte taken, once the child has gone
+	copyBound = 8 * time.Second // for all that the reader is behind then
 )
 
 // copier gives a child's output to somebody who may be slower than the child. What it has not given yet lies in the log
@@ -23,6 +26,7 @@ type copier struct {
 	mu      sync.Mutex
 	waiting []piece // in order
 	memory  int64   // bytes in memory among them
+	given   int64   // bytes that the reader has taken
 	ended   bool    // no more will come
 	failed  bool    // the reader has gone
 	dropped int64   // bytes that it will never get
@@ -77,18 +81,15 @@ func (c *copier) wake() {
 	}
 }
 
-// finish says that no more will come, waits until all was given, at most for a time, and returns how many bytes were
-// not.
-func (c *copier) finish(bound time.Duration) (dropped int64) {
+// finish says that no more will come, waits until all was given, and returns how many bytes were not. A reader that takes
+// nothing for copyStuck gets no more, and one that goes on taking has copyBound.
+func (c *copier) finish() (dropped int64) {
 	c.mu.Lock()
 	c.ended = true
 	c.wake()
 	c.mu.Unlock()
 	close(c.hurry)
-	select {
-	case <-c.done:
-	case <-time.After(bound):
-	}
+	c.wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failed = true // should the reader come back to life, it gets no more
@@ -97,6 +98,34 @@ func (c *copier) finish(bound time.Duration) (dropped int64) {
 	}
 	c.waiting = nil
 	return c.dropped
+}
+
+func (c *copier) wait() {
+	bound := time.After(copyBound)
+	for before := c.progress(); ; before = c.progress() {
+		select {
+		case <-c.done:
+			return
+		case <-bound:
+			return
+		case <-time.After(copyStuck):
+		}
+		if c.progress() == before {
+			return
+		}
+	}
+}
+
+func (c *copier) progress() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.given
+}
+
+func (c *copier) gave(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.given += int64(n)
 }
 
 func (c *copier) loop() {
@@ -111,6 +140,7 @@ func (c *copier) loop() {
 			c.fail(len(b))
 			return
 		}
+		c.gave(len(b))
 		c.rest(len(b))
 	}
 }

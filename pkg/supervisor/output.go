@@ -82,7 +82,7 @@ func doneFile(log string) string { return log[:len(log)-len(filepath.Ext(log))] 
 // abandon gives up an output whose child was never started.
 func (o *output) abandon() {
 	if o.copy != nil {
-		o.copy.finish(drainBound)
+		o.copy.finish()
 	}
 	_ = errors.Join(o.read.Close(), o.file.Close())
 }
@@ -148,7 +148,7 @@ func (o *output) finish() (dropped, unstored int64, fault error) {
 		<-o.pumped
 	}
 	if o.copy != nil {
-		dropped = o.copy.finish(drainBound)
+		dropped = o.copy.finish()
 	}
 	fault = errors.Join(o.fault, o.file.Sync(), o.file.Close())
 	if fault == nil {
