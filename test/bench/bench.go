@@ -22,7 +22,7 @@ type Row struct {
 	Figure   string // of ours
 	Baseline string // "" if there is none
 	Ratio    string // "" if there is no baseline
-	Goal     string
+	Goal     string // "" if the line is there to read the others by
 	Met      bool
 }
 
@@ -35,7 +35,9 @@ type Table struct {
 func (t *Table) Add(r Row) { t.rows = append(t.rows, r) }
 
 // Met tells whether every goal was met.
-func (t *Table) Met() bool { return !slices.ContainsFunc(t.rows, func(r Row) bool { return !r.Met }) }
+func (t *Table) Met() bool {
+	return !slices.ContainsFunc(t.rows, func(r Row) bool { return r.Goal != "" && !r.Met })
+}
 
 // Print prints the table.
 func (t *Table) Print(out io.Writer) error {
@@ -43,7 +45,10 @@ func (t *Table) Print(out io.Writer) error {
 	fmt.Fprintln(w, "MEASURE\tOURS\tBASELINE\tRATIO\tGOAL\t")
 	for _, r := range t.rows {
 		met := "met"
-		if !r.Met {
+		switch {
+		case r.Goal == "":
+			met = ""
+		case !r.Met:
 			met = "MISSED"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Measure, r.Figure, r.Baseline, r.Ratio, r.Goal, met)

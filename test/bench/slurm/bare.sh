@@ -1,12 +1,12 @@
 #!/bin/bash
-# The sruns of a job, all at once, with the children themselves as tasks: as fast as Slurm can be. For its environment see
-# the incumbent's script.
+# The sruns of a job, all at once, with the children themselves as tasks: as fast as Slurm can be. With AGENT, each task is
+# that program, which is given the child. For the rest of the environment see the incumbent's script.
 set -u
 echo "${EPOCHREALTIME/,/.}" >"$BENCH_DIR/began"
 
 step() { # ROLE FIRST-NODE NODES RANKS-PER-NODE
   DISAGG_SERVING_TYPE=$1 srun --input=none --kill-on-bad-exit=0 --wait=0 --overlap --mem=0 --mpi=none --relative="$2" --nodes="$3" \
-    --ntasks-per-node="$4" --ntasks=$(($3 * $4)) "$CHILD" >"$BENCH_DIR/$1.log" 2>&1 &
+    --ntasks-per-node="$4" --ntasks=$(($3 * $4)) ${AGENT:+"$AGENT"} "$CHILD" >"$BENCH_DIR/$1.log" 2>&1 &
 }
 
 export BENCH_HOLD=1

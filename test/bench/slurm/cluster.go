@@ -68,10 +68,10 @@ func (c *cluster) equip() error {
 	if err := tool.Build(c.path("bin")); err != nil {
 		return err
 	}
-	build := exec.CommandContext(c.ctx, "go", "build", "-o", c.path("child"), "./test/bench/slurm/child")
+	build := exec.CommandContext(c.ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", c.path(), "./test/bench/slurm/child", "./test/bench/slurm/least")
 	build.Dir, build.Env = tool.Root(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the child: %w: %s", err, out)
+		return fmt.Errorf("cannot build the children: %w: %s", err, out)
 	}
 	for name, text := range map[string]string{"recipe.yaml": recipe(c.path("child")), "case.yaml": caseText(c.shape), "profile.yaml": profile} {
 		if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil {
