@@ -17,11 +17,12 @@ import (
 	"github.com/disagg/disagg/test/tool"
 )
 
-// What children are told in their environment; see the command child.
+// What children are told in their environment; see the commands child and least.
 const (
-	dirVar  = "BENCH_DIR"
-	holdVar = "BENCH_HOLD"
-	pollVar = "BENCH_POLL"
+	dirVar   = "BENCH_DIR"
+	holdVar  = "BENCH_HOLD"
+	pollVar  = "BENCH_POLL"
+	countVar = "BENCH_COUNT"
 )
 
 // shape is the size of a job.

@@ -121,7 +121,7 @@ func small(c *cluster, incumbent string, o options, table *bench.Table) error {
 // large is fourteen decode servers and one prefill server on 16 hosts.
 func large(c *cluster, incumbent string, o options, table *bench.Table) error {
 	var ours, alone, least []time.Duration
-	agent := []string{"AGENT=" + c.path("least"), fmt.Sprintf("BENCH_COUNT=%d", c.shape.children())}
+	agent := []string{"AGENT=" + c.path("least"), fmt.Sprintf("%s=%d", countVar, c.shape.children())}
 	for range o.repeats { // in turns
 		for _, turn := range []struct {
 			submit func() (*try, error)
