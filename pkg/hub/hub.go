@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,6 +28,7 @@ type Options struct {
 	Results    string    // pattern of the benchmark's result files
 	Uploader   []string  // program that sends what is pending; see upload.Outbox.DrainBy
 	Server     *control.Server
+	Script     bool // a batch script starts the steps, and notes their ends
 	Log        *zap.Logger
 }
 
@@ -210,12 +212,37 @@ func (h *Hub) conclude() (results.Result, error) {
 		h.opts.Log.Warn("cannot write the report", zap.Error(err))
 	}
 	if h.job.quiet() {
-		if err := os.WriteFile(h.opts.Attempt.Quiet(), nil, 0o644); err != nil {
-			h.opts.Log.Warn("cannot tell the batch script that all is quiet", zap.Error(err))
-		}
+		h.tellQuiet()
 	}
 	if err := r.Write(h.opts.Attempt.Result()); err != nil {
 		return r, fmt.Errorf("cannot conclude: %w", err)
 	}
+	if h.opts.Script && !h.job.quiet() && h.job.hostsAnswer() && h.awaitSteps() {
+		h.tellQuiet()
+	}
 	return r, nil
+}
+
+func (h *Hub) tellQuiet() {
+	if err := os.WriteFile(h.opts.Attempt.Quiet(), nil, 0o644); err != nil {
+		h.opts.Log.Warn("cannot tell the batch script that all is quiet", zap.Error(err))
+	}
+}
+
+// stepsBound is how long steps that have lost an agent may take to end by themselves. If the batch script ends before them,
+// Slurm looks only after one and then two seconds whether it has ended them (proctrack/cgroup).
+const stepsBound = time.Second
+
+// awaitSteps waits until the batch script has seen the end of every step but this one.
+func (h *Hub) awaitSteps() bool {
+	running := func(pl roles.Placement) bool {
+		_, err := os.Stat(h.opts.Attempt.RoleDone(pl.Role))
+		return pl.Role != roles.Hub().Role && err != nil
+	}
+	for end := time.Now().Add(stepsBound); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if !slices.ContainsFunc(h.opts.Plan.Layout.Placements, running) {
+			return true
+		}
+	}
+	return false
 }

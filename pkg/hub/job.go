@@ -334,6 +334,18 @@ func (j *job) quiet() bool {
 	return !slices.ContainsFunc(j.order, func(t roles.Task) bool { tk := j.tasks[t]; return tk.hello == nil || !tk.gone || tk.lost })
 }
 
+// hostsAnswer tells whether some agent of every host ended in good order: one that was lost there is dead, and not cut off.
+func (j *job) hostsAnswer() bool {
+	answers := map[string]bool{}
+	for t := range maps.Values(j.tasks) {
+		if t.hello == nil {
+			return false
+		}
+		answers[t.host()] = answers[t.host()] || t.gone && !t.lost
+	}
+	return !slices.Contains(slices.Collect(maps.Values(answers)), false)
+}
+
 // allGone tells whether nothing is left of any agent that ever arrived.
 func (j *job) allGone() bool {
 	for t := range maps.Values(j.tasks) {

@@ -76,6 +76,9 @@ func (a Attempt) Logs() string { return a.join("logs") }
 // RoleLog is a role's log under upstream's name, all ranks of it.
 func (a Attempt) RoleLog(r Role) string { return a.join("logs", r.LogName()+".log") }
 
+// RoleDone is a file that exists once a role's step has ended, and its log with it. The batch script makes it.
+func (a Attempt) RoleDone(r Role) string { return a.join("logs", r.LogName()+".done") }
+
 // Tries is the file that counts how often a role's step was tried and never began.
 func (a Attempt) Tries(r Role) string { return a.join("steps", r.String()) }
 
