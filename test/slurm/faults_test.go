@@ -90,7 +90,7 @@ func faults() []fault {
 		{name: "TERM to a step", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, verdict: results.Cancelled, cause: "CTX_1.", detail: "cancelled", state: plain, step: "CTX_1 FAILED 1:0", both: true},
 		{name: "Slurm warns of the time limit", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed, cause: "BENCHMARK.0 on gpu1: time_limit", state: "FAILED 124:0", both: true},
 		{name: "the batch script is killed", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--batch", "--signal=KILL", j.id) }, verdict: results.Cancelled, detail: "cancelled: the batch script", state: "FAILED 0:9", within: killWait + 2*time.Second, both: true},
-		{name: "kill -9 of an agent", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed, cause: "CTX_0.0 on gpu2: agent_lost", state: plain, both: true},
+		{name: "kill -9 of an agent", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed, cause: "CTX_0.0 on gpu2: agent_lost", state: plain, both: true, within: 5 * time.Second},
 		{name: "kill -9 of a child's leader", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.childOf("GEN_0")) }, verdict: failed, cause: "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", state: plain, step: "GEN_0 FAILED 9:0", both: true},
 		{name: "kill -9 of the hub", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed, cause: "BENCHMARK.0: hub_lost", state: "FAILED 9:0", both: true, within: 5 * time.Second},
 
