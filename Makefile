@@ -60,7 +60,7 @@ bench:
 bench-hub:
 	go run ./test/bench/hub
 
-# Starts, failures and ends on the lab, against what disagg replaces: about 25 minutes, most of it the incumbent's.
+# Starts, failures and ends on the lab, against what disagg replaces: about 20 minutes, most of it the incumbent's.
 bench-slurm:
 	go run ./test/bench/slurm
 

@@ -124,7 +124,8 @@ func runHub(w *worker, token string) (int, error) {
 	}
 	h, err := hub.New(hub.Options{
 		Plan: o.Plan, Attempt: w.attempt, RunID: w.facts.RunID, JobID: o.JobID, BatchStart: o.BatchStart, JobEnds: o.JobEnds,
-		Submitted: o.Plan.CreatedAt, Results: pattern, Uploader: uploader(o.Uploader, w.attempt), Server: server, Script: o.BatchPID != 0, Log: o.Log,
+		Submitted: o.Plan.CreatedAt, Results: pattern, Uploader: uploader(o.Uploader, w.attempt), Server: server,
+		Script: o.BatchPID != 0, Log: o.Log,
 	})
 	if err != nil {
 		return ExitUsage, err

@@ -16,11 +16,12 @@ import (
 
 // bench drives a job by hand: it says what happens and sees what the hub wants.
 type bench struct {
-	t    *testing.T
-	job  *job
-	now  time.Time
-	sent []string           // "GEN_0.1 start", in order
-	code map[roles.Task]int // of the last directive to a task
+	t     *testing.T
+	job   *job
+	now   time.Time
+	sent  []string                         // "GEN_0.1 start", in order
+	code  map[roles.Task]int               // of the last directive to a task
+	peers map[roles.Task]map[string]string // likewise
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,10 +45,10 @@ func newBench(t *testing.T) *bench {
 	if err := p.Complete(); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, now: time.Unix(1000, 0), code: map[roles.Task]int{}}
+	b := &bench{t: t, now: time.Unix(1000, 0), code: map[roles.Task]int{}, peers: map[roles.Task]map[string]string{}}
 	b.job = newJob(p, func(task roles.Task, d control.Directive) {
 		b.sent = append(b.sent, fmt.Sprintf("%s %s", task, d.Kind))
-		b.code[task] = d.Code
+		b.code[task], b.peers[task] = d.Code, d.Peers
 	}, b.now)
 	return b
 }

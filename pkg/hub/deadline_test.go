@@ -5,7 +5,6 @@ import (
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/results"
-	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -66,33 +65,5 @@ func TestByHandHasNoLaunchDeadline(t *testing.T) {
 	b.hello(benchmark)
 	if d := b.job.deadline(); !d.IsZero() {
 		t.Errorf("the deadline is %v", d)
-	}
-}
-
-// Once all hosts have answered, one agent of a host that was lost is no reason to leave its step behind.
-func TestHostsAnswer(t *testing.T) {
-	for name, test := range map[string]struct {
-		nodes map[roles.Task]string
-		want  bool
-	}{
-		"the lost one's host answers":         {map[roles.Task]string{gen0: "n1", gen1: "n1"}, true},
-		"the lost one was alone on its host":  {map[roles.Task]string{gen0: "n1", gen1: "n2"}, false},
-		"another host's answer does not help": {map[roles.Task]string{gen0: "n1", gen1: "n3"}, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			for _, task := range all {
-				node := test.nodes[task]
-				if node == "" {
-					node = "n3"
-				}
-				b.job.hear(control.Inbound{Task: task, Hello: &control.Hello{Task: task, Node: node}}, b.now)
-			}
-			b.job.tasks[gen0].gone, b.job.tasks[gen0].lost = true, true
-			b.gone(gen1, ctx0, server, benchmark)
-			if got := b.job.hostsAnswer(); got != test.want {
-				t.Errorf("got %v", got)
-			}
-		})
 	}
 }

@@ -334,7 +334,8 @@ func (j *job) quiet() bool {
 	return !slices.ContainsFunc(j.order, func(t roles.Task) bool { tk := j.tasks[t]; return tk.hello == nil || !tk.gone || tk.lost })
 }
 
-// hostsAnswer tells whether some agent of every host ended in good order: one that was lost there is dead, and not cut off.
+// hostsAnswer tells whether some agent of every host ended in good order: then an agent that was lost was killed, most
+// likely, and not cut off, and its step is about to end.
 func (j *job) hostsAnswer() bool {
 	answers := map[string]bool{}
 	for t := range maps.Values(j.tasks) {
@@ -343,7 +344,12 @@ func (j *job) hostsAnswer() bool {
 		}
 		answers[t.host()] = answers[t.host()] || t.gone && !t.lost
 	}
-	return !slices.Contains(slices.Collect(maps.Values(answers)), false)
+	for answered := range maps.Values(answers) {
+		if !answered {
+			return false
+		}
+	}
+	return true
 }
 
 // allGone tells whether nothing is left of any agent that ever arrived.

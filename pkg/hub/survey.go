@@ -69,9 +69,12 @@ func (j *job) beginSurvey(now time.Time) {
 		}
 	}
 	for _, t := range j.order {
+		if !t.Leader() {
+			continue
+		}
 		peers := maps.Clone(addresses)
-		delete(peers, t.Role.String())
-		if t.Leader() && len(peers) > 0 {
+		delete(peers, t.Role.String()) // nobody is out of its own reach
+		if len(peers) > 0 {
 			j.ask(t, control.Directive{Kind: control.Look, Peers: peers})
 		}
 	}

@@ -43,6 +43,9 @@ func TestSurvey(t *testing.T) {
 	if b.job.phase != Looking {
 		t.Fatalf("phase %s", b.job.phase)
 	}
+	if p := b.peers[gen0]; len(p) != 3 || p["CTX_0"] != "n2:1" || p["GEN_0"] != "" {
+		t.Errorf("GEN_0 tries %v, want all leaders but itself", p)
+	}
 	for _, task := range []roles.Task{gen0, ctx0, server} {
 		b.survey(task, control.Survey{Findings: []preflight.Finding{{Check: preflight.SharedMemory, Detail: "some"}}})
 		b.survey(task, control.Survey{})

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +24,11 @@ type copier struct {
 	log  *os.File // read from
 	done chan struct{}
 
+	given atomic.Int64 // bytes that the reader has taken
+
 	mu      sync.Mutex
 	waiting []piece // in order
 	memory  int64   // bytes in memory among them
-	given   int64   // bytes that the reader has taken
 	ended   bool    // no more will come
 	failed  bool    // the reader has gone
 	dropped int64   // bytes that it will never get
@@ -100,9 +102,10 @@ func (c *copier) finish() (dropped int64) {
 	return c.dropped
 }
 
+// wait waits until the reader has everything, is stuck or has had its time.
 func (c *copier) wait() {
 	bound := time.After(copyBound)
-	for before := c.progress(); ; before = c.progress() {
+	for before := c.given.Load(); ; before = c.given.Load() {
 		select {
 		case <-c.done:
 			return
@@ -110,22 +113,10 @@ func (c *copier) wait() {
 			return
 		case <-time.After(copyStuck):
 		}
-		if c.progress() == before {
+		if c.given.Load() == before {
 			return
 		}
 	}
-}
-
-func (c *copier) progress() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.given
-}
-
-func (c *copier) gave(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.given += int64(n)
 }
 
 func (c *copier) loop() {
@@ -140,7 +131,7 @@ func (c *copier) loop() {
 			c.fail(len(b))
 			return
 		}
-		c.gave(len(b))
+		c.given.Add(int64(len(b)))
 		c.rest(len(b))
 	}
 }

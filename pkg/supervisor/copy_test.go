@@ -9,20 +9,26 @@ import (
 	"time"
 )
 
-// pacedWriter takes a second for every write.
-type pacedWriter struct{ taken int }
+// pacedWriter takes a time for every write.
+type pacedWriter time.Duration
 
-func (w *pacedWriter) Write(b []byte) (int, error) {
-	time.Sleep(time.Second)
-	w.taken += len(b)
+func (w pacedWriter) Write(b []byte) (int, error) {
+	time.Sleep(time.Duration(w))
 	return len(b), nil
 }
 
-func (*pacedWriter) Close() error { return nil }
+func (pacedWriter) Close() error { return nil }
 
 // Once the child has gone, a reader that goes on taking is waited for longer than one that is stuck, and not for ever.
 func TestCopyOutlivesTheChild(t *testing.T) {
-	for name, test := range map[string]struct{ chunks, least, most int }{"behind": {5, 0, 0}, "too far behind": {50, 41, 43}} {
+	for name, test := range map[string]struct {
+		pace                time.Duration // of a chunk
+		chunks, least, most int           // all, and how many of them are dropped
+	}{
+		"behind":         {time.Second, 5, 0, 0},
+		"too far behind": {time.Second, 50, 41, 43},
+		"stuck":          {5 * time.Second, 50, 49, 50},
+	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "log")
 			size := test.chunks * copyChunk
@@ -35,11 +41,14 @@ func TestCopyOutlivesTheChild(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer log.Close()
-				w := &pacedWriter{}
-				c := startCopier(w, log)
+				c := startCopier(pacedWriter(test.pace), log)
+				begun := time.Now()
 				c.stored(0, int64(size))
 				if dropped := int(c.finish() / copyChunk); dropped < test.least || dropped > test.most {
 					t.Errorf("dropped %d chunks, want %d to %d", dropped, test.least, test.most)
+				}
+				if took := time.Since(begun); test.pace > copyStuck && took != copyStuck || took > copyBound {
+					t.Errorf("it took %v", took)
 				}
 				<-c.done
 			})

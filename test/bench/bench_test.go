@@ -37,6 +37,10 @@ func TestTable(t *testing.T) {
 	if !table.Met() {
 		t.Error("a goal that was met counts as missed")
 	}
+	table.Add(bench.Row{Measure: "to compare with"})
+	if !table.Met() {
+		t.Error("what has no goal counts as missed")
+	}
 	table.Add(bench.Row{Measure: "b", Goal: "<= 2"})
 	var out strings.Builder
 	if err := table.Print(&out); err != nil || table.Met() || strings.Count(out.String(), "MISSED") != 1 {

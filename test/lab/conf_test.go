@@ -78,6 +78,10 @@ func TestOptionsAreCheckedTogether(t *testing.T) {
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
+	o = Defaults()
+	if o.Dir = "/dev/shm/lab"; o.validate() == nil {
+		t.Error("a state directory in /dev/shm, of which each host has its own")
+	}
 	if err := Defaults().validate(); err != nil {
 		t.Errorf("defaults: %v", err)
 	}

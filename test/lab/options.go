@@ -93,7 +93,9 @@ func (o Options) validate() error {
 	reject(!wholeSeconds(o.NodeTimeout), "NodeTimeout %s: want whole seconds, 1 or more", o.NodeTimeout)
 	reject(!filepath.IsAbs(o.Dir), "state directory %s: want an absolute path", o.Dir)
 	reject(strings.ContainsAny(o.Dir, " \t\n#=,"), "state directory %q: Slurm's files cannot name it", o.Dir)
-	reject(strings.HasPrefix(o.Dir, "/tmp/"), "state directory %s: each host has its own /tmp", o.Dir)
+	for _, own := range []string{"/tmp", "/dev/shm"} {
+		reject(strings.HasPrefix(o.Dir, own+"/"), "state directory %s: each host has its own %s", o.Dir, own)
+	}
 	return errors.Join(errs...)
 }
 

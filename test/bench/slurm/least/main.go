@@ -81,9 +81,12 @@ func serve(file string) error {
 	go func() {
 		var all []net.Conn
 		for len(all) < count {
-			if conn, err := l.Accept(); err == nil {
-				all = append(all, conn)
+			conn, err := l.Accept()
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "least: %v\n", err)
+				return
 			}
+			all = append(all, conn)
 		}
 		for _, conn := range all {
 			_, _ = conn.Write([]byte("s"))
