@@ -50,6 +50,7 @@ func killSupervisor(t *testing.T, before func(supervisor int), variables ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = cmd.Process.Kill() }() // if the test fails before it does so
 	if line := make([]byte, 6); !readFull(out, line) || string(line) != "ready\n" {
 		t.Fatalf("the child is not ready: %q", line)
 	}
@@ -75,7 +76,8 @@ func TestGuardHeedsNoSignal(t *testing.T) {
 	signalled := 0
 	killSupervisor(t, func(supervisor int) {
 		for _, pid := range childrenOf(supervisor) {
-			if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(name) == "sh\n" {
+			// Not by its name: what the tree forks is a shell too, until it has become what it is to run.
+			if argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(argv), "\x00guard\x00") {
 				signalled++
 				awaitIgnored(t, pid, syscall.SIGUSR1)
 				for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1} {
