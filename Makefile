@@ -1,8 +1,11 @@
-# Targets: build release demo test test-engines faults unit lint fuzz bench bench-hub bench-slurm clean. `make test` is what CI runs.
+# Targets are described behind "##": make help lists them. `make test` is what CI runs.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Packages want a number first.
+PACKAGE := $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0~$(VERSION))
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null)
 PKG     := github.com/disagg/disagg/pkg/version
 LDFLAGS := -s -w -X $(PKG).number=$(VERSION) -X $(PKG).commit=$(COMMIT)
@@ -11,58 +14,92 @@ BIN     ?= bin
 TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
 GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
+# Tools that are no part of the programs have modules of their own, so that their versions are pinned and bind nothing else.
+GOLANGCI := go tool -modfile=tools/lint/go.mod golangci-lint
+NFPM     := go tool -modfile=tools/nfpm/go.mod nfpm
+ARCHS    := amd64 arm64
 
-.PHONY: build release demo test test-engines faults unit lint fuzz bench bench-hub bench-slurm clean
-build: $(BIN)/disagg-agent $(BIN)/disagg-submit
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(BIN)/disagg-agent $(BIN)/disagg-submit ## build both programs, static, into bin/
 
 $(BIN)/%: $(SOURCES)
 	$(GO) -o $@ ./cmd/$*
 
-release: $(foreach arch,amd64 arm64,dist/linux-$(arch)/disagg-agent dist/linux-$(arch)/disagg-submit)
+.PHONY: demo
+# Two prefill servers and one decode server, ten ranks, three points.
+demo: build ## run the main job on this machine, with the simulated engine
+	PATH="$$(test/python):$$PATH" bin/disagg-submit run --launcher local --profile examples/profiles/sim.yaml \
+	  --trtllm-dir examples/sim examples/cases/sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL.yaml
+
+.PHONY: test
+test: ## run every test, on a real Slurm of virtual hosts too; installs what is missing (as root, through apt) or names it
+	test/run
+
+.PHONY: unit
+unit: ## run the unit tests, which need nothing but Go
+	go test -race -shuffle=on ./cmd/... ./pkg/... ./docs/... ./test/arch
+
+.PHONY: test-engines
+test-engines: ## run the real engines that run without a GPU, on the lab
+	test/engines/install
+	go test -count=1 -v -run TestDynamo ./test/slurm
+
+.PHONY: faults
+faults: ## end a job in every way, 20 times each, on the lab: about an hour
+	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestFrozenDisk|TestTimeLimit' ./test/slurm -args -repeat 20 \
+	  | grep -v '^=== '
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for ten seconds
+	test/fuzz 10s
+
+.PHONY: format
+format: ## check formatting, and what go vet finds
+	@test -z "$$(gofmt -l cmd pkg test docs)" || { gofmt -d cmd pkg test docs; exit 1; }
+	go vet ./...
+
+.PHONY: lint
+lint: format ## run every linter, and the rules of the architecture
+	$(GOLANGCI) run
+	go test -count=1 ./test/arch
+
+.PHONY: docs
+docs: ## write the parts of docs/ that follow from the code
+	go run ./docs/generate
+
+.PHONY: bench
+bench: ## measure what supervision costs, as ratios in one run
+	go run ./test/bench/supervisor
+
+.PHONY: bench-hub
+bench-hub: ## measure one hub with 1,024 agents, for ten minutes
+	go run ./test/bench/hub
+
+.PHONY: bench-slurm
+bench-slurm: ## measure starts, failures and ends on the lab, against what disagg replaces: about 20 minutes
+	go run ./test/bench/slurm
+
+.PHONY: release
+release: $(ARCHS:%=release-%) ## build archives, deb and rpm for both architectures into dist/, with checksums
+	cd dist && sha256sum *.tar.gz *.deb *.rpm >SHA256SUMS
+
+.PHONY: $(ARCHS:%=release-%)
+$(ARCHS:%=release-%): release-%: dist/linux-%/disagg-agent dist/linux-%/disagg-submit
+	tar -C dist/linux-$* -czf dist/disagg-$(VERSION)-linux-$*.tar.gz --owner=0 --group=0 disagg-agent disagg-submit -C ../.. LICENSE README.md
+	ARCH=$* VERSION='$(PACKAGE)' $(NFPM) package --config packaging/nfpm.yaml --packager deb --target dist/
+	ARCH=$* VERSION='$(PACKAGE)' $(NFPM) package --config packaging/nfpm.yaml --packager rpm --target dist/
 
 dist/linux-%: $(SOURCES)
 	GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) $(GO) -o $@ ./cmd/$(lastword $(subst /, ,$*))
 
-# The main job on this machine: two prefill servers and one decode server, ten ranks, three points.
-demo: build
-	python3 -c 'import pytest' 2>/dev/null || { test -x .venv/bin/python3 || python3 -m venv .venv; .venv/bin/python3 -m pip install --quiet pytest==8.4.2; }
-	PATH="$(CURDIR)/.venv/bin:$$PATH" bin/disagg-submit run --launcher local --profile examples/profiles/sim.yaml \
-	  --trtllm-dir examples/sim examples/cases/sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL.yaml
+.PHONY: notes
+notes: ## print what CHANGELOG.md says of the newest version
+	@awk '/^## /{n++} n==1' CHANGELOG.md
 
-# Everything: what is missing is installed (as root, through apt) or named.
-test:
-	test/run
-
-# The real engines that run without a GPU, installed by pip, on the lab.
-test-engines:
-	test/engines/install
-	go test -count=1 -v -run TestDynamo ./test/slurm
-
-# Every way in which a job can end, 20 times each, on the lab: about an hour.
-faults:
-	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestTimeLimit' ./test/slurm -args -repeat 20 | grep -v '^=== '
-
-unit:
-	go test -race -shuffle=on ./cmd/... ./pkg/...
-
-lint:
-	@test -z "$$(gofmt -l cmd pkg test)" || { gofmt -d cmd pkg test; exit 1; }
-	go vet ./...
-
-fuzz:
-	test/fuzz 10s
-
-# What supervision costs, as ratios measured in one run. No test: machines are shared and noisy.
-bench:
-	go run ./test/bench/supervisor
-
-# One hub with 1,024 agents, for ten minutes.
-bench-hub:
-	go run ./test/bench/hub
-
-# Starts, failures and ends on the lab, against what disagg replaces: about 20 minutes, most of it the incumbent's.
-bench-slurm:
-	go run ./test/bench/slurm
-
-clean:
+.PHONY: clean
+clean: ## remove what was built
 	rm -rf bin dist

@@ -5,34 +5,34 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/disagg/disagg/pkg/agent"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // installCommand prepares a node before any role starts.
-func installCommand(code *int) *cli.Command {
+func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "run the profile's install command on this node (the batch script does this, once a node)",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "plan", EnvVars: []string{"DISAGG_PLAN"}, Required: true, Usage: "plan.json of the run"}},
+		Flags: []cli.Flag{planFlag()},
 		Action: func(c *cli.Context) error {
-			plan, err := roles.ReadPlan(c.String("plan"))
-			if err != nil {
+			p, err := rundir.ReadPlan(c.String("plan"))
+			if err != nil || p.Cluster.Install == "" {
 				return err
 			}
-			if plan.Install == "" {
-				return nil
-			}
-			cmd := exec.Command("/bin/sh", "-c", plan.Install)
+			ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.Cluster.Install)
+			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 			err = cmd.Run()
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
-				*code = agent.ExitStopped
-				return fmt.Errorf("cannot install: the command ended with %w", err)
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+				return command.Exit(protocol.ExitFailed, fmt.Errorf("cannot install: the command ended with %w", err))
 			}
 			return err
 		},

@@ -1,42 +1,50 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/disagg/disagg/pkg/hub"
-	"github.com/disagg/disagg/pkg/launch"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// statusCommand shows the hub's view of a run.
+// statusCommand shows the hub's view of a run, and its verdict once there is one.
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "status",
-		Usage:     "show where every role of a run is",
-		ArgsUsage: "RUN-DIR",
+		Name:        "status",
+		Usage:       "show where every role of a run is",
+		ArgsUsage:   "RUN-DIR",
+		Description: "Of a run that is over it shows the verdict too, and ends with its exit code.",
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
-				return fmt.Errorf("want one run directory: disagg-agent status RUN-DIR")
-			}
-			data, err := os.ReadFile(launch.CurrentAttempt(roles.RunDir(c.Args().First())).State())
+			dir, err := command.One(c, "RUN-DIR")
 			if err != nil {
-				return fmt.Errorf("cannot read the run's state: %w", err)
+				return err
 			}
-			var s hub.State
-			if err := json.Unmarshal(data, &s); err != nil {
-				return fmt.Errorf("cannot read the run's state: %w", err)
+			a := rundir.Current(rundir.Dir(dir))
+			s, err := rundir.ReadState(a)
+			if err != nil {
+				return err
 			}
 			w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "%s\t%s\n\nROLE\tRANKS\tATTACHED\tSTARTED\tREADY\tGONE\tADDRESS\t\n", s.Phase, s.At.Local().Format("15:04:05"))
+			fmt.Fprintf(w, "%s\t%s\n\nROLE\tRANKS\tATTACHED\tSTARTED\tREADY\tGONE\tADDRESS\t\n", s.Phase,
+				s.At.Local().Format("15:04:05"))
 			for _, r := range s.Roles {
-				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%v\t%d\t%s\t%s\n", r.Role, r.Ranks, r.Attached, r.Started, r.Ready, r.Gone, r.Address, r.Unready)
+				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%v\t%d\t%s\t%s\n", r.Role, r.Ranks, r.Attached, r.Started, r.Ready,
+					r.Gone, r.Address,
+					report.Printable(r.Unready))
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil || !rundir.HasResult(a) {
+				return err
+			}
+			r, err := rundir.ReadResult(a)
+			if err != nil {
+				return err
+			}
+			report.Summary(c.App.Writer, r)
+			return command.Exit(r.ExitCode, nil)
 		},
 	}
 }

@@ -3,65 +3,104 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/exec"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/version"
 )
 
 // caseFlags are what every command that makes a plan understands.
 func caseFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "mode", DefaultText: "the test id's, then the config's", Usage: "e2e, gen_only or gen_only_no_context"},
-		&cli.StringFlag{Name: "trtllm-dir", EnvVars: []string{"DISAGG_TRTLLM_DIR"}, Usage: "the engine's checkout `DIR`"},
-		&cli.StringFlag{Name: "profile", Value: "default", EnvVars: []string{"DISAGG_PROFILE"}, Usage: "cluster profile `NAME|FILE`"},
-		&cli.StringFlag{Name: "recipe", Value: "trtllm-serve", EnvVars: []string{"DISAGG_RECIPE"}, Usage: "how roles are started: recipe `NAME|FILE`"},
+		&cli.StringFlag{
+			Name: "mode", DefaultText: "the test id's, then the config's",
+			Usage: "e2e, gen_only or gen_only_no_context",
+		},
+		&cli.StringFlag{
+			Name: "trtllm-dir", EnvVars: []string{protocol.EnvCheckout}, Usage: "the engine's checkout `DIR`",
+		},
+		&cli.StringFlag{
+			Name: "profile", Value: "default", EnvVars: []string{protocol.EnvProfile},
+			Usage: "cluster profile `NAME|FILE`",
+		},
+		&cli.StringFlag{
+			Name: "recipe", Value: "trtllm-serve", EnvVars: []string{protocol.EnvRecipe},
+			Usage: "how roles are started: recipe `NAME|FILE`",
+		},
 		&cli.StringSliceFlag{Name: "set", Usage: "a value of the recipe `NAME=VALUE`; may be repeated"},
-		&cli.StringFlag{Name: "partition", DefaultText: "the profile's", Usage: "Slurm partition"},
-		&cli.StringFlag{Name: "account", DefaultText: "the profile's", Usage: "Slurm account"},
-		&cli.DurationFlag{Name: "time", DefaultText: "the profile's, then the case's", Usage: "limit of the job"},
-		&cli.DurationFlag{Name: "ready-timeout", DefaultText: "a share of --time", Usage: "limit of the servers' start"},
-		&cli.DurationFlag{Name: "benchmark-timeout", DefaultText: "what is left of --time", Usage: "limit of the benchmark"},
-		&cli.StringFlag{Name: "upload", DefaultText: "a SQLite file in the user's data folder", Usage: "`URL` that records go to"},
-		&cli.StringFlag{Name: "run-dir", DefaultText: "a new one below runs/", Usage: "the run's folder `DIR`, on a file system that all nodes share"},
+		&cli.StringFlag{Name: "partition", DefaultText: "the profile's", Usage: "partition that the job runs in"},
+		&cli.StringFlag{Name: "account", DefaultText: "the profile's", Usage: "account that the job is charged to"},
+		&cli.StringFlag{
+			Name: "time", DefaultText: "the profile's, then the case's",
+			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h",
+		},
+		&cli.StringFlag{
+			Name: "ready-timeout", DefaultText: "a share of --time", Usage: "`LIMIT` of the servers' start",
+		},
+		&cli.StringFlag{
+			Name: "benchmark-timeout", DefaultText: "what is left of --time", Usage: "`LIMIT` of the benchmark",
+		},
+		&cli.StringFlag{
+			Name: "upload", DefaultText: "a SQLite file in the user's data folder", Usage: "`URL` that records go to",
+		},
+		&cli.StringFlag{
+			Name: "run-dir", DefaultText: "a new one below runs/",
+			Usage: "the run's folder `DIR`, on a file system that all nodes share",
+		},
 	}
 }
 
-// makeJob makes and checks the plan of the command line's case.
-func makeJob(ctx context.Context, c *cli.Context, launcher string) (launch.Job, error) {
-	if i := slices.IndexFunc(c.Args().Slice(), func(a string) bool { return strings.HasPrefix(a, "-") }); i >= 0 {
-		return launch.Job{}, fmt.Errorf("flag %s stands behind CASE: flags come first", c.Args().Get(i))
+// makeJob makes and checks the plan of the command line's case. Without a scheduler nothing will be started.
+func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
+	name, err := command.One(c, "CASE")
+	if err != nil {
+		return launch.Job{}, err
 	}
-	if c.NArg() != 1 {
-		return launch.Job{}, fmt.Errorf("want one CASE, have %d: see disagg-submit %s --help", c.NArg(), c.Command.Name)
+	r := launch.Request{
+		Case: name, Mode: c.String("mode"), Checkout: c.String("trtllm-dir"), Profile: c.String("profile"),
+		Recipe: c.String("recipe"),
+		RunDir: c.String("run-dir"), Scheduler: s, Upload: c.String("upload"), Partition: c.String("partition"),
+		Account: c.String("account"), Version: version.Text(), Sinks: sinks(),
 	}
+	if r.Values, err = values(c.StringSlice("set")); err != nil {
+		return launch.Job{}, err
+	}
+	if r.Timeouts, err = limits(c); err != nil {
+		return launch.Job{}, err
+	}
+	return r.Make(ctx)
+}
+
+// values reads NAME=VALUE pairs.
+func values(pairs []string) (map[string]string, error) {
 	values := map[string]string{}
-	for _, kv := range c.StringSlice("set") {
+	for _, kv := range pairs {
 		name, value, ok := strings.Cut(kv, "=")
-		if !ok {
-			return launch.Job{}, fmt.Errorf("cannot read --set %q: want NAME=VALUE", kv)
+		if !ok || name == "" {
+			return nil, fmt.Errorf("cannot read --set %q: want NAME=VALUE", kv)
 		}
 		values[name] = value
 	}
-	limit := func(name string) roles.Duration { return roles.Duration(max(c.Duration(name), 0).Round(time.Second)) }
-	return launch.Request{
-		Case: c.Args().First(), Mode: c.String("mode"), Checkout: c.String("trtllm-dir"), Profile: c.String("profile"),
-		Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Launcher: launcher, Values: values,
-		Upload: c.String("upload"), Partition: c.String("partition"), Account: c.String("account"), Version: version.Text(),
-		Timeouts: roles.Timeouts{Job: limit("time"), Ready: limit("ready-timeout"), Benchmark: limit("benchmark-timeout")},
-	}.Make(ctx)
+	return values, nil
 }
 
-// defaultLauncher is Slurm where there is one.
-func defaultLauncher() string {
-	if _, err := exec.LookPath("sbatch"); err != nil {
-		return launch.Local
+// limits reads the time limits that were given.
+func limits(c *cli.Context) (t roles.Timeouts, err error) {
+	for flag, limit := range map[string]*roles.Duration{
+		"time": &t.Job, "ready-timeout": &t.Ready, "benchmark-timeout": &t.Benchmark,
+	} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		if *limit, err = roles.ParseLimit(c.String(flag)); err != nil {
+			return t, fmt.Errorf("cannot read --%s: %w", flag, err)
+		}
 	}
-	return launch.Slurm
+	return t, nil
 }

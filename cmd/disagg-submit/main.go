@@ -1,7 +1,11 @@
-// Command disagg-submit turns a perf-sanity case into a plan and a batch script, submits it, watches it, and ends with a
-// truthful exit code.
+// Command disagg-submit turns a perf-sanity case into a plan and a batch script, submits it, watches it, and ends with
+// a truthful exit code.
 package main
 
-import "os"
+import (
+	"os"
 
-func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+	"github.com/disagg/disagg/cmd/internal/command"
+)
+
+func main() { os.Exit(command.Run(app(), os.Args, os.Stdout, os.Stderr)) }

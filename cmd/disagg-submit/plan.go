@@ -8,11 +8,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
 // planCommand prints what would run where.
-func planCommand(code *int) *cli.Command {
+func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "print what would run where; nothing is written",
@@ -21,7 +24,7 @@ func planCommand(code *int) *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
 			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"}),
 		Action: func(c *cli.Context) error {
-			job, err := makeJob(c.Context, c, "")
+			job, err := makeJob(c.Context, c, nil)
 			if err != nil {
 				return err
 			}
@@ -35,8 +38,8 @@ func planCommand(code *int) *cli.Command {
 				return err
 			}
 			if want := c.Int("check-nodes"); c.IsSet("check-nodes") && want != s.TotalNodes {
-				*code = 1
-				return fmt.Errorf("the case needs %d nodes, not %d", s.TotalNodes, want)
+				return command.Exit(protocol.ExitFailed,
+					fmt.Errorf("the case needs %d nodes, not %d", s.TotalNodes, want))
 			}
 			return nil
 		},
@@ -58,7 +61,7 @@ type summary struct {
 	Roles         []roles.Placement `json:"roles"`
 }
 
-func summarize(p roles.Plan) summary {
+func summarize(p plan.Plan) summary {
 	gen, ctx := p.Case.Servers[roles.Gen], p.Case.Servers[roles.Ctx]
 	nodes := func(k roles.Kind) (n int) {
 		for _, pl := range p.Layout.OfKind(k) {
@@ -69,7 +72,8 @@ func summarize(p roles.Plan) summary {
 	return summary{
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
 		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
-		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID, Roles: p.Layout.Placements,
+		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID,
+		Roles: p.Layout.Placements,
 	}
 }
 
@@ -79,7 +83,7 @@ func printJSON(out io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func printLayout(out io.Writer, p roles.Plan) error {
+func printLayout(out io.Writer, p plan.Plan) error {
 	fmt.Fprintf(out, "%s\n%d nodes of %d GPUs, recipe %s, %d points\n\n", p.Case.TestID, p.Layout.TotalNodes,
 		p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Concurrency))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

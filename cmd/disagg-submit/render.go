@@ -6,6 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/scheduler/slurm"
 )
 
 // renderCommand writes plan and batch script, and submits nothing.
@@ -16,20 +18,20 @@ func renderCommand() *cli.Command {
 		ArgsUsage: "CASE",
 		Flags:     caseFlags(),
 		Action: func(c *cli.Context) error {
-			job, err := makeJob(c.Context, c, launch.Slurm)
+			job, err := makeJob(c.Context, c, slurm.Slurm{})
 			if err != nil {
 				return err
 			}
-			return render(c, &job)
+			return render(c, job)
 		},
 	}
 }
 
-func render(c *cli.Context, job *launch.Job) error {
+func render(c *cli.Context, job launch.Job) error {
 	if err := job.Prepare(); err != nil {
 		return err
 	}
-	d := job.Plan.RunDir
+	d := rundir.Dir(job.Plan.RunDir)
 	fmt.Fprintf(c.App.Writer, "%s\n%s\n", d.Plan(), d.Script())
 	return nil
 }

@@ -5,39 +5,44 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 )
 
-// launcherVars are what Slurm and MPI launchers set. A process that is no rank of an MPI job, but sees them, tries to
+// mpiVars are what MPI launchers set. A process that is no rank of an MPI job, but sees them or a scheduler's, tries to
 // join one and dies ("PMI2_Init failed to initialize").
-var launcherVars = [...]string{"PMI*", "PMIX*", "OMPI_*", "PRTE*", "MPI*", "SLURM*"}
+var mpiVars = [...]string{"PMI*", "PMIX*", "OMPI_*", "PRTE*", "MPI*"}
 
-// keptVar is the one launcher variable that every child keeps: upstream's scripts read it.
-const keptVar = "SLURM_PROCID"
+// LauncherVars are the variables of schedulers' tasks, as [scheduler.Identifier] lists them.
+type LauncherVars struct {
+	Patterns []string
+	Kept     []string // that every child keeps all the same
+}
 
 // childEnv decides a child's whole environment: the agent's own, less what the role must not see, then the cluster's,
 // the recipe's, the case's, and last the role's name.
-func childEnv(own []string, p roles.Plan, f roles.Facts) ([]string, error) {
-	steps := p.Steps(f.Role)
+func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) ([]string, error) {
+	spec := p.Spec(d.Role)
 	env := newEnviron(own)
-	if !steps.MPI {
-		env.unset(launcherVars[:], keptVar)
+	if !spec.MPI {
+		env.unset(slices.Concat(mpiVars[:], launcher.Patterns), launcher.Kept)
 	}
-	env.unset(p.Cluster.Unset, "")
-	f.Environ = env.own
-	for _, vars := range []map[string]string{p.Cluster.Env, p.Recipe.Env, steps.Env} {
+	env.unset(p.Cluster.Unset, nil)
+	d.Environ = env.own
+	for _, vars := range []map[string]string{p.Cluster.Env, p.Recipe.Env, spec.Env} {
 		for name, text := range vars {
-			value, err := roles.Render("env."+name, text, f)
+			value, err := recipe.Render("env."+name, text, d)
 			if err != nil {
 				return nil, err
 			}
 			env.set(name, value)
 		}
 	}
-	for _, v := range p.Case.Env[f.Role.Kind] {
+	for _, v := range p.Case.Env[d.Role.Kind] {
 		env.set(v.Name, v.Value)
 	}
-	env.set("DISAGG_SERVING_TYPE", f.Role.String())
+	env.set(protocol.EnvRole, d.Role.String())
 	return env.list(), nil
 }
 
@@ -77,11 +82,11 @@ func newEnviron(list []string) *environ {
 
 func (e *environ) set(name, value string) { e.vars[name] = value }
 
-// unset drops the variables whose names match a pattern, but for one.
-func (e *environ) unset(patterns []string, keep string) {
+// unset drops the variables whose names match a pattern, but for those that are kept.
+func (e *environ) unset(patterns, keep []string) {
 	for name := range e.vars {
 		matches := func(p string) bool { ok, _ := path.Match(p, name); return ok }
-		if name != keep && slices.ContainsFunc(patterns, matches) {
+		if !slices.Contains(keep, name) && slices.ContainsFunc(patterns, matches) {
 			delete(e.vars, name)
 		}
 	}

@@ -49,7 +49,8 @@ func ownName() (string, bool) {
 	own, _ := net.InterfaceAddrs()
 	for _, f := range found {
 		for _, a := range own {
-			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().String() == f && !p.Addr().IsLoopback() {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().String() == f &&
+				!p.Addr().IsLoopback() && !p.Addr().IsLinkLocalUnicast() {
 				return f, true
 			}
 		}
@@ -57,16 +58,29 @@ func ownName() (string, bool) {
 	return "", false
 }
 
+// firstAddress is an address of an interface that peers can use: an IPv4 one if there is any, else a global IPv6 one. A
+// link-local one means something else on every host.
 func firstAddress(i net.Interface, loopback bool) (string, bool) {
 	if i.Flags&net.FlagUp == 0 || (i.Flags&net.FlagLoopback != 0) != loopback {
 		return "", false
 	}
 	addrs, _ := i.Addrs()
+	return best(addrs)
+}
+
+func best(addrs []net.Addr) (string, bool) {
+	found := ""
 	for _, a := range addrs {
 		p, err := netip.ParsePrefix(a.String())
-		if err == nil && !p.Addr().IsLinkLocalUnicast() && (p.Addr().Is4() || len(addrs) == 1) {
+		if err != nil || p.Addr().IsLinkLocalUnicast() || p.Addr().IsMulticast() {
+			continue
+		}
+		if p.Addr().Is4() {
 			return p.Addr().String(), true
 		}
+		if found == "" {
+			found = p.Addr().String()
+		}
 	}
-	return "", false
+	return found, found != ""
 }

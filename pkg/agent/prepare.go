@@ -1,57 +1,147 @@
 package agent
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/disagg/disagg/pkg/atomicfile"
+	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-// prepare writes the role's files and renders its command and environment.
-func (w *worker) prepare() (supervisor.Spec, error) {
-	p, steps := w.opts.Plan, w.opts.Plan.Steps(w.facts.Role)
-	if err := w.writeFiles(steps.Files); err != nil {
+// readyChild is a child that is being prepared, or ready to be started.
+type readyChild struct {
+	done    chan struct{} // closed when it is ready
+	spec    supervisor.Spec
+	service *service // nil for ranks that do not lead
+	output  *searched
+	ctx     context.Context
+	end     context.CancelFunc // ends what watches the service
+}
+
+// prepare prepares the child in a goroutine of its own: that reads and writes the shared file system. A child that
+// cannot be prepared is one that is never started, and says why.
+func (w *worker) prepare(peers map[string]string) *readyChild {
+	r := &readyChild{done: make(chan struct{})}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	data := w.data
+	data.Peers = peers
+	go func() {
+		defer close(r.done)
+		spec, err := w.spec(data)
+		if err == nil && w.task.Leader() {
+			r.service, err = newService(r.ctx, w, data, spec.Env)
+		}
+		if err != nil {
+			w.log.Error("cannot prepare", zap.Error(err))
+			if spec.Output.Log != nil {
+				_ = spec.Output.Log.Close()
+			}
+			spec = supervisor.Spec{Fault: err}
+		}
+		if spec.Output.Redact != nil {
+			r.output = newSearched(spec.Output.Redact.Text)
+			spec.Output.Aside = r.output.feed
+		}
+		if r.spec = spec; r.service != nil {
+			r.spec.Output.OnLine = r.service.onLine()
+		}
+	}()
+	return r
+}
+
+// await waits until the child is ready to be started; false if the context ended before.
+func (r *readyChild) await(ctx context.Context) bool {
+	select {
+	case <-r.done:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// spec writes the role's files and renders its command and environment.
+func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
+	p, spec := w.opts.Plan, w.opts.Plan.Spec(data.Role)
+	data.ModelPath = modelPath(data)
+	if err := w.writeFiles(spec, data); err != nil {
 		return supervisor.Spec{}, err
 	}
-	if err := w.clearAddress(steps.Address); err != nil {
-		return supervisor.Spec{}, err
-	}
-	wrapper, command, err := w.command(steps)
+	wrapper, err := recipe.RenderArgs("wrapper", spec.Wrapper, data)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
-	argv := slices.Concat(wrapper, command)
-	env, err := childEnv(w.opts.Environ, p, w.facts)
+	command, err := recipe.RenderArgs("command", spec.Command, data)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
-	dir, err := roles.Render("dir", steps.Dir, w.facts)
+	started, err := recipe.RenderArgs("command", bare(spec.Command), data)
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
+	env, err := childEnv(w.opts.Environ, w.opts.LauncherVars, p, data)
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
+	dir, err := recipe.Render("dir", spec.Dir, data)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
 	if dir == "" {
-		dir = w.facts.Dirs.Work
+		dir = data.Dirs.Work
 	}
-	redact := supervisor.NewRedactor(append(env, "AUTH_KEY="+w.facts.AuthKey))
+	argv := slices.Concat(wrapper, command)
+	redact := logtee.NewRedactor(append(env, "AUTH_KEY="+data.AuthKey))
 	w.logStart(argv, dir, env, redact)
+	log, err := rundir.OpenRankLog(w.attempt.RankLog(w.task))
+	if err != nil {
+		return supervisor.Spec{}, err
+	}
 	return supervisor.Spec{
-		Argv: argv, Dir: dir, Env: env, Log: w.attempt.RankLog(w.opts.Identity.Task), Copy: w.opts.Stdout,
-		Redact: redact, Memory: w.opts.Memory,
-		DiesWithParent: true, Ladder: ladder(steps.Stop, p.Timeouts, wrapper, command),
+		Argv: argv, Dir: dir, Env: env, Memory: w.opts.Identity.Memory, DiesWithParent: true,
+		StopPolicy: stopPolicy(spec.Stop, p.Timeouts, wrapper, started),
+		Output: logtee.Options{
+			Log: log, Copy: w.opts.Stdout, Redact: redact,
+			Sealed: func() error { return rundir.Seal(w.attempt.RankLog(w.task)) },
+		},
 	}, nil
 }
 
+// modelPath is the model's folder below the models root if it is there, else its bare name, as upstream decides.
+func modelPath(d recipe.Data) string {
+	for _, dir := range modelFolders(d) {
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+	}
+	return d.Case.Model
+}
+
+// modelFolders are the folders that the model may be in, the better ones first; none without a models root.
+func modelFolders(d recipe.Data) (dirs []string) {
+	for _, name := range []string{d.Case.ModelDir, d.Case.Model} {
+		if d.Cluster.ModelsRoot != "" && name != "" {
+			dirs = append(dirs, filepath.Join(d.Cluster.ModelsRoot, name))
+		}
+	}
+	return dirs
+}
+
 // logStart logs what is started, and how its environment differs from the agent's own, without secrets.
-func (w *worker) logStart(argv []string, dir string, env []string, redact *supervisor.Redactor) {
+func (w *worker) logStart(argv []string, dir string, env []string, redact *logtee.Redactor) {
 	hide := func(list []string) []string {
 		shown := make([]string, len(list))
 		for i, s := range list {
@@ -60,74 +150,64 @@ func (w *worker) logStart(argv []string, dir string, env []string, redact *super
 		return shown
 	}
 	set, removed := envChanges(w.opts.Environ, env)
-	w.log.Info("starting", zap.Strings("argv", hide(argv)), zap.String("dir", dir), zap.Strings("set", hide(set)), zap.Strings("removed", removed))
+	w.log.Info("starting", zap.Strings("argv", hide(argv)), zap.String("dir", dir), zap.Strings("set", hide(set)),
+		zap.Strings("removed", removed))
 }
 
-func (w *worker) command(s roles.Steps) (wrapper, command []string, err error) {
-	if wrapper, err = roles.RenderArgs("wrapper", s.Wrapper, w.facts); err != nil {
-		return nil, nil, err
+// writeFiles writes the role's files, and clears the place where the service will write its address: what stands there
+// from now on is this child's.
+func (w *worker) writeFiles(spec recipe.RoleSpec, data recipe.Data) error {
+	files := map[string]string{}
+	for _, f := range spec.Files {
+		text, err := f.Render(data)
+		if err != nil {
+			return fmt.Errorf("cannot write the role's files: %w", err)
+		}
+		files[f.Path] = text
 	}
-	command, err = roles.RenderArgs("command", s.Command, w.facts)
-	return wrapper, command, err
+	address := ""
+	if a := spec.Address; a != nil && w.task.Leader() {
+		var err error
+		if address, err = recipe.Render("address", a.File, data); err != nil {
+			return err
+		}
+	}
+	return rundir.PrepareRank(data.Dirs.Work, files, address)
 }
 
-func ladder(s roles.Stop, t roles.Timeouts, wrapper, command []string) supervisor.Ladder {
+func stopPolicy(s recipe.Stop, t roles.Timeouts, wrapper, command []string) supervisor.StopPolicy {
 	sig := syscall.SIGTERM
 	if s.Signal == "INT" {
 		sig = syscall.SIGINT
 	}
-	budget := time.Duration(t.Stop)
-	l := supervisor.Ladder{
-		Signal: sig, Leader: s.To == "leader", Budget: budget, Grace: min(time.Duration(s.Grace), budget*2/3),
+	budget := t.Stop.Std()
+	p := supervisor.StopPolicy{
+		Signal: sig, Leader: s.To == "leader", Budget: budget, Grace: min(s.Grace.Std(), budget*2/3),
 	}
 	if s.To == "command" && len(wrapper) > 0 {
-		l.Match = func(argv []string) bool { return runsCommand(argv, wrapper, command) }
+		p.Match = func(argv []string) bool { return runsCommand(argv, wrapper, command) }
 	}
-	return l
+	return p
 }
 
 // runsCommand tells whether a process is what a wrapper was asked to run, and not the wrapper, whose arguments end in
-// the same words.
+// the same words. The command itself may be shown with a path, behind an interpreter, or under another name.
 func runsCommand(argv, wrapper, command []string) bool {
-	inner := command[1:] // the command itself may be shown with a path, or behind an interpreter
-	if len(argv) < len(inner)+1 || !slices.Equal(argv[len(argv)-len(inner):], inner) {
+	at := len(argv) - len(command) // where the command stands
+	if at < 0 || !slices.Equal(argv[at+1:], command[1:]) {
+		return false
+	}
+	if len(command) == 1 && filepath.Base(argv[at]) != filepath.Base(command[0]) {
 		return false
 	}
 	own := filepath.Base(wrapper[0])
 	return !slices.ContainsFunc(argv, func(a string) bool { return filepath.Base(a) == own })
 }
 
-func (w *worker) writeFiles(files []roles.File) error {
-	if err := os.MkdirAll(w.facts.Dirs.Work, 0o755); err != nil {
-		return fmt.Errorf("cannot write the role's files: %w", err)
+// bare is a command without the words before it, such as numactl and its options: what they start takes their place.
+func bare(command []recipe.Arg) []recipe.Arg {
+	for len(command) > 1 && command[0].Words != "" {
+		command = command[1:]
 	}
-	for _, f := range files {
-		text, err := roles.Render("files."+f.Path, f.Text, w.facts)
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.Write(filepath.Join(w.facts.Dirs.Work, f.Path), []byte(text), 0o600); err != nil {
-			return fmt.Errorf("cannot write the role's files: %w", err)
-		}
-	}
-	return nil
-}
-
-// clearAddress makes the folder that the service will write its address into, and removes what an earlier child of this
-// role left there: what stands there from now on is this child's.
-func (w *worker) clearAddress(a *roles.Address) error {
-	if a == nil || a.File == "" || !w.opts.Identity.Task.Leader() {
-		return nil
-	}
-	file, err := roles.Render("address", a.File, w.facts)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o755)
-	}
-	if err == nil {
-		err = os.Remove(file)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("cannot clear the service's address: %w", err)
-	}
-	return nil
+	return command
 }

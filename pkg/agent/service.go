@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -10,25 +11,28 @@ import (
 	"sync"
 	"time"
 
-	"github.com/disagg/disagg/pkg/control"
+	"go.uber.org/zap"
+
 	"github.com/disagg/disagg/pkg/healthcheck"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // service is what a role's leader knows of the service that its child provides: where it is, whether it works, and
 // whether it and its peers can be reached. What changes is told to the hub.
 type service struct {
-	ctx   context.Context // ends with the child, or when it is asked to stop
-	steps roles.Steps
-	facts roles.Facts
-	env   []string // of the child
-	sup   *supervisor.Supervisor
-	tell  func(control.Event)
+	ctx  context.Context // ends with the child, or when it is asked to stop
+	spec recipe.RoleSpec
+	data recipe.Data
+	env  []string // of the child
+	sup  *supervisor.Supervisor
+	tell func(protocol.Event)
 
-	stall *healthcheck.Stall              // nil if nobody asks for progress
-	said  map[string]*healthcheck.LogLine // probes of the child's log, by form
-	lines []func(string)                  // who reads the child's log
+	stall  *healthcheck.Stall              // nil if nobody asks for progress
+	logged map[string]*healthcheck.LogLine // probes of the child's log, by pattern
+	lines  []func(string)                  // who reads the child's log
 
 	mu    sync.Mutex
 	peers []peer // that must be reachable
@@ -38,79 +42,90 @@ type service struct {
 type peer struct{ role, address string }
 
 // newService prepares to watch a child's service before the child is started, so that no line of its log is missed.
-func newService(ctx context.Context, w *worker, env []string) (*service, error) {
+func newService(ctx context.Context, w *worker, data recipe.Data, env []string) (*service, error) {
 	s := &service{
-		ctx: ctx, steps: w.opts.Plan.Steps(w.facts.Role), facts: w.facts, env: env, sup: w.sup, tell: w.tell,
-		said: map[string]*healthcheck.LogLine{},
+		ctx: ctx, spec: w.opts.Plan.Spec(data.Role), data: data, env: env, sup: w.sup, tell: w.tell,
+		logged: map[string]*healthcheck.LogLine{},
 	}
-	for _, p := range []*roles.Probe{s.steps.Startup, s.steps.Ready, s.steps.Live} {
+	for _, p := range []*recipe.Probe{s.spec.Startup, s.spec.Ready, s.spec.Live} {
 		if p == nil || p.Line == "" {
 			continue
 		}
-		form, err := regexp.Compile(p.Line)
+		pattern, err := regexp.Compile(p.Line)
 		if err != nil {
 			return nil, fmt.Errorf("cannot probe the log: %w", err)
 		}
-		s.said[p.Line] = healthcheck.NewLogLine(form)
-		s.lines = append(s.lines, s.said[p.Line].Line)
+		s.logged[p.Line] = healthcheck.NewLogLine(pattern)
+		s.lines = append(s.lines, s.logged[p.Line].Line)
 	}
-	if st := s.steps.Stall; st != nil {
-		form, err := regexp.Compile(st.Line)
+	if st := s.spec.Stall; st != nil {
+		pattern, err := regexp.Compile(st.Line)
 		if err != nil {
 			return nil, fmt.Errorf("cannot watch progress: %w", err)
 		}
-		s.stall = healthcheck.NewStall(form, time.Duration(st.Within))
+		s.stall = healthcheck.NewStall(pattern, time.Duration(st.Within))
 		s.lines = append(s.lines, s.stall.Line)
 	}
 	return s, nil
 }
 
 // onLine is what the child's log is given to; nil if nobody reads it, which costs least.
-func (s *service) onLine() func(supervisor.Line) {
+func (s *service) onLine() func(logtee.Line) {
 	if len(s.lines) == 0 {
 		return nil
 	}
-	return func(l supervisor.Line) {
+	return func(l logtee.Line) {
 		for _, read := range s.lines {
 			read(l.Text)
 		}
 	}
 }
 
-// live sees the service from its start to its end: it waits for its address, then for its readiness, and then watches it.
+// live sees the service from its start to its end: it waits for its address, then for its readiness, and then watches
+// it.
 func (s *service) live() {
-	if a := s.steps.Address; a != nil {
+	if a := s.spec.Address; a != nil {
 		addr, err := s.address(*a)
 		if err != nil {
+			if s.ctx.Err() == nil { // it cannot be found out at all
+				s.tell(protocol.Event{Kind: protocol.EventUnready, Detail: err.Error()})
+			}
 			return
 		}
-		s.facts.Address = addr
-		s.tell(control.Event{Kind: control.Address, Address: addr})
+		s.data.Address = addr
+		s.tell(protocol.Event{Kind: protocol.EventAddress, Address: addr})
 	}
-	for _, gate := range []*roles.Probe{s.steps.Startup, s.steps.Ready} {
+	for _, gate := range []*recipe.Probe{s.spec.Startup, s.spec.Ready} {
 		if gate != nil && s.await(*gate) != nil {
 			return
 		}
 	}
-	if s.steps.Ready != nil {
-		s.tell(control.Event{Kind: control.Ready})
+	if s.spec.Ready != nil {
+		s.tell(protocol.Event{Kind: protocol.EventReady})
 	}
-	if s.steps.Live != nil {
-		s.watchLive(*s.steps.Live)
+	if s.spec.Live != nil {
+		s.watchLive(*s.spec.Live)
 	}
 }
 
-func (s *service) address(a roles.Address) (string, error) {
-	text, err := roles.Render("address", a.File+a.Text, s.facts)
-	if err != nil || a.Text != "" {
-		return text, err
+// address is where the service listens: it is known beforehand, or in a file that is waited for.
+func (s *service) address(a recipe.Address) (string, error) {
+	text, err := recipe.Render("address", a.File+a.Text, s.data)
+	switch {
+	case err != nil:
+		return "", err
+	case a.Text != "" && protocol.Event{Kind: protocol.EventAddress, Address: text}.Validate() != nil:
+		return "", fmt.Errorf("cannot use the address %q: want host:port: check the recipe (address)", text)
+	case a.Text != "":
+		return text, nil
 	}
+	s.tell(protocol.Event{Kind: protocol.EventUnready, Detail: "it has not written its address to " + text})
 	return healthcheck.WaitAddress(s.ctx, text)
 }
 
 // await waits for a gate to open.
-func (s *service) await(p roles.Probe) error {
-	unready := func(err error) { s.tell(control.Event{Kind: control.Unready, Detail: err.Error()}) }
+func (s *service) await(p recipe.Probe) error {
+	unready := func(err error) { s.tell(protocol.Event{Kind: protocol.EventUnready, Detail: err.Error()}) }
 	probe, err := s.probe(p)
 	if err != nil {
 		unready(err)
@@ -119,48 +134,48 @@ func (s *service) await(p roles.Probe) error {
 	return rule(p).Await(s.ctx, probe, unready)
 }
 
-func (s *service) watchLive(p roles.Probe) {
+func (s *service) watchLive(p recipe.Probe) {
 	probe, err := s.probe(p)
 	if err != nil {
-		s.tell(control.Event{Kind: control.Unhealthy, Detail: err.Error()})
+		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 		return
 	}
 	rule(p).Watch(s.ctx, probe, func(err error) {
 		if err == nil {
-			s.tell(control.Event{Kind: control.Recovered})
+			s.tell(protocol.Event{Kind: protocol.EventRecovered})
 			return
 		}
-		s.tell(control.Event{Kind: control.Unhealthy, Detail: err.Error()})
+		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 	})
 }
 
-func rule(p roles.Probe) healthcheck.Rule {
+func rule(p recipe.Probe) healthcheck.Rule {
 	return healthcheck.Rule{Period: time.Duration(p.Period), Successes: p.Successes, Failures: p.Failures}
 }
 
 // probe makes a probe of a recipe's.
-func (s *service) probe(p roles.Probe) (healthcheck.Probe, error) {
+func (s *service) probe(p recipe.Probe) (healthcheck.Probe, error) {
 	timeout := time.Duration(p.Timeout)
 	switch {
 	case p.Line != "":
-		return s.said[p.Line], nil
+		return s.logged[p.Line], nil
 	case p.TCP != "":
-		address, err := roles.Render("tcp", p.TCP, s.facts)
+		address, err := recipe.Render("tcp", p.TCP, s.data)
 		return healthcheck.TCP{Address: address, Timeout: timeout}, err
 	case len(p.Command) > 0:
-		argv, err := roles.RenderArgs("command", p.Command, s.facts)
+		argv, err := recipe.RenderArgs("command", p.Command, s.data)
 		run := func(ctx context.Context) ([]byte, int, error) { return s.sup.Run(ctx, argv, s.env) }
 		return healthcheck.Command{Run: run, Timeout: timeout}, err
 	}
 	return s.httpProbe(p, timeout)
 }
 
-func (s *service) httpProbe(p roles.Probe, timeout time.Duration) (healthcheck.Probe, error) {
-	url, err := roles.Render("url", p.URL, s.facts)
+func (s *service) httpProbe(p recipe.Probe, timeout time.Duration) (healthcheck.Probe, error) {
+	url, err := recipe.Render("url", p.URL, s.data)
 	if err != nil {
 		return nil, err
 	}
-	body, err := roles.Render("body", p.Body, s.facts)
+	body, err := recipe.Render("body", p.Body, s.data)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +189,8 @@ const (
 	peerPeriod   = 2 * time.Second
 	peerTimeout  = time.Second
 	peerFailures = 3
+
+	mostFaults = 8 // that one answer names
 )
 
 func (p peer) probe() healthcheck.Probe {
@@ -183,10 +200,10 @@ func (p peer) probe() healthcheck.Probe {
 // cannotReach says who cannot reach whom, and why.
 func (s *service) cannotReach(p peer, err error) string {
 	reason := err.Error()
-	if f, ok := err.(*healthcheck.Failure); ok {
+	if f, ok := errors.AsType[*healthcheck.Failure](err); ok {
 		reason = string(f.Reason)
 	}
-	return fmt.Sprintf("%s cannot reach %s at %s: %s", s.facts.Node, p.role, p.address, reason)
+	return fmt.Sprintf("%s cannot reach %s at %s: %s", s.data.Node, p.role, p.address, reason)
 }
 
 // watch begins to watch what matters while the benchmark runs: peers, and progress.
@@ -201,7 +218,7 @@ func (s *service) watch(addresses map[string]string) {
 	for _, p := range peers {
 		go healthcheck.Rule{Period: peerPeriod, Failures: peerFailures}.Watch(s.ctx, p.probe(), func(err error) {
 			if err != nil {
-				s.tell(control.Event{Kind: control.Unreachable, Detail: s.cannotReach(p, err)})
+				s.tell(protocol.Event{Kind: protocol.EventUnreachable, Detail: s.cannotReach(p, err)})
 			}
 		})
 	}
@@ -213,10 +230,12 @@ func (s *service) watch(addresses map[string]string) {
 func (s *service) watchProgress() {
 	if idle, ok := s.stall.Watch(s.ctx); ok {
 		what := "of output"
-		if s.steps.Stall.Line != "" {
-			what = "that matches " + s.steps.Stall.Line
+		if s.spec.Stall.Line != "" {
+			what = "that matches " + s.spec.Stall.Line
 		}
-		s.tell(control.Event{Kind: control.Stalled, Detail: fmt.Sprintf("no line %s for %v", what, idle.Round(time.Second))})
+		s.tell(protocol.Event{
+			Kind: protocol.EventStalled, Detail: fmt.Sprintf("no line %s for %v", what, idle.Round(time.Second)),
+		})
 	}
 }
 
@@ -241,17 +260,21 @@ func (s *service) check() {
 		wg.Wait()
 		faults = slices.DeleteFunc(faults, func(f string) bool { return f == "" })
 		slices.Sort(faults)
-		s.tell(control.Event{Kind: control.Checked, Detail: strings.Join(faults, "; ")})
+		if n := len(faults) - mostFaults; n > 0 {
+			faults = append(faults[:mostFaults], fmt.Sprintf("and %d more", n))
+		}
+		s.tell(protocol.Event{Kind: protocol.EventChecked, Detail: strings.Join(faults, "; ")})
 	}()
 }
 
 // releasePoll is how often the benchmark's release file is looked for.
 const releasePoll = 200 * time.Millisecond
 
-// watchRelease tells the hub when the benchmark no longer needs the servers.
-func (w *worker) watchRelease(ctx context.Context, text string) {
-	file, err := roles.Render("release", text, w.facts)
-	if err != nil {
+// watchRelease tells the hub when the benchmark no longer needs the servers. It runs in a goroutine of its own.
+func (w *worker) watchRelease(ctx context.Context, data recipe.Data, text string) {
+	file, err := recipe.Render("release", text, data)
+	if err != nil { // the plan was rehearsed
+		w.log.Error("the release of the servers is not watched", zap.Error(err))
 		return
 	}
 	tick := time.NewTicker(releasePoll)
@@ -262,7 +285,7 @@ func (w *worker) watchRelease(ctx context.Context, text string) {
 			return
 		case <-tick.C:
 			if _, err := os.Stat(file); err == nil {
-				w.tell(control.Event{Kind: control.Release})
+				w.tell(protocol.Event{Kind: protocol.EventRelease})
 				return
 			}
 		}

@@ -2,289 +2,272 @@ package agent
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/decide/rank"
 	"github.com/disagg/disagg/pkg/preflight"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-// worker is one rank: a child and its link to the hub. Its methods run in one goroutine, that of live.
+// worker is one rank: a child and its link to the hub. Its methods run in one goroutine, that of live, unless they say
+// otherwise.
 type worker struct {
 	opts    Options
 	sup     *supervisor.Supervisor
-	attempt roles.Attempt
-	facts   roles.Facts
+	attempt rundir.Attempt
+	data    recipe.Data
+	task    roles.Task
+	runID   string
+	token   string
 	link    control.Link
 	log     *zap.Logger
+	machine *rank.Machine
 
-	token    string
 	listener *preflight.Listener // answers peers that try the way here; nil if nobody will
+	inputs   chan any            // from other goroutines: rank inputs, and children that were started
+	over     chan struct{}       // closed when nobody takes them any more
 
-	ready    *readyChild // nil until the child can be prepared
-	child    *supervisor.Process
-	service  *service // nil until the child is started, and for ranks that do not lead
-	stopped  string   // why it was asked to stop; "" if it was not
-	finished bool     // it was asked to stop because the work is done
-	stopCode int      // what it is to end with then
+	ready   *readyChild // nil until the child is being prepared
+	abandon func(reason string)
+	child   *supervisor.Process
+	service *service // nil until the child is started, and for ranks that do not lead
+	heard   atomic.Bool
+}
 
-	// What is still to come; nil for what is not, and for what has been seen.
-	exited <-chan struct{}  // the child's leader has ended
-	done   <-chan struct{}  // nothing of the child is left
-	late   <-chan time.Time // the hub has taken too long to judge the child's end
-	lost   <-chan struct{}  // the hub is lost
+// launched is a child that was started, or that could not be.
+type launched struct {
+	process *supervisor.Process
+	service *service
+	output  *searched
 }
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
 func (w *worker) live() int {
-	w.begin()
-	defer w.endProbing()
-	for !w.over() {
-		w.next()
-	}
-	o := w.outcome()
-	w.tell(control.Event{Kind: control.Stopped, Outcome: &o})
-	return w.code(o)
-}
-
-// begin does what needs nobody else.
-func (w *worker) begin() {
+	defer close(w.over)
 	if len(w.opts.Guard) > 0 { // before there is a child, and not before the hub knows of this rank
 		if err := w.sup.Guard(w.opts.Guard...); err != nil {
 			w.log.Warn("nobody ends what is left if this agent is killed", zap.Error(err))
 		}
 	}
-	if w.needsNobody() {
-		w.ready = w.makeReady() // while the others are still to come
-		if w.opts.Plan.Policy.StartAlone {
-			w.start(nil)
+	defer w.endProbing()
+	lost := w.link.Lost()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	w.step(rank.Begin{})
+	for {
+		if code, over := w.machine.Over(); over {
+			if w.child != nil {
+				<-w.child.Stored() // bounded: what is in memory still goes to a disk that answers late
+			}
+			return code
+		}
+		timer.Reset(w.idle())
+		select {
+		case c := <-w.link.Commands():
+			w.heard.Store(true)
+			w.step(rank.Told{Command: c})
+		case sig := <-w.opts.Signals:
+			w.signalled(sig)
+		case <-lost:
+			lost = nil
+			w.step(rank.HubLost{Why: errText(w.link.Err())})
+		case in := <-w.inputs:
+			w.take(in)
+		case <-timer.C:
+			w.step(rank.Tick{})
 		}
 	}
-	w.lost = w.link.Lost()
 }
 
-// next takes in one thing that happened.
-func (w *worker) next() {
-	select {
-	case d := <-w.link.Directives():
-		w.follow(d)
-	case sig := <-w.opts.Signals:
-		w.heed(sig)
-	case <-w.lost:
-		w.lost = nil
-		w.stop(fmt.Errorf("%w: %w", errHubLost, w.link.Err()).Error(), false)
-	case <-w.exited:
-		w.heedSignal()
-		w.tellExit()
-	case <-w.done:
-		if w.exited != nil {
-			w.tellExit()
-		}
-		w.done, w.late = nil, time.After(time.Duration(w.opts.Plan.Timeouts.Lost))
-	case <-w.late:
-		w.stop("the hub says nothing of the end of this rank's child", false)
+func errText(err error) string {
+	if err == nil {
+		return "it is gone"
 	}
+	return err.Error()
 }
 
-// over tells whether nothing is left to do.
-func (w *worker) over() bool {
-	switch {
-	case w.child == nil:
-		return w.stopped != ""
-	case w.done != nil:
-		return false
+// attached tells whether the hub ever gave this rank a command.
+func (w *worker) attached() bool { return w.heard.Load() }
+
+const mostIdle = time.Hour
+
+func (w *worker) idle() time.Duration {
+	d := w.machine.Deadline()
+	if d.IsZero() {
+		return mostIdle
 	}
-	return w.stopped != "" || w.judgesItself()
+	return max(time.Until(d), 0)
 }
 
-// judgesItself tells whether the rank's exit code is its child's, whatever became of the others. Any other rank waits until
-// the hub has judged the end of its child: Slurm takes the code of a step from whichever of its tasks it likes, so all of
-// them end with the code of the one that failed first.
-func (w *worker) judgesItself() bool {
-	return w.opts.Identity.Task == roles.Hub() || w.opts.Plan.Policy.StartAlone
-}
-
-// outcome is how the child ended, or why there was none.
-func (w *worker) outcome() supervisor.Outcome {
-	if w.child == nil {
-		return supervisor.Outcome{StopReason: w.stopped, EndedAt: time.Now()}
-	}
-	return w.child.Outcome()
-}
-
-func (w *worker) needsNobody() bool {
-	n := w.opts.Plan.Steps(w.facts.Role).Needs
-	return len(n.Address)+len(n.Ready) == 0
-}
-
-func (w *worker) tell(e control.Event) {
-	e.At = time.Now().UTC()
-	w.log.Info(string(e.Kind), zap.String("address", e.Address), zap.String("detail", e.Detail), zap.Any("outcome", e.Outcome))
-	w.link.Send(e)
-}
-
-// tellExit tells at once how the child's leader ended, before what it left behind is gone.
-func (w *worker) tellExit() {
-	w.exited = nil
-	w.endProbing()
-	o := w.child.Ended()
-	w.tell(control.Event{Kind: control.Exited, Outcome: &o, Code: childCode(o)})
-}
-
-// follow does what the hub says.
-func (w *worker) follow(d control.Directive) {
-	switch d.Kind {
-	case control.Look:
-		go w.look(d.Peers, d.Host)
-	case control.Start:
-		if w.child == nil && w.stopped == "" {
-			w.start(d.Peers)
-		}
-	case control.Watch:
-		if w.service != nil {
-			w.service.watch(d.Peers)
-		}
-	case control.Check:
-		if w.service == nil {
-			w.tell(control.Event{Kind: control.Checked})
-		} else {
-			w.service.check()
-		}
-	case control.Stop:
-		w.endProbing() // what is told to end may stop answering
-		w.stopCode = d.Code
-		w.stop(d.Reason, d.Finished)
-	}
-}
-
-// signalLag is how much later than its child the agent may notice a signal that Slurm sent to both.
-const signalLag = 50 * time.Millisecond
-
-// heedSignal looks for a signal that ended the child and was meant for all of the step: where Slurm tracks processes one
-// by one, it signals the child itself too, and the child may be the faster. A child that could have ended so is not
-// judged before the agent had the time to see its own.
-func (w *worker) heedSignal() {
-	if w.stopped != "" {
-		return
-	}
-	lag := time.Duration(0)
-	switch o := w.child.Ended(); {
-	case o.Clean(), o.Signal == "SIGTERM", o.Signal == "SIGINT", o.Signal == "SIGUSR1", o.Code == 128+int(syscall.SIGTERM), o.Code == 128+int(syscall.SIGINT):
-		lag = signalLag
-	}
-	select {
-	case sig := <-w.opts.Signals:
-		w.heed(sig)
-	case <-time.After(lag):
-	}
-}
-
-// heed does what a signal asks for.
-func (w *worker) heed(sig os.Signal) {
+// signalled does what a signal asks for.
+func (w *worker) signalled(sig os.Signal) {
 	switch sig {
-	case syscall.SIGUSR1: // the hub decides; this rank goes on until it is told
-		w.tell(control.Event{Kind: control.Warned, Detail: "Slurm warns that the job's time is nearly over (SIGUSR1)"})
+	case syscall.SIGUSR1:
+		w.step(rank.Warned{Name: signalName(sig)})
 	case syscall.SIGUSR2:
 		w.dump()
 	default:
-		w.leave(sig)
+		w.step(rank.Asked{Name: signalName(sig)})
 	}
 }
 
 // dump logs what this rank is doing.
 func (w *worker) dump() {
-	state := []zap.Field{zap.String("stopped", w.stopped), zap.Strings("peers", slices.Sorted(maps.Keys(w.facts.Peers)))}
+	state := []zap.Field{
+		zap.String("stopped", w.machine.Stopped()), zap.Strings("peers", slices.Sorted(maps.Keys(w.data.Peers))),
+	}
 	if w.child != nil {
 		state = append(state, zap.Int("child", w.child.PID()), zap.Strings("tail", w.child.Tail()))
 	}
 	w.log.Info("state, because of SIGUSR2", state...)
 }
 
-// leave stops because of a signal, and lets the hub know.
-func (w *worker) leave(sig os.Signal) {
-	if w.stopped == "" {
-		w.tell(control.Event{Kind: control.Leaving, Detail: "stopped by " + sig.String()})
-	}
-	w.stop("signal "+sig.String(), false)
-}
-
-func (w *worker) stop(reason string, finished bool) {
-	if w.stopped == "" {
-		w.stopped, w.finished = reason, finished
-		w.log.Info("stopping", zap.String("reason", reason))
-	}
-	if w.child == nil {
-		return
-	}
-	if finished {
-		w.child.Finish(w.patience(), reason)
-	} else {
-		w.child.Stop(reason)
+// take takes what another goroutine hands over.
+func (w *worker) take(in any) {
+	switch in := in.(type) {
+	case launched:
+		w.child, w.service = in.process, in.service
+		w.step(rank.Started{PID: w.child.PID()})
+		if w.service != nil {
+			go w.service.live()
+		}
+		go w.await(w.child, in.output)
+	case rank.Input:
+		w.step(in)
 	}
 }
 
-// patience is how long this rank may end by itself: once the work is done, ranks of an MPI job follow their leader.
-func (w *worker) patience() time.Duration {
-	steps := w.opts.Plan.Steps(w.facts.Role)
-	if w.opts.Identity.Task.Leader() || !steps.MPI || w.opts.Plan.Cluster.MPI == "" {
-		return 0
-	}
-	return time.Duration(steps.Stop.Follow)
+// await reports the ends of a child, from a goroutine of its own.
+func (w *worker) await(p *supervisor.Process, output *searched) {
+	<-p.Exited()
+	w.in(rank.Ended{Outcome: outcome(p.Ended(), output)})
+	<-p.Done()
+	w.in(rank.Done{Outcome: outcome(p.Outcome(), output)})
 }
 
-// readyChild is a child that is ready to be started.
-type readyChild struct {
-	spec    supervisor.Spec
-	service *service // nil for ranks that do not lead
-	ctx     context.Context
-	end     context.CancelFunc // ends what watches the service
+// in hands something over from another goroutine. It tells whether anybody took it.
+func (w *worker) in(v any) bool {
+	select {
+	case w.inputs <- v:
+		return true
+	case <-w.over:
+		return false
+	}
 }
 
-// makeReady prepares the child. One that cannot be prepared is one that is never started, and says why.
-func (w *worker) makeReady() *readyChild {
-	r := &readyChild{}
-	r.ctx, r.end = context.WithCancel(context.Background())
-	spec, err := w.prepare()
-	if err == nil && w.opts.Identity.Task.Leader() {
-		r.service, err = newService(r.ctx, w, spec.Env)
+func (w *worker) step(in rank.Input) {
+	for _, e := range w.machine.Step(in, time.Now()) {
+		w.perform(e)
 	}
-	if err != nil {
-		w.log.Error("cannot prepare", zap.Error(err))
-		spec = supervisor.Spec{Fault: err}
-	}
-	if r.spec = spec; r.service != nil {
-		r.spec.OnLine = r.service.onLine()
-	}
-	return r
 }
 
-// start starts the child, and begins to watch its service.
+func (w *worker) perform(e rank.Effect) {
+	switch e := e.(type) {
+	case rank.Tell:
+		w.tell(e.Event)
+	case rank.Prepare:
+		w.ready = w.prepare(nil)
+	case rank.Start:
+		w.start(e.Peers)
+	case rank.Stop:
+		w.log.Info("stopping", zap.String("reason", e.Reason))
+		if w.child == nil {
+			return
+		}
+		if e.Finished {
+			w.child.Finish(e.Patience, e.Reason)
+		} else {
+			w.child.Stop(e.Reason)
+		}
+		if w.opts.Disk != nil {
+			go w.watchDisk(w.child)
+		}
+	case rank.Abandon:
+		w.log.Info("not to be started", zap.String("reason", e.Reason))
+		w.abandon(e.Reason)
+	case rank.Kill:
+		if w.child != nil {
+			w.child.Kill(e.Reason)
+		}
+	case rank.EndProbes:
+		w.endProbing()
+	case rank.Preflight:
+		go w.preflight(e.Peers, e.Host)
+	case rank.Watch:
+		if w.service != nil {
+			w.service.watch(e.Peers)
+		}
+	case rank.Check:
+		if w.service == nil {
+			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now().UTC()})
+		} else {
+			w.service.check()
+		}
+	}
+}
+
+// tell reports an event, and logs it afterwards. It may be called from anywhere.
+func (w *worker) tell(e protocol.Event) {
+	if e.At.IsZero() {
+		e.At = time.Now().UTC()
+	}
+	w.link.Send(e)
+	fields := []zap.Field{zap.String("address", e.Address), zap.String("detail", e.Detail)}
+	if e.Outcome != nil {
+		fields = append(fields, zap.Any("outcome", e.Outcome.Brief()))
+	}
+	w.log.Info(string(e.Kind), fields...)
+}
+
+// start starts the child in a goroutine of its own: its files and its program lie on the shared file system. If that
+// answers only when the child was abandoned, or the rank has left already, nothing is started any more.
 func (w *worker) start(peers map[string]string) {
-	if w.listener != nil { // everybody has tried
-		w.listener.Close()
-	}
-	w.facts.Peers = peers
+	w.closeListener() // everybody has tried
+	w.data.Peers = peers
 	if w.ready == nil {
-		w.ready = w.makeReady()
+		w.ready = w.prepare(peers)
 	}
-	w.child, w.service = w.sup.Start(w.ready.spec), w.ready.service
-	w.exited, w.done = w.child.Exited(), w.child.Done()
-	w.tell(control.Event{Kind: control.Started, PID: w.child.PID()})
-	if w.service != nil {
-		go w.service.live()
-	}
-	if release := w.opts.Plan.Steps(w.facts.Role).Release; release != "" {
-		go w.watchRelease(w.ready.ctx, release)
+	ready := w.ready
+	abandoned, abandon := context.WithCancelCause(context.Background())
+	w.abandon = func(reason string) { abandon(errors.New(reason)) }
+	go func() {
+		if !ready.await(abandoned) {
+			why := context.Cause(abandoned).Error()
+			w.in(rank.Done{Outcome: protocol.Outcome{
+				StopReason: why, Error: "it was still being prepared", EndedAt: time.Now().UTC(),
+			}})
+			return
+		}
+		spec := ready.spec
+		select {
+		case <-w.over:
+			spec.Fault = errLeft
+		default:
+		}
+		p := w.sup.Start(spec)
+		if !w.in(launched{process: p, service: ready.service, output: ready.output}) {
+			p.Stop(errLeft.Error())
+		}
+	}()
+	if release := w.opts.Plan.Spec(w.task.Role).Release; release != "" {
+		go w.watchRelease(ready.ctx, w.data, release)
 	}
 }
+
+var errLeft = errors.New("the rank has left")
 
 func (w *worker) endProbing() {
 	if w.ready != nil {
@@ -292,15 +275,8 @@ func (w *worker) endProbing() {
 	}
 }
 
-// code is the exit code after the child has gone, or without one.
-func (w *worker) code(o supervisor.Outcome) int {
-	switch {
-	case w.stopCode != 0:
-		return w.stopCode
-	case w.finished:
-		return 0
-	case o.StopReason == "" && (childCode(o) != 0 || w.stopped == ""):
-		return childCode(o)
+func (w *worker) closeListener() {
+	if w.listener != nil {
+		w.listener.Close()
 	}
-	return ExitStopped
 }

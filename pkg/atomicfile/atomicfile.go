@@ -2,7 +2,8 @@
 // new, never a part, and what was written survives a crash.
 //
 // Rules: a file is written to a temporary name beside its own, fsynced, then renamed or linked, and its folder is
-// fsynced. Only what is of no use once its writer has gone is not fsynced ([Show]). Temporary names begin with a dot, so that no reader's pattern matches them.
+// fsynced. Only what is of no use once its writer has gone is not fsynced ([Show]). Temporary names begin with a dot,
+// so that no reader's pattern matches them.
 package atomicfile
 
 import (

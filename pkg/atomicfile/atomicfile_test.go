@@ -12,19 +12,48 @@ import (
 	"github.com/disagg/disagg/pkg/atomicfile"
 )
 
+// write is a way to replace or create a file.
+type write func(file string, data []byte, perm os.FileMode) error
+
+// ways are those that the package has.
+var ways = map[string]write{"Write": atomicfile.Write, "Show": atomicfile.Show}
+
+// A file that is there is replaced, its mode included.
 func TestWriteReplaces(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "f")
-	for _, text := range []string{"old", "new"} {
-		if err := atomicfile.Write(file, []byte(text), 0o600); err != nil {
+	for name, write := range ways {
+		file := filepath.Join(t.TempDir(), "f")
+		for text, mode := range map[string]os.FileMode{"first": 0o600, "second": 0o644} {
+			if err := write(file, []byte(text), mode); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(file)
+			info, _ := os.Stat(file)
+			if err != nil || string(data) != text || info.Mode().Perm() != mode {
+				t.Errorf("%s: %q, %v, %v", name, data, err, info.Mode())
+			}
+		}
+		onlyFile(t, file)
+	}
+}
+
+// A link in the place of a file is replaced, not followed.
+func TestLinksAreReplaced(t *testing.T) {
+	for name, write := range ways {
+		victim, link := filepath.Join(t.TempDir(), "victim"), filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(victim, link); err != nil {
 			t.Fatal(err)
 		}
+		if err := atomicfile.Create(link, nil, 0o644); !errors.Is(err, os.ErrExist) {
+			t.Errorf("created in the place of a link: %v", err)
+		}
+		if err := write(link, []byte("x"), 0o644); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(victim); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s followed the link: %v", name, err)
+		}
+		onlyFile(t, link)
 	}
-	data, err := os.ReadFile(file)
-	info, _ := os.Stat(file)
-	if err != nil || string(data) != "new" || info.Mode().Perm() != 0o600 {
-		t.Errorf("%q, %v, %v", data, err, info.Mode())
-	}
-	onlyFile(t, file)
 }
 
 // Of many that create one file at once, one wins, and all see its content whole.
@@ -53,17 +82,25 @@ func TestCreateHasOneWinner(t *testing.T) {
 	onlyFile(t, file)
 }
 
+// What cannot be written leaves nothing behind.
 func TestFaultsLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "taken")
 	if err := os.MkdirAll(filepath.Join(target, "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := atomicfile.Write(target, nil, 0o644); err == nil {
-		t.Error("a folder was replaced")
+	for name, write := range map[string]write{
+		"Write": atomicfile.Write, "Show": atomicfile.Show, "Create": atomicfile.Create,
+	} {
+		if err := write(target, nil, 0o644); err == nil {
+			t.Errorf("%s: a folder was replaced", name)
+		}
+		if err := write(filepath.Join(dir, "none", "f"), nil, 0o644); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s without a folder: %v", name, err)
+		}
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "none", "f"), nil, 0o644); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v", err)
+	if err := atomicfile.SyncDir(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder that is not there was made durable: %v", err)
 	}
 	onlyFile(t, target)
 }

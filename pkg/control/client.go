@@ -4,20 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"hash/fnv"
+	"net"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/disagg/disagg/pkg/decide/liveness"
+	"github.com/disagg/disagg/pkg/protocol"
 )
 
 // ClientOptions says whom an agent talks to, and as whom.
 type ClientOptions struct {
 	// Find blocks until the hub's address (host:port) is known. An error means that there will be no hub.
-	Find      func(context.Context) (string, error)
+	Find func(context.Context) (string, error)
+	// Dial connects; nil: over TCP.
+	Dial      func(ctx context.Context, address string) (net.Conn, error)
 	Token     string
-	Hello     Hello
+	Hello     protocol.Hello
 	Heartbeat time.Duration
 	Lost      time.Duration // silence of the hub for this long means lost
 	CloseWait time.Duration // how long Close waits for the last events to arrive
@@ -25,32 +29,43 @@ type ClientOptions struct {
 
 // Client is an agent's link over the network.
 type Client struct {
-	opts       ClientOptions
-	conv       *conversation[Event, Directive]
-	directives *mailbox[Directive]
-	lost       chan struct{}
-	done       chan struct{}
-	cancel     context.CancelFunc
-	closeOnce  sync.Once
+	opts      ClientOptions
+	conv      *conversation[protocol.Event, protocol.Command]
+	commands  *mailbox[protocol.Command]
+	found     chan struct{} // closed when the hub's address is known
+	lost      chan struct{}
+	done      chan struct{}
+	cancel    context.CancelFunc
+	closeOnce sync.Once
 
-	mu       sync.Mutex
-	lastSeen time.Time
-	err      error
+	mu      sync.Mutex
+	clock   liveness.Clock
+	silence liveness.Silence
+	err     error
 }
 
 var _ Link = (*Client)(nil)
 
 // Dial begins the conversation. It returns at once: events may be sent before the hub is found.
 func Dial(opts ClientOptions) *Client {
+	if opts.Dial == nil {
+		opts.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		opts: opts, conv: newConversation[Event, Directive](), directives: newMailbox[Directive](),
-		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
+		opts: opts, conv: newConversation[protocol.Event, protocol.Command](), commands: newMailbox[protocol.Command](),
+		found: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
+		clock: liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
 	}
 	go func() {
 		defer close(c.done)
 		defer close(c.lost)
 		err := c.converse(ctx)
+		if ctx.Err() != nil {
+			err = nil // this agent left by itself
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.err = err
@@ -66,28 +81,36 @@ func (c *Client) Err() error {
 }
 
 // Send queues an event.
-func (c *Client) Send(e Event) { c.conv.out.push(e) }
+func (c *Client) Send(e protocol.Event) { c.conv.out.push(e) }
 
-// Directives delivers what the hub wants.
-func (c *Client) Directives() <-chan Directive { return c.directives.out }
+// Commands delivers what the hub wants.
+func (c *Client) Commands() <-chan protocol.Command { return c.commands.out }
 
-// Lost is closed when the hub has been silent for too long or refuses this agent.
+// Lost is closed when the hub has been silent for too long, refuses this agent or sends what it may not.
 func (c *Client) Lost() <-chan struct{} { return c.lost }
 
-// Close waits until every event has arrived, at most CloseWait, says goodbye and ends.
+// Close waits until every event has arrived, at most CloseWait, says goodbye and ends. While there is no hub it ends at
+// once.
 func (c *Client) Close() {
 	c.closeOnce.Do(func() {
+		select {
+		case <-c.found:
+		default:
+			c.cancel()
+		}
 		deadline := time.NewTimer(c.opts.CloseWait)
 		defer deadline.Stop()
 		c.flush(deadline.C)
 		close(c.conv.bye)
+		patience := time.NewTimer(c.opts.Heartbeat)
+		defer patience.Stop()
 		select {
 		case <-c.done:
-		case <-time.After(c.opts.Heartbeat):
+		case <-patience.C:
 		}
 		c.cancel()
 		<-c.done
-		c.directives.close()
+		c.commands.close()
 	})
 }
 
@@ -105,18 +128,32 @@ func (c *Client) flush(deadline <-chan time.Time) {
 
 func (c *Client) alive() {
 	c.mu.Lock()
-	c.lastSeen = time.Now()
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	c.silence.Heard(time.Now())
 }
 
-func (c *Client) silence() time.Duration {
+// silent takes the time, and tells whether the hub has been silent for too long.
+func (c *Client) silent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Since(c.lastSeen)
+	now := time.Now()
+	if missed := c.clock.Tick(now); missed > 0 {
+		c.silence.Missed(missed)
+	}
+	return c.silence.Lost(now)
 }
 
-// errRefused means that the hub does not want this agent: trying again is of no use.
-var errRefused = errors.New("refused by the hub")
+var (
+	// errRefused means that the hub does not want this agent: trying again is of no use.
+	errRefused = errors.New("refused by the hub")
+	errSilent  = errors.New("the hub is silent")
+)
+
+// Pauses between tries to connect.
+const (
+	redialFirst = 10 * time.Millisecond
+	redialMost  = 500 * time.Millisecond
+)
 
 // converse connects, and connects again after a break, until the conversation ends or the hub is lost.
 func (c *Client) converse(ctx context.Context) error {
@@ -124,39 +161,94 @@ func (c *Client) converse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	close(c.found)
 	c.alive()
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		err := c.connectOnce(ctx, hub)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go c.listen(ctx, cancel)
+	seed := fnv.New64a()
+	_, _ = seed.Write([]byte(c.opts.Hello.Session))
+	redial := liveness.Redial{First: redialFirst, Most: redialMost, Seed: seed.Sum64()}
+	var last error // of a connection that was not given up from here
+	for {
+		worked, err := c.connectOnce(ctx, hub)
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if worked {
+			redial.Reset()
+		}
 		switch {
-		case ctx.Err() != nil, c.conv.leaving():
+		case c.conv.leaving():
 			return nil
-		case errors.Is(err, errRefused):
+		case errors.Is(context.Cause(ctx), errSilent):
+			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, last)
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errRefused), errors.As(err, new(invalidError)):
 			return err
 		case errors.Is(err, syscall.ECONNREFUSED): // the hub's port is its own: nobody listens there once it has ended
 			return fmt.Errorf("the hub has ended: %w", err)
-		case c.silence() > c.opts.Lost:
-			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, err)
 		}
+		pause := time.NewTimer(redial.Next())
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+// listen ends the conversation when the hub has been silent for too long.
+func (c *Client) listen(ctx context.Context, end context.CancelCauseFunc) {
+	ticker := time.NewTicker(c.opts.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if c.silent() {
+				end(errSilent)
+				return
+			}
 		}
 	}
 }
 
-func (c *Client) connectOnce(ctx context.Context, hub string) error {
-	dialCtx, cancel := context.WithTimeout(ctx, c.opts.Lost)
-	defer cancel()
-	ws, resp, err := websocket.Dial(dialCtx, "ws://"+hub+attachPath, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: &http.Transport{Proxy: nil}},
-		HTTPHeader: helloHeader(c.opts.Hello, c.opts.Token),
-	})
-	if err != nil {
-		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 {
-			return fmt.Errorf("%w: %s", errRefused, resp.Status)
-		}
-		return fmt.Errorf("cannot reach the hub at %s: %w", hub, err)
+// connectOnce talks over one connection until it ends; worked tells whether there was one.
+func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err error) {
+	dialCtx, cancelDial := context.WithTimeout(ctx, c.opts.Lost)
+	defer cancelDial()
+	conn, err := c.opts.Dial(dialCtx, hub)
+	if err != nil && dialCtx.Err() != nil {
+		return false, fmt.Errorf("cannot reach the hub at %s: nobody answers there", hub)
 	}
-	defer ws.CloseNow()
-	return c.conv.run(ctx, ws, c.opts.Heartbeat, c.opts.Lost, c.alive, c.directives.put)
+	if err != nil {
+		return false, fmt.Errorf("cannot reach the hub at %s: %w", hub, err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	r, err := ask(conn, c.opts.Token, wish{Hello: &c.opts.Hello}, c.opts.Lost)
+	switch {
+	case errors.Is(err, errStranger):
+		return false, fmt.Errorf("cannot reach the hub at %s: somebody else answers there: %w", hub, err)
+	case err != nil:
+		return false, fmt.Errorf("cannot reach the hub at %s: %w", hub, err)
+	case r.Status == refused || r.Status == conflict:
+		return false, fmt.Errorf("%w: %s", errRefused, r.Reason)
+	case r.Status != granted:
+		return false, fmt.Errorf("cannot reach the hub at %s: %s", hub, r.Reason)
+	}
+	return true, c.conv.run(ctx, conn, c.opts.Heartbeat, c.alive, c.receive)
+}
+
+// receive takes a command. One that is invalid ends the conversation: the hub is of another version, or none.
+func (c *Client) receive(cmd protocol.Command) error {
+	if err := cmd.Validate(); err != nil {
+		return invalidError{err}
+	}
+	c.commands.put(cmd)
+	return nil
 }

@@ -1,12 +1,13 @@
 package control_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -30,10 +32,13 @@ const (
 
 var gen0 = roles.Task{Role: roles.Role{Kind: roles.Gen}}
 
-func listen(t *testing.T) *control.Server {
+func listen(t *testing.T) *control.Server { return listenOn(t, nil) }
+
+// listenOn is a hub that listens on a listener; nil: on a port of its own.
+func listenOn(t *testing.T, l net.Listener) *control.Server {
 	t.Helper()
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: lost, Reconnect: bound,
+		Host: "127.0.0.1", Listener: l, Token: token, RunID: runID, Heartbeat: beat,
 		Expected: func(task roles.Task) bool { return task.Role.Kind == roles.Gen && task.Rank < 4 },
 	})
 	if err != nil {
@@ -46,7 +51,7 @@ func listen(t *testing.T) *control.Server {
 func options(hub string) control.ClientOptions {
 	return control.ClientOptions{
 		Find:  func(context.Context) (string, error) { return hub, nil },
-		Token: token, Hello: control.Hello{Task: gen0, Session: "a", RunID: runID},
+		Token: token, Hello: protocol.Hello{Task: gen0, Session: "a", RunID: runID},
 		Heartbeat: beat, Lost: lost, CloseWait: lost,
 	}
 }
@@ -60,15 +65,35 @@ func dial(t *testing.T, o control.ClientOptions) *control.Client {
 
 func next(t *testing.T, s *control.Server) control.Inbound {
 	t.Helper()
-	select {
-	case in := <-s.Inbound():
-		return in
-	case <-time.After(bound):
-		t.Fatal("nothing arrived")
-		return control.Inbound{}
+	for timeout := time.After(bound); ; {
+		select {
+		case in := <-s.Inbound():
+			if !in.Alive && !in.Back && !in.Broke {
+				return in
+			}
+		case <-timeout:
+			t.Fatal("nothing arrived")
+			return control.Inbound{}
+		}
 	}
 }
 
+// sees waits for an arrival that is as wanted.
+func sees(t *testing.T, s *control.Server, what string, want func(control.Inbound) bool) {
+	t.Helper()
+	for timeout := time.After(bound); ; {
+		select {
+		case in := <-s.Inbound():
+			if want(in) {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// Messages arrive once and in order in both directions, and the last of them before the goodbye.
 func TestConversation(t *testing.T) {
 	s := listen(t)
 	c := dial(t, options(s.Address()))
@@ -76,20 +101,21 @@ func TestConversation(t *testing.T) {
 		t.Fatalf("first came %+v", in)
 	}
 	for i := range 100 {
-		c.Send(control.Event{Kind: control.Unready, PID: i})
-		s.Send(gen0, control.Directive{Kind: control.Start, Reason: fmt.Sprint(i)})
+		c.Send(protocol.Event{Kind: protocol.EventUnready, PID: i})
+		s.Send(gen0, protocol.Command{Kind: protocol.CommandStart, Reason: fmt.Sprint(i)})
 	}
 	for i := range 100 {
 		if in := next(t, s); in.Event == nil || in.Event.PID != i {
 			t.Fatalf("event %d is %+v", i, in)
 		}
-		if d := <-c.Directives(); d.Reason != fmt.Sprint(i) {
-			t.Fatalf("directive %d is %+v", i, d)
+		if d := <-c.Commands(); d.Reason != fmt.Sprint(i) {
+			t.Fatalf("command %d is %+v", i, d)
 		}
 	}
-	c.Send(control.Event{Kind: control.Stopped}) // the last word arrives before the goodbye
+	// the last word arrives before the goodbye
+	c.Send(protocol.Event{Kind: protocol.EventStopped, Outcome: &protocol.Outcome{}})
 	c.Close()
-	if in := next(t, s); in.Event == nil || in.Event.Kind != control.Stopped {
+	if in := next(t, s); in.Event == nil || in.Event.Kind != protocol.EventStopped {
 		t.Errorf("got %+v", in)
 	}
 	if in := next(t, s); !in.Bye {
@@ -104,12 +130,12 @@ func TestEventsBeforeTheHub(t *testing.T) {
 	o := options(s.Address())
 	o.Find = func(context.Context) (string, error) { <-found; return s.Address(), nil }
 	c := dial(t, o)
-	c.Send(control.Event{Kind: control.Started})
+	c.Send(protocol.Event{Kind: protocol.EventStarted})
 	close(found)
 	if in := next(t, s); in.Hello == nil {
 		t.Fatalf("first came %+v", in)
 	}
-	if in := next(t, s); in.Event == nil || in.Event.Kind != control.Started {
+	if in := next(t, s); in.Event == nil || in.Event.Kind != protocol.EventStarted {
 		t.Errorf("got %+v", in)
 	}
 }
@@ -194,8 +220,8 @@ func TestReconnect(t *testing.T) {
 	const n = 300
 	go func() {
 		for i := range n {
-			c.Send(control.Event{Kind: control.Unready, PID: i})
-			s.Send(gen0, control.Directive{Kind: control.Start, Reason: fmt.Sprint(i)})
+			c.Send(protocol.Event{Kind: protocol.EventUnready, PID: i})
+			s.Send(gen0, protocol.Command{Kind: protocol.CommandStart, Reason: fmt.Sprint(i)})
 			if i%60 == 30 {
 				p.cut()
 				time.Sleep(beat) // let it notice
@@ -209,25 +235,23 @@ func TestReconnect(t *testing.T) {
 	}
 	for i := range n {
 		select {
-		case d := <-c.Directives():
+		case d := <-c.Commands():
 			if d.Reason != fmt.Sprint(i) {
-				t.Fatalf("directive %d is %+v", i, d)
+				t.Fatalf("command %d is %+v", i, d)
 			}
 		case <-time.After(bound):
-			t.Fatalf("directive %d never came", i)
+			t.Fatalf("command %d never came", i)
 		}
 	}
 }
 
-func TestSilentAgentIsLost(t *testing.T) {
+// Signs of life are reported while they come, and no more when the network has gone; the agent notices too.
+func TestSilence(t *testing.T) {
 	s := listen(t)
 	p := newProxy(t, s.Address())
 	c := dial(t, options(p.listener.Addr().String()))
-	next(t, s)
+	sees(t, s, "a sign of life", func(in control.Inbound) bool { return in.Alive && in.Task == gen0 })
 	p.frozen.Store(true)
-	if in := next(t, s); in.Lost == "" || in.Task != gen0 {
-		t.Errorf("got %+v, want a lost agent", in)
-	}
 	select {
 	case <-c.Lost():
 		if c.Err() == nil {
@@ -238,45 +262,194 @@ func TestSilentAgentIsLost(t *testing.T) {
 	}
 }
 
-// An agent that is killed is not waited for as long as one that is silent: its connection is closed by its kernel.
+// An agent that is killed is not waited for as one that is silent: its connection is closed by its kernel.
 func TestBrokenConnection(t *testing.T) {
-	for name, stopping := range map[string]bool{"working": false, "told to stop": true, "told to stop too late": true} {
-		t.Run(name, func(t *testing.T) {
-			s, err := control.Listen(control.ServerOptions{
-				Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: time.Hour, Reconnect: 10 * beat,
-				Expected: func(roles.Task) bool { return true },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(s.Close)
-			p := newProxy(t, s.Address())
-			c := dial(t, options(p.listener.Addr().String()))
-			next(t, s)
-			if stopping && name == "told to stop" {
-				s.Send(gen0, control.Directive{Kind: control.Stop})
-				<-c.Directives()
-			}
-			p.stop()
-			if stopping {
-				s.Send(gen0, control.Directive{Kind: control.Stop})
-			}
-			if in := next(t, s); in.Lost == "" {
-				t.Errorf("got %+v, want a lost agent", in)
-			}
-			select {
-			case in := <-s.Inbound():
-				t.Errorf("then came %+v", in)
-			case <-time.After(15 * beat):
-			}
-		})
+	s := listen(t)
+	p := newProxy(t, s.Address())
+	dial(t, options(p.listener.Addr().String()))
+	next(t, s)
+	p.cut()
+	sees(t, s, "the break", func(in control.Inbound) bool { return in.Broke })
+	sees(t, s, "the return", func(in control.Inbound) bool { return in.Back })
+}
+
+// An agent that counts as lost does not come back; another in its place is welcome.
+func TestDrop(t *testing.T) {
+	s := listen(t)
+	c := dial(t, options(s.Address()))
+	next(t, s)
+	s.Drop(gen0)
+	select {
+	case <-c.Lost():
+	case <-time.After(bound):
+		t.Error("an agent that counts as lost goes on")
+	}
+	o := options(s.Address())
+	o.Hello.Session = "b"
+	dial(t, o)
+	if in := next(t, s); in.Hello == nil || in.Hello.Session != "b" {
+		t.Errorf("got %+v", in)
+	}
+}
+
+// A connection that breaks before the agent knows that it is welcome loses nothing: the agent is announced by the next.
+func TestFirstConnectionBreaks(t *testing.T) {
+	s := listen(t)
+	o := options(s.Address())
+	var tries atomic.Int32
+	o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if n := tries.Add(1); err == nil && n <= 4 {
+			return &breaking{Conn: conn, reads: int(n)}, nil
+		}
+		return conn, err
+	}
+	c := dial(t, o)
+	c.Send(protocol.Event{Kind: protocol.EventStarted})
+	if in := next(t, s); in.Hello == nil {
+		t.Fatalf("first came %+v", in)
+	}
+	if in := next(t, s); in.Event == nil {
+		t.Fatalf("then came %+v", in)
+	}
+}
+
+// breaking is a connection that ends at its n-th read.
+type breaking struct {
+	net.Conn
+	reads int
+}
+
+func (b *breaking) Read(p []byte) (int, error) {
+	if b.reads--; b.reads <= 0 {
+		b.Close()
+		return 0, net.ErrClosed
+	}
+	return b.Conn.Read(p)
+}
+
+// fragile is a listener whose first connections end at the hub's n-th write, the n-th of them.
+type fragile struct {
+	net.Listener
+	first int32
+	count atomic.Int32
+}
+
+func (f *fragile) Accept() (net.Conn, error) {
+	conn, err := f.Listener.Accept()
+	if n := f.count.Add(1); err == nil && n <= f.first {
+		return &mute{Conn: conn, writes: int(n)}, nil
+	}
+	return conn, err
+}
+
+// mute is a connection that ends at its n-th write.
+type mute struct {
+	net.Conn
+	writes int
+}
+
+func (m *mute) Write(p []byte) (int, error) {
+	if m.writes--; m.writes <= 0 {
+		m.Close()
+		return 0, net.ErrClosed
+	}
+	return m.Conn.Write(p)
+}
+
+// Neither does one that breaks before the hub could tell the agent that it is welcome.
+func TestFirstReplyIsLost(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := listenOn(t, &fragile{Listener: l, first: 4})
+	c := dial(t, options(s.Address()))
+	c.Send(protocol.Event{Kind: protocol.EventStarted})
+	if in := next(t, s); in.Hello == nil {
+		t.Fatalf("first came %+v", in)
+	}
+	if in := next(t, s); in.Event == nil {
+		t.Fatalf("then came %+v", in)
+	}
+}
+
+// What a peer sends is checked where it comes in. An agent that sends nonsense, which it would send again over the next
+// connection, is turned away and told why; nothing that it sent behind it counts, and the hub loses nothing else.
+// Another agent in its place is welcome.
+func TestInvalidEvent(t *testing.T) {
+	s := listen(t)
+	bad := dial(t, options(s.Address()))
+	next(t, s)
+	bad.Send(protocol.Event{Kind: protocol.EventExited}) // without an outcome
+	bad.Send(protocol.Event{Kind: protocol.EventReady})
+	sees(t, s, "the break", func(in control.Inbound) bool {
+		if in.Event != nil {
+			t.Errorf("it was delivered: %+v", in.Event)
+		}
+		return in.Broke && strings.Contains(in.Fault, "it has no outcome")
+	})
+	select {
+	case <-bad.Lost():
+		if err := bad.Err(); err == nil || !strings.Contains(err.Error(), "it has no outcome") {
+			t.Errorf("it is told %v", err)
+		}
+	case <-time.After(bound):
+		t.Error("it is not turned away")
+	}
+	o := options(s.Address())
+	o.Hello.Session = "b"
+	dial(t, o)
+	if in := next(t, s); in.Hello == nil || in.Hello.Session != "b" {
+		t.Errorf("got %+v", in)
+	}
+}
+
+// An agent whose hub sends nonsense takes it for lost: it is of another version, or none.
+func TestInvalidCommand(t *testing.T) {
+	s := listen(t)
+	c := dial(t, options(s.Address()))
+	next(t, s)
+	s.Send(gen0, protocol.Command{Kind: "dance"})
+	select {
+	case <-c.Lost():
+		if err := c.Err(); err == nil || !strings.Contains(err.Error(), "unknown kind") {
+			t.Errorf("the hub is lost because of %v", err)
+		}
+	case got := <-c.Commands():
+		t.Errorf("it was delivered: %+v", got)
+	case <-time.After(bound):
+		t.Error("it goes on")
+	}
+}
+
+// What the starter of a step reports is taken from whoever has the token, about a role of this attempt.
+func TestStepReports(t *testing.T) {
+	s := listen(t)
+	report := protocol.StepReport{Role: gen0.Role, RunID: runID, Ended: true, Code: 7, Detail: "the step never began"}
+	if err := control.ReportStep(t.Context(), s.Address(), token, report); err != nil {
+		t.Fatal(err)
+	}
+	if in := next(t, s); in.Step == nil || in.Step.Detail != report.Detail || in.Task != gen0 {
+		t.Errorf("got %+v", in)
+	}
+	other, invalid := report, report
+	other.RunID, invalid.Code = "run-1", 1000
+	for name, r := range map[string]protocol.StepReport{"another attempt": other, "invalid": invalid} {
+		if err := control.ReportStep(t.Context(), s.Address(), token, r); err == nil ||
+			!strings.Contains(err.Error(), "refused") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := control.ReportStep(t.Context(), s.Address(), "guess", report); err == nil {
+		t.Error("a stranger may report")
 	}
 }
 
 // The end of the hub's process is noticed at once: nobody listens on its port any more.
 func TestHubEnds(t *testing.T) {
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat, Lost: lost, Reconnect: bound,
+		Host: "127.0.0.1", Token: token, RunID: runID, Heartbeat: beat,
 		Expected: func(roles.Task) bool { return true },
 	})
 	if err != nil {
@@ -294,6 +467,7 @@ func TestHubEnds(t *testing.T) {
 	}
 }
 
+// An agent that finds no hub knows why.
 func TestHubThatNeverComes(t *testing.T) {
 	o := options("")
 	o.Find = func(context.Context) (string, error) { return "", errors.New("no hub") }
@@ -326,7 +500,7 @@ func TestStrangers(t *testing.T) {
 			o := options(s.Address())
 			change(&o)
 			stranger := dial(t, o)
-			stranger.Send(control.Event{Kind: control.Exited})
+			stranger.Send(protocol.Event{Kind: protocol.EventReady, Detail: "of a stranger"})
 			select {
 			case <-stranger.Lost():
 			case <-time.After(bound):
@@ -335,16 +509,20 @@ func TestStrangers(t *testing.T) {
 		})
 	}
 	scan(t, s.Address())
-	c.Send(control.Event{Kind: control.Ready})
-	if in := next(t, s); in.Event == nil || in.Event.Kind != control.Ready {
+	c.Send(protocol.Event{Kind: protocol.EventReady})
+	if in := next(t, s); in.Event == nil || in.Event.Kind != protocol.EventReady {
 		t.Errorf("the hub heard %+v", in)
 	}
 }
 
-// scan does what a port scanner does.
+// scan does what a port scanner does, and what somebody who means harm may try.
 func scan(t *testing.T, address string) {
 	t.Helper()
-	for _, text := range []string{"", "\x16\x03\x01", "GET / HTTP/1.0\r\n\r\n", "SSH-2.0-x\r\n"} {
+	texts := []string{
+		"", "\x16\x03\x01", "GET / HTTP/1.0\r\n\r\n", "SSH-2.0-x\r\n", "\xff\xff\xff\xff", "\x00\x00\x00\x02{}",
+		"\x00\x00\x00\x04null",
+	}
+	for _, text := range texts {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -352,31 +530,47 @@ func scan(t *testing.T, address string) {
 		_, _ = io.WriteString(conn, text)
 		conn.Close()
 	}
-	for _, path := range []string{"/", "/v1/attach", "/metrics"} {
-		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + address + path)
+}
+
+// The token never travels, and neither does anything about the agent to somebody who took the hub's port.
+func TestNothingIsSaidToAStranger(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	heard := make(chan []byte, 1)
+	go func() {
+		conn, err := l.Accept()
 		if err != nil {
-			t.Fatal(err)
+			return
 		}
-		resp.Body.Close()
-		if resp.StatusCode < 400 {
-			t.Errorf("GET %s: %s", path, resp.Status)
-		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(lost / 4))
+		_, _ = conn.Write([]byte("\x00\x00\x00\x02{}"))
+		data, _ := io.ReadAll(conn)
+		heard <- data
+	}()
+	dial(t, options(l.Addr().String()))
+	if data := <-heard; bytes.Contains(data, []byte(token)) || bytes.Contains(data, []byte("GEN")) ||
+		bytes.Contains(data, []byte(runID)) {
+		t.Errorf("a stranger hears %q", data)
 	}
 }
 
 // The hub's own agent is heard in the same way.
 func TestLocal(t *testing.T) {
 	s := listen(t)
-	l := s.Local(control.Hello{Task: roles.Hub()})
+	l := s.Local(protocol.Hello{Task: roles.Hub()})
 	if in := next(t, s); in.Hello == nil || in.Task != roles.Hub() {
 		t.Fatalf("got %+v", in)
 	}
-	l.Send(control.Event{Kind: control.Started})
+	l.Send(protocol.Event{Kind: protocol.EventStarted})
 	if in := next(t, s); in.Event == nil {
 		t.Errorf("got %+v", in)
 	}
-	s.Send(roles.Hub(), control.Directive{Kind: control.Stop})
-	if d := <-l.Directives(); d.Kind != control.Stop {
+	s.Send(roles.Hub(), protocol.Command{Kind: protocol.CommandStop})
+	if d := <-l.Commands(); d.Kind != protocol.CommandStop {
 		t.Errorf("got %+v", d)
 	}
 	l.Close()

@@ -1,14 +1,13 @@
-// Package control is the connection between agents and the hub: events go up, directives go down.
+// Package control is the connection between agents and the hub: events go up, commands go down.
 //
 // Rules:
-//   - Every agent holds one connection. It proves itself with the attempt's token; whoever does not gets nothing.
+//   - Both sides prove that they know the attempt's token without sending it ([handshake]); whoever does not learns
+//     nothing. Every message is validated where it comes in; whoever sends an invalid one is not listened to any more.
 //   - Nothing is lost or repeated: messages are numbered, kept until they are acknowledged, sent again after a
 //     reconnect, and delivered once.
-//   - Both sides send a sign of life every heartbeat. Silence for longer than the lost bound means lost, on both sides.
-//     A process that is killed is noticed sooner: its kernel closes the connection, and nobody comes back.
+//   - Both sides send a sign of life every heartbeat. What silence means is decided elsewhere (package liveness).
 //   - Sending never blocks: a slow network must not hold up a decision.
 //
-// Vocabulary: an event is what an agent tells of its child; a directive is what the hub wants done; a frame is what
-// travels: messages with their numbers and an acknowledgement; an empty frame is a heartbeat. A session is one agent
-// process's side of the conversation, over as many connections as it takes.
+// Terms: a frame is what travels: messages with their numbers and an acknowledgement; an empty frame is a heartbeat. A
+// session is one agent process's side of the conversation, over as many connections as it takes.
 package control

@@ -15,7 +15,9 @@ type mailbox[T any] struct {
 }
 
 func newMailbox[T any]() *mailbox[T] {
-	m := &mailbox[T]{out: make(chan T), changed: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{})}
+	m := &mailbox[T]{
+		out: make(chan T), changed: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{}),
+	}
 	go m.forward()
 	return m
 }

@@ -2,19 +2,6 @@ package control
 
 import "sync"
 
-// numbered is a message with its number, from 1.
-type numbered[T any] struct {
-	Seq  int64 `json:"seq"`
-	Body T     `json:"body"`
-}
-
-// frame is what travels. An empty one is a heartbeat.
-type frame[T any] struct {
-	Ack   int64         `json:"ack"` // highest number received in the other direction
-	Items []numbered[T] `json:"items,omitempty"`
-	Bye   bool          `json:"bye,omitempty"`
-}
-
 // queue keeps outgoing messages until they are acknowledged.
 type queue[T any] struct {
 	mu      sync.Mutex

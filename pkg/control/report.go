@@ -1,31 +1,33 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
+	"net"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// ReportStep tells the hub at an address that a step never started.
-func ReportStep(ctx context.Context, hub, token string, f StepFailure) error {
-	body, err := json.Marshal(f)
+// ReportStep tells the hub at an address what the starter of a step knows about it.
+func ReportStep(ctx context.Context, hub, token string, r protocol.StepReport) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", hub)
 	if err != nil {
 		return fmt.Errorf("cannot report to the hub: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+hub+stepPath, bytes.NewReader(body))
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	timeout := 5 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
+	got, err := ask(conn, token, wish{Step: &r}, timeout)
 	if err != nil {
 		return fmt.Errorf("cannot report to the hub: %w", err)
 	}
-	req.Header.Set("Authorization", tokenScheme+token)
-	resp, err := (&http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return fmt.Errorf("cannot report to the hub: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("cannot report to the hub: it answered %s", resp.Status)
+	if got.Status != granted {
+		return fmt.Errorf("cannot report to the hub: it answered %s: %s", got.Status, got.Reason)
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Conditions is what a JSON body must say: by the path of a value ("status", "choices.0.text"), the form that all of its
-// text must have. Texts are taken as they are, numbers and truth values as JSON writes them.
+// Conditions is what a JSON body must say: by the path of a value ("status", "choices.0.text"), the form that all of
+// its text must have. Texts are taken as they are, numbers and truth values as JSON writes them.
 type Conditions map[string]*regexp.Regexp
 
 // ParseConditions reads conditions as people write them: path to regular expression, which is matched against the whole

@@ -34,6 +34,7 @@ type Failure struct {
 	Detail string // what the service or the network said, at most detailSize bytes of it
 }
 
+// Error implements error.
 func (f *Failure) Error() string {
 	if f.Detail == "" {
 		return string(f.Reason)

@@ -46,7 +46,9 @@ func probe(t *testing.T, h healthcheck.HTTP) *healthcheck.Failure {
 
 // Only 2xx is healthy.
 func TestStatus(t *testing.T) {
-	for code, healthy := range map[int]bool{200: true, 204: true, 299: true, 301: false, 404: false, 500: false, 503: false} {
+	for code, healthy := range map[int]bool{
+		200: true, 204: true, 299: true, 301: false, 404: false, 500: false, 503: false,
+	} {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(code)
@@ -58,7 +60,8 @@ func TestStatus(t *testing.T) {
 		if (f == nil) != healthy {
 			t.Errorf("%d: %v", code, f)
 		}
-		if f != nil && (f.Reason != healthcheck.Status || !strings.HasPrefix(f.Detail, fmt.Sprint(code)) || len(f.Detail) > 520) {
+		if f != nil && (f.Reason != healthcheck.Status || !strings.HasPrefix(f.Detail, fmt.Sprint(code)) ||
+			len(f.Detail) > 520) {
 			t.Errorf("%d: reason %s, %d bytes of detail", code, f.Reason, len(f.Detail))
 		}
 	}
@@ -78,7 +81,9 @@ func TestReasons(t *testing.T) {
 	}{
 		"refused": {"http://" + closed, healthcheck.Refused},
 		"dns":     {"http://no-such-host.invalid/", healthcheck.DNS},
-		"timeout": {serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), healthcheck.Timeout},
+		"timeout": {
+			serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), healthcheck.Timeout,
+		},
 		"no http": {"http://" + talker(t), healthcheck.Unreachable},
 		"bad url": {"http://%zz", healthcheck.Unreachable},
 	}
@@ -169,8 +174,11 @@ func TestAwait(t *testing.T) {
 		s := &script{answers: []error{errA, errA, nil, errB, errA, nil, nil}}
 		var told []string
 		begun := time.Now()
-		err := healthcheck.Rule{Period: time.Second, Successes: 2}.Await(t.Context(), s, func(err error) { told = append(told, err.Error()) })
-		if took := time.Since(begun); err != nil || s.asked != 7 || took < 6*time.Second || took > 6600*time.Millisecond {
+		err := healthcheck.Rule{
+			Period: time.Second, Successes: 2,
+		}.Await(t.Context(), s, func(err error) { told = append(told, err.Error()) })
+		if took := time.Since(begun); err != nil || s.asked != 7 || took < 6*time.Second ||
+			took > 6600*time.Millisecond {
 			t.Errorf("%v after %d probes and %v", err, s.asked, took)
 		}
 		if diff := cmp.Diff([]string{"a", "b", "a"}, told); diff != "" {
@@ -320,7 +328,8 @@ func TestTCP(t *testing.T) {
 	if f := failure(t, healthcheck.TCP{Address: talker(t), Timeout: 5 * time.Second}); f != nil {
 		t.Error(f)
 	}
-	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil || f.Reason != healthcheck.Refused {
+	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil ||
+		f.Reason != healthcheck.Refused {
 		t.Errorf("got %v", f)
 	}
 }
@@ -333,7 +342,11 @@ func TestCommand(t *testing.T) {
 		"good":    {func(context.Context) ([]byte, int, error) { return nil, 0, nil }, ""},
 		"bad":     {func(context.Context) ([]byte, int, error) { return []byte("no"), 3, nil }, healthcheck.Exit},
 		"not run": {func(context.Context) ([]byte, int, error) { return nil, 0, os.ErrNotExist }, healthcheck.Exit},
-		"slow":    {func(ctx context.Context) ([]byte, int, error) { <-ctx.Done(); return nil, 137, nil }, healthcheck.Timeout},
+		"slow": {func(ctx context.Context) ([]byte, int,
+			error) {
+			<-ctx.Done()
+			return nil, 137, nil
+		}, healthcheck.Timeout},
 	}
 	for name, tt := range tests {
 		f := failure(t, healthcheck.Command{Run: tt.run, Timeout: 50 * time.Millisecond})

@@ -50,8 +50,8 @@ func (r Rule) Watch(ctx context.Context, p Probe, onChange func(error)) {
 	})
 }
 
-// each hands the answers of one probe after another to judge until that says it is over. The first is asked at once; the
-// others come up to a tenth of the period later than they could, so that probes of many services drift apart.
+// each hands the answers of one probe after another to judge until that says it is over. The first is asked at once;
+// the others come up to a tenth of the period later than they could, so that probes of many services drift apart.
 func (r Rule) each(ctx context.Context, p Probe, judge func(error) (over bool)) error {
 	for {
 		begun := time.Now()

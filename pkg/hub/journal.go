@@ -2,190 +2,160 @@ package hub
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/control"
-	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/decide"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// Entry is one line of events.ndjson.
-type Entry struct {
-	Schema  int            `json:"schema"` // 1
-	Seq     int            `json:"seq"`    // from 1, without gaps
-	At      time.Time      `json:"at"`
-	Kind    string         `json:"kind"` // attached, lost, bye, phase, point, verdict, upload, or a control event
-	Role    *roles.Role    `json:"role,omitempty"`
-	Rank    int            `json:"rank,omitempty"`
-	Host    string         `json:"host,omitempty"`
-	Phase   Phase          `json:"phase,omitempty"`
-	Address string         `json:"address,omitempty"`
-	Detail  string         `json:"detail,omitempty"`
-	Point   *results.Point `json:"point,omitempty"`
-}
+var hubRole = roles.Hub().Role
 
-// State is state.json: the hub's view now.
-type State struct {
-	Schema int             `json:"schema"` // 1
-	At     time.Time       `json:"at"`
-	Phase  Phase           `json:"phase"`
-	Cause  *results.Cause  `json:"first_cause,omitempty"`
-	Roles  []RoleState     `json:"roles"`
-	Points []results.Point `json:"points"`
-}
-
-// RoleState is what is known of one role.
-type RoleState struct {
-	Role     roles.Role `json:"role"`
-	Ranks    int        `json:"ranks"`
-	Attached int        `json:"attached"`
-	Started  int        `json:"started"`
-	Ready    bool       `json:"ready"`
-	Exited   int        `json:"exited"`
-	Gone     int        `json:"gone"`
-	Address  string     `json:"address,omitempty"`
-	Unready  string     `json:"unready,omitempty"`
-}
-
-// journal writes events.ndjson and state.json. A fault of the disk must not stop a decision, so the first one is kept
-// and told at the end.
+// journal keeps events.ndjson and state.json up with the job. It never waits: what the run directory does not take in
+// time is counted.
 type journal struct {
-	attempt   roles.Attempt
-	events    *os.File
+	disk      *rundir.Disk
+	attempt   rundir.Attempt
+	events    *rundir.Appender
 	seq       int
-	phase     Phase
+	reported  int // how many entries that did not arrive were reported
+	phase     protocol.Phase
 	lastState time.Time
 	dirty     bool // state.json may be out of date
-	fault     error
 }
 
-func openJournal(a roles.Attempt) (*journal, error) {
-	f, err := os.OpenFile(a.Events(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open journal: %w", err)
-	}
-	return &journal{attempt: a, events: f}, nil
+func newJournal(d *rundir.Disk, a rundir.Attempt) *journal {
+	return &journal{disk: d, attempt: a, events: d.Append(a.Events())}
 }
 
-func (jr *journal) write(e Entry) {
-	jr.seq++
-	e.Schema, e.Seq = 1, jr.seq
+func (j *journal) write(e protocol.Entry) {
+	j.seq++
+	e.Schema, e.Seq = 1, j.seq
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
 	e.At = e.At.UTC()
 	data, err := json.Marshal(e)
-	if err == nil {
-		_, err = jr.events.Write(append(data, '\n'))
+	if err != nil { // it has nothing that does not encode
+		return
 	}
-	jr.note(err)
+	_, _ = j.events.Write(append(data, '\n'))
+	j.dirty = true
 }
 
-func (jr *journal) note(err error) {
-	if jr.fault == nil {
-		jr.fault = err
-	}
-}
-
-func (jr *journal) heard(in control.Inbound) {
-	e := Entry{Role: &in.Task.Role, Rank: in.Task.Rank}
+// received notes what came from outside.
+func (j *journal) received(in control.Inbound, host string) {
+	e := protocol.Entry{Role: &in.Task.Role, Rank: in.Task.Rank, Host: host}
 	switch {
 	case in.Hello != nil:
-		e.Kind, e.Host = "attached", in.Hello.Node
+		e.Kind = protocol.EntryAttached
 	case in.Bye:
-		e.Kind = "bye"
-	case in.NoStep != "":
-		e.Kind, e.Detail = "step_failed", in.NoStep
-	case in.Lost != "":
-		e.Kind, e.Detail = "lost", in.Lost
-	case in.Event != nil && in.Event.Survey != nil:
-		e.Kind, e.At = "preflight", in.Event.At
-		for _, f := range in.Event.Survey.Findings {
-			e.Detail += fmt.Sprintf("%s: %s. ", f.Check, f.Detail)
+		e.Kind = protocol.EntryBye
+	case in.Step != nil: // the end of a step is news only if its agents never came
+		if e.Kind, e.Detail = protocol.EntryStep, in.Step.Diagnosis.Line; e.Detail == "" || in.Step.Ended {
+			return
 		}
 	case in.Event != nil:
-		e.Kind, e.At, e.Address, e.Detail = string(in.Event.Kind), in.Event.At, in.Event.Address, in.Event.Detail
-		if o := in.Event.Outcome; o != nil && e.Detail == "" {
-			e.Detail = "stopped: " + o.StopReason
-			if o.StopReason == "" {
-				_, e.Detail = describe(&task{Task: in.Task}, *o)
-			}
+		e.Kind, e.Address, e.Detail = protocol.EntryKind(in.Event.Kind), in.Event.Address,
+			eventDetail(in.Task, *in.Event)
+	default:
+		return // signs of life
+	}
+	j.write(e)
+}
+
+func eventDetail(t roles.Task, e protocol.Event) string {
+	if e.Findings != nil {
+		text := ""
+		for _, f := range e.Findings.Findings {
+			text += fmt.Sprintf("%s: %s. ", f.Check, f.Detail)
 		}
+		return text
 	}
-	jr.write(e)
+	if o := e.Outcome; o != nil && e.Detail == "" {
+		if o.StopReason != "" {
+			return protocol.StoppedDetail + o.StopReason
+		}
+		_, text := decide.Describe(t, *o)
+		return text
+	}
+	return e.Detail
 }
 
-func (jr *journal) point(pt results.Point, err error) {
-	e := Entry{Kind: "point", Point: &pt, Detail: pt.Invalid}
-	if err != nil {
-		e.Detail = err.Error()
-	}
-	jr.write(e)
+func (j *journal) point(pt protocol.Point) {
+	j.write(protocol.Entry{Kind: protocol.EntryPoint, Point: &pt, Detail: pt.Invalid})
 }
 
-func (jr *journal) verdict(r results.Result) {
-	e := Entry{Kind: "verdict", Detail: string(r.Verdict)}
+func (j *journal) verdict(r protocol.Result) {
+	e := protocol.Entry{Kind: protocol.EntryVerdict, Detail: string(r.Verdict)}
 	if r.FirstCause != nil {
 		e.Detail += ": " + r.FirstCause.String()
 	}
-	jr.write(e)
+	j.write(e)
 }
 
-func (jr *journal) upload(r results.UploadReport) {
-	e := Entry{Kind: "upload", Detail: fmt.Sprintf("%d sent, %d pending", r.Sent, r.Pending)}
+func (j *journal) upload(r protocol.UploadReport) {
+	e := protocol.Entry{Kind: protocol.EntryUpload, Detail: fmt.Sprintf("%d sent, %d pending", r.Sent, r.Pending)}
 	if r.Error != "" {
 		e.Detail += ": " + r.Error
 	}
-	jr.write(e)
+	j.write(e)
+}
+
+func (j *journal) preflight(p protocol.Preflight) {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err == nil {
+		j.disk.Replace(j.attempt.Preflight(), append(data, '\n'), true, nil)
+	}
 }
 
 // stateEvery bounds how often state.json is replaced while a phase lasts.
 const stateEvery = 500 * time.Millisecond
 
-// state keeps events.ndjson and state.json up with the job, after something may have changed it. It returns how long it
-// may be left alone: what changes right after the file was written is written later, with what else changed meanwhile.
-func (jr *journal) state(j *job, changed bool) time.Duration {
-	now := time.Now()
-	jr.dirty = jr.dirty || changed
-	if jr.phase != j.phase {
-		jr.write(Entry{Kind: "phase", Phase: j.phase, At: now})
-	} else if !jr.dirty {
-		return idle
-	} else if wait := stateEvery - now.Sub(jr.lastState); wait > 0 {
-		return wait
+// due is how long state.json may be left alone: what changes right after it was written is written later, with what
+// else changed meanwhile.
+func (j *journal) due(now time.Time) time.Duration {
+	if !j.dirty {
+		return mostIdle
 	}
-	jr.phase, jr.lastState, jr.dirty = j.phase, now, false
-	data, err := json.MarshalIndent(j.view(now), "", "  ")
+	return max(stateEvery-now.Sub(j.lastState), 0)
+}
+
+// state notes a new phase, and writes state.json if it is due.
+func (j *journal) state(m *decide.Machine) {
+	now := time.Now()
+	if phase := m.Phase(); phase != j.phase {
+		j.phase = phase
+		j.write(protocol.Entry{Kind: protocol.EntryPhase, Phase: phase, At: now})
+	} else if !j.dirty || j.due(now) > 0 {
+		return
+	}
+	j.lastState, j.dirty = now, false
+	data, err := json.MarshalIndent(m.View(now), "", "  ")
 	if err == nil {
 		// It is a view for as long as the hub lives; what must survive is in events.ndjson and result.json.
-		err = atomicfile.Show(jr.attempt.State(), append(data, '\n'), 0o644)
+		j.disk.Replace(j.attempt.State(), append(data, '\n'), false, nil)
 	}
-	jr.note(err)
-	return idle
 }
 
-func (j *job) view(now time.Time) State {
-	s := State{Schema: 1, At: now.UTC(), Phase: j.phase, Cause: j.firstCause(), Points: append([]results.Point{}, j.points...)}
-	for _, pl := range j.plan.Layout.Placements {
-		lead := j.leader(pl.Role)
-		rs := RoleState{Role: pl.Role, Ranks: pl.Ranks, Ready: lead.ready, Address: lead.address, Unready: lead.unready}
-		for _, t := range pl.Tasks() {
-			tk := j.tasks[t]
-			for n, is := range map[*int]bool{&rs.Attached: tk.hello != nil, &rs.Started: tk.started, &rs.Exited: tk.exited, &rs.Gone: tk.gone} {
-				if is {
-					*n++
-				}
-			}
-		}
-		s.Roles = append(s.Roles, rs)
+// dropped reports entries that did not arrive, and why, in the journal itself: their numbers are missing there.
+func (j *journal) dropped() {
+	n, why := j.events.Lost()
+	if n == j.reported {
+		return
 	}
-	return s
+	j.write(protocol.Entry{
+		Kind: protocol.EntryDropped, Detail: fmt.Sprintf("%d entries could not be written: %v", n-j.reported, why),
+	})
+	j.reported = n
 }
 
-func (jr *journal) close() error {
-	return errors.Join(jr.fault, jr.events.Sync(), jr.events.Close())
+// close completes the journal.
+func (j *journal) close() {
+	j.dropped()
+	_ = j.events.Sync()
+	_ = j.events.Close()
 }

@@ -1,54 +1,61 @@
 package hub
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/disagg/disagg/pkg/results"
-	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// Orphaned gives the verdict on an attempt whose hub cannot: it never started, or was killed. What was recorded until then
-// is uploaded and part of the verdict. An attempt that has a verdict keeps it.
-func Orphaned(o Options, kind results.CauseKind, detail string) error {
-	if _, err := os.Stat(o.Attempt.Result()); err == nil {
-		return nil
-	}
-	now := time.Now().UTC()
-	hub := roles.Hub()
-	r := results.Result{
-		Schema: 1, RunID: o.RunID, JobID: o.JobID, Case: o.Plan.Case.Name, TestID: o.Plan.Case.TestID, StartedAt: o.BatchStart.UTC(), EndedAt: now,
-		FirstCause: &results.Cause{Role: hub.Role, Rank: hub.Rank, Kind: kind, Detail: detail, At: now},
-		Points:     recorded(o.Attempt), Roles: []results.RankOutcome{},
-	}
-	r.Verdict, r.ExitCode = verdict(r.FirstCause)
-	ctx, cancel := context.WithTimeout(context.Background(), o.Plan.Timeouts.HastyUpload(o.Plan.Cluster.KillWait))
-	defer cancel()
-	report := upload.Outbox{Dir: o.Attempt.Outbox(), Records: o.Attempt.Records()}.DrainBy(ctx, o.Uploader, o.Plan.Upload.URL)
-	r.Upload = &report
-	err := results.WriteReport(o.Attempt.Report(), r)
-	if werr := r.Write(o.Attempt.Result()); werr != nil && !errors.Is(werr, os.ErrExist) {
-		return fmt.Errorf("cannot conclude: %w", errors.Join(werr, err))
-	}
-	return err
+// Orphan is an attempt whose hub cannot give the verdict: it never started, or was killed.
+type Orphan struct {
+	Plan     plan.Plan
+	Attempt  rundir.Attempt
+	RunID    string
+	JobID    string
+	Begun    time.Time // when the batch script began
+	Uploader string    // as in Options
 }
 
-// recorded lists the points that an attempt has records of.
-func recorded(a roles.Attempt) []results.Point {
-	points := []results.Point{}
-	files, _ := filepath.Glob(filepath.Join(a.Records(), "*.json"))
-	for _, f := range files {
-		if rec, err := results.ReadRecord(a.Records(), strings.TrimSuffix(filepath.Base(f), ".json")); err == nil {
-			points = append(points, rec.Point)
+// Verdict is the verdict with a cause. What was recorded until then is part of it where the run directory answers; it
+// is asked only if records is true.
+func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
+	now := time.Now().UTC()
+	if cause.At.IsZero() {
+		cause.At = now
+	}
+	r := protocol.Result{
+		Schema: 1, RunID: o.RunID, JobID: o.JobID, Case: o.Plan.Case.Name, TestID: o.Plan.Case.TestID,
+		StartedAt: o.Begun.UTC(), EndedAt: now, FirstCause: &cause, Points: []protocol.Point{},
+		Roles: []protocol.RankOutcome{},
+	}
+	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
+	if records {
+		for _, rec := range o.Attempt.OpenOutbox().All() {
+			r.Points = append(r.Points, rec.Point)
 		}
 	}
-	slices.SortFunc(points, func(a, b results.Point) int { return a.Index - b.Index })
-	return points
+	return r
+}
+
+// Conclude gives the verdict, and sends what was recorded. An attempt that has a verdict keeps it.
+func (o Orphan) Conclude(cause protocol.Cause) error {
+	if rundir.HasResult(o.Attempt) {
+		return nil
+	}
+	r := o.Verdict(cause, true)
+	if o.Uploader != "" {
+		up := drain(o.Uploader, o.Attempt, o.Plan.Upload.URL, o.Plan.Timeouts.Upload.Std())
+		r.Upload = &up
+	}
+	return Keep(o.Attempt, r)
+}
+
+// Keep writes a verdict, and its report, that the hub itself could not write. A verdict that is there stays.
+func Keep(a rundir.Attempt, r protocol.Result) error {
+	files, err := report.Render(r)
+	return errors.Join(err, a.Keep(r, files))
 }

@@ -1,10 +1,11 @@
-// Package launch takes a job from what somebody asks for to its end: it makes the plan, prepares the run directory,
-// starts the job with Slurm or on this machine, and follows it until there is a verdict.
+// Package launch takes a job from what a person asks for to its end: it makes the plan, prepares the run directory,
+// submits the job, and watches it until there is a verdict.
 //
 // Rules:
-//   - Both launchers start the same agents from the same plan; everything after the start is the same.
-//   - Bad input is found before anything is left behind: the run directory is made last.
-//   - A run directory holds one run. A second run needs another.
+//   - All schedulers start the same agents from the same plan; everything after the start is the same.
+//   - Bad input is found before anything is left behind: the run directory is made last, as a whole.
+//   - A job that may exist is never said not to. Its id is shown as soon as it is known, whatever fails afterwards.
+//   - A verdict on disk ends the wait; a job without one is never success.
 //
-// Vocabulary: a request is what somebody asks for. A follower reads what the hub writes while the job runs.
+// Terms: a request is what a person asks for.
 package launch

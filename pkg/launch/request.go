@@ -13,45 +13,49 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/disagg/disagg/pkg/perfsanity"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/slurm"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/scheduler/local"
 	"github.com/disagg/disagg/pkg/upload"
 )
 
-// The launchers.
-const (
-	Slurm = "slurm"
-	Local = "local"
-)
-
-// Request is what somebody asks for.
+// Request is what a person asks for.
 type Request struct {
-	Case      string            // a YAML path, a config's base name, or a test id
-	Mode      string            // "" follows the test id, then the config
-	Checkout  string            // of the engine
-	Profile   string            // name or file
-	Recipe    string            // name or file
-	RunDir    string            // "": a new folder below runs/
-	Launcher  string            // slurm or local; "": nothing will be started, so neither agent nor checkout must be there
-	Values    map[string]string // of the recipe
-	Upload    string            // URL; "": the profile's, then the embedded default
-	Timeouts  roles.Timeouts    // 0: derived
-	Partition string            // "": the profile's
-	Account   string            // "": the profile's
-	ByHand    bool              // roles are started one by one by people
-	Version   string            // of the tool
+	Case      string // a YAML path, a config's base name, or a test id
+	Mode      string // "" follows the test id, then the config
+	Checkout  string // of the engine
+	Profile   string // name or file
+	Recipe    string // name or file
+	RunDir    string // "": a new folder below runs/
+	Values    map[string]string
+	Upload    string         // URL; "": the profile's, then the embedded default
+	Timeouts  roles.Timeouts // 0: derived
+	Partition string         // "": the profile's
+	Account   string         // "": the profile's
+	ByHand    bool           // roles are started one by one by people
+	Version   string         // of the tool
+	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
+	Scheduler scheduler.Scheduler
+	// Sinks check the upload's URL; nil: it is not checked here.
+	Sinks upload.Registry
+
+	grace roles.Duration // of the run that is joined; 0: the scheduler is asked
 }
 
-// Job is a plan with what starting it needs.
+// Job is a plan that is ready to be started.
 type Job struct {
-	Plan    roles.Plan
-	Profile slurm.Profile
-	Agent   string // path of disagg-agent
+	Plan      plan.Plan
+	Original  []byte // the case, as it was found
+	Scheduler scheduler.Scheduler
 }
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
 func (r Request) Make(ctx context.Context) (Job, error) {
-	prof, err := slurm.LoadProfile(r.Profile)
+	prof, err := loadProfile(r.Profile)
 	if err != nil {
 		return Job{}, err
 	}
@@ -61,7 +65,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if r.Account != "" {
 		prof.Account = r.Account
 	}
-	recipe, err := roles.LoadRecipe(r.Recipe)
+	rec, err := loadRecipe(r.Recipe)
 	if err != nil {
 		return Job{}, err
 	}
@@ -69,77 +73,119 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
-	c, err := perfsanity.Load(perfsanity.Source{Name: r.Case, Mode: r.Mode, Checkout: checkout, ModelsRoot: prof.ModelsRoot})
+	c, original, err := perfsanity.Load(perfsanity.Source{
+		Name: r.Case, Mode: r.Mode, Checkout: checkout, ModelsRoot: prof.ModelsRoot, Folders: configFolders(),
+		Read: os.ReadFile,
+	})
 	if err != nil {
 		return Job{}, err
 	}
-	p := roles.Plan{
-		Schema: 1, ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Launcher: r.Launcher,
-		Case: c, Checkout: checkout, Recipe: recipe, Cluster: prof.Cluster(), Timeouts: r.Timeouts,
-		Values: mergeValues(prof.Values, r.Values, recipe), Policy: roles.Policy{StartAlone: r.ByHand}, Install: prof.Install, Preflight: prof.Preflight,
+	in := plan.Input{
+		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
+		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts, Policy: plan.Policy{Interactive: r.ByHand},
 	}
-	if p.Timeouts.Job == 0 {
-		p.Timeouts.Job = prof.Time
-	}
-	if err := r.resolve(ctx, &p, prof); err != nil {
+	if err := r.resolve(ctx, &in); err != nil {
 		return Job{}, err
 	}
-	if r.Launcher == "" {
-		if p.Checkout == "" {
-			p.Recipe.Checkout = nil
-		}
-		return Job{Plan: p, Profile: prof}, p.Complete()
+	p, err := plan.Build(in)
+	if err == nil {
+		err = checkCheckout(p, r.Scheduler == nil)
 	}
-	agent, err := agentPath(prof)
-	return Job{Plan: p, Profile: prof, Agent: agent}, errors.Join(err, p.Complete())
+	return Job{Plan: p, Original: original, Scheduler: r.Scheduler}, err
 }
 
-// resolve fills what depends on this machine: the run directory, the cluster's KillWait and the default sink.
-func (r Request) resolve(ctx context.Context, p *roles.Plan, prof slurm.Profile) (err error) {
-	if p.RunDir, err = r.runDir(p.Case.Name, p.CreatedAt); err != nil {
+// resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
+func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
+	if in.RunDir, err = r.runDir(in.Case.Name, in.CreatedAt); err != nil {
 		return err
 	}
-	if p.Launcher == Local {
-		p.Cluster.Interface, p.Cluster.MPI = "lo", ""
-	}
-	if p.Cluster.KillWait == 0 {
-		p.Cluster.KillWait = roles.Duration(defaultKillWait)
-		if p.Launcher == Slurm {
-			kw, err := slurm.Client{}.KillWait(ctx)
-			if err != nil && !errors.Is(err, slurm.ErrAway) {
-				return err
-			}
-			if err == nil {
-				p.Cluster.KillWait = roles.Duration(kw)
-			}
+	in.Case.File = filepath.Join(in.RunDir, "case", in.Case.Name+".yaml")
+	if r.Scheduler != nil {
+		in.Launcher = r.Scheduler.Name()
+		if in.OneMachine = in.Launcher == local.Name; in.OneMachine {
+			in.Profile.Interface, in.Profile.MPI = "lo", ""
+		}
+		if in.Agent, err = agentPath(in.Profile); err != nil {
+			return err
+		}
+		if in.Profile.KillWait == 0 {
+			in.Profile.KillWait = r.grace
+		}
+		if in.Profile.KillWait == 0 {
+			grace, _ := r.Scheduler.Grace(ctx) // where it cannot be found out the usual one stands in
+			in.Profile.KillWait = roles.Duration(grace)
 		}
 	}
-	p.Upload.URL = r.Upload
-	if p.Upload.URL == "" {
-		p.Upload.URL = prof.Upload
+	if in.Profile.KillWait == 0 {
+		in.Profile.KillWait = roles.Duration(defaultGrace)
 	}
-	if p.Upload.URL == "" {
-		p.Upload.URL, err = upload.DefaultURL()
-		return err
-	}
-	return upload.Check(p.Upload.URL)
+	return r.sink(in)
 }
 
-// defaultKillWait is Slurm's own default. It stands in on this machine and where the cluster cannot be asked.
-const defaultKillWait = 30 * time.Second
+// sink chooses where records go.
+func (r Request) sink(in *plan.Input) (err error) {
+	in.UploadURL = r.Upload
+	if in.UploadURL == "" {
+		in.UploadURL = in.Profile.Upload
+	}
+	if in.UploadURL == "" {
+		in.UploadURL, err = upload.DefaultURL()
+		return err
+	}
+	if r.Sinks == nil {
+		return nil
+	}
+	return r.Sinks.Check(in.UploadURL)
+}
 
-// mergeValues lets the request win over the profile. A profile may know values of recipes other than this one.
-func mergeValues(profile, request map[string]string, recipe roles.Recipe) map[string]string {
-	values := map[string]string{}
-	for k, v := range profile {
-		if _, known := recipe.Values[k]; known {
-			values[k] = v
-		}
+// defaultGrace is Slurm's own default.
+const defaultGrace = 30 * time.Second
+
+// configFolders are the folders that the user wants base names to be looked up in.
+func configFolders() []string {
+	if own := os.Getenv(protocol.EnvConfigFolder); own != "" {
+		return []string{own}
 	}
-	for k, v := range request {
-		values[k] = v
+	return nil
+}
+
+// isFile tells whether a name is meant as a path, not as that of a built-in.
+func isFile(name string) bool {
+	return strings.ContainsRune(name, filepath.Separator) || filepath.Ext(name) != ""
+}
+
+// loadRecipe reads a recipe by the name of a built-in one or by the path of a file.
+func loadRecipe(nameOrFile string) (recipe.Recipe, error) {
+	if r, ok, err := recipe.Load(nameOrFile); ok {
+		return r, err
 	}
-	return values
+	if !isFile(nameOrFile) {
+		return recipe.Recipe{}, fmt.Errorf("unknown recipe %q: want %s, or a path to a recipe file",
+			nameOrFile, strings.Join(recipe.Builtin(), ", "))
+	}
+	data, err := os.ReadFile(nameOrFile)
+	if err != nil {
+		return recipe.Recipe{}, fmt.Errorf("cannot read recipe: %w", err)
+	}
+	return recipe.Parse(nameOrFile, data, func(beside string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(filepath.Dir(nameOrFile), beside))
+	})
+}
+
+// loadProfile reads a profile by the name of a built-in one or by the path of a file.
+func loadProfile(nameOrFile string) (profile.Profile, error) {
+	if p, ok, err := profile.Load(nameOrFile); ok {
+		return p, err
+	}
+	if !isFile(nameOrFile) {
+		return profile.Profile{}, fmt.Errorf("unknown profile %q: want %s, or a path to a profile file",
+			nameOrFile, strings.Join(profile.Builtin(), ", "))
+	}
+	data, err := os.ReadFile(nameOrFile)
+	if err != nil {
+		return profile.Profile{}, fmt.Errorf("cannot read profile: %w", err)
+	}
+	return profile.Parse(nameOrFile, data)
 }
 
 func checkoutDir(dir string) (string, error) {
@@ -156,7 +202,24 @@ func checkoutDir(dir string) (string, error) {
 	return abs, nil
 }
 
-func (r Request) runDir(caseName string, at time.Time) (roles.RunDir, error) {
+// checkCheckout makes sure that the checkout has what the recipe needs. Where nothing is started a checkout may be
+// left out.
+func checkCheckout(p plan.Plan, optional bool) error {
+	if len(p.Recipe.Checkout) == 0 || p.Checkout == "" && optional {
+		return nil
+	}
+	if p.Checkout == "" {
+		return fmt.Errorf("cannot plan: recipe %s needs the engine's checkout: pass --trtllm-dir DIR", p.Recipe.Name)
+	}
+	for _, f := range p.Recipe.Checkout {
+		if _, err := os.Stat(filepath.Join(p.Checkout, f)); err != nil {
+			return fmt.Errorf("cannot use checkout %s: it has no %s: check --trtllm-dir", p.Checkout, f)
+		}
+	}
+	return nil
+}
+
+func (r Request) runDir(caseName string, at time.Time) (string, error) {
 	dir := r.RunDir
 	if dir == "" {
 		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
@@ -166,14 +229,15 @@ func (r Request) runDir(caseName string, at time.Time) (roles.RunDir, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot use run directory %s: %w", dir, err)
 	}
-	if strings.ContainsAny(abs, "\n\r\\") {
-		return "", fmt.Errorf("cannot use run directory %q: its path has a backslash or a line break, which Slurm does not take", abs)
+	if strings.Contains(abs, `\`) || profile.HasControl(abs) {
+		return "", fmt.Errorf("cannot use run directory %q: its path has a backslash or a control character, "+
+			"which schedulers do not take: name another with --run-dir", abs)
 	}
-	return roles.RunDir(abs), nil
+	return abs, nil
 }
 
 // agentPath finds disagg-agent: as the profile says, else beside this program.
-func agentPath(prof slurm.Profile) (string, error) {
+func agentPath(prof profile.Profile) (string, error) {
 	if prof.Agent != "" {
 		return prof.Agent, nil
 	}
@@ -186,7 +250,11 @@ func agentPath(prof slurm.Profile) (string, error) {
 	}
 	agent := filepath.Join(filepath.Dir(self), "disagg-agent")
 	if _, err := os.Stat(agent); err != nil {
-		return "", fmt.Errorf("cannot find disagg-agent beside %s: install both together, or name it in the profile (agent)", self)
+		return "", fmt.Errorf("cannot find disagg-agent beside %s: install both together, or name it in the profile "+
+			"(agent)", self)
 	}
 	return agent, nil
 }
+
+// errNoScheduler is a job that was made without one.
+var errNoScheduler = errors.New("cannot start: no scheduler was chosen")

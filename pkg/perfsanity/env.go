@@ -1,6 +1,7 @@
 package perfsanity
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -19,6 +20,7 @@ func (c config) env(m Mode, gen parallel) map[roles.Kind][]roles.Var {
 	for kind, added := range c.modeEnv(m, gen) {
 		own[kind] = append(own[kind], added...)
 	}
+	maps.DeleteFunc(own, func(_ roles.Kind, vars []roles.Var) bool { return len(vars) == 0 })
 	return own
 }
 

@@ -3,7 +3,7 @@ package perfsanity
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,10 +15,13 @@ import (
 
 // Source tells which case to load, and from where.
 type Source struct {
-	Name       string // a YAML path, a config's base name, or a test id
-	Mode       string // "" follows the test id, then the config
-	Checkout   string // upstream's checkout; "" if there is none
-	ModelsRoot string // folder of models; speculative models are looked up in it
+	Name       string   // a YAML path, a config's base name, or a test id
+	Mode       string   // "" follows the test id, then the config
+	Checkout   string   // upstream's checkout; "" if there is none
+	ModelsRoot string   // folder of models; speculative models are looked up in it
+	Folders    []string // in which a base name is looked up first
+	// Read reads a file; a file that does not exist is an error that wraps fs.ErrNotExist.
+	Read func(file string) ([]byte, error)
 }
 
 // configFolders are where upstream keeps its configs, newest first.
@@ -30,60 +33,64 @@ var configFolders = [...]string{
 	"tests/integration/defs/perf/disagg/test_configs/wideep/perf",
 }
 
-// Load finds a case, reads it and checks it. The File of the result is where it was found.
-func Load(src Source) (roles.Case, error) {
-	id, file, err := src.find()
+// Load finds a case, reads it and checks it. The File of the result is where it was found; the second result is what it
+// holds.
+func Load(src Source) (roles.Case, []byte, error) {
+	id, file, data, err := src.find()
 	if err != nil {
-		return roles.Case{}, err
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return roles.Case{}, fmt.Errorf("cannot read case: %w", err)
+		return roles.Case{}, nil, err
 	}
 	var cfg config
 	if err := yamlfile.Decode(file, data, &cfg); err != nil {
-		return roles.Case{}, err
+		return roles.Case{}, nil, err
 	}
 	if err := cfg.check(file); err != nil {
-		return roles.Case{}, err
+		return roles.Case{}, nil, err
 	}
 	if id.Mode, err = cfg.mode(id.Mode, src.Mode); err != nil {
-		return roles.Case{}, err
+		return roles.Case{}, nil, err
 	}
 	c, err := cfg.toCase(file, id, src)
 	c.File = file
-	return c, err
+	return c, data, err
 }
 
-// find resolves the name to a file and the parts of its test id.
-func (s Source) find() (TestID, string, error) {
+// find resolves the name to a file, what it holds and the parts of its test id.
+func (s Source) find() (id TestID, file string, data []byte, err error) {
 	id, isID, err := ParseTestID(s.Name)
 	if err != nil {
-		return id, "", err
+		return id, "", nil, err
 	}
 	if !isID {
 		ext := filepath.Ext(s.Name)
 		if ext == ".yaml" || ext == ".yml" {
-			return TestID{Config: strings.TrimSuffix(filepath.Base(s.Name), ext)}, s.Name, nil
+			if data, err = s.Read(s.Name); err != nil {
+				return id, "", nil, fmt.Errorf("cannot read case: %w", err)
+			}
+			return TestID{Config: strings.TrimSuffix(filepath.Base(s.Name), ext)}, s.Name, data, nil
 		}
 		id.Config = s.Name
 	}
-	folders := []string{"."}
+	if id.Config != filepath.Base(id.Config) {
+		return id, "", nil, fmt.Errorf("cannot find case %q: a config's name has no folders", s.Name)
+	}
+	folders := append(slices.Clone(s.Folders), ".")
 	if s.Checkout != "" {
 		for _, f := range configFolders {
 			folders = append(folders, filepath.Join(s.Checkout, f))
 		}
 	}
-	if own := os.Getenv("DISAGG_CONFIG_FOLDER"); own != "" {
-		folders = slices.Insert(folders, 0, own)
-	}
 	for _, f := range folders {
 		file := filepath.Join(f, id.Config+".yaml")
-		if _, err := os.Stat(file); err == nil {
-			return id, file, nil
+		data, err := s.Read(file)
+		if err == nil {
+			return id, file, data, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return id, "", nil, fmt.Errorf("cannot read case: %w", err)
 		}
 	}
-	return id, "", fmt.Errorf("cannot find case %q: no %s.yaml in %s: pass its path, or --trtllm-dir DIR",
+	return id, "", nil, fmt.Errorf("cannot find case %q: no %s.yaml in %s: pass its path, or --trtllm-dir DIR",
 		s.Name, id.Config, strings.Join(folders, ", "))
 }
 
@@ -129,16 +136,27 @@ func (c config) check(file string) error {
 	if n := c.Hardware.NumCtxServers; n != nil && *n > 0 && !c.WorkerConfig.Ctx.IsMapping() {
 		bad("worker_config.ctx", "missing, or not a mapping")
 	}
-	for _, key := range reservedServerKeys {
-		if !c.ServerExtra.Get(key).Absent() {
-			bad("server_config_extra."+key, "is set by the tool and may not be given here")
+	reserved := func(group string, b yamlfile.Block, keys ...string) {
+		for _, key := range keys {
+			if own := b.Get(key); !own.Absent() {
+				errs = append(errs, &yamlfile.Error{
+					File: file, Line: own.Line(), Key: group + "." + key,
+					Problem: "is set by the tool and may not be given here",
+				})
+			}
 		}
 	}
+	reserved("server_config_extra", c.ServerExtra, reservedServerKeys[:]...)
+	reserved("worker_config.gen", c.WorkerConfig.Gen, authKey)
+	reserved("worker_config.ctx", c.WorkerConfig.Ctx, authKey)
 	return oneLine(errs)
 }
 
 // reservedServerKeys may not stand in server_config_extra.
-var reservedServerKeys = [...]string{"port", "hostname", "internal_request_auth_key", "context_servers", "generation_servers"}
+var reservedServerKeys = [...]string{"port", "hostname", authKey, "context_servers", "generation_servers"}
+
+// authKey is the secret that the tool gives to every role of an attempt.
+const authKey = "internal_request_auth_key"
 
 // oneLine keeps the first of several faults and says how many more there are.
 func oneLine(errs []error) error {
@@ -163,7 +181,8 @@ func (c config) toCase(file string, id TestID, src Source) (roles.Case, error) {
 		Load:        c.load(id.Mode),
 		GPUsPerNode: *c.Hardware.GPUsPerNode, Servers: c.servers(id.Mode, sizes),
 		Env: c.env(id.Mode, sizes[roles.Gen]), NUMABind: c.Slurm.NUMABind,
-		TimeLimit: roles.Duration(c.Slurm.JobTime), ServerTimeout: roles.Duration(time.Duration(c.Slurm.Timeout) * time.Second),
+		TimeLimit:     roles.Duration(c.Slurm.JobTime),
+		ServerTimeout: roles.Duration(time.Duration(c.Slurm.Timeout) * time.Second),
 	}
 	if out.TimeLimit == 0 {
 		out.TimeLimit = roles.Duration(2 * time.Hour)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/shellwords"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
@@ -126,7 +127,7 @@ func (p parallel) gpus() int {
 type vars []roles.Var
 
 func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
-	words, err := roles.SplitWords(n.Value)
+	words, err := shellwords.Split(n.Value)
 	if err != nil {
 		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
 	}
@@ -152,24 +153,27 @@ func (m *Mode) UnmarshalYAML(n *yamlfile.Node) (err error) {
 	return nil
 }
 
-// jobTime is a time limit: "02:00:00", or the number of seconds that some YAML readers make of an unquoted 12:00:00.
+// jobTime is a time limit in Slurm's notations.
 type jobTime roles.Duration
 
 func (t *jobTime) UnmarshalYAML(n *yamlfile.Node) error {
-	fault := &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not a time limit: want HH:MM:SS", n.Value)}
-	seconds := 0
-	for part := range strings.SplitSeq(n.Value, ":") {
-		v, err := strconv.Atoi(part)
-		if err != nil || v < 0 {
-			return fault
-		}
-		seconds = seconds*60 + v
+	d, err := parseJobTime(n.Value)
+	if err != nil {
+		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
 	}
-	if fields := strings.Count(n.Value, ":"); seconds == 0 || (fields != 2 && fields != 0) {
-		return fault
-	}
-	*t = jobTime(time.Duration(seconds) * time.Second)
+	*t = jobTime(d)
 	return nil
+}
+
+// sexagesimal is from where a bare number is what YAML 1.1 makes of an unquoted 12:00:00, in seconds: as minutes it
+// would be more than a month.
+const sexagesimal = 43200
+
+func parseJobTime(text string) (roles.Duration, error) {
+	if n, err := strconv.Atoi(text); err == nil && n >= sexagesimal {
+		return roles.Duration(time.Duration(n) * time.Second), nil
+	}
+	return roles.ParseLimit(text)
 }
 
 // concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4].
@@ -184,7 +188,9 @@ func (c *concurrency) UnmarshalYAML(n *yamlfile.Node) error {
 	for _, w := range words {
 		v, err := strconv.Atoi(w)
 		if err != nil || v < 1 {
-			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not a concurrency: want whole numbers above 0", w)}
+			return &yamlfile.Error{
+				Line: n.Line, Problem: fmt.Sprintf("%q is not a concurrency: want whole numbers above 0", w),
+			}
 		}
 		*c = append(*c, v)
 	}

@@ -62,7 +62,8 @@ func ParseTestID(s string) (id TestID, ok bool, err error) {
 	case !found:
 		return TestID{}, false, nil
 	case prefix == "aggr" || prefix == "aggr_upload":
-		return TestID{}, true, fmt.Errorf("cannot run %q: it is an aggregated test, without separate prefill and decode servers", s)
+		return TestID{}, true, fmt.Errorf("cannot run %q: it is an aggregated test, without separate prefill and "+
+			"decode servers", s)
 	case prefix != "disagg" && prefix != "disagg_upload":
 		return TestID{}, false, nil
 	}

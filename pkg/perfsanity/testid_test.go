@@ -9,13 +9,20 @@ import (
 func TestParseTestID(t *testing.T) {
 	const config = "gb200_model-fp4_1k1k_ctx1_dep4_ccb-NIXL"
 	tests := map[string]perfsanity.TestID{
-		"disagg-e2e-" + config:                                                 {Mode: perfsanity.E2E, Config: config},
-		"disagg_upload-gen_only-" + config:                                     {Upload: true, Mode: perfsanity.GenOnly, Config: config},
-		"disagg-gen_only_no_context-" + config:                                 {Mode: perfsanity.GenOnlyNoContext, Config: config},
-		"disagg_upload-" + config:                                              {Upload: true, Config: config}, // oldest form
-		"disagg-Qwen3-235B-A22B-FP4_x":                                         {Config: "Qwen3-235B-A22B-FP4_x"},
-		"test_perf_sanity.py::test_e2e[disagg-e2e-" + config + "]":             {Mode: perfsanity.E2E, Config: config},
-		"perf/test_perf_sanity.py::test_e2e[disagg_upload-e2e-" + config + "]": {Upload: true, Mode: perfsanity.E2E, Config: config},
+		"disagg-e2e-" + config: {Mode: perfsanity.E2E, Config: config},
+		"disagg_upload-gen_only-" + config: {
+			Upload: true, Mode: perfsanity.GenOnly, Config: config,
+		},
+		"disagg-gen_only_no_context-" + config: {
+			Mode: perfsanity.GenOnlyNoContext, Config: config,
+		},
+		// oldest form
+		"disagg_upload-" + config:                                  {Upload: true, Config: config},
+		"disagg-Qwen3-235B-A22B-FP4_x":                             {Config: "Qwen3-235B-A22B-FP4_x"},
+		"test_perf_sanity.py::test_e2e[disagg-e2e-" + config + "]": {Mode: perfsanity.E2E, Config: config},
+		"perf/test_perf_sanity.py::test_e2e[disagg_upload-e2e-" + config + "]": {
+			Upload: true, Mode: perfsanity.E2E, Config: config,
+		},
 	}
 	for text, want := range tests {
 		got, ok, err := perfsanity.ParseTestID(text)

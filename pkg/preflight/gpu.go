@@ -12,59 +12,103 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/disagg/disagg/pkg/protocol"
 )
 
 const smi = "nvidia-smi"
 
-// ask runs nvidia-smi. A host without it has no GPUs that can be asked; the second result is false then, and where there
-// was no answer in time.
-func (h Host) ask(ctx context.Context, check string, args ...string) (lines []string, ok bool, faults []Finding) {
+// answer is what nvidia-smi printed, and its exit code.
+type answer struct {
+	lines []string
+	code  int
+}
+
+// said is what it printed, in one line.
+func (a answer) said() string {
+	text := strings.Join(a.lines, " ")
+	return text[:min(len(text), maxSaid)]
+}
+
+// maxSaid is how much of what nvidia-smi printed is shown, in bytes.
+const maxSaid = 300
+
+// ask runs nvidia-smi. A host without it has no GPUs that can be asked; the second result is false then, and where
+// there was no answer in time.
+func (h Host) ask(ctx context.Context, check string, args ...string) (a answer, ok bool, faults []protocol.Finding) {
 	out, code, err := h.Run(ctx, append([]string{smi}, args...)...)
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return nil, false, nil
+		return a, false, nil
 	case ctx.Err() != nil:
-		return nil, false, told(check, smi+" did not answer in time")
+		return a, false, told(check, smi+" did not answer in time")
 	case err != nil:
-		return nil, false, told(check, err.Error())
-	case code != 0:
-		text := strings.Join(strings.Fields(string(out)), " ")
-		return nil, false, fatal(check, fmt.Sprintf("%s exited with code %d: %s", smi, code, text[:min(len(text), 300)]))
+		return a, false, told(check, err.Error())
 	}
+	a.code = code
 	for line := range strings.Lines(string(out)) {
 		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
+			a.lines = append(a.lines, line)
 		}
 	}
-	return lines, true, nil
+	return a, true, nil
 }
 
-// gpus counts the GPUs that this job sees.
-func (h Host) gpus(ctx context.Context) []Finding {
+// isGPU tells whether a line is the id of a GPU, or of a part of one, and no text that stands among them.
+func isGPU(line string) bool {
+	id, found := strings.CutPrefix(line, "GPU-")
+	if !found {
+		id, found = strings.CutPrefix(line, "MIG-")
+	}
+	return found && len(id) > 0 && !strings.ContainsAny(id, " \t")
+}
+
+// gpus counts the GPUs that this job sees. Warnings, which nvidia-smi prints among them and may end with (code 14: a
+// corrupted infoROM), are passed on; only a GPU that is missing is fatal.
+func (h Host) gpus(ctx context.Context) []protocol.Finding {
 	if h.GPUs == 0 {
 		return nil
 	}
-	lines, ok, faults := h.ask(ctx, GPUs, "--query-gpu=uuid", "--format=csv,noheader")
+	a, ok, faults := h.ask(ctx, protocol.CheckGPUs, "--query-gpu=uuid", "--format=csv,noheader")
 	if !ok {
 		return faults
 	}
-	if len(lines) < h.GPUs {
-		return fatal(GPUs, fmt.Sprintf("%d GPUs are visible: the plan needs %d", len(lines), h.GPUs))
+	var others []string
+	seen := 0
+	for _, line := range a.lines {
+		if isGPU(line) {
+			seen++
+		} else {
+			others = append(others, line)
+		}
+	}
+	words := answer{lines: others}.said()
+	if a.code != 0 {
+		words = strings.TrimSpace(fmt.Sprintf("%s (%s ended with code %d)", words, smi, a.code))
+	}
+	switch {
+	case seen < h.GPUs && words != "":
+		return fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible, the plan needs %d: %s", seen, h.GPUs, words))
+	case seen < h.GPUs:
+		return fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible: the plan needs %d", seen, h.GPUs))
+	case words != "":
+		return told(protocol.CheckGPUs, words)
 	}
 	return nil
 }
 
 // gpuProcesses looks for processes of this user, but not of this job, that hold GPU memory.
-func (h Host) gpuProcesses(ctx context.Context) []Finding {
+func (h Host) gpuProcesses(ctx context.Context) []protocol.Finding {
 	if h.GPUs == 0 {
 		return nil
 	}
-	lines, ok, faults := h.ask(ctx, GPUProcesses, "--query-compute-apps=pid,used_memory,process_name", "--format=csv,noheader")
+	a, ok, faults := h.ask(ctx, protocol.CheckGPUProcesses, "--query-compute-apps=pid,used_memory,process_name",
+		"--format=csv,noheader")
 	if !ok {
 		return faults
 	}
-	var found []Finding
-	for _, line := range lines {
+	var found []protocol.Finding
+	for _, line := range a.lines {
 		pidText, rest, _ := strings.Cut(line, ",")
 		pid, err := strconv.Atoi(strings.TrimSpace(pidText))
 		if err != nil {
@@ -73,11 +117,12 @@ func (h Host) gpuProcesses(ctx context.Context) []Finding {
 		what := fmt.Sprintf("process %d holds GPU memory (%s)", pid, strings.TrimSpace(rest))
 		switch owner, job := h.owner(pid); {
 		case owner == unknown:
-			found = append(found, told(GPUProcesses, what+", whose it is cannot be told")...)
+			found = append(found, told(protocol.CheckGPUProcesses, what+", whose it is cannot be told")...)
 		case owner != os.Getuid():
-			found = append(found, told(GPUProcesses, what+", of another user")...)
+			found = append(found, told(protocol.CheckGPUProcesses, what+", of another user")...)
 		case job == "" || job != h.JobID:
-			found = append(found, fatal(GPUProcesses, what+", left by an earlier job of this user: end it, or switch this check off")...)
+			what += ", left by an earlier job of this user: end it, or switch this check off"
+			found = append(found, fatal(protocol.CheckGPUProcesses, what)...)
 		}
 	}
 	return found
@@ -85,7 +130,7 @@ func (h Host) gpuProcesses(ctx context.Context) []Finding {
 
 const unknown = -1
 
-// owner is the user that a process runs as, and the Slurm job that it is part of, "" if it is of none.
+// owner is the user that a process runs as, and the job that it is part of, "" if it is of none.
 func (h Host) owner(pid int) (uid int, job string) {
 	dir := filepath.Join(orElse(h.Proc, "/proc"), strconv.Itoa(pid))
 	info, err := os.Stat(dir)
@@ -98,7 +143,7 @@ func (h Host) owner(pid int) (uid int, job string) {
 	}
 	env, _ := os.ReadFile(filepath.Join(dir, "environ")) // another user's cannot be read
 	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if id, ok := bytes.CutPrefix(v, []byte("SLURM_JOB_ID=")); ok {
+		if id, ok := bytes.CutPrefix(v, []byte(h.JobVar+"=")); ok {
 			job = string(id)
 		}
 	}

@@ -3,7 +3,10 @@ package preflight
 import (
 	"bufio"
 	"context"
-	"crypto/subtle"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -13,30 +16,34 @@ import (
 	"time"
 )
 
-// Listener answers peers that try whether this host can be reached, if they have the attempt's token.
+// Listener answers peers that try whether this host can be reached. It proves that it knows the attempt's token without
+// sending it: the peer sends a challenge, and gets a keyed hash of it.
 type Listener struct {
 	tcp  net.Listener
+	ctx  context.Context
+	end  context.CancelFunc
 	wg   sync.WaitGroup
 	once sync.Once
 }
 
 const (
-	reachBound = time.Second // of one connection
-	hello      = "disagg "
-	answer     = "ok\n"
-	maxHello   = 256
-	atOnce     = 64 // connections that one host tries at the same time
+	reachBound    = 3500 * time.Millisecond // of all tries: TCP sends a lost packet again after 1 s, and then after 2 s
+	listenBound   = 5 * time.Second         // of a peer that says nothing
+	challengeSize = 32
+	atOnce        = 64 // connections that one host tries at the same time
 
 	noKeepAlive = -1 // these connections end at once
 )
 
 // Listen opens a port on one address of this host.
 func Listen(host, token string) (*Listener, error) {
-	l, err := (&net.ListenConfig{KeepAlive: noKeepAlive}).Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
+	config := &net.ListenConfig{KeepAlive: noKeepAlive}
+	l, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}
 	n := &Listener{tcp: l}
+	n.ctx, n.end = context.WithCancel(context.Background())
 	n.wg.Go(func() { n.serve(token) })
 	return n, nil
 }
@@ -48,6 +55,7 @@ func (n *Listener) Address() string { return n.tcp.Addr().String() }
 func (n *Listener) Close() {
 	n.once.Do(func() {
 		_ = n.tcp.Close()
+		n.end()
 		n.wg.Wait()
 	})
 }
@@ -60,17 +68,44 @@ func (n *Listener) serve(token string) {
 		}
 		n.wg.Go(func() {
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(reachBound))
-			line, _ := bufio.NewReader(io.LimitReader(conn, maxHello)).ReadString('\n')
-			if subtle.ConstantTimeCompare([]byte(line), []byte(hello+token+"\n")) == 1 {
-				_, _ = io.WriteString(conn, answer)
-			}
+			stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
+			defer stop()
+			prove(conn, token)
 		})
 	}
 }
 
+// prove answers a peer's challenge.
+func prove(conn net.Conn, token string) {
+	_ = conn.SetDeadline(time.Now().Add(listenBound))
+	line, _ := bufio.NewReader(io.LimitReader(conn, 2*challengeSize+1)).ReadString('\n')
+	challenge, err := hex.DecodeString(strings.TrimSpace(line))
+	if err == nil && len(challenge) == challengeSize {
+		_, _ = io.WriteString(conn, reachProof(token, challenge)+"\n")
+	}
+}
+
+// reachProof is what only one who knows the token can answer to a challenge.
+func reachProof(token string, challenge []byte) string {
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte("reach\x00"))
+	mac.Write(challenge)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
 // Reach tries every address and tells, by name, why it cannot be reached; "" if it can.
 func Reach(ctx context.Context, token string, addresses map[string]string) map[string]string {
+	dialer := &net.Dialer{KeepAlive: noKeepAlive}
+	return reacher{dialer.DialContext, token}.reachAll(ctx, addresses)
+}
+
+// reacher tries whether peers can be reached.
+type reacher struct {
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	token string
+}
+
+func (r reacher) reachAll(ctx context.Context, addresses map[string]string) map[string]string {
 	reasons := make(map[string]string, len(addresses))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -79,7 +114,7 @@ func Reach(ctx context.Context, token string, addresses map[string]string) map[s
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			reason := reach(ctx, token, address)
+			reason := r.reach(ctx, address)
 			mu.Lock()
 			defer mu.Unlock()
 			reasons[name] = reason
@@ -89,22 +124,59 @@ func Reach(ctx context.Context, token string, addresses map[string]string) map[s
 	return reasons
 }
 
-func reach(ctx context.Context, token, address string) string {
-	conn, err := (&net.Dialer{Timeout: reachBound, KeepAlive: noKeepAlive}).DialContext(ctx, "tcp", address)
+// reach tries an address for a while: one lost packet is no partition. A healthy way costs one try.
+func (r reacher) reach(ctx context.Context, address string) (why string) {
+	ctx, cancel := context.WithTimeout(ctx, reachBound)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	for try := 1; ; try++ {
+		next := time.Now().Add(tryPause)
+		switch why = r.tryOnce(ctx, address); {
+		case why == "" || why == stranger, why == refused && try > 1: // an answer is an answer
+			return why
+		}
+		pause := max(time.Until(next), 0)
+		if pause >= time.Until(deadline) { // there is no time for another try
+			return why
+		}
+		select {
+		case <-ctx.Done():
+			return why
+		case <-time.After(pause):
+		}
+	}
+}
+
+// tryPause is at least how long lies between the starts of two tries.
+const tryPause = 250 * time.Millisecond
+
+const (
+	stranger = "somebody else answers there"
+	refused  = "refused"
+)
+
+func (r reacher) tryOnce(ctx context.Context, address string) string {
+	conn, err := r.dial(ctx, "tcp", address)
 	if err != nil {
 		return reason(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(reachBound))
-	if _, err := io.WriteString(conn, hello+token+"\n"); err != nil {
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	challenge := make([]byte, challengeSize)
+	rand.Read(challenge)
+	if _, err := io.WriteString(conn, hex.EncodeToString(challenge)+"\n"); err != nil {
 		return reason(err)
 	}
-	got, err := io.ReadAll(io.LimitReader(conn, int64(len(answer))))
+	want := reachProof(r.token, challenge)
+	got, err := io.ReadAll(io.LimitReader(conn, int64(len(want)+1)))
 	switch {
 	case err != nil:
 		return reason(err)
-	case string(got) != answer:
-		return "somebody else answers there"
+	case len(got) == 0: // it was cut off: whoever it was has not answered
+		return "the connection was closed"
+	case !hmac.Equal([]byte(strings.TrimSpace(string(got))), []byte(want)):
+		return stranger
 	}
 	return ""
 }
@@ -115,8 +187,8 @@ func reason(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused"
+		return refused
 	}
 	text := err.Error()
-	return text[strings.LastIndex(text, ": ")+1:]
+	return strings.TrimSpace(text[strings.LastIndex(text, ": ")+1:])
 }

@@ -1,11 +1,13 @@
-// Package results holds what a job leaves behind: points measured, records of them, and the verdict.
+// Package results reads what benchmark clients report and makes records of it.
 //
 // Rules:
-//   - A point is recorded, durably, the moment it is complete. Whatever happens to the job afterwards, it is not lost.
-//   - A client's exit code is no verdict: a point counts only if every request succeeded and every metric is there.
-//   - The verdict names the first cause. What failed because of it is secondary.
+//   - A client's exit code is no verdict: a point counts only if as many requests succeeded as the case asked for, none
+//     failed, and every metric that its client and mode measure is there.
+//   - A point comes from one block of one client: the last one. A number is read whole or not at all.
+//   - One format is one parser behind [Format], found by its name in a recipe.
 //   - The id of a record is fixed before anything is sent, and depends on neither metrics, host nor environment.
+//   - Nothing here does I/O.
 //
-// Vocabulary: a point is one measured concurrency; its metrics carry upstream's names (token_throughput, mean_ttft),
-// times in milliseconds, throughputs per second. A record is a point with what is needed to understand it elsewhere.
+// Terms: a point is one measured concurrency; its metrics carry upstream's names (token_throughput, mean_ttft), times
+// in milliseconds, throughputs per second. A record is a point with what is needed to understand it elsewhere.
 package results

@@ -1,6 +1,9 @@
 package roles
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Server is the size of every server of one kind, as a case asks for it.
 type Server struct {
@@ -16,6 +19,16 @@ const (
 	PerGPU  TasksPer = "gpu"  // one rank a GPU: MPI workers
 	PerNode TasksPer = "node" // one rank a node: engines that fork their own workers
 	Single  TasksPer = "one"  // one process in all
+)
+
+// PlacedOn says where a role that is no worker runs.
+type PlacedOn string
+
+// The places. "" is FirstNode.
+const (
+	FirstNode PlacedOn = "first" // on the first node, beside a server
+	LastNode  PlacedOn = "last"  // on the last node, beside a server
+	OwnNode   PlacedOn = "own"   // on a node that is added for it
 )
 
 // Placement is a role's slice of the allocation.
@@ -38,11 +51,6 @@ func (p Placement) Tasks() []Task {
 		tasks[i] = Task{Role: p.Role, Rank: i}
 	}
 	return tasks
-}
-
-// GPUsOn is how many of the placement's GPUs are on the node of a rank.
-func (p Placement) GPUsOn(rank, perNode int) int {
-	return max(0, min(perNode, p.GPUs-(p.NodeOf(rank)-p.FirstNode)*perNode))
 }
 
 // NodeOf is the index, in allocation order, of the node that holds a rank.
@@ -88,25 +96,57 @@ func (l Layout) Tasks() int {
 	return n
 }
 
+// Shape is what a layout needs to know of a kind of role.
+type Shape struct {
+	Tasks TasksPer
+	On    PlacedOn // of the coordinator and the benchmark
+	None  bool     // there is no such role
+}
+
 // NewLayout places the servers of a case: whole nodes for each, GEN first, then CTX; the coordinator and the benchmark
-// on the first node.
-func NewLayout(gpusPerNode int, gen, ctx Server, per func(Kind) TasksPer) (Layout, error) {
+// where their shape says.
+func NewLayout(gpusPerNode int, gen, ctx Server, shape func(Kind) Shape) (Layout, error) {
 	if gpusPerNode < 1 {
 		return Layout{}, fmt.Errorf("cannot lay out the case: gpus_per_node is %d: want at least 1", gpusPerNode)
 	}
-	if gen.Count+ctx.Count < 1 {
-		return Layout{}, fmt.Errorf("cannot lay out the case: it has no servers")
+	for _, s := range []struct {
+		kind Kind
+		Server
+	}{{Gen, gen}, {Ctx, ctx}} {
+		if s.Count < 0 || s.Count > maxIndex || s.Count > 0 && s.GPUs < 1 {
+			return Layout{}, fmt.Errorf("cannot lay out the case: it has %d %s servers of %d GPUs each: "+
+				"want at least 1 GPU, and at most %d servers", s.Count, s.kind, s.GPUs, maxIndex)
+		}
+	}
+	if gen.Count+ctx.Count == 0 {
+		return Layout{}, errors.New("cannot lay out the case: it has no servers")
 	}
 	l := Layout{GPUsPerNode: gpusPerNode}
-	l.place(Gen, gen, per(Gen))
-	l.place(Ctx, ctx, per(Ctx))
+	l.placeServers(Gen, gen, shape(Gen).Tasks)
+	l.placeServers(Ctx, ctx, shape(Ctx).Tasks)
+	last := l.TotalNodes - 1
 	for _, k := range []Kind{Coordinator, Benchmark} {
-		l.Placements = append(l.Placements, Placement{Role: Role{Kind: k}, Nodes: 1, Ranks: 1, RanksPerNode: 1})
+		if s := shape(k); !s.None {
+			l.placeOne(k, s.On, last)
+		}
 	}
 	return l, nil
 }
 
-func (l *Layout) place(k Kind, s Server, per TasksPer) {
+// placeOne places a role of one process.
+func (l *Layout) placeOne(k Kind, on PlacedOn, last int) {
+	p := Placement{Role: Role{Kind: k}, Nodes: 1, Ranks: 1, RanksPerNode: 1}
+	switch on {
+	case LastNode:
+		p.FirstNode = last
+	case OwnNode:
+		p.FirstNode = l.TotalNodes
+		l.TotalNodes++
+	}
+	l.Placements = append(l.Placements, p)
+}
+
+func (l *Layout) placeServers(k Kind, s Server, per TasksPer) {
 	for i := range s.Count {
 		p := Placement{Role: Role{Kind: k, Index: i}, FirstNode: l.TotalNodes, GPUs: s.GPUs}
 		p.Nodes = (s.GPUs + l.GPUsPerNode - 1) / l.GPUsPerNode

@@ -1,6 +1,7 @@
 package roles_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,13 +10,21 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-func perGPU(roles.Kind) roles.TasksPer { return roles.PerGPU }
+func perGPU(roles.Kind) roles.Shape { return roles.Shape{Tasks: roles.PerGPU} }
 
-func TestLayoutPlacesGenFirst(t *testing.T) {
-	l, err := roles.NewLayout(4, roles.Server{Count: 2, GPUs: 6}, roles.Server{Count: 2, GPUs: 2}, perGPU)
+// layout is one that must be possible.
+func layout(t *testing.T, gpus int, gen, ctx roles.Server, shape func(roles.Kind) roles.Shape) roles.Layout {
+	t.Helper()
+	l, err := roles.NewLayout(gpus, gen, ctx, shape)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// Every server has whole nodes, GEN before CTX. The coordinator and the benchmark share the first node.
+func TestLayoutPlacesGenFirst(t *testing.T) {
+	l := layout(t, 4, roles.Server{Count: 2, GPUs: 6}, roles.Server{Count: 2, GPUs: 2}, perGPU)
 	gen, ctx := roles.Gen, roles.Ctx
 	want := []roles.Placement{
 		{Role: roles.Role{Kind: gen}, FirstNode: 0, Nodes: 2, Ranks: 6, RanksPerNode: 4, GPUs: 6},
@@ -36,12 +45,107 @@ func TestLayoutPlacesGenFirst(t *testing.T) {
 	}
 }
 
-func TestLayoutRefusesNonsense(t *testing.T) {
-	if _, err := roles.NewLayout(0, roles.Server{Count: 1, GPUs: 1}, roles.Server{}, perGPU); err == nil {
-		t.Error("no GPUs a node was accepted")
+// How many ranks a role has, and where roles that are no servers run, is for the recipe to say.
+func TestShapes(t *testing.T) {
+	gen, ctx := roles.Server{Count: 1, GPUs: 6}, roles.Server{Count: 1, GPUs: 4} // three nodes
+	worker := func(first, nodes, ranks, perNode, gpus int) roles.Placement {
+		return roles.Placement{FirstNode: first, Nodes: nodes, Ranks: ranks, RanksPerNode: perNode, GPUs: gpus}
 	}
-	if _, err := roles.NewLayout(4, roles.Server{}, roles.Server{}, perGPU); err == nil {
-		t.Error("no servers were accepted")
+	one := func(node int) roles.Placement {
+		return roles.Placement{FirstNode: node, Nodes: 1, Ranks: 1, RanksPerNode: 1}
+	}
+	for name, tt := range map[string]struct {
+		tasks                  roles.TasksPer
+		coordinator, benchmark roles.Shape
+		nodes                  int
+		want                   []roles.Placement // without their roles
+	}{
+		"a rank a GPU": {
+			roles.PerGPU, roles.Shape{}, roles.Shape{}, 3,
+			[]roles.Placement{worker(0, 2, 6, 4, 6), worker(2, 1, 4, 4, 4), one(0), one(0)},
+		},
+		"a rank a node": {
+			roles.PerNode, roles.Shape{On: roles.LastNode}, roles.Shape{On: roles.FirstNode}, 3,
+			[]roles.Placement{worker(0, 2, 2, 1, 6), worker(2, 1, 1, 1, 4), one(2), one(0)},
+		},
+		"a rank in all, nodes of their own": {
+			roles.Single, roles.Shape{On: roles.OwnNode}, roles.Shape{On: roles.OwnNode}, 5,
+			[]roles.Placement{worker(0, 2, 1, 1, 6), worker(2, 1, 1, 1, 4), one(3), one(4)},
+		},
+		"the last node is a server's": {
+			roles.Single, roles.Shape{On: roles.OwnNode}, roles.Shape{On: roles.LastNode}, 4,
+			[]roles.Placement{worker(0, 2, 1, 1, 6), worker(2, 1, 1, 1, 4), one(3), one(2)},
+		},
+		"no coordinator": {
+			roles.Single, roles.Shape{None: true}, roles.Shape{}, 3,
+			[]roles.Placement{worker(0, 2, 1, 1, 6), worker(2, 1, 1, 1, 4), one(0)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := layout(t, 4, gen, ctx, func(k roles.Kind) roles.Shape {
+				switch k {
+				case roles.Coordinator:
+					return tt.coordinator
+				case roles.Benchmark:
+					return tt.benchmark
+				}
+				return roles.Shape{Tasks: tt.tasks}
+			})
+			got := make([]roles.Placement, len(l.Placements))
+			for i, p := range l.Placements {
+				p.Role = roles.Role{}
+				got[i] = p
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || l.TotalNodes != tt.nodes {
+				t.Errorf("%d nodes, want %d: %s", l.TotalNodes, tt.nodes, diff)
+			}
+		})
+	}
+}
+
+// A layout tells of each role where it is, and of each rank on which node.
+func TestLayoutAnswers(t *testing.T) {
+	l := layout(t, 4, roles.Server{Count: 2, GPUs: 8}, roles.Server{}, perGPU)
+	second := roles.Role{Kind: roles.Gen, Index: 1}
+	p, ok := l.Find(second)
+	if !ok || p.FirstNode != 2 || !p.Even() || p.NodeOf(7) != 3 {
+		t.Errorf("%+v, %v", p, ok)
+	}
+	if tasks := p.Tasks(); len(tasks) != 8 || tasks[7] != (roles.Task{Role: second, Rank: 7}) {
+		t.Errorf("the tasks are %v", tasks)
+	}
+	if _, ok := l.Find(roles.Role{Kind: roles.Ctx}); ok || len(l.OfKind(roles.Ctx)) != 0 {
+		t.Error("a role that the case has not was found")
+	}
+	if list := l.OfKind(roles.Gen); len(list) != 2 || list[1].Role != second {
+		t.Errorf("the GEN servers are %+v", list)
+	}
+}
+
+// fails checks that there is an error, that it begins so, and that it says something.
+func fails(t *testing.T, name string, err error, prefix, part string) {
+	t.Helper()
+	if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), part) {
+		t.Errorf("%s: got %v, want %s…%s", name, err, prefix, part)
+	}
+}
+
+// Sizes that no job can have are refused.
+func TestLayoutRefusesNonsense(t *testing.T) {
+	one := roles.Server{Count: 1, GPUs: 1}
+	for name, tt := range map[string]struct {
+		gpus     int
+		gen, ctx roles.Server
+		want     string
+	}{
+		"no GPUs on a node":  {0, one, roles.Server{}, "gpus_per_node is 0: want at least 1"},
+		"no servers":         {4, roles.Server{}, roles.Server{}, "it has no servers"},
+		"a server of no GPU": {4, one, roles.Server{Count: 2}, "it has 2 CTX servers of 0 GPUs each: want at least"},
+		"fewer than none":    {4, roles.Server{Count: -1, GPUs: 1}, one, "it has -1 GEN servers"},
+		"more than any":      {4, roles.Server{Count: 1 << 40, GPUs: 1}, one, "at most 99999 servers"},
+	} {
+		_, err := roles.NewLayout(tt.gpus, tt.gen, tt.ctx, perGPU)
+		fails(t, name, err, "cannot lay out the case: ", tt.want)
 	}
 }
 

@@ -40,12 +40,14 @@ func ParseRole(s string) (Role, error) {
 	kind, number, _ := strings.Cut(s, "_")
 	i, err := strconv.Atoi(number)
 	r := Role{Kind: Kind(kind), Index: i}
-	if err != nil || !r.Kind.Worker() || i < 0 || i > maxIndex || r.String() != s { // one spelling: no sign, no zero in front
+	oneSpelling := r.String() == s // no sign, no zero in front
+	if err != nil || !r.Kind.Worker() || i < 0 || i > maxIndex || !oneSpelling {
 		return Role{}, fmt.Errorf("unknown role %q: want GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK", s)
 	}
 	return r, nil
 }
 
+// String is the role as ParseRole reads it.
 func (r Role) String() string {
 	if !r.Kind.Worker() {
 		return string(r.Kind)

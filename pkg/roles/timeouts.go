@@ -5,74 +5,119 @@ import (
 	"time"
 )
 
-// Timeouts bound every wait of a job. They form a stack in which each is smaller than the one that contains it, so that
-// the innermost fires first and the cause that is reported is the true one.
+// Timeouts bound every wait of a job. Those that contain each other decrease strictly (the job's limit contains each
+// phase, a phase contains its probes), so that the innermost fires first and the cause that is reported is the true
+// one. Phases that follow each other need only fit into the job together.
 type Timeouts struct {
-	Job       Duration `json:"job"`       // Slurm's time limit
-	Launch    Duration `json:"launch"`    // from the hub's start until every agent is attached
-	Preflight Duration `json:"preflight"` // of looking at the hosts
-	Ready     Duration `json:"ready"`     // from the first start until every server is ready
-	Benchmark Duration `json:"benchmark"` // of the benchmark's process
-	Probe     Duration `json:"probe"`     // of one question to a service
-	Heartbeat Duration `json:"heartbeat"` // between two signs of life of an agent or the hub
-	Lost      Duration `json:"lost"`      // without a sign of life, and it counts as lost
-	Stop      Duration `json:"stop"`      // from the request to stop until a role's processes are killed
-	Settle    Duration `json:"settle"`    // after that, until the hub gives up waiting for agents to say that nothing is left
-	Upload    Duration `json:"upload"`    // of sending the records; when Slurm ends the job, cut to what KillWait leaves
+	// Job is the scheduler's time limit.
+	Job Duration `json:"job"`
+	// Launch is from the hub's start until every agent is attached.
+	Launch Duration `json:"launch"`
+	// Preflight is of checking the hosts before any model is loaded.
+	Preflight Duration `json:"preflight"`
+	// Ready is from the first start until every server is ready.
+	Ready Duration `json:"ready"`
+	// Benchmark is of the benchmark's process.
+	Benchmark Duration `json:"benchmark"`
+	// Probe is of one question to a service.
+	Probe Duration `json:"probe"`
+	// Heartbeat is between two signs of life of an agent or the hub.
+	Heartbeat Duration `json:"heartbeat"`
+	// Lost is the silence after which an agent or the hub counts as lost.
+	Lost Duration `json:"lost"`
+	// Stop is from the request to stop until a role's processes are killed.
+	Stop Duration `json:"stop"`
+	// Settle is after that, until the hub gives up waiting for agents to report that nothing is left.
+	Settle Duration `json:"settle"`
+	// Upload is of sending the records; when the scheduler ends the job it is cut to what the grace period leaves.
+	Upload Duration `json:"upload"`
+	// Disk is how long the run directory may leave a write unanswered before that is reported.
+	Disk Duration `json:"disk"`
 }
 
 // reserve is what a job keeps for starting, stopping, records and upload.
 const reserve = 5 * time.Minute
 
-// complete fills what was left open, from the job's limit and the cluster's KillWait, and refuses an inverted stack.
-func (t *Timeouts) complete(job, killWait Duration) error {
-	fill := func(d *Duration, v time.Duration) { fill(d, Duration(v)) }
-	fill(&t.Job, time.Duration(job))
-	limit := time.Duration(t.Job)
-	rest := limit - min(reserve, limit/4)
-	fill(&t.Launch, min(10*time.Minute, limit/6))
-	fill(&t.Preflight, 3*time.Second)
-	fill(&t.Ready, min(time.Hour, rest*2/5))
-	fill(&t.Benchmark, rest-time.Duration(t.Ready))
-	fill(&t.Probe, 5*time.Second)
-	fill(&t.Heartbeat, time.Second)
-	fill(&t.Lost, 5*time.Second)
-	// When Slurm ends a job, everything from its SIGTERM to the verdict must fit into KillWait.
-	fill(&t.Stop, time.Duration(killWait)*4/10)
-	fill(&t.Settle, time.Duration(killWait)*3/10)
-	fill(&t.Upload, 20*time.Second)
-	return t.check(killWait)
-}
-
-func (t Timeouts) check(killWait Duration) error {
-	stack := []struct {
-		name string
-		d    Duration
-	}{
-		{"job", t.Job}, {"benchmark", t.Benchmark}, {"ready", t.Ready}, {"probe", t.Probe}, {"heartbeat", t.Heartbeat},
-	}
-	for i := 1; i < len(stack); i++ {
-		outer, inner := stack[i-1], stack[i]
-		if inner.d >= outer.d {
-			return fmt.Errorf("cannot plan: timeout %s (%v) must be below timeout %s (%v)",
-				inner.name, time.Duration(inner.d), outer.name, time.Duration(outer.d))
+// Complete returns the timeouts with what was left open (0) filled from the job's own limit and the grace period
+// between the scheduler's request to end and its kill.
+func (t Timeouts) Complete(job, grace Duration) Timeouts {
+	fill := func(d *Duration, v time.Duration) {
+		if *d == 0 {
+			*d = Duration(v)
 		}
 	}
-	if t.Ready+t.Benchmark >= t.Job {
-		return fmt.Errorf("cannot plan: timeouts ready (%v) and benchmark (%v) together must be below timeout job (%v)",
-			time.Duration(t.Ready), time.Duration(t.Benchmark), time.Duration(t.Job))
+	fill(&t.Job, job.Std())
+	limit := t.Job.Std()
+	rest := limit - min(reserve, limit/4)
+	fill(&t.Launch, min(10*time.Minute, limit/6))
+	fill(&t.Preflight, 5*time.Second)
+	ready := min(time.Hour, rest*2/5)
+	if t.Benchmark > 0 && t.Benchmark.Std() < rest {
+		ready = min(time.Hour, rest-t.Benchmark.Std())
 	}
-	if t.Lost < 2*t.Heartbeat {
-		return fmt.Errorf("cannot plan: timeout lost (%v) must be at least two heartbeats (%v)", time.Duration(t.Lost), time.Duration(t.Heartbeat))
+	fill(&t.Ready, ready)
+	fill(&t.Benchmark, rest-t.Ready.Std())
+	fill(&t.Probe, min(5*time.Second, t.Ready.Std()/2, t.Benchmark.Std()/2))
+	fill(&t.Heartbeat, time.Second)
+	fill(&t.Lost, 5*time.Second)
+	// When the scheduler ends a job, everything from its request to the verdict must fit into the grace period.
+	fill(&t.Stop, grace.Std()*4/10)
+	fill(&t.Settle, grace.Std()*3/10)
+	fill(&t.Upload, 20*time.Second)
+	fill(&t.Disk, 5*time.Second)
+	return t
+}
+
+// Check refuses timeouts that cannot hold together. A message names the option that sets a limit.
+func (t Timeouts) Check(grace Duration) error {
+	for _, left := range []struct {
+		phase  string
+		d      Duration
+		option string
+		takes  Duration
+	}{
+		{"the benchmark", t.Benchmark, "the ready limit (--ready-timeout", t.Ready},
+		{"the servers' start", t.Ready, "the benchmark's limit (--benchmark-timeout", t.Benchmark},
+	} {
+		if left.d <= 0 {
+			return fmt.Errorf("cannot plan: %s, %v) leaves no time for %s in the job's limit (--time, %v)", left.option,
+				left.takes, left.phase, t.Job)
+		}
 	}
-	if t.Stop+t.Settle >= killWait {
-		return fmt.Errorf("cannot plan: timeouts stop (%v) and settle (%v) together must be below the cluster's KillWait (%v)",
-			time.Duration(t.Stop), time.Duration(t.Settle), time.Duration(killWait))
+	contains := []struct {
+		outer string
+		o     Duration
+		inner string
+		i     Duration
+	}{
+		{"the job's limit (--time)", t.Job, "the ready limit (--ready-timeout)", t.Ready},
+		{"the job's limit (--time)", t.Job, "the benchmark's limit (--benchmark-timeout)", t.Benchmark},
+		{"the job's limit (--time)", t.Job, "timeouts.launch", t.Launch},
+		{"the ready limit (--ready-timeout)", t.Ready, "timeouts.probe", t.Probe},
+		{"the benchmark's limit (--benchmark-timeout)", t.Benchmark, "timeouts.probe", t.Probe},
+	}
+	for _, c := range contains {
+		if c.i >= c.o {
+			return fmt.Errorf("cannot plan: %s, %v, must be longer than %s, %v", c.outer, c.o, c.inner, c.i)
+		}
+	}
+	if t.Ready >= t.Job-t.Benchmark {
+		return fmt.Errorf("cannot plan: the ready limit (--ready-timeout, %v) and the benchmark's limit "+
+			"(--benchmark-timeout, %v) do not fit into the job's limit (--time, %v) together",
+			t.Ready, t.Benchmark, t.Job)
+	}
+	if t.Lost/2 < t.Heartbeat {
+		return fmt.Errorf("cannot plan: timeouts.lost, %v, must be at least two heartbeats (timeouts.heartbeat), "+
+			"of %v each", t.Lost, t.Heartbeat)
+	}
+	if t.Stop >= grace-t.Settle {
+		return fmt.Errorf("cannot plan: timeouts.stop (%v) and timeouts.settle (%v) together must be below the time "+
+			"from the scheduler's request to end until its kill (kill_wait, %v)", t.Stop, t.Settle, grace)
 	}
 	return nil
 }
 
-// HastyUpload is how long sending may take when Slurm is about to kill the job.
-func (t Timeouts) HastyUpload(killWait Duration) time.Duration {
-	return min(time.Duration(t.Upload), time.Duration(killWait-t.Stop-t.Settle)*2/3)
+// UploadGrace is how long sending may take when the scheduler is about to kill the job.
+func (t Timeouts) UploadGrace(grace Duration) time.Duration {
+	return min(t.Upload.Std(), (grace-t.Stop-t.Settle).Std()*2/3)
 }

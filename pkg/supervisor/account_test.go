@@ -8,17 +8,6 @@ import (
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-func TestHeadline(t *testing.T) {
-	c := run(t, supervise(t), nil, "traceback")
-	o := c.outcome()
-	if o.Headline != "ValueError: no such model: x" || len(o.Tail) != 6 {
-		t.Errorf("headline %q of %d lines", o.Headline, len(o.Tail))
-	}
-	if o := run(t, supervise(t), nil, "print", "RuntimeError: but it went well").outcome(); o.Headline != "" {
-		t.Errorf("a child that ended well has the headline %q", o.Headline)
-	}
-}
-
 func TestPeakMemoryAndCPU(t *testing.T) {
 	c := run(t, supervise(t), nil, "hog", "100")
 	if o := c.outcome(); o.PeakRSS < 100<<20 || o.PeakRSS > 1<<30 || o.CPU <= 0 || o.OOM {

@@ -66,13 +66,12 @@ func number(s string) int {
 func ready() { fmt.Println("ready") }
 
 // sleeper starts a process that does nothing for ever, in a group or session of its own if asked.
-func sleeper(attr *syscall.SysProcAttr, stdout io.Writer) *exec.Cmd {
+func sleeper(attr *syscall.SysProcAttr, stdout io.Writer) {
 	cmd := exec.Command("sleep", "600")
 	cmd.SysProcAttr, cmd.Stdout = attr, stdout
 	if err := cmd.Start(); err != nil {
 		panic(err)
 	}
-	return cmd
 }
 
 // die ends by a signal.
@@ -220,6 +219,7 @@ func hogs(args []string) int {
 }
 
 func traceback([]string) int {
-	fmt.Print("loading\nTraceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\nValueError: no such model: x\nclean-up done\n")
+	fmt.Print("loading\nTraceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    " +
+		"f()\nValueError: no such model: x\nclean-up done\n")
 	return 1
 }

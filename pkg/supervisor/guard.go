@@ -30,9 +30,9 @@ type guard struct {
 	ended chan struct{}
 }
 
-// waiting is how a guard waits: in a shell, which takes a fifth of the time to start and a tenth of the memory. Only when
-// this process has ended without a word does the shell become the guard's own command. A container may have no shell.
-// Signals that are meant for all of a step do not end it.
+// waiting is how a guard waits: in a shell, which takes a fifth of the time to start and a tenth of the memory. Only
+// when this process has ended without a word does the shell become the guard's own command. A container may have no
+// shell. Signals that are meant for all of a step do not end it.
 const (
 	shell   = "/bin/sh"
 	waiting = `trap '' TERM INT HUP USR1 USR2; read -r word || exec "$@"`

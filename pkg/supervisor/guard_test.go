@@ -37,7 +37,8 @@ func guard(args []string) int {
 // dieVar makes the program "supervised" tie its child's life to its own.
 const dieVar = "SUPERVISOR_TEST_DIES"
 
-// killSupervisor starts a supervisor of its own, kills it once its child is ready, and waits until nothing of it is left.
+// killSupervisor starts a supervisor of its own, kills it once its child is ready, and waits until nothing of it is
+// left.
 func killSupervisor(t *testing.T, before func(supervisor int), variables ...string) {
 	t.Helper()
 	supervise(t) // what the killed one leaves comes here
@@ -77,7 +78,8 @@ func TestGuardHeedsNoSignal(t *testing.T) {
 	killSupervisor(t, func(supervisor int) {
 		for _, pid := range childrenOf(supervisor) {
 			// Not by its name: what the tree forks is a shell too, until it has become what it is to run.
-			if argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(argv), "\x00guard\x00") {
+			if argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline",
+				pid)); strings.Contains(string(argv), "\x00guard\x00") {
 				signalled++
 				awaitIgnored(t, pid, syscall.SIGUSR1)
 				for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1} {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -71,19 +72,33 @@ func run(t *testing.T, s *supervisor.Supervisor, change func(*supervisor.Spec), 
 	c := &child{t: t, log: filepath.Join(t.TempDir(), "child.log"), ready: make(chan struct{})}
 	var once sync.Once
 	spec := supervisor.Spec{
-		Argv: append([]string{os.Args[0]}, args...), Env: append(os.Environ(), childVar+"="+name), Log: c.log,
-		OnLine: func(l supervisor.Line) {
-			if l.Text == "ready" {
-				once.Do(func() { close(c.ready) })
-			}
+		Argv: append([]string{os.Args[0]}, args...), Env: append(os.Environ(), childVar+"="+name),
+		Output: logtee.Options{
+			Log:    open(t, c.log),
+			Sealed: func() error { return os.WriteFile(strings.TrimSuffix(c.log, ".log")+".done", nil, 0o600) },
+			OnLine: func(l logtee.Line) {
+				if l.Text == "ready" {
+					once.Do(func() { close(c.ready) })
+				}
+			},
 		},
-		Ladder: supervisor.Ladder{Budget: bound, Grace: bound},
+		StopPolicy: supervisor.StopPolicy{Budget: bound, Grace: bound},
 	}
 	if change != nil {
 		change(&spec)
 	}
 	c.Process = s.Start(spec)
 	return c
+}
+
+// open opens a child's log.
+func open(t *testing.T, file string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func (c *child) awaitReady() {

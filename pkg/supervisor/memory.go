@@ -23,8 +23,8 @@ func ownMemoryGroup() memoryGroup {
 	return findMemoryGroup("/sys/fs/cgroup", data)
 }
 
-// findMemoryGroup reads the lines "ID:CONTROLLERS:PATH" of /proc/<pid>/cgroup. A memory controller of its own is version
-// 1; version 2 has one line without controllers.
+// findMemoryGroup reads the lines "ID:CONTROLLERS:PATH" of /proc/<pid>/cgroup. A memory controller of its own is
+// version 1; version 2 has one line without controllers.
 func findMemoryGroup(root string, data []byte) memoryGroup {
 	unified := memoryGroup{}
 	for line := range strings.Lines(string(data)) {
@@ -91,8 +91,8 @@ func field(data []byte, name string) (int64, bool) {
 	return 0, false
 }
 
-// nearLimit is the share of the limit from which a killed process counts as one that ran out of memory, where the kernel
-// does not say.
+// nearLimit is the share of the limit from which a killed process counts as one that ran out of memory, where the
+// kernel does not say.
 const nearLimit = 0.95
 
 // ranOut tells whether a process that ended badly did so for want of memory: the kernel's counter says so, or, where

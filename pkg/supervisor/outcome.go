@@ -19,35 +19,34 @@ const (
 // Outcome is how a process ended. Code, signal and the reason it was stopped are facts of their own: a child that ends
 // with code 0 because it was told to stop is not one that ended with 0 by itself.
 type Outcome struct {
-	Started    bool      `json:"started"`
-	Code       int       `json:"code"`             // exit code; 128+signal if signalled; 125-127 if never started
-	Signal     string    `json:"signal,omitempty"` // "SIGKILL", if a signal ended it
-	Error      string    `json:"error,omitempty"`  // why it was not started
-	StopReason string    `json:"stop_reason,omitempty"`
-	StartedAt  time.Time `json:"started_at,omitzero"`
-	EndedAt    time.Time `json:"ended_at"`
+	Started    bool
+	Code       int    // exit code; 128+signal if signalled; 125-127 if never started
+	Signal     string // "SIGKILL", if a signal ended it
+	Error      string // why it was not started
+	StopReason string
+	StartedAt  time.Time
+	EndedAt    time.Time
 
-	OOM         bool          `json:"oom,omitempty"`                // the kernel ended it, or a part of it, for want of memory
-	MemoryLimit int64         `json:"memory_limit_bytes,omitempty"` // with OOM, if known
-	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`     // of the tree, looked at now and then; at least that of its largest process
-	CPU         time.Duration `json:"cpu_ns,omitempty"`             // user and system, of the tree
+	OOM         bool          // the kernel ended it, or a part of it, for want of memory
+	MemoryLimit int64         // bytes, with OOM, if known
+	PeakRSS     int64         // bytes, of the tree, sampled; at least that of its largest process
+	CPU         time.Duration // user and system, of the tree
 
-	Headline  string     `json:"headline,omitempty"`  // the line of its output that says why it died
-	Tail      []string   `json:"tail,omitempty"`      // last lines of output
-	Orphans   []Orphan   `json:"orphans,omitempty"`   // descendants that outlived their parents
-	Survivors []Survivor `json:"survivors,omitempty"` // descendants that even SIGKILL did not end in time
+	Tail      []string   // last lines of output
+	Orphans   []Orphan   // descendants that outlived their parents
+	Survivors []Survivor // descendants that even SIGKILL did not end in time
 
-	LogDropped  int64  `json:"log_dropped_bytes,omitempty"`  // that a slow reader of the copy missed
-	LogUnstored int64  `json:"log_unstored_bytes,omitempty"` // that the log file did not take
-	LogFault    string `json:"log_fault,omitempty"`          // why the log file is not complete
+	LogDropped  int64  // bytes that a slow reader of the copy missed
+	LogUnstored int64  // bytes that the log file did not take
+	LogFault    string // why the log file is not complete
 }
 
 // Survivor is a descendant that could not be ended.
 type Survivor struct {
-	PID   int    `json:"pid"`
-	Comm  string `json:"comm"`
-	State string `json:"state"`           // letter of proc(5); D means stuck in the kernel
-	WChan string `json:"wchan,omitempty"` // where in the kernel, if it says
+	PID   int
+	Comm  string
+	State string // letter of proc(5); D means stuck in the kernel
+	WChan string // where in the kernel, if it says
 }
 
 // Clean tells whether the process ran and ended with code 0.
@@ -74,7 +73,9 @@ func notStarted(err error, at time.Time) Outcome {
 
 // ended is the outcome of a process that was waited for.
 func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
-	o := Outcome{Started: true, StartedAt: startedAt, EndedAt: at, Code: ps.ExitCode(), CPU: ps.UserTime() + ps.SystemTime()}
+	o := Outcome{
+		Started: true, StartedAt: startedAt, EndedAt: at, Code: ps.ExitCode(), CPU: ps.UserTime() + ps.SystemTime(),
+	}
 	if ws, ok := ps.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		o.Signal, o.Code = signalName(ws.Signal()), 128+int(ws.Signal())
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -15,18 +16,19 @@ import (
 func TestRawLog(t *testing.T) {
 	s := supervise(t)
 	for name, text := range map[string]string{
-		"no last newline": "a\nb", "invalid UTF-8": "\xff\xfe\x00ok\n", "progress bar": "10%\r20%\r100%\n", "long line": strings.Repeat("y", 10<<20) + "\n",
-		"empty": "",
+		"no last newline": "a\nb", "invalid UTF-8": "\xff\xfe\x00ok\n", "progress bar": "10%\r20%\r100%\n",
+		"long line": strings.Repeat("y", 10<<20) + "\n",
+		"empty":     "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := filepath.Join(t.TempDir(), "in")
 			if err := os.WriteFile(in, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			var lines []supervisor.Line
+			var lines []logtee.Line
 			c := run(t, s, func(sp *supervisor.Spec) {
 				sp.Argv, sp.Env = []string{"cat", in}, os.Environ()
-				sp.OnLine = func(l supervisor.Line) { lines = append(lines, l) }
+				sp.Output.OnLine = func(l logtee.Line) { lines = append(lines, l) }
 			}, "")
 			c.outcome()
 			if c.output() != text {
@@ -35,11 +37,12 @@ func TestRawLog(t *testing.T) {
 			total := 0
 			for _, l := range lines {
 				total += len(l.Text)
-				if len(l.Text) > supervisor.MaxLine {
+				if len(l.Text) > logtee.MaxLine {
 					t.Errorf("a line of %d bytes", len(l.Text))
 				}
 			}
-			if name == "long line" && (len(lines) != 160 || total != 10<<20 || !lines[0].Partial || lines[159].Partial) {
+			if name == "long line" && (len(lines) != 160 || total != 10<<20 || !lines[0].Partial ||
+				lines[159].Partial) {
 				t.Errorf("%d lines, %d bytes", len(lines), total)
 			}
 			if name == "progress bar" && (len(lines) != 1 || lines[0].Text != "100%") {
@@ -67,7 +70,7 @@ func (w *slow) Write(b []byte) (int, error) {
 // A copy whose reader is stuck neither blocks the child nor loses a byte of the file; what it misses is counted.
 func TestStuckCopy(t *testing.T) {
 	w := &slow{unblock: make(chan struct{})}
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Copy = w }, "flood", "40")
+	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
 	select {
 	case <-c.Exited():
 	case <-time.After(bound):
@@ -83,7 +86,7 @@ func TestStuckCopy(t *testing.T) {
 // A copy may be behind by any amount: what its reader had no time for while the child ran, it gets afterwards.
 func TestSlowCopy(t *testing.T) {
 	w := &slow{unblock: make(chan struct{})}
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Copy = w }, "flood", "40")
+	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
 	<-c.Exited()
 	close(w.unblock)
 	if o := c.outcome(); o.LogDropped != 0 || w.n != 40_000_000 {
@@ -99,7 +102,7 @@ func TestFailingCopy(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Copy = w }, "flood", "5")
+	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "5")
 	if o := c.outcome(); o.Code != 0 || len(c.output()) != 5_000_000 || o.LogDropped != 5_000_000 {
 		t.Errorf("code %d, %d bytes in the file, %d dropped", o.Code, len(c.output()), o.LogDropped)
 	}
@@ -108,8 +111,10 @@ func TestFailingCopy(t *testing.T) {
 // A file that cannot take more is told, with the number of bytes that are missing; the child goes on.
 func TestFullDisk(t *testing.T) {
 	var copied bytes.Buffer
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Log, sp.Copy = "/dev/full", &copied }, "print", "hello")
-	if o := c.outcome(); o.Code != 0 || o.LogUnstored != 5 || !strings.Contains(o.LogFault, "no space") || copied.String() != "hello" {
+	c := run(t, supervise(t),
+		func(sp *supervisor.Spec) { sp.Output.Log, sp.Output.Copy = open(t, "/dev/full"), &copied }, "print", "hello")
+	if o := c.outcome(); o.Code != 0 || o.LogUnstored != 5 || !strings.Contains(o.LogFault, "no space") ||
+		copied.String() != "hello" {
 		t.Errorf("%+v, copy %q", o, copied.String())
 	}
 }
@@ -117,7 +122,7 @@ func TestFullDisk(t *testing.T) {
 func TestSecretsAreHidden(t *testing.T) {
 	var copied bytes.Buffer
 	c := run(t, supervise(t), func(sp *supervisor.Spec) {
-		sp.Copy, sp.Redact = &copied, supervisor.NewRedactor([]string{"X_TOKEN=s3cr3t-value"})
+		sp.Output.Copy, sp.Output.Redact = &copied, logtee.NewRedactor([]string{"X_TOKEN=s3cr3t-value"})
 	}, "print", "a s3cr3t-value b\nlast s3cr3t-value")
 	o := c.outcome()
 	want := "a [redacted] b\nlast [redacted]"

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,21 +15,22 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/logtee"
 )
 
 // Spec is a child to start.
 type Spec struct {
-	Argv   []string
-	Dir    string
-	Env    []string
-	Log    string     // file for its raw output
-	Copy   io.Writer  // gets the same bytes, less secrets, as far as it keeps up; nil: nobody
-	Redact *Redactor  // hides secrets from the copy and from the lines of an outcome; nil: nothing is hidden
-	OnLine func(Line) // called for every line, from one goroutine; must not block; nil: nobody
-	Ladder Ladder
-	Fault  error // the child could not be prepared, so it is never started
-	Memory int64 // bound in bytes that is set otherwise than by a cgroup; 0: none
-
+	Argv []string
+	Dir  string
+	Env  []string
+	// Output is where its output goes. Its log file is closed when the child is gone, or could not be started.
+	Output     logtee.Options
+	StopPolicy StopPolicy
+	// Fault says that the child could not be prepared, so it is never started.
+	Fault error
+	// Memory is a bound in bytes that is set otherwise than by a cgroup; 0: none.
+	Memory int64
 	// DiesWithParent makes the kernel kill the child, and only the child itself, if this process is killed
 	// (PR_SET_PDEATHSIG). See [Supervisor.Guard] for the rest of the tree.
 	DiesWithParent bool
@@ -41,17 +41,20 @@ type Process struct {
 	sup    *Supervisor
 	spec   Spec
 	proc   *os.Process
-	output *output
+	output *logtee.Tee
 
 	stopOnce   sync.Once
 	urgentOnce sync.Once
+	hurryOnce  sync.Once
 	stop       chan struct{} // closed by the first request to stop
 	urgent     chan struct{} // closed by the first request that has no patience
+	hurry      chan struct{} // closed by Kill
 	reason     string        // of the first request; set before stop is closed
 	patience   time.Duration // of the first request
 	hard       atomic.Bool   // somebody has no patience
 	exited     chan struct{} // closed when the leader has ended
 	done       chan struct{} // closed when nothing is left
+	stored     chan struct{} // closed when the log is complete, or given up
 
 	oomBefore int64  // kills in the memory cgroup before the start
 	orphans   *usage // of descendants that were reaped here
@@ -63,20 +66,28 @@ type Process struct {
 
 // Start starts a child. A child that cannot be started is a Process too: its outcome says why.
 func (s *Supervisor) Start(spec Spec) *Process {
-	p := &Process{sup: s, spec: spec, stop: make(chan struct{}), urgent: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{
+		sup: s, spec: spec, stop: make(chan struct{}), urgent: make(chan struct{}), exited: make(chan struct{}),
+		done:   make(chan struct{}),
+		stored: make(chan struct{}), hurry: make(chan struct{}),
+	}
 	if err := p.start(); err != nil {
+		if log := spec.Output.Log; p.output == nil && log != nil {
+			_ = log.Close()
+		}
 		p.ended = notStarted(err, time.Now())
 		p.final = p.ended
 		close(p.exited)
 		close(p.done)
+		close(p.stored)
 		return p
 	}
 	go p.supervise()
 	return p
 }
 
-// own starts the child and waits for it in one goroutine: the kernel sends the signal for the death of a parent when the
-// thread that started the child ends, so that thread is kept until the child has gone (golang/go#27505).
+// own starts the child and waits for it in one goroutine: the kernel sends the signal for the death of a parent when
+// the thread that started the child ends, so that thread is kept until the child has gone (golang/go#27505).
 func (p *Process) own(path string, stdin, child *os.File, started chan<- error) {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if p.spec.DiesWithParent {
@@ -99,6 +110,9 @@ func (p *Process) start() error {
 	if p.spec.Fault != nil {
 		return p.spec.Fault
 	}
+	if p.spec.Output.Log == nil {
+		return fmt.Errorf("cannot start: %w", setupError{errors.New("there is no log file")})
+	}
 	if len(p.spec.Argv) == 0 {
 		return errors.New("cannot start: the command is empty")
 	}
@@ -114,7 +128,7 @@ func (p *Process) start() error {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
 	}
 	defer stdin.Close()
-	out, child, err := newOutput(p.spec)
+	out, child, err := logtee.New(p.spec.Output)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
 	}
@@ -126,12 +140,11 @@ func (p *Process) start() error {
 	started := make(chan error, 1)
 	go p.own(path, stdin, child, started)
 	if err := <-started; err != nil {
-		p.output = nil
 		p.sup.closeAccount(p.orphans)
-		out.abandon()
+		out.Abandon()
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
-	go out.pump()
+	go out.Run()
 	p.sampler = p.sampleMemory()
 	return nil
 }
@@ -201,35 +214,63 @@ func (p *Process) supervise() {
 	case <-p.exited:
 	case <-p.stop:
 		p.bePatient()
-		ladder := p.spec.Ladder
+		policy := p.spec.StopPolicy
 		if p.hard.Load() {
-			ladder.Match = nil
+			policy.Match = nil
 		}
-		ladder.climb(p)
+		policy.run(p)
 	}
-	survivors := p.sweep(p.spec.Ladder.sweepBound())
+	survivors := p.killTree(p.spec.StopPolicy.treeKillBound())
 	<-p.exited
 	p.final = p.ended
 	p.final.Survivors = survivors
 	p.account()
 }
 
+// diskPatience is how long, once nothing is left of the tree, a disk may leave the log unanswered before the outcome no
+// longer waits for it.
+const (
+	diskPatience = 300 * time.Millisecond
+	diskPoll     = 50 * time.Millisecond
+)
+
+// completeLog completes the log. On a disk that does not answer that goes on behind the outcome's back.
+func (p *Process) completeLog() {
+	reports := make(chan logtee.Report, 1)
+	go func() {
+		defer close(p.stored)
+		reports <- p.output.Finish()
+	}()
+	tick := time.NewTicker(diskPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case report := <-reports:
+			p.final.LogDropped, p.final.LogUnstored = report.Dropped, report.Unstored
+			if report.Fault != nil {
+				p.final.LogFault = report.Fault.Error()
+			}
+			return
+		case <-tick.C:
+			if silence := p.output.Silence(); silence > diskPatience {
+				p.final.LogDropped, p.final.LogUnstored = p.output.Lost()
+				p.final.LogFault = fmt.Sprintf("the log is not complete yet: the disk has not answered for %v",
+					silence.Round(100*time.Millisecond))
+				return
+			}
+		}
+	}
+}
+
 // account completes the outcome, once nothing is left of the tree.
 func (p *Process) account() {
-	dropped, unstored, fault := p.output.finish()
-	p.final.LogDropped, p.final.LogUnstored = dropped, unstored
-	if fault != nil {
-		p.final.LogFault = fault.Error()
-	}
-	p.final.Tail = p.output.shown()
+	p.completeLog()
+	p.final.Tail = p.output.Tail()
 	p.sup.reapOrphans()
 	p.final.Orphans = p.sup.orphansSince(p.startedAt)
 	orphans := p.sup.closeAccount(p.orphans)
 	p.final.CPU += orphans.cpu
 	p.final.PeakRSS = max(p.final.PeakRSS, orphans.peakRSS, p.sampler.end())
-	if !p.final.Clean() {
-		p.final.Headline = headline(p.final.Tail)
-	}
 }
 
 // wait collects the leader's status. Its pid stays tracked until that has been read.
@@ -279,8 +320,14 @@ func (p *Process) Stop(reason string) {
 	p.urgentOnce.Do(func() { close(p.urgent) })
 }
 
-// Finish is Stop for a process whose work is done, and that is to end in good order: it is given so long to end by itself,
-// and then, if the ladder says whom to ask first, only that is asked. A Stop meanwhile ends the patience.
+// Kill is Stop for a process that is given no time to end: SIGKILL follows at once.
+func (p *Process) Kill(reason string) {
+	p.Stop(reason)
+	p.hurryOnce.Do(func() { close(p.hurry) })
+}
+
+// Finish is Stop for a process whose work is done, and that is to end in good order: it is given so long to end by
+// itself, and then, if the policy says whom to ask first, only that is asked. A Stop meanwhile ends the patience.
 func (p *Process) Finish(patience time.Duration, reason string) { p.request(patience, reason) }
 
 func (p *Process) request(patience time.Duration, reason string) {
@@ -301,16 +348,17 @@ func (p *Process) PID() int {
 // Exited is closed as soon as the leader has ended. Descendants may still run then.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Done is closed when nothing is left: no descendant, and the log is complete.
+// Done is closed when nothing is left: no descendant, and the log is complete or waits for a disk that does not answer.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Ended is how the leader ended, as far as it is known at once: the last of its output may still be on its way. It may be
-// called once Exited is closed.
+// Stored is closed when the log is complete, or given up. It is not much later than Done, whatever the disk does.
+func (p *Process) Stored() <-chan struct{} { return p.stored }
+
+// Ended is how the leader ended, as far as it is known at once: the last of its output may still be on its way. It may
+// be called once Exited is closed.
 func (p *Process) Ended() Outcome {
 	o := p.ended
-	if o.Tail = p.Tail(); !o.Clean() {
-		o.Headline = headline(o.Tail)
-	}
+	o.Tail = p.Tail()
 	return o
 }
 
@@ -322,7 +370,7 @@ func (p *Process) Tail() []string {
 	if p.output == nil {
 		return nil
 	}
-	return p.output.shown()
+	return p.output.Tail()
 }
 
 func (p *Process) signalLeader(sig syscall.Signal) { _ = p.proc.Signal(sig) }
@@ -342,8 +390,8 @@ func (p *Process) signalMatch(match func([]string) bool, sig syscall.Signal) boo
 // still names a group.
 func (p *Process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.proc.Pid, sig) }
 
-// left lists what is left of the tree, the leader included. While processes die and their children change parents it may
-// miss some: who wants to know that nothing is left asks empty.
+// left lists what is left of the tree, the leader included. While processes die and their children change parents it
+// may miss some: who wants to know that nothing is left asks empty.
 func (p *Process) left() []proc {
 	return slices.DeleteFunc(p.sup.descendants(p.proc.Pid), proc.zombie)
 }

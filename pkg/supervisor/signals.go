@@ -55,15 +55,16 @@ func catchIgnored() (end func()) {
 	return func() { signal.Stop(sink) }
 }
 
-// reserved tells whether a signal is one that C libraries keep for themselves, and that Go therefore neither handles nor
-// resets. Whatever glibc starts with posix_spawn, as make does, ignores the first of them.
+// reserved tells whether a signal is one that C libraries keep for themselves, and that Go therefore neither handles
+// nor resets. Whatever glibc starts with posix_spawn, as make does, ignores the first of them.
 func reserved(sig syscall.Signal) bool { return sig >= 32 && sig <= 34 }
 
 // resetRaw gives a signal its default disposition behind the runtime's back. It fails for no signal that exists.
 func resetRaw(sig syscall.Signal) {
 	var byDefault [4]uint64 // struct sigaction of the kernel: all zeros are SIG_DFL
 	const maskSize = 8
-	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, maskSize, 0, 0)
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, maskSize, 0,
+		0)
 }
 
 // signalSet reads one of the masks in /proc/self/status: bit n-1 is signal n. It is the main thread's, whose mask Go

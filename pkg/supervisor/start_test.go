@@ -11,9 +11,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/disagg/disagg/pkg/supervisor"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // Every exit code comes through, and code and signal are kept apart.
@@ -23,7 +25,8 @@ func TestAllExitCodes(t *testing.T) {
 		c := run(t, s, func(sp *supervisor.Spec) {
 			sp.Argv, sp.Env = []string{"/bin/sh", "-c", fmt.Sprintf("exit %d", code)}, nil
 		}, "")
-		if o := c.outcome(); !o.Started || o.Code != code || o.Signal != "" || o.StopReason != "" || o.Clean() != (code == 0) {
+		if o := c.outcome(); !o.Started || o.Code != code || o.Signal != "" || o.StopReason != "" ||
+			o.Clean() != (code == 0) {
 			t.Errorf("exit %d: %+v", code, o)
 		}
 	}
@@ -35,7 +38,9 @@ func TestAllSignals(t *testing.T) {
 	s := supervise(t)
 	for sig := syscall.Signal(1); sig < 32; sig++ {
 		c := run(t, s, func(sp *supervisor.Spec) {
-			sp.Argv, sp.Env = []string{"/bin/sh", "-c", fmt.Sprintf("ulimit -c 0; echo ready; kill -%d $$; exit 3", sig)}, nil
+			sp.Argv, sp.Env = []string{
+				"/bin/sh", "-c", fmt.Sprintf("ulimit -c 0; echo ready; kill -%d $$; exit 3", sig),
+			}, nil
 		}, "")
 		want, code := unix.SignalName(sig), 128+int(sig)
 		switch {
@@ -67,17 +72,19 @@ func TestNeverStarted(t *testing.T) {
 		change func(*supervisor.Spec)
 		code   int
 	}{
-		"no such file":    {func(sp *supervisor.Spec) { sp.Argv = []string{filepath.Join(dir, "none")} }, 127},
-		"not in PATH":     {func(sp *supervisor.Spec) { sp.Argv = []string{"no-such-program"} }, 127},
-		"empty PATH":      {func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"sh"}, []string{"PATH="} }, 127},
-		"not executable":  {func(sp *supervisor.Spec) { sp.Argv = []string{plain} }, 126},
-		"a folder":        {func(sp *supervisor.Spec) { sp.Argv = []string{dir} }, 126},
-		"in PATH, denied": {func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"plain"}, []string{"PATH=" + dir} }, 126},
-		"no program":      {func(sp *supervisor.Spec) { sp.Argv = []string{garbage} }, 126},
-		"empty command":   {func(sp *supervisor.Spec) { sp.Argv = nil }, 125},
-		"no such folder":  {func(sp *supervisor.Spec) { sp.Dir = filepath.Join(dir, "none") }, 125},
-		"no log":          {func(sp *supervisor.Spec) { sp.Log = filepath.Join(plain, "x.log") }, 125},
-		"not prepared":    {func(sp *supervisor.Spec) { sp.Fault = os.ErrInvalid }, 125},
+		"no such file":   {func(sp *supervisor.Spec) { sp.Argv = []string{filepath.Join(dir, "none")} }, 127},
+		"not in PATH":    {func(sp *supervisor.Spec) { sp.Argv = []string{"no-such-program"} }, 127},
+		"empty PATH":     {func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"sh"}, []string{"PATH="} }, 127},
+		"not executable": {func(sp *supervisor.Spec) { sp.Argv = []string{plain} }, 126},
+		"a folder":       {func(sp *supervisor.Spec) { sp.Argv = []string{dir} }, 126},
+		"in PATH, denied": {
+			func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"plain"}, []string{"PATH=" + dir} }, 126,
+		},
+		"no program":     {func(sp *supervisor.Spec) { sp.Argv = []string{garbage} }, 126},
+		"empty command":  {func(sp *supervisor.Spec) { sp.Argv = nil }, 125},
+		"no such folder": {func(sp *supervisor.Spec) { sp.Dir = filepath.Join(dir, "none") }, 125},
+		"no log":         {func(sp *supervisor.Spec) { sp.Output.Log = nil }, 125},
+		"not prepared":   {func(sp *supervisor.Spec) { sp.Fault = os.ErrInvalid }, 125},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +115,9 @@ func TestCleanStart(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	c = run(t, s, func(sp *supervisor.Spec) {
-		sp.Argv, sp.Env = []string{"/bin/sh", "-c", fmt.Sprintf("readlink /proc/$$/fd/%d /proc/$$/fd/0", fd)}, os.Environ()
+		sp.Argv, sp.Env = []string{
+			"/bin/sh", "-c", fmt.Sprintf("readlink /proc/$$/fd/%d /proc/$$/fd/0", fd),
+		}, os.Environ()
 	}, "")
 	if c.outcome(); c.output() != "/etc/hostname\n/dev/null\n" {
 		t.Errorf("files %q", c.output())
@@ -137,19 +146,28 @@ func supervised(args []string) int {
 		return 70
 	}
 	env := os.Environ()
+	log, err := os.OpenFile(args[0], os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 70
+	}
 	p := s.Start(supervisor.Spec{
-		Argv: args[1:], Env: env, Log: args[0], Copy: os.Stdout, Ladder: supervisor.Ladder{Budget: bound},
+		Argv: args[1:], Env: env, Output: logtee.Options{
+			Log: log, Copy: os.Stdout,
+		}, StopPolicy: supervisor.StopPolicy{Budget: bound},
 		DiesWithParent: os.Getenv(dieVar) != "",
 	})
 	<-p.Done()
 	return p.Outcome().Code
 }
 
-// A supervisor that was started with signals ignored or blocked, as a shell does in the background, does not hand that on.
+// A supervisor that was started with signals ignored or blocked, as a shell does in the background, does not hand that
+// on.
 func TestSignalsAreReset(t *testing.T) {
 	supervise(t)
 	script := `trap '' INT QUIT HUP PIPE USR1; exec "$@"`
-	cmd := exec.Command("/bin/sh", "-c", script, "sh", os.Args[0], filepath.Join(t.TempDir(), "log"), "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status")
+	cmd := exec.Command("/bin/sh", "-c", script, "sh", os.Args[0], filepath.Join(t.TempDir(), "log"), "grep", "-E",
+		"^Sig(Ign|Blk)", "/proc/self/status")
 	cmd.Env = append(os.Environ(), childVar+"=supervised")
 	out, err := startBlocked(t, cmd)
 	want := "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
@@ -158,8 +176,8 @@ func TestSignalsAreReset(t *testing.T) {
 	}
 }
 
-// startBlocked runs a command as the worst parent does: with SIGTERM and SIGUSR2 blocked, because Go hands on the mask of
-// the thread that forks, and by posix_spawn, which ignores the C library's own signal 32.
+// startBlocked runs a command as the worst parent does: with SIGTERM and SIGUSR2 blocked, because Go hands on the mask
+// of the thread that forks, and by posix_spawn, which ignores the C library's own signal 32.
 func startBlocked(t *testing.T, cmd *exec.Cmd) (string, error) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -185,7 +203,11 @@ func TestOtherChildrenKeepTheirStatus(t *testing.T) {
 	codes := make([]int, 40)
 	for i := range codes {
 		wg.Go(func() {
-			c := run(t, s, func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"/bin/sh", "-c", fmt.Sprintf("exit %d", i)}, nil }, "")
+			c := run(t, s, func(sp *supervisor.Spec) {
+				sp.Argv, sp.Env = []string{
+					"/bin/sh", "-c", fmt.Sprintf("exit %d", i),
+				}, nil
+			}, "")
 			<-c.Done()
 			codes[i] = c.Outcome().Code
 		})

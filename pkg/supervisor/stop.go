@@ -9,17 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ladder is how a process is stopped: asked, then told, then killed. Its rungs share one budget.
-type Ladder struct {
-	Signal syscall.Signal      // how it is asked; SIGTERM if 0
-	Leader bool                // ask the leader alone, not its group
-	Match  func([]string) bool // one that is to end in good order: ask the first process whose arguments match; nil, or none: see Leader
-	Budget time.Duration       // from the request until SIGKILL; all of it may be used
-	Grace  time.Duration       // after being asked, before the group gets SIGTERM; cut to the budget
-	Sweep  time.Duration       // bound on ending what is left after that; 2 s if 0
+// StopPolicy is how a process is stopped: asked, then its group is told, then killed, all within one budget.
+type StopPolicy struct {
+	Signal syscall.Signal // how it is asked; SIGTERM if 0
+	Leader bool           // ask the leader alone, not its group
+	// Match finds whom to ask: the first process whose arguments it takes. Nil, or none is found: see Leader.
+	Match    func([]string) bool
+	Budget   time.Duration // from the request until SIGKILL; all of it may be used
+	Grace    time.Duration // after being asked, before the group gets SIGTERM; cut to the budget
+	TreeKill time.Duration // bound on killing what is left of the tree after that; 2 s if 0
 }
 
-// target is what a ladder acts on.
+// target is what a policy acts on.
 type target interface {
 	signalMatch(func([]string) bool, syscall.Signal) bool // tells whether a process matched
 	signalLeader(syscall.Signal)
@@ -27,20 +28,20 @@ type target interface {
 	gone(timeout time.Duration) bool // waits until nothing is left, or the timeout
 }
 
-// climb asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree
+// run asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree
 // is gone, not the leader alone: a shell that was the leader may be gone long before the server it started.
-func (l Ladder) climb(t target) {
-	toGroup := l.ask(t)
-	grace := min(l.Grace, l.Budget)
-	if !toGroup || l.signal() != unix.SIGTERM {
+func (s StopPolicy) run(t target) {
+	toGroup := s.ask(t)
+	grace := min(s.Grace, s.Budget)
+	if !toGroup || s.signal() != unix.SIGTERM {
 		if t.gone(grace) {
 			return
 		}
 		t.signalGroup(unix.SIGTERM)
 		t.signalGroup(unix.SIGCONT)
-		grace = l.Budget - grace
+		grace = s.Budget - grace
 	} else {
-		grace = l.Budget
+		grace = s.Budget
 	}
 	if t.gone(grace) {
 		return
@@ -50,31 +51,31 @@ func (l Ladder) climb(t target) {
 
 // ask sends the first signal and tells whether the whole group got it. What stands still is set going, or it could not
 // answer.
-func (l Ladder) ask(t target) (toGroup bool) {
+func (s StopPolicy) ask(t target) (toGroup bool) {
 	defer t.signalGroup(unix.SIGCONT)
 	switch {
-	case l.Match != nil && t.signalMatch(l.Match, l.signal()):
+	case s.Match != nil && t.signalMatch(s.Match, s.signal()):
 		return false
-	case l.Leader:
-		t.signalLeader(l.signal())
+	case s.Leader:
+		t.signalLeader(s.signal())
 		return false
 	}
-	t.signalGroup(l.signal())
+	t.signalGroup(s.signal())
 	return true
 }
 
-func (l Ladder) signal() syscall.Signal {
-	if l.Signal == 0 {
+func (s StopPolicy) signal() syscall.Signal {
+	if s.Signal == 0 {
 		return unix.SIGTERM
 	}
-	return l.Signal
+	return s.Signal
 }
 
-func (l Ladder) sweepBound() time.Duration {
-	if l.Sweep == 0 {
+func (s StopPolicy) treeKillBound() time.Duration {
+	if s.TreeKill == 0 {
 		return 2 * time.Second
 	}
-	return l.Sweep
+	return s.TreeKill
 }
 
 // gone polls the tree: processes that moved to another group or session give no other sign of their end.
@@ -83,12 +84,16 @@ func (p *Process) gone(timeout time.Duration) bool {
 	defer deadline.Stop()
 	select {
 	case <-p.exited:
+	case <-p.hurry:
+		return false
 	case <-deadline.C:
 		return false
 	}
 	for pause := time.Millisecond; !p.empty(); pause = min(2*pause, 50*time.Millisecond) {
 		select {
 		case <-time.After(pause):
+		case <-p.hurry:
+			return false
 		case <-deadline.C:
 			return false
 		}
@@ -96,9 +101,9 @@ func (p *Process) gone(timeout time.Duration) bool {
 	return true
 }
 
-// sweep ends every descendant: it stops all of them first, so that none can fork while the others are killed, then
+// killTree ends every descendant: it stops all of them first, so that none can fork while the others are killed, then
 // kills and reaps, until none is left or the bound is over.
-func (p *Process) sweep(bound time.Duration) []Survivor {
+func (p *Process) killTree(bound time.Duration) []Survivor {
 	deadline := time.Now().Add(bound)
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		if p.empty() {

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/disagg/disagg/pkg/supervisor"
 	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // Whatever the descendants do to get away, nothing is left.
@@ -17,7 +18,7 @@ func TestNothingSurvives(t *testing.T) {
 	for _, name := range []string{"wait", "stubborn", "tree", "zombies", "stopped"} {
 		t.Run(name, func(t *testing.T) {
 			c := run(t, supervise(t), func(sp *supervisor.Spec) {
-				sp.Ladder.Budget, sp.Ladder.Grace = 200*time.Millisecond, 100*time.Millisecond
+				sp.StopPolicy.Budget, sp.StopPolicy.Grace = 200*time.Millisecond, 100*time.Millisecond
 			}, name)
 			c.awaitReady()
 			c.Stop("the test says so")
@@ -30,8 +31,9 @@ func TestNothingSurvives(t *testing.T) {
 }
 
 func TestForkStorm(t *testing.T) {
+	const hasty = 10 * time.Millisecond
 	c := run(t, supervise(t), func(sp *supervisor.Spec) {
-		sp.Ladder.Budget, sp.Ladder.Grace, sp.Ladder.Sweep = 10*time.Millisecond, 10*time.Millisecond, bound
+		sp.StopPolicy = supervisor.StopPolicy{Grace: hasty, Budget: hasty, TreeKill: bound}
 	}, "forkstorm", "300")
 	c.awaitReady()
 	c.Stop("enough")
@@ -43,7 +45,8 @@ func TestForkStorm(t *testing.T) {
 // A child that ends by itself leaves nothing either, its code is its own, and whoever holds its stdout cannot keep it.
 func TestLeakedStdout(t *testing.T) {
 	c := run(t, supervise(t), nil, "leaver", "3")
-	if o := c.outcome(); o.Code != 3 || len(o.Orphans) != 1 || o.Orphans[0].Comm != "sleep" || o.Orphans[0].Status != "signal 9" {
+	if o := c.outcome(); o.Code != 3 || len(o.Orphans) != 1 || o.Orphans[0].Comm != "sleep" ||
+		o.Orphans[0].Status != "signal 9" {
 		t.Errorf("%+v", o)
 	}
 	if got := c.output(); got != "bye\n" {
@@ -83,9 +86,9 @@ func TestStopIsOneRequest(t *testing.T) {
 
 // Who is asked first, and how, depends on the role.
 func TestAsk(t *testing.T) {
-	intToLeader := supervisor.Ladder{Signal: unix.SIGINT, Leader: true, Budget: bound, Grace: bound}
-	toGroup := supervisor.Ladder{Budget: bound, Grace: bound}
-	matching := supervisor.Ladder{Leader: true, Budget: bound, Grace: bound, Match: func(argv []string) bool {
+	intToLeader := supervisor.StopPolicy{Signal: unix.SIGINT, Leader: true, Budget: bound, Grace: bound}
+	toGroup := supervisor.StopPolicy{Budget: bound, Grace: bound}
+	matching := supervisor.StopPolicy{Leader: true, Budget: bound, Grace: bound, Match: func(argv []string) bool {
 		return len(argv) > 0 && argv[len(argv)-1] == "inner"
 	}}
 	// The leader has a child, and that has one; the innermost is the last to be ready.
@@ -93,7 +96,7 @@ func TestAsk(t *testing.T) {
 		`sh -c 'trap "echo inner; exit" TERM; echo ready; while :; do sleep 0.02; done' inner & ` +
 		`while :; do sleep 0.02; done) & while :; do sleep 0.02; done`
 	tests := map[string]struct {
-		ladder supervisor.Ladder
+		policy supervisor.StopPolicy
 		has    string
 		hasNot string
 	}{
@@ -104,9 +107,9 @@ func TestAsk(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := run(t, supervise(t), func(sp *supervisor.Spec) {
-				sp.Argv, sp.Env, sp.Ladder = []string{"/bin/sh", "-c", script}, os.Environ(), tt.ladder
-				sp.Ladder.Grace = 300 * time.Millisecond
-				sp.Ladder.Budget = 600 * time.Millisecond
+				sp.Argv, sp.Env, sp.StopPolicy = []string{"/bin/sh", "-c", script}, os.Environ(), tt.policy
+				sp.StopPolicy.Grace = 300 * time.Millisecond
+				sp.StopPolicy.Budget = 600 * time.Millisecond
 			}, "")
 			c.awaitReady()
 			c.Finish(0, "asked")

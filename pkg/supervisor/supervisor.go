@@ -30,13 +30,13 @@ type Supervisor struct {
 
 // Orphan is a descendant that outlived its parent and was reaped here.
 type Orphan struct {
-	PID    int    `json:"pid"`
-	Comm   string `json:"comm"`
-	Status string `json:"status"` // "exit 0", "signal 9"
+	PID    int
+	Comm   string
+	Status string // "exit 0", "signal 9"
 
-	PeakRSS int64         `json:"peak_rss_bytes,omitempty"`
-	CPU     time.Duration `json:"cpu_ns,omitempty"`
-	At      time.Time     `json:"at"` // when it was reaped
+	PeakRSS int64 // bytes
+	CPU     time.Duration
+	At      time.Time // when it was reaped
 }
 
 // New makes this process the reaper of all its descendants. Close ends that.
@@ -45,7 +45,10 @@ func New() (*Supervisor, error) {
 		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{tracked: map[int]bool{}, accounts: map[*usage]bool{}, memory: ownMemoryGroup(), cancel: cancel, done: make(chan struct{})}
+	s := &Supervisor{
+		tracked: map[int]bool{}, accounts: map[*usage]bool{}, memory: ownMemoryGroup(), cancel: cancel,
+		done: make(chan struct{}),
+	}
 	s.endCatching = catchIgnored()
 	go s.reapLoop(ctx)
 	return s, nil

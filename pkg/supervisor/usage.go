@@ -35,8 +35,8 @@ func (s *Supervisor) closeAccount(u *usage) usage {
 	return *u
 }
 
-// Sampling the memory of a tree. The kernel keeps the peak of every process, but not that of a tree, so the sum is looked
-// at now and then; a large tree, which takes long to list, less often.
+// Sampling the memory of a tree. The kernel keeps the peak of every process, but not that of a tree, so the sum is
+// looked at now and then; a large tree, which takes long to list, less often.
 const (
 	sampleFirst  = time.Second // a start that many share must not wait for it
 	samplePeriod = 2 * time.Second
@@ -78,7 +78,8 @@ func (m *memorySampler) end() int64 {
 	return m.peak
 }
 
-// residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in pages.
+// residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in
+// pages.
 func residentSize(pid int) int64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	fields := bytes.Fields(data)

@@ -3,10 +3,14 @@
 // Rules:
 //   - A record is durable on disk before this package sees it, and nothing here deletes it.
 //   - What was sent is noted per record (outbox/pending, sent, dead), so that sending again is always safe and sends
-//     only what is missing. A sink keeps each id once.
-//   - A failed upload is told and changes no verdict.
-//   - The drivers of databases are in packages of their own, which only disagg-submit has; an agent lets it drain.
+//     only what is missing. A sink keeps each id once, and says for each record how it went: one bad record blocks no
+//     other.
+//   - A failed upload is reported and changes no verdict.
+//   - A sink is a package of its own with one [Scheme]; the drivers of databases are linked by disagg-submit alone, and
+//     an agent lets that drain ([Outbox.DrainBy]).
+//   - Secrets are given by reference (?password_env=NAME, ?password_file=PATH), never in a URL: that is stored and
+//     shown.
 //
-// Vocabulary: a sink is a place that keeps records, named by a URL. The outbox holds one empty marker file a record.
-// A drain sends what is pending.
+// Terms: a sink is a place that keeps records, named by a URL. The outbox holds one empty marker file a record. A drain
+// sends what is pending.
 package upload

@@ -2,7 +2,6 @@ package yamlfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -10,36 +9,52 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Node is the library's node, for types that decode themselves.
-type Node = yaml.Node
-
-// Block is a part of a document that is passed on as it stands. Aliases are resolved, so that the block can be cut out
-// of its document; scalars keep their spelling, because the program that reads the block decides what `on` or `1e-3`
-// mean. The zero Block is an absent one.
+// Block is a part of a document that is passed on as it stands. Aliases and merge keys are resolved, so that the block
+// can be cut out of its document; scalars keep their spelling, because the program that reads the block decides what
+// `on` or `1e-3` mean. The zero Block is an absent one.
 type Block struct{ node *yaml.Node }
 
-// UnmarshalYAML keeps a copy of the node with its aliases resolved.
-func (b *Block) UnmarshalYAML(n *yaml.Node) error {
-	b.node = resolve(n)
-	return nil
-}
-
-// resolve copies a tree with every alias replaced by what it stands for and every anchor dropped.
-func resolve(n *yaml.Node) *yaml.Node {
+// resolve copies a tree with every alias replaced by what it stands for, merge keys by what they bring, and anchors
+// dropped. A key that is given twice is a fault.
+func (d *decoder) resolve(n *yaml.Node, path string) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
-		return resolve(n.Alias)
+		return d.resolve(n.Alias, path)
 	}
 	c := *n
 	c.Anchor, c.Content = "", nil
-	for _, child := range n.Content {
-		c.Content = append(c.Content, resolve(child))
+	switch {
+	case isNull(n):
+		c.Value, c.Style = "null", 0 // in flow style the library would write an empty text for no value
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		c.Style = yaml.DoubleQuotedStyle // in theirs the library loses an empty line at the start
+	}
+	if n.Kind == yaml.MappingNode {
+		for _, p := range d.pairs(n, path) {
+			at := join(path, p.key.Value)
+			c.Content = append(c.Content, d.resolve(p.key, at), d.resolve(p.value, at))
+		}
+		return &c
+	}
+	for i, child := range n.Content {
+		c.Content = append(c.Content, d.resolve(child, fmt.Sprintf("%s[%d]", path, i)))
 	}
 	return &c
 }
 
+// ParseBlock reads a text that holds one YAML (or JSON) value, as [Decode] reads a file. An empty text is an absent
+// block. The name of the file only serves errors.
+func ParseBlock(file, text string) (Block, error) {
+	if len(bytes.TrimSpace([]byte(text))) == 0 {
+		return Block{}, nil
+	}
+	var b Block
+	err := Decode(file, []byte(text), &b)
+	return b, err
+}
+
 // Absent tells whether the document had no such block, or only `null`.
 func (b Block) Absent() bool {
-	return b.node == nil || b.node.Kind == 0 || b.node.Tag == "!!null"
+	return b.node == nil || b.node.Kind == 0 || isNull(b.node)
 }
 
 // IsMapping tells whether the block is a mapping.
@@ -81,25 +96,18 @@ func (b Block) Scalar() (string, bool) {
 	return b.node.Value, true
 }
 
-// Decode reads the block into v. Unknown keys are fine: a block is somebody else's. The file and the key under which
+// Decode reads the block into v. Unknown keys are fine: a block is another program's. The file and the key under which
 // the block stands only serve errors, which are [*Error].
 func (b Block) Decode(file, key string, v any) error {
 	if b.Absent() {
 		return nil
 	}
-	err := b.node.Decode(v)
-	if err == nil {
-		return nil
+	d := decoder{file: file, lax: true}
+	d.document(&yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{b.node}}, v)
+	for _, f := range d.faults {
+		f.Key = join(key, f.Key)
 	}
-	fault := &Error{File: file, Line: b.node.Line, Key: key, Problem: err.Error()}
-	var list *yaml.TypeError
-	if errors.As(err, &list) && len(list.Errors) > 0 {
-		fault.Line, fault.Problem = splitLine(list.Errors[0])
-		if inner := keyAt(b.node, fault.Line, ""); inner != "" {
-			fault.Key += "." + inner
-		}
-	}
-	return fault
+	return d.fault()
 }
 
 // Text renders the block as YAML, ending in a newline; "" if absent.

@@ -27,7 +27,8 @@ func (d dir) startAccounting(ctx context.Context) error {
 	return nil
 }
 
-// installDatabase fills the data folder. It takes a few tenths of a second on a tmpfs, so nothing is kept for next time.
+// installDatabase fills the data folder. It takes a few tenths of a second on a tmpfs, so nothing is kept for next
+// time.
 func (d dir) installDatabase(ctx context.Context) error {
 	argv := append([]string{"mariadb-install-db"}, d.databaseOptions()...)
 	argv = append(argv, "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal")

@@ -59,8 +59,8 @@ func cgroupsOf(host string) []string {
 	return trees
 }
 
-// thaw lets frozen processes of a host run, as they cannot die otherwise. Slurm freezes a job for the moment it kills it,
-// and may itself be killed in that moment.
+// thaw lets frozen processes of a host run, as they cannot die otherwise. Slurm freezes a job for the moment it kills
+// it, and may itself be killed in that moment.
 func thaw(host string) {
 	for _, tree := range cgroupsOf(host) {
 		_ = filepath.WalkDir(tree, func(path string, _ fs.DirEntry, err error) error {
@@ -81,8 +81,8 @@ func removeCgroups(host string) error {
 	return errors.Join(errs...)
 }
 
-// removeTree removes a cgroup and those below it. A killed process leaves its cgroup a moment after its namespaces, so a
-// busy one is tried again for a second.
+// removeTree removes a cgroup and those below it. A killed process leaves its cgroup a moment after its namespaces, so
+// a busy one is tried again for a second.
 func removeTree(tree string) error {
 	var folders []string
 	_ = filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {

@@ -25,8 +25,8 @@ func tool(name string) (string, error) {
 	return "", err
 }
 
-// command prepares argv to run in folder wd on a host, or on the machine if host is "". A command that cannot be prepared
-// fails when it is started.
+// command prepares argv to run in folder wd on a host, or on the machine if host is "". A command that cannot be
+// prepared fails when it is started.
 func (d dir) command(ctx context.Context, host, wd string, argv ...string) *exec.Cmd {
 	if host != "" {
 		argv = append(d.enter(host, wd), argv...)
@@ -41,7 +41,8 @@ func (d dir) command(ctx context.Context, host, wd string, argv ...string) *exec
 // enter is the beginning of a command line that runs its rest on a host. nsenter execs, so the process that is started
 // is the one that runs on the host. Joining a mount namespace leads to /, hence --wdns.
 func (d dir) enter(host, wd string) []string {
-	return []string{"nsenter", "--net=" + d.pin(host, "net"), "--uts=" + d.pin(host, "uts"), "--mount=" + d.pin(host, "mnt"),
+	return []string{"nsenter", "--net=" + d.pin(host,
+		"net"), "--uts=" + d.pin(host, "uts"), "--mount=" + d.pin(host, "mnt"),
 		"--wdns=" + wd, "--"}
 }
 
@@ -53,13 +54,14 @@ func output(cmd *exec.Cmd) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cancelGroup(cmd)
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("cannot run %s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("cannot run %s: %w: %s", strings.Join(cmd.Args, " "), err,
+			strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
 }
 
-// cancelGroup makes the end of cmd's context end its children too. unshare and mariadb-install-db have some, which would
-// wait for ever, on no host where the lab could find them, and keep the pipes open.
+// cancelGroup makes the end of cmd's context end its children too. unshare and mariadb-install-db have some, which
+// would wait for ever, on no host where the lab could find them, and keep the pipes open.
 func cancelGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

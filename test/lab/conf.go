@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// slurmTemplate is slurm.conf. What it does not name is Slurm's default. Its comments stay in the file, for whoever reads
-// it in a running lab.
+// slurmTemplate is slurm.conf. What it does not name is Slurm's default. Its comments stay in the file, for whoever
+// reads it in a running lab.
 const slurmTemplate = `# Written by disagg's test/lab.
 ClusterName={{.Cluster}}
 SlurmctldHost={{.Head}}({{.HeadAddress}})
@@ -69,7 +69,8 @@ JobAcctGatherFrequency=task=1
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 {{end}}
-{{range .Names}}NodeName={{.}} NodeAddr={{address .}} CPUs={{$.CPUs}} RealMemory={{$.MemoryMB}}{{if $.GPUs}} Gres=gpu:{{$.GPUs}}{{end}}
+{{range .Names}}NodeName={{.}} NodeAddr={{address .}} CPUs={{$.CPUs}} RealMemory={{$.MemoryMB}}
+{{- if $.GPUs}} Gres=gpu:{{$.GPUs}}{{end}}
 {{end -}}
 PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 `

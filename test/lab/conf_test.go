@@ -30,11 +30,16 @@ func TestConf(t *testing.T) {
 		wantNot  []string
 	}{
 		{"zero options", Options{}, slurmTemplate,
-			[]string{"ProctrackType=proctrack/linuxproc", "KillWait=10\n", "SlurmdTimeout=30\n", "AccountingStorageType=accounting_storage/none",
+			[]string{
+				"ProctrackType=proctrack/linuxproc", "KillWait=10\n", "SlurmdTimeout=30\n",
+				"AccountingStorageType=accounting_storage/none",
 				"NodeName=gpu4 NodeAddr=10.78.0.14 CPUs=8 RealMemory=4000\n", "SlurmctldHost=head(10.78.0.2)"},
 			[]string{"gpu5", "Gres", "cgroup", "slurmdbd"}},
 		{"sizes", Options{Hosts: 1, GPUs: 2, CPUs: 3, MemoryMB: 500, KillWait: 6 * time.Second}, slurmTemplate,
-			[]string{"KillWait=6\n", "GresTypes=gpu\n", "NodeName=gpu1 NodeAddr=10.78.0.11 CPUs=3 RealMemory=500 Gres=gpu:2\n"},
+			[]string{
+				"KillWait=6\n", "GresTypes=gpu\n",
+				"NodeName=gpu1 NodeAddr=10.78.0.11 CPUs=3 RealMemory=500 Gres=gpu:2\n",
+			},
 			[]string{"gpu2"}},
 		{"state directory", Options{Dir: "/run/other"}, slurmTemplate,
 			[]string{"StateSaveLocation=/run/other/state", "AuthInfo=socket=/run/other/munge/socket"},
@@ -48,7 +53,10 @@ func TestConf(t *testing.T) {
 		{"no GPUs", Options{}, gresTemplate, []string{"AutoDetect=off"}, []string{"Name"}},
 		{"one GPU", Options{GPUs: 1}, gresTemplate, []string{"/dev/nvidia0\n"}, []string{"["}},
 		{"many GPUs", Options{GPUs: 8}, gresTemplate, []string{"/dev/nvidia[0-7]\n"}, nil},
-		{"hosts", Options{Hosts: 2}, hostsTemplate, []string{"10.78.0.2 head\n10.78.0.11 gpu1\n10.78.0.12 gpu2\n"}, []string{"gpu3"}},
+		{
+			"hosts", Options{Hosts: 2}, hostsTemplate, []string{"10.78.0.2 head\n10.78.0.11 gpu1\n10.78.0.12 gpu2\n"},
+			[]string{"gpu3"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,12 +76,17 @@ func TestConf(t *testing.T) {
 }
 
 func TestOptionsAreCheckedTogether(t *testing.T) {
-	o := Options{Hosts: 201, GPUs: -1, CPUs: -1, MemoryMB: -1, KillWait: 1500 * time.Millisecond, NodeTimeout: -1, Dir: "/tmp/lab"}
+	o := Options{
+		Hosts: 201, GPUs: -1, CPUs: -1, MemoryMB: -1, KillWait: 1500 * time.Millisecond, NodeTimeout: -1,
+		Dir: "/tmp/lab",
+	}
 	err := o.withDefaults().validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"201 hosts", "-1 GPUs", "-1 CPUs", "-1 MiB", "KillWait 1.5s", "NodeTimeout", "/tmp/lab: each host has its own"} {
+	for _, want := range []string{
+		"201 hosts", "-1 GPUs", "-1 CPUs", "-1 MiB", "KillWait 1.5s", "NodeTimeout", "/tmp/lab: each host has its own",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}

@@ -76,8 +76,8 @@ func (d dir) find(host, comm string) (pid int, ok bool) {
 	return 0, false
 }
 
-// listens tells whether anyone in the network namespace of process pid listens at an IPv4 TCP port. In /proc/<pid>/net/tcp
-// the second field is the local address and the fourth the state, 0A for listening.
+// listens tells whether anyone in the network namespace of process pid listens at an IPv4 TCP port. In
+// /proc/<pid>/net/tcp the second field is the local address and the fourth the state, 0A for listening.
 func listens(pid, port int) bool {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid)) // the process may have ended
 	suffix := fmt.Sprintf(":%04X", port)

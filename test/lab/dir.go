@@ -34,7 +34,8 @@ func (d dir) ready() string              { return d.path("lab.json") }
 // lock is one file for all labs below the same parent: they would fight over names even in different directories.
 func (d dir) lock() string { return filepath.Join(filepath.Dir(string(d)), "disagg-lab.lock") }
 
-// mountSource marks the tmpfs of a lab among the machine's mounts. A directory without one is no lab's, whatever it holds.
+// mountSource marks the tmpfs of a lab among the machine's mounts. A directory without one is no lab's, whatever it
+// holds.
 const mountSource = "disagg-lab"
 
 // prepare mounts the state directory and makes its folders. The tmpfs makes the database and Slurm's state files as

@@ -26,7 +26,7 @@
 //     on the machine (an sbatch --wait, say) are their caller's to end.
 //   - The machine's own munge, MariaDB, Slurm configuration and /etc/hosts are neither used nor touched.
 //   - One machine has one lab at a time, because host, link and network names are fixed. Up takes a lock next to the
-//     state directory and Down releases it; the lock of a process that ends otherwise is released by the kernel, its lab
-//     stays up.
+//     state directory and Down releases it; the lock of a process that ends otherwise is released by the kernel, its
+//     lab stays up.
 //   - A path given to Slurm must be seen by the host that opens it; a lab under /tmp is therefore refused.
 package lab

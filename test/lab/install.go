@@ -73,7 +73,8 @@ func missingControllers() []string {
 	var missing []string
 	for _, controller := range []string{"freezer", "memory"} {
 		if controllerMount(controller) == "" {
-			missing = append(missing, fmt.Sprintf("cgroup v1 controller %s (mount -t cgroup -o %[1]s none /sys/fs/cgroup/%[1]s)", controller))
+			missing = append(missing,
+				fmt.Sprintf("cgroup v1 controller %s (mount -t cgroup -o %[1]s none /sys/fs/cgroup/%[1]s)", controller))
 		}
 	}
 	return missing
@@ -81,7 +82,8 @@ func missingControllers() []string {
 
 // missingKernel tries what a host is made of, in namespaces that end with the try.
 func missingKernel() []string {
-	const try = `hostname try && mount -t tmpfs tmpfs /tmp && ip link add name try0 type bridge && ip link add name try1 type veth peer name try2`
+	const try = `hostname try && mount -t tmpfs tmpfs /tmp && ip link add name try0 type bridge ` +
+		`&& ip link add name try1 type veth peer name try2`
 	out, err := exec.Command("unshare", "--net", "--uts", "--mount", "sh", "-c", try).CombinedOutput()
 	if err != nil {
 		return []string{"namespaces, tmpfs, bridge or veth in the kernel: " + strings.TrimSpace(string(out))}

@@ -15,6 +15,8 @@ import (
 type Lab struct {
 	dir  dir
 	opts Options
+	// disk serves the folder that can be frozen; nil if there is none, and in a lab that was opened.
+	disk *os.Process
 	// lock is held from Up to Down; it is nil in a lab that was opened.
 	lock *os.File
 	// down is set once the lab is down: what is up in dir after that is another lab.
@@ -63,7 +65,7 @@ func (l *Lab) raise(ctx context.Context) error {
 		return nil
 	}
 	complaints := l.dir.complaints() // before the logs are removed
-	return errors.Join(err, complaints, l.dir.remove())
+	return errors.Join(err, complaints, l.Thaw(), l.dir.remove())
 }
 
 // build makes the hosts and starts Slurm on them.
@@ -90,6 +92,11 @@ func (l *Lab) lay(ctx context.Context) error {
 	}
 	if err := l.dir.writeConf(l.opts); err != nil {
 		return err
+	}
+	if l.opts.Disk != "" {
+		if err := l.mountDisk(ctx); err != nil {
+			return err
+		}
 	}
 	if err := l.dir.makeGPUs(l.opts.GPUs); err != nil {
 		return err
@@ -126,8 +133,8 @@ func each(ctx context.Context, hosts []string, do func(context.Context, string) 
 	return group.Wait()
 }
 
-// Open returns the lab that is up in dir, as Options.Dir understands it. It takes no lock, so whoever brought the lab up
-// may take it down at any time.
+// Open returns the lab that is up in dir, as Options.Dir understands it. It takes no lock, so whoever brought the lab
+// up may take it down at any time.
 func Open(path string) (*Lab, error) {
 	d := dir(Dir(path))
 	o, err := d.readReady()
@@ -160,8 +167,8 @@ func seenByHosts(wd string) string {
 }
 
 // Command prepares a command on a host, or on the machine if host is "", with Env set. It runs in the caller's working
-// directory, or in / where that lies below /tmp, which no host shares; setting Dir has no effect on a host. The end of ctx kills the command, and not what
-// it started. An unknown host is reported when the command is started.
+// directory, or in / where that lies below /tmp, which no host shares; setting Dir has no effect on a host. The end of
+// ctx kills the command, and not what it started. An unknown host is reported when the command is started.
 func (l *Lab) Command(ctx context.Context, host string, argv ...string) *exec.Cmd {
 	wd, err := os.Getwd()
 	if err == nil && host != "" {

@@ -27,8 +27,11 @@ func TestHostsHaveTheirOwnNames(t *testing.T) {
 
 func TestHostsHaveTheirOwnTmpAndShareTheRest(t *testing.T) {
 	l := Start(t, Options{Hosts: 2})
-	const script = `touch /tmp/lab-$(hostname) /dev/shm/lab-$(hostname) $1/$(hostname); until [ -e $1/gpu1 -a -e $1/gpu2 ]; do sleep 0.01; done; ls /tmp /dev/shm | grep lab-`
-	if got := words(on(t, l, "", "srun", "-N", "2", "sh", "-c", script, "sh", l.Shared())); got != "lab-gpu1 lab-gpu1 lab-gpu2 lab-gpu2" {
+	const script = `touch /tmp/lab-$(hostname) /dev/shm/lab-$(hostname) $1/$(hostname)
+until [ -e $1/gpu1 -a -e $1/gpu2 ]; do sleep 0.01; done
+ls /tmp /dev/shm | grep lab-`
+	if got := words(on(t, l, "", "srun", "-N", "2", "sh", "-c", script, "sh",
+		l.Shared())); got != "lab-gpu1 lab-gpu1 lab-gpu2 lab-gpu2" {
 		t.Errorf("got %s, want each host to see its own file once", got)
 	}
 	for _, dir := range []string{"/tmp", "/dev/shm"} {
@@ -47,7 +50,8 @@ func TestCommandRunsInTheWorkingDirectory(t *testing.T) {
 	if got := on(t, l, "gpu1", "sh", "-c", "echo $SLURM_CONF"); "SLURM_CONF="+got != l.Env()[0] {
 		t.Errorf("got %s", got)
 	}
-	if err := l.Command(t.Context(), "gpu2", "true").Run(); err == nil || !strings.Contains(err.Error(), `no host "gpu2"`) {
+	if err := l.Command(t.Context(), "gpu2", "true").Run(); err == nil ||
+		!strings.Contains(err.Error(), `no host "gpu2"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -63,7 +67,9 @@ func TestGPUsAreHandedOut(t *testing.T) {
 func TestHostsTalkUntilOneIsCut(t *testing.T) {
 	l := Start(t, Options{Hosts: 2})
 	ctx, cancel := context.WithCancel(t.Context())
-	step := l.Command(ctx, "", append([]string{"srun", "-w", "gpu1"}, append(helper(t, l, "listen"), "10.78.0.11:7000")...)...)
+	step := l.Command(ctx, "", append([]string{
+		"srun", "-w", "gpu1",
+	}, append(helper(t, l, "listen"), "10.78.0.11:7000")...)...)
 	// srun has a child, which SIGKILL would leave behind.
 	step.Cancel = func() error { return step.Process.Signal(syscall.SIGTERM) }
 	if err := step.Start(); err != nil {
@@ -79,7 +85,8 @@ func TestHostsTalkUntilOneIsCut(t *testing.T) {
 		return string(out)
 	}
 	eventually(t, "before", "gpu1", reach)
-	if got := on(t, l, "", append([]string{"srun", "-w", "gpu2"}, append(helper(t, l, "dial"), "gpu1:7000")...)...); got != "gpu1" {
+	if got := on(t, l, "",
+		append([]string{"srun", "-w", "gpu2"}, append(helper(t, l, "dial"), "gpu1:7000")...)...); got != "gpu1" {
 		t.Errorf("from a step: got %s", got)
 	}
 	if err := l.Cut("gpu1"); err != nil {
@@ -119,7 +126,8 @@ func sacct(t *testing.T, l *Lab, host, job string) string {
 func TestTaskOverItsMemoryIsKilled(t *testing.T) {
 	l := Start(t, Options{Hosts: 1, Accounting: true, Cgroup: true})
 	const greedy = "--wrap=head -c 300M /dev/zero | tail >/dev/null"
-	out, err := l.Command(t.Context(), "", "sbatch", "--parsable", "--wait", "--mem=60", "--output=/dev/null", greedy).Output()
+	out, err := l.Command(t.Context(), "", "sbatch", "--parsable", "--wait", "--mem=60", "--output=/dev/null",
+		greedy).Output()
 	if exitCode(t, err) == 0 {
 		t.Error("the job is said to have worked")
 	}

@@ -67,8 +67,8 @@ func (d dir) plug(ctx context.Context, hosts []string) error {
 	return d.ipBatch(ctx, script.String())
 }
 
-// Cut takes a host off the network: its processes live on, and no packet goes in or out. Connections to it hang, as they
-// do when a cable is pulled.
+// Cut takes a host off the network: its processes live on, and no packet goes in or out. Connections to it hang, as
+// they do when a cable is pulled.
 func (l *Lab) Cut(host string) error { return l.setCable(host, "down") }
 
 // Heal puts a host that was Cut back on the network.
@@ -97,7 +97,11 @@ func (l *Lab) CutBetween(a, b string) error {
 
 // HealBetween lets packets through again between two hosts after CutBetween.
 func (l *Lab) HealBetween(a, b string) error {
-	return l.between(a, b, func(to string) []string { return []string{"ip", "neigh", "del", address(to), "dev", "eth0"} })
+	return l.between(a, b, func(to string) []string {
+		return []string{
+			"ip", "neigh", "del", address(to), "dev", "eth0",
+		}
+	})
 }
 
 // between runs a command on both hosts, each about the other.

@@ -38,9 +38,12 @@ type Options struct {
 	Accounting bool
 	// Cgroup tracks processes and limits memory by cgroups (v1) instead of by proctrack/linuxproc.
 	Cgroup bool
-	// LimitMemory makes memory a resource without Cgroup too: slurmstepd looks at it once a second and kills a step that
-	// uses more than it was given (OverMemoryKill). It needs Accounting, whose gatherer does the looking.
+	// LimitMemory makes memory a resource without Cgroup too: slurmstepd looks at it once a second and kills a step
+	// that uses more than it was given (OverMemoryKill). It needs Accounting, whose gatherer does the looking.
 	LimitMemory bool
+	// Disk is the path of labdisk (cmd/labdisk): with it the lab has a folder that can be frozen (Lab.Disk,
+	// Lab.Freeze). "": it has none.
+	Disk string
 	// Dir is the state directory; "" means $DISAGG_LAB_DIR, or else /run/disagg-lab.
 	Dir string
 	// Replace takes down an earlier lab, living or dead, instead of refusing.
@@ -54,8 +57,8 @@ func Defaults() Options {
 	return Options{GPUs: 4, Accounting: true}.withDefaults()
 }
 
-// Dir returns the state directory for dir as Options.Dir understands it. Symbolic links above it are resolved, because the
-// machine's table of mounts, where a lab is looked up, has none.
+// Dir returns the state directory for dir as Options.Dir understands it. Symbolic links above it are resolved, because
+// the machine's table of mounts, where a lab is looked up, has none.
 func Dir(dir string) string {
 	path := filepath.Clean(cmp.Or(dir, os.Getenv(DirVariable), defaultDir))
 	parent, err := filepath.EvalSymlinks(filepath.Dir(path))

@@ -78,15 +78,16 @@ func parseStat(stat string) (Process, error) {
 // namespace identifies a namespace as the kernel does.
 type namespace struct{ dev, ino uint64 }
 
-// namespaceAt returns the namespace that path stands for, a pin or a file below /proc/<pid>/ns. It is the zero namespace,
-// which nothing is in, if there is none. A pin that is not mounted gives a file no process can have as its namespace.
+// namespaceAt returns the namespace that path stands for, a pin or a file below /proc/<pid>/ns. It is the zero
+// namespace, which nothing is in, if there is none. A pin that is not mounted gives a file no process can have as its
+// namespace.
 func namespaceAt(path string) namespace {
 	info, err := os.Stat(path)
 	if err != nil {
 		return namespace{}
 	}
 	stat := info.Sys().(*syscall.Stat_t)
-	return namespace{uint64(stat.Dev), stat.Ino}
+	return namespace{stat.Dev, stat.Ino}
 }
 
 // members returns the processes that are in one of the namespaces, ordered by PID.

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// remains returns what there is of a lab on the machine: links, mounts with the pins among them, cgroups, and processes,
-// known by their namespaces or by their environment. It looks for what bears the lab's marks, not for what changed: the
-// machine may run other tests and other labs.
+// remains returns what there is of a lab on the machine: links, mounts with the pins among them, cgroups, and
+// processes, known by their namespaces or by their environment. It looks for what bears the lab's marks, not for what
+// changed: the machine may run other tests and other labs.
 func remains(t *testing.T, d dir, namespaces []namespace) []string {
 	t.Helper()
 	var found []string

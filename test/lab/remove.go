@@ -32,15 +32,15 @@ func (l *Lab) Down() error {
 		l.down = err == nil
 		return err
 	}
-	if err := l.dir.remove(); err != nil {
+	if err := errors.Join(l.Thaw(), l.dir.remove()); err != nil {
 		return fmt.Errorf("cannot take down the lab: %w", err)
 	}
 	l.down = true
 	return l.lock.Close()
 }
 
-// Down takes down whatever is left of a lab in path, as Options.Dir understands it: a living one, one that never came up,
-// or one whose processes are gone. It does nothing if there is nothing.
+// Down takes down whatever is left of a lab in path, as Options.Dir understands it: a living one, one that never came
+// up, or one whose processes are gone. It does nothing if there is nothing.
 func Down(path string) error {
 	d := dir(Dir(path))
 	lock, err := acquire(context.Background(), d.lock(), takedownLockWait)
@@ -74,8 +74,8 @@ func (d dir) makeRoom(replace bool) error {
 // alive tells whether any process runs on the head.
 func (d dir) alive() bool { return len(members(d.namespaces(head)...)) > 0 }
 
-// remove takes down everything of the lab, in whatever state it is. It goes on after an error, to leave as little as can
-// be.
+// remove takes down everything of the lab, in whatever state it is. It goes on after an error, to leave as little as
+// can be.
 func (d dir) remove() error {
 	var hosts []string
 	if d.exists() {
@@ -92,8 +92,8 @@ func (d dir) remove() error {
 	return errors.Join(errs...)
 }
 
-// removeFiles unmounts the state directory and what is mounted in it, and removes it. It removes no file: the lab's went
-// with its mount, and others are not the lab's.
+// removeFiles unmounts the state directory and what is mounted in it, and removes it. It removes no file: the lab's
+// went with its mount, and others are not the lab's.
 func (d dir) removeFiles() error {
 	mounts := d.mounts()
 	for _, mount := range slices.Backward(mounts) {
@@ -108,8 +108,8 @@ func (d dir) removeFiles() error {
 	return os.Remove(string(d))
 }
 
-// complaints returns an error with the last errors of each log, or the last line of a log that has none; nil if the logs
-// are silent.
+// complaints returns an error with the last errors of each log, or the last line of a log that has none; nil if the
+// logs are silent.
 func (d dir) complaints() error {
 	files, _ := filepath.Glob(d.log("*")) // the only error is a bad pattern
 	var text strings.Builder

@@ -70,7 +70,8 @@ func TestUpWaitsForTheLock(t *testing.T) {
 
 func TestUpRefusesALabThatIsUp(t *testing.T) {
 	l := Start(t, Options{Hosts: 1})
-	if err := dir("/run/disagg-lab-other").makeRoom(true); err == nil || !strings.Contains(err.Error(), "the lab in "+string(l.dir)+" is up") {
+	if err := dir("/run/disagg-lab-other").makeRoom(true); err == nil ||
+		!strings.Contains(err.Error(), "the lab in "+string(l.dir)+" is up") {
 		t.Errorf("other directory: got %v", err)
 	}
 	if err := l.dir.makeRoom(false); err == nil || !strings.Contains(err.Error(), "already up in "+string(l.dir)) {
@@ -166,8 +167,8 @@ func TestUpThatFailsLeavesNothingAndTellsWhy(t *testing.T) {
 
 func TestUpStopsWithItsContext(t *testing.T) {
 	l := begin(t, Options{Accounting: true})
-	for _, patience := range []time.Duration{10, 60, 200, 600} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience*time.Millisecond)
+	for _, patience := range []int{10, 60, 200, 600} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(patience)*time.Millisecond)
 		if err := l.raise(ctx); err == nil {
 			t.Errorf("up in %d ms", patience)
 			l.dir.remove()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Start brings up a lab for a test and takes it down when the test ends. A machine that cannot have a lab skips the test,
-// and says what is missing. The log of a test that fails ends with what Slurm complained about.
+// Start brings up a lab for a test and takes it down when the test ends. A machine that cannot have a lab skips the
+// test, and says what is missing. The log of a test that fails ends with what Slurm complained about.
 func Start(t testing.TB, o Options) *Lab {
 	t.Helper()
 	if missing := Missing(o); len(missing) > 0 {

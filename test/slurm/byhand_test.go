@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -28,7 +28,9 @@ func (c *cluster) allocate(t *testing.T, nodes string, flags ...string) allocati
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := c.Command(t.Context(), "", append([]string{"salloc", "--nodes=" + nodes, "--exclusive", "--no-shell"}, flags...)...)
+	cmd := c.Command(t.Context(), "", append([]string{
+		"salloc", "--nodes=" + nodes, "--exclusive", "--no-shell",
+	}, flags...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -47,10 +49,13 @@ type shell struct {
 	done chan struct{}
 }
 
-func (a allocation) role(t *testing.T, role string, flags ...string) *shell {
+func (a allocation) role(t *testing.T, role string) *shell {
 	t.Helper()
 	args := append([]string{"--role", role, "--config", a.caseFile(smallCase)}, a.simFlags()...)
-	s := &shell{cmd: a.command(t.Context(), "disagg-agent", append(args, flags...)...), out: &bytes.Buffer{}, done: make(chan struct{})}
+	s := &shell{
+		cmd: a.command(t.Context(), "disagg-agent", args...), out: &bytes.Buffer{},
+		done: make(chan struct{}),
+	}
 	s.cmd.Dir = a.dir
 	s.cmd.Env = append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
@@ -110,7 +115,7 @@ func TestByHand(t *testing.T) {
 			}
 		}
 		r := readResult(t, a.runDir())
-		if r.Verdict != results.Passed || len(r.Points) != 3 {
+		if r.Verdict != protocol.Passed || len(r.Points) != 3 {
 			t.Errorf("round %d: %s with %d points: %v", round, r.Verdict, len(r.Points), r.FirstCause)
 		}
 		if link, _ := os.Readlink(filepath.Join(a.runDir(), "current")); link != attempt {
@@ -142,7 +147,7 @@ func TestByHandCtrlC(t *testing.T) {
 	}
 	bench.ended(t)
 	r := readResult(t, a.runDir())
-	if r.Verdict != results.Cancelled || r.FirstCause.Role.String() != "CTX_0" {
+	if r.Verdict != protocol.Cancelled || r.FirstCause.Role.String() != "CTX_0" {
 		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
 	}
 	a.onlyTheAllocationIsLeft(t)

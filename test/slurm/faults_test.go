@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/disagg/disagg/pkg/hub"
-	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/test/bench"
 	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/tool"
@@ -30,13 +30,14 @@ type fault struct {
 	flags   []string                 // of disagg-submit
 	profile string                   // added to the sim's profile
 	recipe  func(text string) string // changes the recipe trtllm-serve
-	when    string                   // "started", "measuring" or "submitted": what must be before act; "": there is no act
-	act     func(*job)
-	heal    func(*cluster) error // what act has broken
-	away    string               // a host that is out of reach afterwards
-	both    bool                 // the kind of process tracking matters
+	// "started", "measuring" or "submitted": what must be before act; "": there is no act
+	when string
+	act  func(*job)
+	heal func(*cluster) error // what act has broken
+	away string               // a host that is out of reach afterwards
+	both bool                 // the kind of process tracking matters
 
-	verdict results.Verdict
+	verdict protocol.Verdict
 	cause   string        // how the first cause begins: who, on which host, what kind; "" if there is none
 	detail  string        // what it must say
 	state   string        // the job's, in sacct
@@ -44,74 +45,225 @@ type fault struct {
 	within  time.Duration // from the cause until nothing is left; 3 s if 0
 }
 
-const (
-	loading = "SIM_STARTUP_SECONDS=300" // for ever
-	few     = "SIM_REQUEST_SCALE=0.1"
-)
+const loading = "SIM_STARTUP_SECONDS=300" // for ever
 
 func live(text string) string {
-	return strings.ReplaceAll(text, "live: {url: 'http://{{.Address}}/health'}", "live: {url: 'http://{{.Address}}/health', period: 300ms, timeout: 200ms, failures: 2}")
+	return strings.ReplaceAll(text, "live: {url: 'http://{{.Address}}/health'}",
+		"live: {url: 'http://{{.Address}}/health', period: 300ms, timeout: 200ms, failures: 2}")
 }
 
-// faults is every way that is tried. The case has GEN_0 with four ranks on gpu1, CTX_0 and CTX_1 with two each on gpu2 and
-// gpu3; coordinator and benchmark are on gpu1.
+// faults is every way that is tried. The case has GEN_0 with four ranks on gpu1, CTX_0 and CTX_1 with two each on gpu2
+// and gpu3; coordinator and benchmark are on gpu1.
 func faults() []fault {
-	failed, plain := results.Failed, "FAILED 1:0"
+	failed, plain := protocol.Failed, "FAILED 1:0"
 	return []fault{
-		{name: "nothing", env: []string{few}, verdict: results.Passed, state: "COMPLETED 0:0"},
-		{name: "decode crashes while it loads", sim: "GEN_0:crash=3@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", detail: "RuntimeError: sim fault", state: plain, step: "GEN_0 FAILED 3:0"},
-		{name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.2 on gpu1: child_exit: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0"},
-		{name: "prefill ends early", sim: "CTX_0:exit0@0.2", env: []string{loading}, verdict: failed, cause: "CTX_0.0 on gpu2: child_exit", detail: "code 0 before the benchmark was done", state: plain, step: "CTX_0 FAILED 1:0"},
-		{name: "a rank of prefill ends early", sim: "CTX_1.1:exit0@0.2", env: []string{loading}, verdict: failed, cause: "CTX_1.", state: plain, step: "CTX_1 FAILED 1:0"},
-		{name: "decode is killed", sim: "GEN_0:kill@0.2", env: []string{loading}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 137", detail: "SIGKILL", state: plain, step: "GEN_0 FAILED 1:0", both: true},
-		{name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed, cause: "CTX_0.1 on gpu2: child_signal: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0", both: true},
-		{name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3", env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, verdict: failed, cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", state: plain, step: "GEN_0 FAILED 3:0"},
-		{name: "the coordinator crashes", sim: "DISAGG_SERVER:crash=5@1", env: []string{"SIM_STARTUP_SECONDS=10"}, verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit: exited with code 5", state: plain, step: "DISAGG_SERVER FAILED 5:0"},
-		{name: "the coordinator ends early", sim: "DISAGG_SERVER:exit0@1", env: []string{"SIM_STARTUP_SECONDS=10"}, verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit", state: plain, step: "DISAGG_SERVER FAILED 1:0"},
-		{name: "the benchmark crashes", sim: "BENCHMARK:crash=7@0.2", verdict: failed, cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain, step: "BENCHMARK FAILED 1:0"},
-		{name: "requests fail", sim: "BENCHMARK:failed-requests=2", verdict: failed, cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain},
-		{name: "no token comes out", sim: "GEN_0:zero-tokens", verdict: failed, cause: "BENCHMARK.0 on gpu1: ", state: plain},
-		{name: "the benchmark hangs", sim: "BENCHMARK:stall", flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed, cause: "BENCHMARK.0 on gpu1: deadline: the benchmark ran for more than 7s", state: "FAILED 124:0"},
-		{name: "decode is never ready", sim: "GEN_0:unready", flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed, cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 6s", detail: "503", state: "FAILED 124:0"},
-		{name: "decode does not answer", sim: "GEN_0:hang", flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed, cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 6s", detail: "timeout", state: "FAILED 124:0"},
-		{name: "decode says that it is unhealthy", sim: "GEN_0:unhealthy", flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"},
+		{name: "nothing", verdict: protocol.Passed, state: "COMPLETED 0:0"},
+		{
+			name: "decode crashes while it loads", sim: "GEN_0:crash=3@0.2", env: []string{loading}, verdict: failed,
+			cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", detail: "RuntimeError: sim fault", state: plain,
+			step: "GEN_0 FAILED 3:0",
+		},
+		{
+			name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed,
+			cause: "GEN_0.2 on gpu1: child_exit: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0",
+		},
+		{
+			name: "prefill ends early", sim: "CTX_0:exit0@0.2", env: []string{loading}, verdict: failed,
+			cause: "CTX_0.0 on gpu2: child_exit", detail: "code 0 before the benchmark was done", state: plain,
+			step: "CTX_0 FAILED 1:0",
+		},
+		{
+			name: "a rank of prefill ends early", sim: "CTX_1.1:exit0@0.2", env: []string{loading}, verdict: failed,
+			cause: "CTX_1.", state: plain, step: "CTX_1 FAILED 1:0",
+		},
+		{
+			name: "decode is killed", sim: "GEN_0:kill@0.2", env: []string{loading}, verdict: failed,
+			cause: "GEN_0.0 on gpu1: child_exit: exited with code 137", detail: "SIGKILL", state: plain,
+			step: "GEN_0 FAILED 1:0", both: true,
+		},
+		{
+			name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed,
+			cause: "CTX_0.1 on gpu2: child_signal: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
+			both: true,
+		},
+		{
+			name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3",
+			env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, verdict: failed,
+			cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", state: plain, step: "GEN_0 FAILED 3:0",
+		},
+		{
+			name: "the coordinator crashes", sim: "DISAGG_SERVER:crash=5@1", env: []string{"SIM_STARTUP_SECONDS=10"},
+			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit: exited with code 5", state: plain,
+			step: "DISAGG_SERVER FAILED 5:0",
+		},
+		{
+			name: "the coordinator ends early", sim: "DISAGG_SERVER:exit0@1", env: []string{"SIM_STARTUP_SECONDS=10"},
+			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit", state: plain,
+			step: "DISAGG_SERVER FAILED 1:0",
+		},
+		{
+			name: "the benchmark crashes", sim: "BENCHMARK:crash=7@0.2", verdict: failed,
+			cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain, step: "BENCHMARK FAILED 1:0",
+		},
+		{
+			name: "requests fail", sim: "BENCHMARK:failed-requests=2", verdict: failed,
+			cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain,
+		},
+		{
+			name: "no token comes out", sim: "GEN_0:zero-tokens", verdict: failed, cause: "BENCHMARK.0 on gpu1: ",
+			state: plain,
+		},
+		{
+			name: "the benchmark hangs", sim: "BENCHMARK:stall",
+			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
+			cause: "BENCHMARK.0 on gpu1: deadline: the benchmark ran for more than 7s", state: "FAILED 124:0",
+		},
+		{
+			name: "decode is never ready", sim: "GEN_0:unready",
+			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
+			cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s", detail: "503", state: "FAILED 124:0",
+		},
+		{
+			name: "decode does not answer", sim: "GEN_0:hang",
+			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
+			cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s", detail: "timeout", state: "FAILED 124:0",
+		},
+		{
+			name: "decode says that it is unhealthy", sim: "GEN_0:unhealthy",
+			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"},
 			recipe: func(s string) string {
-				return strings.Replace(s, "ready: {url: 'http://{{.Address}}/health'}", "ready: {url: 'http://{{.Address}}/health', expect: {status: ok}}", 1)
-			}, verdict: failed, cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 6s: body", detail: "unhealthy", state: "FAILED 124:0"},
-		{name: "decode falls silent", sim: "GEN_0:hang@3", env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, recipe: live, verdict: failed, cause: "GEN_0.0 on gpu1: health_lost: its service no longer answers: timeout", state: plain},
-		{name: "decode stalls", sim: "GEN_0:stall@3", env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, recipe: func(s string) string {
-			s = strings.Replace(s, "peers: [GEN]\n", "peers: [GEN]\n    stall: null\n", 1) // prefill has nothing to do meanwhile
-			return strings.Replace(s, "    peers: [CTX] ", "    stall: {line: 'iter = ', within: 2s}\n    peers: [CTX] ", 1)
-		}, verdict: failed, cause: "GEN_0.0 on gpu1: health_lost: it does not get on", detail: "no line that matches iter = ", state: plain},
-		{name: "noise, orphans and slow stops", sim: "GEN_0:orphans=3@0.5; GEN_0.1:flood=5; CTX_0:long-line@0.3; CTX_1:binary@0.3; DISAGG_SERVER:slow-stop=1; CTX_1:ignore-term", env: []string{few}, verdict: results.Passed, state: "COMPLETED 0:0"},
+				return strings.Replace(s, "ready: {url: 'http://{{.Address}}/health'}",
+					"ready: {url: 'http://{{.Address}}/health', expect: {status: ok}}", 1)
+			},
+			verdict: failed, cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s: body", detail: "unhealthy",
+			state: "FAILED 124:0",
+		},
+		{
+			name: "decode falls silent", sim: "GEN_0:hang@3",
+			env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, recipe: live, verdict: failed,
+			cause: "GEN_0.0 on gpu1: health_lost: its service no longer answers: timeout", state: plain,
+		},
+		{
+			name: "decode stalls", sim: "GEN_0:stall@3",
+			env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"},
+			recipe: func(s string) string {
+				// prefill has nothing to do meanwhile
+				s = strings.Replace(s, "peers: [GEN]\n", "peers: [GEN]\n    stall: null\n", 1)
+				return strings.Replace(s, "    peers: [CTX] ",
+					"    stall: {line: 'iter = ', within: 2s}\n    peers: [CTX] ", 1)
+			},
+			verdict: failed, cause: "GEN_0.0 on gpu1: stalled: it makes no progress",
+			detail: "no line that matches iter = ", state: plain,
+		},
+		{
+			name: "noise, orphans and slow stops",
+			sim: "GEN_0:orphans=3@0.5; GEN_0.1:flood=5; CTX_0:long-line@0.3; CTX_1:binary@0.3; " +
+				"DISAGG_SERVER:slow-stop=1; CTX_1:ignore-term",
+			verdict: protocol.Passed, state: "COMPLETED 0:0",
+		},
 
-		{name: "scancel", env: []string{loading}, when: "started", act: func(j *job) { j.scancel(j.id) }, verdict: results.Cancelled, cause: "", detail: "cancelled", state: "CANCELLED", within: killWait + 2*time.Second, both: true},
-		{name: "TERM, as before preemption", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--signal=TERM", j.id) }, verdict: results.Cancelled, detail: "cancelled", state: plain, step: "GEN_0 FAILED 1:0", both: true},
-		{name: "TERM to a step", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, verdict: results.Cancelled, cause: "CTX_1.", detail: "cancelled", state: plain, step: "CTX_1 FAILED 1:0", both: true},
-		{name: "Slurm warns of the time limit", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed, cause: "BENCHMARK.0 on gpu1: time_limit", state: "FAILED 124:0", both: true},
-		{name: "the batch script is killed", env: []string{loading}, when: "started", act: func(j *job) { j.scancel("--batch", "--signal=KILL", j.id) }, verdict: results.Cancelled, detail: "cancelled: the batch script", state: "FAILED 0:9", within: killWait + 2*time.Second, both: true},
-		{name: "kill -9 of an agent", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed, cause: "CTX_0.0 on gpu2: agent_lost", state: plain, both: true, within: 5 * time.Second},
-		{name: "kill -9 of a child's leader", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.childOf("GEN_0")) }, verdict: failed, cause: "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", state: plain, step: "GEN_0 FAILED 9:0", both: true},
-		{name: "kill -9 of the hub", env: []string{loading}, when: "started", act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed, cause: "BENCHMARK.0: hub_lost", state: "FAILED 9:0", both: true, within: 5 * time.Second},
+		{
+			name: "scancel", env: []string{loading}, when: "started", act: func(j *job) { j.scancel(j.id) },
+			verdict: protocol.Cancelled, cause: "", detail: "cancelled", state: "CANCELLED",
+			within: killWait + 2*time.Second, both: true,
+		},
+		{
+			name: "TERM, as before preemption", env: []string{loading}, when: "started",
+			act: func(j *job) { j.scancel("--signal=TERM", j.id) }, verdict: protocol.Cancelled, detail: "cancelled",
+			state: plain, step: "GEN_0 FAILED 1:0", both: true,
+		},
+		{
+			name: "TERM to a step", env: []string{loading}, when: "started",
+			act: func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, verdict: protocol.Cancelled,
+			cause: "CTX_1.", detail: "cancelled", state: plain, step: "CTX_1 FAILED 1:0", both: true,
+		},
+		{
+			name: "Slurm warns of the time limit", env: []string{loading}, when: "started",
+			act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed,
+			cause: "BENCHMARK.0 on gpu1: time_limit", state: "FAILED 124:0", both: true,
+		},
+		{
+			name: "the batch script is killed", env: []string{loading}, when: "started",
+			act: func(j *job) { j.scancel("--batch", "--signal=KILL", j.id) }, verdict: protocol.Cancelled,
+			detail: "cancelled: the batch script", state: "FAILED 0:9", within: killWait + 2*time.Second, both: true,
+		},
+		{
+			name: "kill -9 of an agent", env: []string{loading}, when: "started",
+			act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed,
+			cause: "CTX_0.0 on gpu2: agent_lost", state: plain, both: true, within: 5 * time.Second,
+		},
+		{
+			name: "kill -9 of a child's leader", env: []string{loading}, when: "started",
+			act: func(j *job) { j.kill9(j.childOf("GEN_0")) }, verdict: failed,
+			cause: "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", state: plain, step: "GEN_0 FAILED 9:0",
+			both: true,
+		},
+		{
+			name: "kill -9 of the hub", env: []string{loading}, when: "started",
+			act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed,
+			cause: "BENCHMARK.0: hub_lost", state: "FAILED 9:0", both: true, within: 5 * time.Second,
+		},
 
-		{name: "a host is cut off", env: []string{loading}, when: "started", act: func(j *job) { j.must(j.Cut("gpu2")) }, heal: func(c *cluster) error { return c.Heal("gpu2") }, away: "gpu2", verdict: failed, cause: "CTX_0.", detail: "on gpu2: agent_lost: its agent is lost: no sign of life for 5s", state: plain},
-		{name: "a host is lost", env: []string{loading}, when: "started", act: func(j *job) { j.must(j.StopNode("gpu2")) }, heal: func(c *cluster) error { return c.StartNode("gpu2") }, away: "gpu2", verdict: failed, cause: "CTX_0.", detail: "on gpu2: agent_lost", state: plain},
-		{name: "two hosts are cut from each other in the benchmark", sim: "BENCHMARK:stall", when: "measuring", act: func(j *job) { j.must(j.CutBetween("gpu2", "gpu3")) }, heal: func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") },
-			recipe: func(s string) string { return strings.Replace(s, "peers: [GEN]\n", "peers: [GEN, CTX]\n", 1) }, verdict: failed, cause: "CTX_", detail: "cannot reach CTX_", state: plain},
-		{name: "two hosts are cut from each other before the start", env: []string{loading}, when: "submitted", act: func(*job) {}, verdict: failed, cause: "", detail: "preflight_failed: network: gpu", state: plain, heal: func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") }},
+		{
+			name: "a host is cut off", env: []string{loading}, when: "started",
+			act: func(j *job) { j.must(j.Cut("gpu2")) }, heal: func(c *cluster) error { return c.Heal("gpu2") },
+			away: "gpu2", verdict: failed, cause: "CTX_0.",
+			detail: "on gpu2: agent_lost: its agent is lost: no sign of life for 5s", state: plain,
+		},
+		{
+			name: "a host is lost", env: []string{loading}, when: "started",
+			act:  func(j *job) { j.must(j.StopNode("gpu2")) },
+			heal: func(c *cluster) error { return c.StartNode("gpu2") }, away: "gpu2", verdict: failed, cause: "CTX_0.",
+			detail: "on gpu2: agent_lost", state: plain,
+		},
+		{
+			name: "two hosts are cut from each other in the benchmark", sim: "BENCHMARK:stall", when: "measuring",
+			act:     func(j *job) { j.must(j.CutBetween("gpu2", "gpu3")) },
+			heal:    func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") },
+			recipe:  func(s string) string { return strings.Replace(s, "peers: [GEN]\n", "peers: [GEN, CTX]\n", 1) },
+			verdict: failed, cause: "CTX_", detail: "cannot reach CTX_", state: plain,
+		},
+		{
+			name: "two hosts are cut from each other before the start", env: []string{loading}, when: "submitted",
+			act: func(*job) {}, verdict: failed, cause: "", detail: "preflight_failed: network: gpu", state: plain,
+			heal: func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") },
+		},
 
-		{name: "a step cannot start", profile: "mpi: nonsense\n", verdict: failed, cause: "", detail: "step_failed: the step never began: srun exited with code 1", state: plain},
-		{name: "no step can start", profile: "srun_args: [--nonsense]\n", verdict: failed, cause: "BENCHMARK.0: step_failed", detail: "nonsense", state: "FAILED 127:0"},
-		{name: "a step starts at the second try", env: []string{"FAKE_SRUN=1", few}, verdict: results.Passed, state: "COMPLETED 0:0"},
-		{name: "the installation fails", profile: "install: 'echo no such package; exit 3'\n", verdict: failed, cause: "BENCHMARK.0: install_failed: installing ended with code", state: plain},
-		{name: "no disk is free", profile: "preflight: {off: [gpus, gpu_processes], min_disk_mib: 1000000000}\n", verdict: failed, cause: "", detail: "preflight_failed: disk", state: plain},
-		{name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading}, verdict: failed, cause: "", detail: "exited with code 1", state: plain},
-		{name: "the benchmark is not there", flags: []string{"--set", "pytest=no-such-program"}, verdict: failed, cause: "BENCHMARK.0 on gpu1: never_started", state: "FAILED 127:0"},
+		{
+			name: "a step cannot start", profile: "mpi: nonsense\n", verdict: failed, cause: "",
+			detail: "step_failed: the step ended with code 1 before its agents reached the hub: Couldn't find the " +
+				"specified plugin name for mpi/nonsense",
+			state: plain,
+		},
+		{
+			name: "no step can start", profile: "srun_args: [--nonsense]\n", verdict: failed,
+			cause: "BENCHMARK.0: step_failed", detail: "nonsense", state: "FAILED 127:0",
+		},
+		{
+			name: "a step starts at the second try", env: []string{"FAKE_SRUN=1"}, verdict: protocol.Passed,
+			state: "COMPLETED 0:0",
+		},
+		{
+			name: "the installation fails", profile: "install: 'echo no such package; exit 3'\n", verdict: failed,
+			cause: "BENCHMARK.0: install_failed: installing ended with code", state: plain,
+		},
+		{
+			name: "no disk is free", profile: "preflight: {off: [gpus, gpu_processes], min_disk_mib: 1000000000}\n",
+			verdict: failed, cause: "", detail: "preflight_failed: disk", state: plain,
+		},
+		{
+			name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading},
+			verdict: failed, cause: "", detail: "exited with code 1", state: plain,
+		},
+		{
+			name: "the benchmark is not there", flags: []string{"--set", "pytest=no-such-program"}, verdict: failed,
+			cause: "BENCHMARK.0 on gpu1: never_started", state: "FAILED 127:0",
+		},
 	}
 }
 
-// TestFaults makes a job end in every way, and checks what is said of it: verdict, first cause, code in sacct. Nothing of
-// it is left, and soon.
+// TestFaults makes a job end in every way, and checks what is said of it: verdict, first cause, code in sacct. Nothing
+// of it is left, and soon.
 func TestFaults(t *testing.T) {
 	var table bench.Table
 	for _, cgroup := range []bool{true, false} {
@@ -133,8 +285,9 @@ func TestFaults(t *testing.T) {
 						}
 					}
 					table.Add(bench.Row{
-						Measure: fmt.Sprintf("%s, cgroup=%v", f.name, cgroup), Figure: bench.Short(bench.Median(took)), Baseline: bench.Short(bench.Percentile(took, 99)),
-						Ratio: fmt.Sprintf("%d of %d", len(took), *repeats), Goal: "right", Met: !t.Failed(),
+						Measure: fmt.Sprintf("%s, cgroup=%v", f.name, cgroup), Figure: bench.Short(bench.Median(took)),
+						Baseline: bench.Short(bench.Percentile(took, 99)),
+						Ratio:    fmt.Sprintf("%d of %d", len(took), *repeats), Goal: "right", Met: !t.Failed(),
 					})
 				})
 			}
@@ -233,12 +386,13 @@ func (f fault) submitFlags(t *testing.T, c *cluster, runDir string) []string {
 	if f.profile != "" {
 		text := read(profile)
 		if strings.HasPrefix(f.profile, "preflight:") {
-			text = strings.Replace(text, "preflight:\n  off: [gpus, gpu_processes]   # the sim has no use for GPUs, whatever the machine has\n", "", 1)
+			own := regexp.MustCompile(`(?m)^preflight:\n  off: .*\n`)
+			text = own.ReplaceAllString(text, "")
 		}
 		profile = write("profile.yaml", text+f.profile)
 	}
 	if f.recipe != nil {
-		text := read(filepath.Join(tool.Root(), "pkg", "roles", "recipes", "trtllm-serve.yaml"))
+		text := read(filepath.Join(tool.Root(), "pkg", "recipe", "builtin", "trtllm-serve.yaml"))
 		changed := f.recipe(text)
 		if changed == text {
 			t.Fatal("the recipe is not changed")
@@ -262,7 +416,7 @@ func (f fault) actOn(j *job) time.Time {
 	case "started":
 		j.awaitStarted()
 	case "measuring":
-		j.awaitPhase(hub.Measuring)
+		j.awaitPhase(protocol.Measuring)
 	}
 	at := time.Now()
 	if f.act != nil {
@@ -288,13 +442,14 @@ func (f fault) awaitEnd(j *job) time.Time {
 	return time.Now()
 }
 
-func (f fault) judge(t *testing.T, j *job, r results.Result) {
+func (f fault) judge(t *testing.T, j *job, r protocol.Result) {
 	t.Helper()
 	cause := ""
 	if r.FirstCause != nil {
 		cause = r.FirstCause.String()
 	}
-	if r.Verdict != f.verdict || !strings.HasPrefix(cause, f.cause) || !strings.Contains(cause, f.detail) || (cause == "") != (f.verdict == results.Passed) {
+	if r.Verdict != f.verdict || !strings.HasPrefix(cause, f.cause) || !strings.Contains(cause, f.detail) ||
+		(cause == "") != (f.verdict == protocol.Passed) {
 		t.Errorf("%s: %s; want %s: %s… %s\nsecondary: %v", r.Verdict, cause, f.verdict, f.cause, f.detail, r.Secondary)
 	}
 	if f.away != "" {

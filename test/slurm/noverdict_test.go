@@ -10,7 +10,8 @@ import (
 // TestNoVerdict: a job that never began has no verdict; the exit code is still true, and says what Slurm says.
 func TestNoVerdict(t *testing.T) {
 	c := start(t, standard(false))
-	if out, err := c.Command(t.Context(), "", "sbatch", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep infinity").CombinedOutput(); err != nil {
+	if out, err := c.Command(t.Context(), "", "sbatch", "--nodes=4", "--exclusive", "--output=/dev/null",
+		"--wrap=sleep infinity").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	blocker := c.awaitState(t, "RUNNING")
@@ -31,7 +32,8 @@ func TestNoVerdict(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	c.nothingLeft(t)
-	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(out, "without a verdict, CANCELLED: see "+runDir) {
+	if code := cmd.ProcessState.ExitCode(); code != 130 ||
+		!strings.Contains(out, "without a verdict, CANCELLED: see "+runDir) {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/disagg/disagg/pkg/launch"
-	"github.com/disagg/disagg/pkg/results"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/test/lab"
 )
 
@@ -47,7 +46,7 @@ func (c *cluster) submitted(t *testing.T, runDir, name string, flags, env []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s launch.Submission
+	var s protocol.Submission
 	mustDecode(t, data, &s)
 	j.id = s.JobID
 	return j
@@ -60,7 +59,7 @@ func (j *job) awaitStarted() {
 	j.await("every child has started", func() bool {
 		for _, pl := range p.Layout.Placements {
 			for _, task := range pl.Tasks() {
-				info, err := os.Stat(p.RunDir.Attempt(0).RankLog(task))
+				info, err := os.Stat(rundir.Dir(p.RunDir).Attempt(0).RankLog(task))
 				if pl.Role.Kind.Worker() && (err != nil || info.Size() == 0) {
 					return false
 				}
@@ -74,7 +73,7 @@ func (j *job) await(what string, ok func() bool) {
 	j.t.Helper()
 	for deadline := time.Now().Add(40 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			j.t.Fatalf("not within 40 s: %s", what)
+			j.t.Fatalf("not within 40 s: %s; left: %s", what, strings.Join(j.left(j.t), "; "))
 		}
 	}
 }
@@ -82,7 +81,8 @@ func (j *job) await(what string, ok func() bool) {
 // scancel runs Slurm's command. Of a signal to a step Slurm 22.05 says "Invalid job id" although it delivers it.
 func (j *job) scancel(args ...string) {
 	j.t.Helper()
-	if out, err := j.Command(j.t.Context(), "", append([]string{"scancel"}, args...)...).CombinedOutput(); err != nil && !bytes.Contains(out, []byte("Invalid job id")) {
+	out, err := j.Command(j.t.Context(), "", append([]string{"scancel"}, args...)...).CombinedOutput()
+	if err != nil && !bytes.Contains(out, []byte("Invalid job id")) {
 		j.t.Fatalf("scancel: %v: %s", err, out)
 	}
 }
@@ -90,9 +90,9 @@ func (j *job) scancel(args ...string) {
 // step is Slurm's name of a role's step.
 func (j *job) step(role string) string { return j.published(role).Step }
 
-func (j *job) published(role string) roles.Published {
+func (j *job) published(role string) protocol.Published {
 	j.t.Helper()
-	var p roles.Published
+	var p protocol.Published
 	data, err := os.ReadFile(filepath.Join(j.runDir, "current", "agents", role+".0.json"))
 	if err != nil {
 		j.t.Fatal(err)
@@ -129,8 +129,8 @@ func (j *job) childLike(role, form string) int {
 	return pid
 }
 
-// TestOutOfMemory: a rank over its memory limit is told as such, not as killed. Under cgroups the kernel ends the process
-// that wants too much; without them Slurm ends the whole step, its agents too.
+// TestOutOfMemory: a rank over its memory limit is told as such, not as killed. Under cgroups the kernel ends the
+// process that wants too much; without them Slurm ends the whole step, its agents too.
 func TestOutOfMemory(t *testing.T) {
 	for _, cgroup := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
@@ -138,9 +138,12 @@ func TestOutOfMemory(t *testing.T) {
 			o.Cgroup, o.LimitMemory, o.MemoryMB = cgroup, !cgroup, 1500
 			c := start(t, o)
 			runDir := filepath.Join(c.Shared(), "run")
-			code, out := c.submit(t, runDir, smallCase, []string{"SIM_FAULTS=GEN_0:oom=3000@0.5", "SIM_STARTUP_SECONDS=300"})
+			code, out := c.submit(t, runDir, smallCase, []string{
+				"SIM_FAULTS=GEN_0:oom=3000@0.5", "SIM_STARTUP_SECONDS=300",
+			})
 			r := readResult(t, runDir)
-			if code != 1 || r.FirstCause == nil || r.FirstCause.Kind != results.OOM || r.FirstCause.Role.String() != "GEN_0" || cgroup && r.FirstCause.Rank != 0 {
+			if code != 1 || r.FirstCause == nil || r.FirstCause.Kind != protocol.OOM ||
+				r.FirstCause.Role.String() != "GEN_0" || cgroup && r.FirstCause.Rank != 0 {
 				t.Errorf("exit code %d, first cause %v:\n%s", code, r.FirstCause, out)
 			}
 			t.Logf("first cause: %v", r.FirstCause)

@@ -14,15 +14,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/disagg/disagg/pkg/results"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/tool"
 )
 
 const (
-	smallCase = "sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL"   // 3 nodes, 10 ranks, 3 points
-	wideCase  = "sim_tiny-1b_1k1k_con8_ctx1_dep4_gen1_tep8_eplb0_mtp0_ccb-NIXL" // 3 nodes, 14 ranks, decode over 2 nodes
+	smallCase = "sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL" // 3 nodes, 10 ranks, 3 points
+	// 3 nodes, 14 ranks, decode over 2 nodes
+	wideCase = "sim_tiny-1b_1k1k_con8_ctx1_dep4_gen1_tep8_eplb0_mtp0_ccb-NIXL"
 )
 
 // cluster is a lab with the programs on it.
@@ -79,7 +81,8 @@ func (c *cluster) simFlags() []string {
 }
 
 // submit runs a case to its end and returns its run directory, exit code and what was printed.
-func (c *cluster) submit(t *testing.T, runDir, caseName string, env []string, flags ...string) (code int, output string) {
+func (c *cluster) submit(t *testing.T, runDir, caseName string, env []string,
+	flags ...string) (code int, output string) {
 	t.Helper()
 	args := append([]string{"run", "--launcher", "slurm", "--run-dir", runDir}, c.simFlags()...)
 	cmd := c.command(t.Context(), "disagg-submit", append(append(args, flags...), c.caseFile(caseName))...)
@@ -91,9 +94,9 @@ func (c *cluster) submit(t *testing.T, runDir, caseName string, env []string, fl
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-func readResult(t *testing.T, runDir string) results.Result {
+func readResult(t *testing.T, runDir string) protocol.Result {
 	t.Helper()
-	r, err := results.ReadResult(filepath.Join(runDir, "current", "result.json"))
+	r, err := rundir.ReadResult(rundir.Current(rundir.Dir(runDir)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,8 @@ func (c *cluster) steps(t *testing.T, jobID string) map[string]string {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		out, err := c.Command(t.Context(), "", "sacct", "-n", "-P", "-j", jobID, "-o", "JobID,JobName,State,ExitCode").Output()
+		out, err := c.Command(t.Context(), "", "sacct", "-n", "-P", "-j", jobID, "-o",
+			"JobID,JobName,State,ExitCode").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,9 +196,9 @@ func logs(t *testing.T, runDir string) string {
 	return all.String()
 }
 
-func readPlan(t *testing.T, runDir string) roles.Plan {
+func readPlan(t *testing.T, runDir string) plan.Plan {
 	t.Helper()
-	p, err := roles.ReadPlan(filepath.Join(runDir, "plan.json"))
+	p, err := rundir.ReadPlan(filepath.Join(runDir, "plan.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +229,7 @@ func mainJob(t *testing.T, c *cluster, recipe, name string) {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
 	r, p := readResult(t, runDir), readPlan(t, runDir)
-	if r.Verdict != results.Passed || len(r.Points) != len(p.Case.Load.Concurrency) {
+	if r.Verdict != protocol.Passed || len(r.Points) != len(p.Case.Load.Concurrency) {
 		t.Errorf("%s with %d points", r.Verdict, len(r.Points))
 	}
 	steps := c.steps(t, r.JobID)
@@ -241,7 +245,7 @@ func mainJob(t *testing.T, c *cluster, recipe, name string) {
 }
 
 // everyRankJoinedMPI checks that each rank of each worker says, as MPI told it, which rank it is.
-func everyRankJoinedMPI(t *testing.T, p roles.Plan, text string) {
+func everyRankJoinedMPI(t *testing.T, p plan.Plan, text string) {
 	t.Helper()
 	want, got := map[string]int{}, map[string]int{}
 	for _, pl := range p.Layout.Placements {
@@ -262,7 +266,7 @@ func everyRankJoinedMPI(t *testing.T, p roles.Plan, text string) {
 }
 
 // ranksAreWherePlanned checks that each rank ran on its node, in allocation order.
-func ranksAreWherePlanned(t *testing.T, p roles.Plan, r results.Result) {
+func ranksAreWherePlanned(t *testing.T, p plan.Plan, r protocol.Result) {
 	t.Helper()
 	for _, o := range r.Roles {
 		pl, _ := p.Layout.Find(o.Role)
@@ -316,7 +320,8 @@ func TestScriptOutsideTheTool(t *testing.T) {
 	c := start(t, standard(false))
 	runDir := filepath.Join(c.Shared(), "run")
 	args := append([]string{"render", "--run-dir", runDir}, c.simFlags()...)
-	if out, err := c.command(t.Context(), "disagg-submit", append(args, c.caseFile(smallCase))...).CombinedOutput(); err != nil {
+	if out, err := c.command(t.Context(), "disagg-submit",
+		append(args, c.caseFile(smallCase))...).CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
 	cmd := c.Command(t.Context(), "", "sbatch", "--wait", filepath.Join(runDir, "job.sbatch"))
@@ -325,7 +330,7 @@ func TestScriptOutsideTheTool(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	if r := readResult(t, runDir); r.Verdict != results.Passed {
+	if r := readResult(t, runDir); r.Verdict != protocol.Passed {
 		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
 	}
 	if outputs, _ := filepath.Glob(filepath.Join(runDir, "slurm-*.out")); len(outputs) != 1 {

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/test/lab"
 )
 
-// TestTimeLimit: a job whose time is nearly over is warned and ends in order before it is ended; one without a warning is
-// ended by Slurm, and still leaves a verdict. Slurm looks at time limits once in 30 s, so both wait at the same time.
+// TestTimeLimit: a job whose time is nearly over is warned and ends in order before it is ended; one without a warning
+// is ended by Slurm, and still leaves a verdict. Slurm looks at time limits once in 30 s, so both wait at the same
+// time.
 func TestTimeLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Slurm looks at time limits once in 30 s")
@@ -33,7 +34,8 @@ func timeLimit(t *testing.T, cgroup bool) {
 	held := c.allocate(t, "3", "--time=1")
 	bench, gen := held.role(t, "BENCHMARK"), held.role(t, "GEN_0") // the others never come
 	warned := c.begin(t, smallCase, "SIM_STARTUP_SECONDS=300")
-	if out, err := c.Command(t.Context(), "", "scontrol", "update", "JobId="+warned.id, "TimeLimit=1").CombinedOutput(); err != nil {
+	if out, err := c.Command(t.Context(), "", "scontrol", "update", "JobId="+warned.id,
+		"TimeLimit=1").CombinedOutput(); err != nil {
 		t.Fatalf("scontrol: %v: %s", err, out)
 	}
 
@@ -49,7 +51,8 @@ func timeLimit(t *testing.T, cgroup bool) {
 			t.Errorf("%s: sacct says %v, want %s", tt.name, steps, tt.state)
 		}
 		r := readResult(t, tt.runDir)
-		if r.Verdict != results.Failed || r.ExitCode != 124 || r.FirstCause == nil || r.FirstCause.Kind != results.TimeLimit {
+		if r.Verdict != protocol.Failed || r.ExitCode != 124 || r.FirstCause == nil ||
+			r.FirstCause.Kind != protocol.TimeLimit {
 			t.Errorf("%s: %s with %d: %v, want time_limit", tt.name, r.Verdict, r.ExitCode, r.FirstCause)
 		}
 	}

@@ -28,8 +28,9 @@ func Build(dir string) error {
 
 // MissingForSim tells what the sim engine lacks on this machine; "" if nothing.
 func MissingForSim() string {
-	if err := exec.Command("python3", "-c", "import sys, pytest; sys.exit(sys.version_info < (3, 11))").Run(); err != nil {
-		return "the sim engine needs python3 >= 3.11 with pytest"
+	const needs = "import sys, pytest, yaml; sys.exit(sys.version_info < (3, 11))"
+	if err := exec.Command("python3", "-c", needs).Run(); err != nil {
+		return "the sim engine needs python3 >= 3.11 with pytest and PyYAML"
 	}
 	return ""
 }

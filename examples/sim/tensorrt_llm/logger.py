@@ -8,12 +8,17 @@ import time
 
 def info(message: str):
     """Prints one line the way the real engine's logger does."""
-    print(f"[{time.strftime('%m/%d/%Y-%H:%M:%S')}] [TRT-LLM] [I] {message}", flush=True)
+    _print("[I]", message)
 
 
 def error(message: str):
     """Prints one error line the way the real engine's logger does."""
-    print(f"[{time.strftime('%m/%d/%Y-%H:%M:%S')}] [TRT-LLM] [E] {message}", flush=True)
+    _print("[E]", message)
+
+
+def engine(message: str):
+    """Prints one line the way the process that runs the model does."""
+    _print("[I] [_torch][RANK 0]", message)
 
 
 def remark(message: str):
@@ -24,3 +29,7 @@ def remark(message: str):
 def complain(program: str, message: str):
     """Prints why `program` gives up: one line on stderr."""
     print(f"{program}: {message}", file=sys.stderr, flush=True)
+
+
+def _print(level: str, message: str):
+    print(f"[{time.strftime('%m/%d/%Y-%H:%M:%S')}] [TRT-LLM] {level} {message}", flush=True)

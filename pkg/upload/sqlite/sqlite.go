@@ -43,20 +43,33 @@ create table if not exists metrics (
 
 type sink struct{ db *sql.DB }
 
-// Open opens or creates the file of a URL sqlite:///absolute/path.db. It waits for other writers: several jobs may end at once. The journal is the
-// classic one, because the file may lie on a shared file system, where write-ahead logging does not work.
-func Open(u *url.URL) (upload.Sink, error) {
+// Scheme is the sink's kind.
+func Scheme() upload.Scheme {
+	return upload.Scheme{Name: "sqlite", Form: "sqlite:///absolute/path.db", Check: check, Open: open}
+}
+
+func check(u *url.URL) error {
+	if u.Host != "" || u.Path == "" || u.Opaque != "" {
+		return errors.New("it names no absolute path")
+	}
+	return nil
+}
+
+// open opens or creates the file. It waits for other writers: several jobs may end at once. The journal is the classic
+// one, because the file may lie on a shared file system, where write-ahead logging does not work.
+func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 	file := u.Path
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
 	}
-	dsn := url.URL{Scheme: "file", Path: file, RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(delete)&_pragma=synchronous(full)&_txlock=immediate"}
+	options := "_pragma=busy_timeout(10000)&_pragma=journal_mode(delete)&_pragma=synchronous(full)&_txlock=immediate"
+	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options}
 	db, err := sql.Open("sqlite", dsn.String())
-	if err == nil {
-		_, err = db.Exec(schema)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
+	}
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", file, errors.Join(err, db.Close()))
 	}
 	return &sink{db}, nil
 }
@@ -64,7 +77,11 @@ func Open(u *url.URL) (upload.Sink, error) {
 func (s *sink) Close() error { return s.db.Close() }
 
 // Send keeps all records or none.
-func (s *sink) Send(ctx context.Context, records []results.Record) (err error) {
+func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outcome {
+	return upload.Same(len(records), upload.Outcome{Err: s.send(ctx, records)})
+}
+
+func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("cannot send records: %w", err)

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // agents are all agents of a job but the hub's own.
 type agents struct {
-	plan    roles.Plan
+	plan    plan.Plan
 	hub     string
 	all     []roles.Task
 	mu      sync.Mutex
@@ -25,7 +26,7 @@ type agents struct {
 	wg      sync.WaitGroup
 }
 
-func newAgents(p roles.Plan, hub string) *agents {
+func newAgents(p plan.Plan, hub string) *agents {
 	a := &agents{plan: p, hub: hub, links: map[roles.Task]*control.Client{}}
 	for _, pl := range p.Layout.Placements {
 		for _, t := range pl.Tasks() {
@@ -44,8 +45,8 @@ func (a *agents) attach(ctx context.Context) (time.Duration, error) {
 	for _, t := range a.all {
 		c := control.Dial(control.ClientOptions{
 			Find: func(context.Context) (string, error) { return a.hub, nil }, Token: token,
-			Hello:     control.Hello{Task: t, Session: t.String(), RunID: runID, Node: fmt.Sprintf("n%s", t.Role)},
-			Heartbeat: time.Duration(a.plan.Timeouts.Heartbeat), Lost: time.Duration(a.plan.Timeouts.Lost), CloseWait: 5 * time.Second,
+			Hello:     protocol.Hello{Task: t, Session: t.String(), RunID: runID, Node: fmt.Sprintf("n%s", t.Role)},
+			Heartbeat: a.plan.Timeouts.Heartbeat.Std(), Lost: a.plan.Timeouts.Lost.Std(), CloseWait: 5 * time.Second,
 		})
 		a.links[t] = c
 		a.wg.Go(func() { a.live(t, c) })
@@ -71,15 +72,15 @@ func (a *agents) live(t roles.Task, c *control.Client) {
 			a.lost++
 			a.mu.Unlock()
 			return
-		case d := <-c.Directives():
+		case d := <-c.Commands():
 			switch d.Kind {
-			case control.Start:
-				c.Send(control.Event{At: time.Now(), Kind: control.Started, PID: 1})
+			case protocol.CommandStart:
+				c.Send(protocol.Event{At: time.Now(), Kind: protocol.EventStarted, PID: 1})
 				a.started <- t
-			case control.Stop:
+			case protocol.CommandStop:
 				a.told <- time.Now()
-				o := supervisor.Outcome{Started: true, StopReason: d.Reason}
-				c.Send(control.Event{At: time.Now(), Kind: control.Stopped, Outcome: &o})
+				o := protocol.Outcome{Started: true, StopReason: d.Reason}
+				c.Send(protocol.Event{At: time.Now(), Kind: protocol.EventStopped, Outcome: &o})
 				c.Close()
 				return
 			}
@@ -92,9 +93,9 @@ func (a *agents) stop(ctx context.Context) (told []time.Duration, lost int, err 
 	a.mu.Lock()
 	lost = a.lost
 	a.mu.Unlock()
-	o := supervisor.Outcome{Started: true, Code: 3}
+	o := protocol.Outcome{Started: true, Code: 3}
 	died := time.Now()
-	a.links[a.all[len(a.all)/2]].Send(control.Event{At: died, Kind: control.Exited, Outcome: &o, Code: 3})
+	a.links[a.all[len(a.all)/2]].Send(protocol.Event{At: died, Kind: protocol.EventExited, Outcome: &o, Code: 3})
 	for range a.all {
 		select {
 		case at := <-a.told:

@@ -17,8 +17,9 @@ import (
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/hub"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/supervisor"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 const (
@@ -28,44 +29,43 @@ const (
 
 // beHub is the hub's process. It prints its address, and ends when the job is over or its standard input is closed.
 func beHub(ctx context.Context, dir string) error {
-	p, err := plan(dir)
+	p, err := makePlan(dir)
 	if err != nil {
 		return err
 	}
-	a := p.RunDir.Attempt(0)
+	a := rundir.Dir(p.RunDir).Attempt(0)
 	if err := os.MkdirAll(filepath.Join(string(a), "logs"), 0o755); err != nil {
 		return err
 	}
 	server, err := control.Listen(control.ServerOptions{
 		Host: "127.0.0.1", Token: token, RunID: runID, Expected: func(roles.Task) bool { return true },
-		Heartbeat: time.Duration(p.Timeouts.Heartbeat), Lost: time.Duration(p.Timeouts.Lost), Reconnect: time.Duration(p.Timeouts.Heartbeat),
+		Heartbeat: p.Timeouts.Heartbeat.Std(),
 	})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	h, err := hub.New(hub.Options{Plan: p, Attempt: a, RunID: runID, Server: server, Log: zap.NewNop()})
-	if err != nil {
-		return err
-	}
-	own := server.Local(control.Hello{Task: roles.Hub(), Session: "hub", RunID: runID, Node: "hub"})
+	disk := rundir.NewDisk(rundir.DiskOptions{})
+	defer disk.Close(time.Second)
+	h := hub.New(hub.Options{Plan: p, Attempt: a, RunID: runID, Server: server, Disk: disk, Log: zap.NewNop()})
+	own := server.Local(protocol.Hello{Task: roles.Hub(), Session: "hub", RunID: runID, Node: "hub"})
 	go playBenchmark(own)
 	fmt.Println(server.Address())
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	_, err = h.Run(ctx)
-	return err
+	h.Run(ctx)
+	return nil
 }
 
 // playBenchmark is the hub's own rank: it starts when it is told to, and ends when it is told to.
 func playBenchmark(l control.Link) {
-	for d := range l.Directives() {
+	for d := range l.Commands() {
 		switch d.Kind {
-		case control.Start:
-			l.Send(control.Event{At: time.Now(), Kind: control.Started})
-		case control.Stop:
-			o := supervisor.Outcome{Started: true, StopReason: d.Reason}
-			l.Send(control.Event{At: time.Now(), Kind: control.Stopped, Outcome: &o})
+		case protocol.CommandStart:
+			l.Send(protocol.Event{At: time.Now(), Kind: protocol.EventStarted})
+		case protocol.CommandStop:
+			o := protocol.Outcome{Started: true, StopReason: d.Reason}
+			l.Send(protocol.Event{At: time.Now(), Kind: protocol.EventStopped, Outcome: &o})
 			l.Close()
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/tool"
 )
@@ -55,7 +56,7 @@ func up(ctx context.Context, s shape) (*cluster, error) {
 	}
 	c := &cluster{Lab: l, ctx: ctx, shape: s}
 	if err := c.equip(); err != nil {
-		return nil, fmt.Errorf("%w, and %v", err, l.Down())
+		return nil, errors.Join(err, l.Down())
 	}
 	return c, nil
 }
@@ -69,12 +70,15 @@ func (c *cluster) equip() error {
 	if err := tool.Build(c.path("bin")); err != nil {
 		return err
 	}
-	build := exec.CommandContext(c.ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", c.path(), "./test/bench/slurm/child", "./test/bench/slurm/least")
+	build := exec.CommandContext(c.ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", c.path(),
+		"./test/bench/slurm/child", "./test/bench/slurm/least")
 	build.Dir, build.Env = tool.Root(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the children: %w: %s", err, out)
 	}
-	for name, text := range map[string]string{"recipe.yaml": recipe(c.path("child")), "case.yaml": caseText(c.shape), "profile.yaml": profile} {
+	for name, text := range map[string]string{
+		"recipe.yaml": recipe(c.path("child")), "case.yaml": caseText(c.shape), "profile.yaml": profile,
+	} {
 		if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -133,13 +137,15 @@ func (c *cluster) disagg(env ...string) (*try, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(c.ctx, c.path("bin", "disagg-submit"), "run", "--detach", "--launcher", "slurm", "--recipe", c.path("recipe.yaml"),
-		"--profile", c.path("profile.yaml"), "--run-dir", t.run, "--upload", "sqlite://"+c.path("results.db"), c.path("case.yaml"))
+	cmd := exec.CommandContext(c.ctx, c.path("bin", "disagg-submit"), "run", "--detach", "--launcher", "slurm",
+		"--recipe", c.path("recipe.yaml"),
+		"--profile", c.path("profile.yaml"), "--run-dir", t.run, "--upload",
+		"sqlite://"+c.path("results.db"), c.path("case.yaml"))
 	cmd.Env = append(append(append(os.Environ(), c.Env()...), dirVar+"="+t.dir), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("cannot submit: %w: %s", err, out)
 	}
-	var s launch.Submission
+	var s protocol.Submission
 	data, err := os.ReadFile(filepath.Join(t.run, "submission.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &s)
@@ -154,11 +160,14 @@ func (c *cluster) script(text string, env ...string) (*try, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := c.Command(c.ctx, "", "sbatch", "--parsable", "--exclusive", "--nodes="+strconv.Itoa(c.shape.nodes()), "--output="+filepath.Join(t.dir, "out"), "--time=10")
+	cmd := c.Command(c.ctx, "", "sbatch", "--parsable", "--exclusive", "--nodes="+strconv.Itoa(c.shape.nodes()),
+		"--output="+filepath.Join(t.dir, "out"), "--time=10")
 	cmd.Stdin = strings.NewReader(text)
 	s := c.shape
-	cmd.Env = append(cmd.Env, dirVar+"="+t.dir, "CHILD="+c.path("child"), fmt.Sprintf("GEN=%d", s.gen), fmt.Sprintf("CTX=%d", s.ctx),
-		fmt.Sprintf("GEN_NODES=%d", s.genNodes), fmt.Sprintf("CTX_NODES=%d", s.ctxNodes), fmt.Sprintf("RANKS=%d", ranks))
+	cmd.Env = append(cmd.Env, dirVar+"="+t.dir, "CHILD="+c.path("child"), fmt.Sprintf("GEN=%d", s.gen),
+		fmt.Sprintf("CTX=%d", s.ctx),
+		fmt.Sprintf("GEN_NODES=%d", s.genNodes), fmt.Sprintf("CTX_NODES=%d", s.ctxNodes),
+		fmt.Sprintf("RANKS=%d", ranks))
 	cmd.Env = append(cmd.Env, env...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
@@ -188,8 +197,8 @@ func (t *try) notes(what string) (at map[string]time.Time, pids map[string]int) 
 	return at, pids
 }
 
-// lookEvery is how often the notes are read. They hold the times, so it may be seldom, and must be: whoever looks takes the
-// machine from those that are measured.
+// lookEvery is how often the notes are read. They hold the times, so it may be seldom, and must be: whoever looks takes
+// the machine from those that are measured.
 const lookEvery = 50 * time.Millisecond
 
 // await waits until so many children have noted something, and returns the time of the last of them.
@@ -205,7 +214,8 @@ func (t *try) await(what string, count int, bound time.Duration) (last time.Time
 			return last, nil
 		}
 		if time.Now().After(deadline) {
-			return last, fmt.Errorf("job %s: %d of %d children %s within %v: see %s", t.id, len(at), count, what, bound, t.dir)
+			return last, fmt.Errorf("job %s: %d of %d children %s within %v: see %s", t.id, len(at), count, what, bound,
+				t.dir)
 		}
 	}
 }

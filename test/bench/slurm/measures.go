@@ -115,9 +115,8 @@ func (c *cluster) cutHost(repeats int) (told []time.Duration, err error) {
 		if err := c.Cut(victim); err != nil {
 			return nil, err
 		}
-		last, err := t.await("told", c.shape.children()-ranks, time.Minute)
-		err = errors.Join(err, c.Heal(victim))
-		if err == nil {
+		_, err = t.await("told", c.shape.children()-ranks, time.Minute)
+		if err = errors.Join(err, c.Heal(victim)); err == nil {
 			_, err = t.released(2 * time.Minute)
 		}
 		if err == nil {
@@ -128,7 +127,7 @@ func (c *cluster) cutHost(repeats int) (told []time.Duration, err error) {
 		}
 		// The children of the host that was cut off are told too, by their own agents; those of the others count.
 		at, _ := t.notes("told")
-		last = time.Time{}
+		var last time.Time
 		for name, a := range at {
 			if !c.onLastHost(name) && a.After(last) {
 				last = a

@@ -35,7 +35,8 @@ func idleAgent(dir string, table *bench.Table) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	examples := filepath.Join(tool.Root(), "examples")
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "disagg-submit"), "run", "--launcher", "local", "--run-dir", runDir,
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "disagg-submit"), "run", "--launcher", "local", "--run-dir",
+		runDir,
 		"--profile", filepath.Join(examples, "profiles", "sim.yaml"), "--trtllm-dir", filepath.Join(examples, "sim"),
 		filepath.Join(examples, "cases", idleCase+".yaml"))
 	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "SIM_FAULTS=BENCHMARK:stall")

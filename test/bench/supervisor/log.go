@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/supervisor"
 	"github.com/disagg/disagg/test/bench"
 )
@@ -45,14 +46,19 @@ func logThroughput(dir string, table *bench.Table) error {
 			return errors.Join(err, errors.New("the log is not what was printed"))
 		}
 		missed += dropped
-		ours, cats, ratios = append(ours, speed(sup)), append(cats, speed(cat)), append(ratios, cat.Seconds()/sup.Seconds())
+		ours, cats, ratios = append(ours,
+			speed(sup)), append(cats, speed(cat)), append(ratios, cat.Seconds()/sup.Seconds())
 	}
 	r := bench.Median(ratios)
 	table.Add(bench.Row{
-		Measure: "log throughput, against cat", Figure: fmt.Sprintf("%.0f MB/s", bench.Median(ours)), Baseline: fmt.Sprintf("%.0f MB/s", bench.Median(cats)),
+		Measure: "log throughput, against cat", Figure: fmt.Sprintf("%.0f MB/s",
+			bench.Median(ours)), Baseline: fmt.Sprintf("%.0f MB/s", bench.Median(cats)),
 		Ratio: fmt.Sprintf("%.2f", r), Goal: ">= 0.80", Met: r >= 0.8,
 	})
-	table.Add(bench.Row{Measure: "bytes lost at full speed: log (checked), copy", Figure: fmt.Sprintf("0, %d", missed), Goal: "0, 0", Met: missed == 0})
+	table.Add(bench.Row{
+		Measure: "bytes lost at full speed: log (checked), copy", Figure: fmt.Sprintf("0, %d", missed), Goal: "0, 0",
+		Met: missed == 0,
+	})
 	return nil
 }
 
@@ -66,7 +72,8 @@ func writeLines(file string) ([]byte, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	line := []byte("[TRT-LLM] [I] iter = 1234, global_rank = 3, num_scheduled_requests = 16, prev_device_step_time = 12.5 ms, states = {...}\n")
+	line := []byte("[TRT-LLM] [I] iter = 1234, global_rank = 3, num_scheduled_requests = 16, prev_device_step_time = " +
+		"12.5 ms, states = {...}\n")
 	block := bytes.Repeat(line, logBytes/len(line)+1)[:logBytes]
 	_, err = io.MultiWriter(f, h).Write(block)
 	return h.Sum(nil), err
@@ -81,6 +88,11 @@ func sumOf(file string) ([]byte, error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return h.Sum(nil), err
+}
+
+// openLog opens a log as an agent does: the supervisor closes it.
+func openLog(file string) (*os.File, error) {
+	return os.OpenFile(file, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 }
 
 func catTo(in, out string) (time.Duration, error) {
@@ -108,10 +120,16 @@ func supervisedTo(in, out string) (took time.Duration, dropped int64, err error)
 		return 0, 0, err
 	}
 	defer copyTo.Close()
+	log, err := openLog(out)
+	if err != nil {
+		return 0, 0, err
+	}
 	begun := time.Now()
 	p := s.Start(supervisor.Spec{
-		Argv: []string{"cat", in}, Env: os.Environ(), Log: out, Copy: copyTo,
-		Redact: supervisor.NewRedactor([]string{"API_TOKEN=0123456789abcdef"}),
+		Argv: []string{"cat", in}, Env: os.Environ(),
+		Output: logtee.Options{
+			Log: log, Copy: copyTo, Redact: logtee.NewRedactor([]string{"API_TOKEN=0123456789abcdef"}),
+		},
 	})
 	<-p.Exited()
 	took = time.Since(begun)

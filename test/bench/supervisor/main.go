@@ -20,6 +20,12 @@ func main() {
 	case "storm":
 		forkMany(os.Args[1])
 		return
+	case "cpu":
+		if err := tellParentCPU(); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
@@ -43,7 +49,8 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	var table bench.Table
-	for _, measure := range []func(string, *bench.Table) error{logThroughput, startOverhead, sweep, idleAgent} {
+	measures := []func(string, *bench.Table) error{logThroughput, startOverhead, killTree, idleAgent, agentCPU}
+	for _, measure := range measures {
 		if err := measure(dir, &table); err != nil {
 			return err
 		}

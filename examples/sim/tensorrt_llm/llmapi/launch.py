@@ -16,10 +16,10 @@ import time
 from tensorrt_llm import logger
 from tensorrt_llm.sim import faults as sim_faults
 from tensorrt_llm.sim import ranks
+from tensorrt_llm.sim.wakeups import DONE, Wakeups
 
 PROGRAM = "trtllm-llmapi-launch"
 _STRIPPED = ("OMPI_", "PMIX_", "PMI_", "SLURM_", "MPI_", "UCX_", "I_MPI_", "HYDRA_", "KMP_", "MPICH_", "MV2_", "CRAY_")
-_FIRST_PROXY_PORT = 10012
 
 # How long the leader may take to part from the workers once CMD has ended.
 _ORDERLY_SECONDS = 10.0
@@ -43,36 +43,46 @@ class _Leader:
     def __init__(self, command: list[str], size: int):
         self._command = command
         self._size = size
-        self._child = None
+        self._faults = sim_faults.load(sim_faults.LAUNCHER)
         self._signals: list[int] = []
         self._ended = threading.Event()
 
     def run(self) -> int:
         import subprocess  # here, because idle ranks, of which there are dozens, do without
 
+        self._faults.arm()
+        environment = child_environment(os.environ, self._size)
+        leader = None
+        if self._faults.active("upstream-logs"):
+            from tensorrt_llm.llmapi import iteration_log
+
+            leader = iteration_log.start_leader(environment[iteration_log.ADDRESS_VARIABLE])
         library = _mpi_library(0, self._size)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._forward)
+        wakeups = Wakeups(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
         try:
-            self._child = subprocess.Popen(self._command, env=child_environment(os.environ, self._size))
+            child = subprocess.Popen(self._command, env=environment)
         except OSError as error:
             logger.complain(PROGRAM, f"cannot run {self._command[0]}: {error.strerror}")
             return 126 if isinstance(error, PermissionError) else 127
-        if self._signals:
-            self._child.send_signal(self._signals[-1])
         mpi_thread = _join_mpi(library, self._lead) if library else None
-        status = self._child.wait()
-        self._ended.set()
+        while (status := child.poll()) is None:
+            if (number := wakeups.next()) != signal.SIGCHLD:
+                self._signals.append(number)
+                child.send_signal(number)
         code = status if status >= 0 else 128 - status
+        if leader:
+            leader.join(_HASTY_SECONDS)  # the last lines of the engine
+        print(f"\033[33mRank0 Task exit code: {code}\033[0m", file=sys.stderr, flush=True)
+        if code and not self._signals and self._faults.active("launcher-stays"):
+            # The older launcher did not tell its leader to stop when the task had failed, so all ranks went on waiting.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            sim_faults.wait_for_ever()
+        self._ended.set()
         if mpi_thread:
             mpi_thread.join(_HASTY_SECONDS if self._signals else _ORDERLY_SECONDS)
             _leave(code)
         return code
-
-    def _forward(self, number: int, _frame):
-        self._signals.append(number)
-        if self._child:
-            self._child.send_signal(number)
 
     def _lead(self, world):
         self._ended.wait()
@@ -88,29 +98,25 @@ class _Worker:
     def __init__(self, rank: int, size: int):
         self._rank = rank
         self._size = size
-        self._faults = sim_faults.load()
+        self._faults = sim_faults.load(sim_faults.RANK)
 
     def run(self) -> int:
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        self._faults.arm(sim_faults.IDLE_RANK)
+        wakeups = Wakeups(signal.SIGTERM, signal.SIGINT)
+        self._faults.arm()
         library = _mpi_library(self._rank, self._size)
+
+        def serve(world):
+            if world.wait_for_release():
+                world.finalize()
+            wakeups.done()
+
         if library:
-            _join_mpi(library, self._serve).join()
-            _leave(0)
-        while True:
-            signal.pause()
-
-    def _stop(self, number: int, _frame):
-        if self._faults.active("ignore-term"):
-            return
-        time.sleep(self._faults.argument("slow-stop"))
-        _leave(0 if number == signal.SIGTERM else 128 + number)
-
-    @staticmethod
-    def _serve(world):
-        if world.wait_for_release():
-            world.finalize()
+            _join_mpi(library, serve)
+        while (number := wakeups.next()) != DONE and self._faults.active("ignore-term"):
+            pass
+        if number != DONE:
+            time.sleep(self._faults.argument("slow-stop"))
+        _leave(0 if number in (DONE, signal.SIGTERM) else 128 + number)
 
 
 def child_environment(environ, size: int) -> dict[str, str]:
@@ -126,17 +132,11 @@ def child_environment(environ, size: int) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    """Finds a port by probing. Nobody holds it after that, as in the real launcher."""
+    """Finds a port that nobody holds after that either, as in the real launcher."""
     import socket
 
-    for port in range(_FIRST_PROXY_PORT, 65536):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise OSError("no free port")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _mpi_library(rank: int, size: int):

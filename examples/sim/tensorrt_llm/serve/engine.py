@@ -1,184 +1,98 @@
-"""The engine: an iteration loop with continuous batching, whose steps take time instead of computing.
-
-Each iteration admits waiting requests, sleeps for as long as the step would take, hands every running request its
-tokens and writes the log line that tests read. Prefill costs time by input tokens, decoding a fixed time per step.
-"""
+"""The engine: an iteration loop with continuous batching, whose steps take time instead of computing."""
 
 from __future__ import annotations
 
-import asyncio
 import os
+import queue
+import threading
+import time
 from collections import deque
+from collections.abc import Callable, Iterator
 
-from tensorrt_llm import logger
-from tensorrt_llm.serve.app import stall_point
+from tensorrt_llm.sim.faults import Faults
 
-
-class EngineOptions:
-    """The keys of a worker config that the engine acts on, and the sim's own."""
-
-    def __init__(self, config: dict, environ=os.environ):
-        tensor_parallel = config.get("tensor_parallel_size", 1)
-        replicas = tensor_parallel if config.get("enable_attention_dp") else 1
-        draft = config.get("speculative_config") or {}
-        self.startup_seconds = float(environ.get("SIM_STARTUP_SECONDS") or config.get("sim_startup_seconds", 0.3))
-        self.prefill_seconds_per_token = float(config.get("sim_prefill_ms_per_1k_tokens", 1.0)) / 1e6
-        self.decode_seconds = float(config.get("sim_tpot_ms", 1.0)) / 1e3
-        self.max_batch_size = config.get("max_batch_size", 2048) * replicas
-        self.max_num_tokens = config.get("max_num_tokens", 8192) * replicas
-        self.stream_interval = config.get("stream_interval", 1)
-        self.print_iter_log = bool(config.get("print_iter_log", False))
-        self.draft_length = draft.get("max_draft_len", draft.get("num_nextn_predict_layers", 0))
-        self.tokens_per_step = 1.0 + self._accepted(environ)
-        # gen_only measures full batches: decoding starts once this many requests are there.
-        self.fill_target = int(environ.get("TLLM_BENCHMARK_REQ_QUEUES_SIZE") or 0)
-        self.fill_patience_seconds = float(config.get("sim_fill_patience_seconds", 1.0))
-
-    def _accepted(self, environ) -> float:
-        """Draft tokens accepted per step: forced by the environment as upstream allows, else half of the draft."""
-        if not self.draft_length:
-            return 0.0
-        return float(environ.get("TLLM_SPEC_DECODE_FORCE_NUM_ACCEPTED_TOKENS") or self.draft_length / 2)
+_PREFILL_SECONDS_PER_TOKEN = 1e-6
 
 
 class Sequence:
-    """One request inside the engine. The server awaits `next_tokens` until it returns 0."""
+    """One request inside the engine."""
 
-    def __init__(self, input_tokens: int, max_tokens: int, needs_prefill: bool):
-        self.input_tokens = input_tokens
-        self.max_tokens = max_tokens
-        self.needs_prefill = needs_prefill
-        # A request that was prefilled elsewhere arrives with its first token.
-        self.produced = 0.0 if needs_prefill else 1.0
-        self.steps = 0
+    def __init__(self, input_tokens: int, max_tokens: int, prefilled: bool):
+        self.input_tokens = 0 if prefilled else input_tokens  # what is left to prefill
+        self.left = max_tokens
         self.cancelled = False
-        self._handed_out = 0
-        self._ready = 0
-        self._event = asyncio.Event()
+        self._made: queue.SimpleQueue[None] = queue.SimpleQueue()
+        if prefilled:
+            self.advance()  # it comes with the token that its prefill made
 
-    @property
-    def finished(self) -> bool:
-        """Whether all its tokens are made."""
-        return self.produced >= self.max_tokens
+    def tokens(self, count: int) -> Iterator[int]:
+        """Yields 1 to `count`, each when so many tokens are there."""
+        for number in range(1, count + 1):
+            self._made.get()
+            yield number
 
-    @property
-    def decoded_per_step(self) -> float:
-        """Average tokens per decoding step so far; the first token comes from prefill."""
-        return (self._handed_out - 1) / self.steps if self.steps else 1.0
-
-    async def next_tokens(self) -> int:
-        """Waits for tokens and returns how many there are; 0 means that there will be no more."""
-        while not self._ready:
-            if self._handed_out >= self.max_tokens:
-                return 0
-            await self._event.wait()
-            self._event.clear()
-        count, self._ready = self._ready, 0
-        return count
-
-    def advance(self, tokens: float, stream_interval: int):
-        """Adds tokens and wakes the server once enough of them wait to be sent."""
-        self.produced = min(self.produced + tokens, self.max_tokens)
-        waiting = int(self.produced) - self._handed_out
-        if waiting and (self.finished or not self._handed_out or waiting >= stream_interval):
-            self._handed_out += waiting
-            self._ready += waiting
-            self._event.set()
+    def advance(self):
+        """Adds a token."""
+        self.left -= 1
+        self._made.put(None)
 
 
 class Engine:
-    """Runs the iterations."""
+    """Loads, then runs the iterations. `print_line` gets the line of each iteration, where the config asks for them."""
 
-    def __init__(self, options: EngineOptions, faults):
-        self._options = options
+    def __init__(self, config: dict, print_line: Callable[[str], None], faults: Faults, environ=os.environ):
+        self.startup_seconds = float(environ.get("SIM_STARTUP_SECONDS") or config.get("sim_startup_seconds", 0.3))
+        self._decode_seconds = float(config.get("sim_tpot_ms", 1.0)) / 1e3
+        self._max_batch_size = config.get("max_batch_size", 2048)
+        self._print_line = print_line if config.get("print_iter_log") else None
         self._faults = faults
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
-        self._arrival = asyncio.Event()
-        self._fill_pending = options.fill_target > 0
+        self._changed = threading.Condition()
         self._iteration = 0
-        self._previous_start = 0.0
+        self._previous_ms: float | None = None
 
     def submit(self, sequence: Sequence):
         """Queues a request; cancel it by setting `cancelled`."""
-        self._waiting.append(sequence)
-        self._arrival.set()
+        with self._changed:
+            if sequence.left:
+                self._waiting.append(sequence)
+                self._changed.notify()
 
-    async def run(self):
+    def run(self):
         """Iterates for ever."""
-        loop = asyncio.get_running_loop()
-        self._previous_start = loop.time()
         while True:
-            if not self._running and not self._waiting:
-                self._log_iteration(loop.time(), prefilled=[], decoded=0)
-                await self._wait_for_work()
-            await stall_point(self._faults)
-            start = loop.time()
-            prefilled = self._admit()
-            decoded = len(self._running)
-            await asyncio.sleep(max(0.0, start + self._step_seconds(prefilled) - loop.time()))
-            self._log_iteration(start, prefilled, decoded)
-            self._hand_out(prefilled)
+            with self._changed:
+                self._changed.wait_for(lambda: self._running or self._waiting)
+                room = max(0, self._max_batch_size - len(self._running))
+                self._running += [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+            self._faults.stall_point()
+            self._iterate()
 
-    async def _wait_for_work(self):
-        await self._next_arrival(None)
-        while self._fill_pending and len(self._waiting) < self._options.fill_target:
-            self._fill_pending = await self._next_arrival(self._options.fill_patience_seconds)
-        self._fill_pending = False
-
-    async def _next_arrival(self, patience: float | None) -> bool:
-        """Waits until a request arrives; returns False when none did within `patience` seconds."""
-        self._arrival.clear()
-        try:
-            async with asyncio.timeout(patience):
-                await self._arrival.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _admit(self) -> list[Sequence]:
-        """Moves requests from waiting to running while there is room; returns those that need prefill."""
-        prefill: list[Sequence] = []
-        tokens = 0
-        while self._waiting and len(self._running) + len(prefill) < self._options.max_batch_size:
-            sequence = self._waiting[0]
-            if sequence.needs_prefill and prefill and tokens + sequence.input_tokens > self._options.max_num_tokens:
-                break
-            self._waiting.popleft()
-            if sequence.needs_prefill:
-                tokens += sequence.input_tokens
-                prefill.append(sequence)
-            else:
-                self._running.append(sequence)
-        return prefill
-
-    def _step_seconds(self, prefilled: list[Sequence]) -> float:
-        prefill = sum(sequence.input_tokens for sequence in prefilled) * self._options.prefill_seconds_per_token
-        return prefill + (self._options.decode_seconds if self._running else 0.0)
-
-    def _hand_out(self, prefilled: list[Sequence]):
+    def _iterate(self):
+        prefill = [sequence for sequence in self._running if sequence.input_tokens]
+        tokens = sum(sequence.input_tokens for sequence in prefill)
+        decoded = len(self._running) - len(prefill)
+        start = time.monotonic()
+        time.sleep(tokens * _PREFILL_SECONDS_PER_TOKEN + (self._decode_seconds if decoded else 0))
         for sequence in self._running:
-            sequence.steps += 1
-            sequence.advance(self._options.tokens_per_step, self._options.stream_interval)
-        for sequence in prefilled:
-            sequence.advance(1.0, self._options.stream_interval)
-        self._running += prefilled
-        self._running = [s for s in self._running if not (s.finished or s.cancelled)]
+            sequence.input_tokens = 0
+            sequence.advance()
+        self._running = [sequence for sequence in self._running if sequence.left and not sequence.cancelled]
+        self._log((time.monotonic() - start) * 1e3, len(prefill), tokens, decoded)
 
-    def _log_iteration(self, start: float, prefilled: list[Sequence], decoded: int):
-        """Writes the line for an iteration. Like the real one it reports how long the step *before* took, so the
-        first line after an idle time carries that idle time: who averages these has to leave it out."""
-        previous_ms = (start - self._previous_start) * 1e3
-        self._previous_start = start
+    def _log(self, step_ms: float, prefilled: int, tokens: int, decoded: int):
+        """Writes the line of an iteration in the form and order of the real one, whose device time is the one of the
+        step before: the device is a step ahead of what is known of it."""
         self._iteration += 1
-        if not self._options.print_iter_log:
+        before, self._previous_ms = self._previous_ms, step_ms
+        if not self._print_line:
             return
-        states = {
-            "num_ctx_requests": len(prefilled),
-            "num_ctx_tokens": sum(sequence.input_tokens for sequence in prefilled),
-            "num_generation_tokens": decoded * (1 + self._options.draft_length),
-        }
-        logger.info(
-            f"iter = {self._iteration}, global_rank = 0, rank = 0, prev_device_step_time = {previous_ms:.3f} ms, "
-            f"num_scheduled_requests = {decoded + len(prefilled)}, states = {states}"
+        states = {"num_ctx_requests": prefilled, "num_ctx_tokens": tokens, "num_generation_tokens": decoded}
+        scheduled = prefilled + decoded
+        device = "N/A" if before is None else f"{before:.3f}ms"
+        self._print_line(
+            f"iter = {self._iteration}, global_rank = 0, rank = 0, num_scheduled_requests = {scheduled}, "
+            f"kv_cache_util = 0.000, currank_total_requests = 0/{scheduled}, host_step_time = {step_ms:.3f}ms, "
+            f"prev_device_step_time = {device}, timestamp = {time.strftime('%Y-%m-%d %H:%M:%S')}, states = {states}"
         )

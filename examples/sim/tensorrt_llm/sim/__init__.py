@@ -1,4 +1,4 @@
-"""Helpers that only the sim has: a YAML subset, faults, and small file and environment helpers.
+"""Helpers that only the sim has: YAML files, faults, and small file and environment helpers.
 
 Keep this package light. Every idle rank imports parts of it, and a demo starts dozens of them.
 """

@@ -19,8 +19,8 @@ def format_address(host: str, port: int) -> str:
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Splits `host:port`; the inverse of `format_address`, and of an `http://` URL without a path."""
-    host, _, port = text.strip().removeprefix("http://").rpartition(":")
+    """Splits `host:port`, also with a scheme before it; the inverse of `format_address`."""
+    host, _, port = text.strip().rpartition("//")[2].rpartition(":")
     if not host or not port.isdigit():
         raise ValueError(f"{text!r} is not host:port")
     return host.strip("[]"), int(port)

@@ -11,9 +11,9 @@ def make_case(mode="e2e", environ=None, **changes):
         "metadata": {"model_name": "tiny"},
         "benchmark": {"concurrency_list": "4 8", "multi_round": 3, "input_length": 10, "output_length": 5},
         "hardware": {"num_ctx_servers": 2, "num_gen_servers": 1},
-        "worker_config": {"gen": {}, "ctx": {}},
+        "worker_config": {"gen": {"sim_tpot_ms": 2}, "ctx": {}},
     }
-    return Case(CaseId(mode, "name"), config | changes, "/checkout", environ or {})
+    return Case(CaseId(mode, "name"), config | changes, environ or {})
 
 
 @pytest.mark.parametrize("mode", ["e2e", "gen_only", "gen_only_no_context"])
@@ -22,13 +22,9 @@ def test_an_id_is_split_on_the_first_two_dashes_only(prefix, mode):
     assert parse_test_id(f"{prefix}-{mode}-{BASE}") == (mode, BASE)
 
 
-def test_the_oldest_ids_have_no_mode():
-    assert parse_test_id(f"disagg_upload-{BASE}") == (None, BASE)
-
-
-@pytest.mark.parametrize("text", ["", "disagg", "disagg-e2e", "aggr-ctx_only-x", "aggr_upload-x-y"])
+@pytest.mark.parametrize("text", ["", "disagg", "disagg-e2e", f"disagg-{BASE}", "aggr-ctx_only-x", "aggr_upload-x-y"])
 def test_refuses_other_ids(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is not disagg"):
         parse_test_id(text)
 
 
@@ -39,7 +35,6 @@ def test_refuses_other_ids(text):
         ("gen_only", "e2e", "gen_only", 2, [4], 1),
         ("gen_only", "gen_only_no_context", "gen_only_no_context", 0, [4], 1),
         ("gen_only_no_context", "e2e", "gen_only_no_context", 0, [4], 1),
-        (None, "gen_only", "gen_only", 2, [4], 1),
     ],
 )
 def test_the_mode_decides(in_id, in_yaml, mode, num_ctx, points, iterations):
@@ -55,7 +50,7 @@ def test_concurrencies(value, numbers):
 
 @pytest.mark.parametrize("value", ["", [], "0", "1 -2"])
 def test_refuses_concurrencies(value):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="positive"):
         parse_concurrencies(value)
 
 
@@ -72,31 +67,26 @@ def test_environment_is_split_as_a_shell_would():
     assert case.environment("client") == {}
 
 
-def test_modes_add_to_the_environment():
-    assert make_case("gen_only").environment("gen")["TLLM_BENCHMARK_REQ_QUEUES_SIZE"] == "4"
-    assert make_case("gen_only").environment("ctx") == {}
+def test_without_context_servers_decode_is_told():
+    case = make_case("gen_only_no_context")
     for kind in ("gen", "server"):
-        assert make_case("gen_only_no_context").environment(kind) == {"TRTLLM_DISAGG_BENCHMARK_GEN_ONLY": "1"}
+        assert case.environment(kind) == {"TRTLLM_DISAGG_BENCHMARK_GEN_ONLY": "1"}
 
 
-def test_worker_config_drops_the_harness_keys_and_completes_paths():
-    gen = {
-        "name": "dropped",
-        "sim_tpot_ms": 2,
-        "speculative_config": {"speculative_model": "eagle"},
-        "moe_config": {"load_balancer": "eplb.yaml"},
-    }
-    case = make_case(environ={"LLM_MODELS_ROOT": "/models"}, worker_config={"gen": gen, "ctx": {}})
-    assert case.worker_config("gen", "key") == {
-        "sim_tpot_ms": 2,
-        "internal_request_auth_key": "key",
-        "speculative_config": {"speculative_model": "/models/eagle"},
-        "moe_config": {"load_balancer": "/checkout/eplb.yaml"},
-    }
-
-
-def test_coordinator_config_counts_what_the_case_says():
-    case = make_case(router_config={"type": "conversation"}, server_config_extra={"tool_parser": "x"})
+def test_configs_of_the_servers():
+    case = make_case()
+    assert case.worker_config("gen", "key") == {"sim_tpot_ms": 2, "internal_request_auth_key": "key"}
     config = case.coordinator_config("host", "key", ["a:1"], ["b:2"])
-    assert config["context_servers"] == {"num_instances": 2, "urls": ["a:1"], "router": {"type": "conversation"}}
-    assert config["tool_parser"] == "x"
+    assert config["context_servers"] == {"num_instances": 2, "urls": ["a:1"]}, "the count is the case's"
+
+
+def test_the_model_is_looked_for_below_the_models_root(tmp_path):
+    assert make_case().model == "tiny"
+    assert make_case(environ={"LLM_MODELS_ROOT": str(tmp_path)}).model == "tiny"
+    (tmp_path / "tiny").mkdir()
+    assert make_case(environ={"LLM_MODELS_ROOT": str(tmp_path)}).model == str(tmp_path / "tiny")
+
+
+def test_a_models_root_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(AssertionError, match="LLM_MODELS_ROOT is .*gone, which does not exist"):
+        make_case(environ={"LLM_MODELS_ROOT": str(tmp_path / "gone")})

@@ -39,6 +39,9 @@ def test_parses_several_entries():
         ("GEN_0:hang@soon", "is not a number"),
         ("GEN_0:hang@-1", "out of range"),
         ("GEN_0:hang;nonsense", "nonsense"),
+        ("BENCHMARK:hang", "means nothing for BENCHMARK"),
+        ("GEN_0.1:stall", "means nothing for GEN_0.1"),
+        ("DISAGG_SERVER:launcher-stays", "means nothing"),
     ],
 )
 def test_names_what_is_malformed(text, reason):
@@ -48,7 +51,7 @@ def test_names_what_is_malformed(text, reason):
 
 def test_malformed_faults_end_the_process_with_code_2(capsys):
     with pytest.raises(SystemExit) as end:
-        faults.load({"SIM_FAULTS": "nonsense"})
+        faults.load(faults.TEST, {"SIM_FAULTS": "nonsense"})
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -64,13 +67,19 @@ def test_malformed_faults_end_the_process_with_code_2(capsys):
     ],
 )
 def test_a_fault_belongs_to_one_role_and_rank(environment, mine):
-    assert faults.load({"SIM_FAULTS": "GEN_*:hang"} | environment).active("hang") == mine
+    assert faults.load(faults.SERVER, {"SIM_FAULTS": "GEN_*:hang"} | environment).active("hang") == mine
+
+
+@pytest.mark.parametrize("place, mine", [(faults.TEST, True), (faults.SERVER, False), (faults.LAUNCHER, False)])
+def test_a_fault_acts_in_the_process_that_it_is_for(place, mine):
+    environment = {"SIM_FAULTS": "GEN_0:slow-poll", "DISAGG_SERVING_TYPE": "GEN_0"}
+    assert faults.load(place, environment).active("slow-poll") == mine
 
 
 def test_a_fault_waits_for_its_time():
-    assert not faults.load({"SIM_FAULTS": "*:hang@3600"}).active("hang")
+    assert not faults.load(faults.SERVER, {"SIM_FAULTS": "*:hang@3600"}).active("hang")
 
 
 def test_only_the_first_requests_fail():
-    own = faults.load({"SIM_FAULTS": "*:failed-requests=2"})
+    own = faults.load(faults.CLIENT, {"SIM_FAULTS": "*:failed-requests=2"})
     assert [own.take_failed_request() for _ in range(4)] == [True, True, False, False]

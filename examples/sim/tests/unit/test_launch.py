@@ -51,13 +51,25 @@ def test_ucx_survives_when_asked():
     assert "UCX_TLS=tcp" in process.communicate(timeout=10)[0]
 
 
-@pytest.mark.parametrize(
-    "script, code", [("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143)]
-)
+@pytest.mark.parametrize("script, code", [("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143)])
 def test_rank_0_returns_the_code_of_its_command(script, code):
     process = launch("sh", "-c", script)
-    process.communicate(timeout=10)
+    assert f"Rank0 Task exit code: {code}" in process.communicate(timeout=10)[0]
     assert process.returncode == code
+
+
+def test_rank_0_stays_when_asked_and_its_command_has_failed():
+    asked = {"SIM_FAULTS": "GEN_0:launcher-stays", "DISAGG_SERVING_TYPE": "GEN_0"}
+    good = launch("true", **asked)
+    assert good.communicate(timeout=10)[0].count("Rank0 Task exit code: 0") == 1
+    failed = launch("sh", "-c", "exit 7", **asked)
+    assert "fault armed" in failed.stdout.readline()
+    assert failed.stdout.readline() == "\033[33mRank0 Task exit code: 7\033[0m\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        failed.wait(timeout=0.5)
+    failed.terminate()
+    failed.communicate(timeout=10)
+    assert failed.returncode == -signal.SIGTERM
 
 
 def test_a_command_that_cannot_run():
@@ -72,7 +84,7 @@ def test_rank_0_forwards_signals_and_waits(number):
     process = launch("sh", "-c", "trap 'sleep 0.2; echo bye; exit 5' TERM INT; echo up; while :; do sleep 0.01; done")
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
-    assert process.communicate(timeout=10)[0] == "bye\n"
+    assert process.communicate(timeout=10)[0].startswith("bye\n")
     assert process.returncode == 5
 
 

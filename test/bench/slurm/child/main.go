@@ -1,5 +1,5 @@
-// Command child plays every role in the benchmark, under disagg, under the incumbent and started bare. It is small, so that
-// the launch is measured and not the child.
+// Command child plays every role in the benchmark, under disagg, under the incumbent and started bare. It is small, so
+// that the launch is measured and not the child.
 package main
 
 import (
@@ -90,7 +90,10 @@ func workersLive() bool {
 func block() string {
 	var b strings.Builder
 	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 4\nFailed requests: 0\n")
-	for _, name := range []string{"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)", "User throughput (tok/s)"} {
+	for _, name := range []string{
+		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
+		"User throughput (tok/s)",
+	} {
 		fmt.Fprintf(&b, "%s: 1.0\n", name)
 	}
 	for _, stat := range []string{"Mean", "Median", "P99"} {

@@ -1,6 +1,6 @@
-// Command least is the least that an agent in Go can be: it attaches to a hub, waits for its word and starts the child. It
-// reads no plan, checks nothing, keeps no log and guards nobody. What it costs to start one for every rank is what no agent
-// in Go can be faster than, on a machine whose processors all are busy.
+// Command least is the least that an agent in Go can be: it attaches to a hub, waits for its word and starts the child.
+// It reads no plan, checks nothing, keeps no log and guards nobody. What it costs to start one for every rank is what
+// no agent in Go can be faster than, on a machine whose processors all are busy.
 package main
 
 import (

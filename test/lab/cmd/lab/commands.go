@@ -29,7 +29,7 @@ const usage = `usage: lab VERB
 // run does what the command line says.
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New(usage)
+		return fmt.Errorf("no verb\n%s", usage)
 	}
 	verb, args := args[0], args[1:]
 	switch verb {

@@ -1,5 +1,5 @@
-// Command lab brings up a real Slurm cluster of virtual hosts on this machine, for work by hand; see package lab. Without
-// a verb it prints its usage. It exits with the code of the command it runs, or else 1.
+// Command lab brings up a real Slurm cluster of virtual hosts on this machine, for work by hand; see package lab.
+// Without a verb it prints its usage. It exits with the code of the command it runs, or else 1.
 package main
 
 import (

@@ -2,112 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
-from tensorrt_llm.serve import http_client
-from tensorrt_llm.serve.app import stall_point
-from tensorrt_llm.serve.scripts.workload import Prompt
-
-_PATH = "/v1/completions"
+from tensorrt_llm.serve import client, completions
+from tensorrt_llm.sim.faults import Faults
 
 
+@dataclass
 class Outcome:
     """What became of one request. Times are in seconds."""
 
-    def __init__(self, prompt: Prompt, error: str | None = None):
-        self.input_tokens = prompt.input_tokens
-        self.output_tokens = 0
-        self.error = error
-        self.ttft = 0.0
-        self.latency = 0.0
-        self.gaps: list[float] = []
-        self.decoded_per_iteration: float | None = None
-
-    @property
-    def tpot(self) -> float | None:
-        """Time per output token after the first."""
-        return (self.latency - self.ttft) / (self.output_tokens - 1) if self.output_tokens > 1 else None
+    input_tokens: int
+    error: str | None = None
+    output_tokens: int = 0
+    ttft: float = 0.0
+    latency: float = 0.0
+    gaps: list[float] = field(default_factory=list)
 
 
 class Target:
-    """The server to load, and how to ask it."""
+    """The server to load, and what to ask of it: the same every time, since no tokens are computed."""
 
-    def __init__(self, host: str, port: int, model: str, stream: bool, ignore_eos: bool):
-        self._host = host
-        self._port = port
-        self._stream = stream
-        fields = {"model": model, "stream": stream, "ignore_eos": ignore_eos}
-        if stream:
-            fields["stream_options"] = {"include_usage": True}
-        self._fields = json.dumps(fields)[:-1]
+    def __init__(self, address: tuple[str, int], model: str, input_tokens: int, output_tokens: int):
+        self.input_tokens = input_tokens
+        self._address = address
+        prompt = list(range(1, input_tokens + 1))
+        fields = {"model": model, "prompt": prompt, "max_tokens": output_tokens, "ignore_eos": True, "stream": True}
+        self._body = json.dumps(fields).encode()
 
-    async def ask(self, prompt: Prompt) -> Outcome:
+    def ask(self) -> Outcome:
         """Sends one request and reads the answer to its end."""
-        outcome = Outcome(prompt)
-        body = f'{self._fields}, "max_tokens": {prompt.output_tokens}, "prompt": {prompt.prompt_json}}}'.encode()
+        outcome = Outcome(self.input_tokens)
         start = time.perf_counter()
         try:
-            async with http_client.request(self._host, self._port, "POST", _PATH, body) as response:
+            with client.ask(self._address, completions.PATH, self._body) as response:
                 if response.status != 200:
-                    text = (await response.read())[:200].decode(errors="replace")
-                    outcome.error = f"HTTP {response.status}: {text}"
-                elif self._stream:
-                    await self._read_stream(response, outcome, start)
+                    outcome.error = f"HTTP {response.status}: {response.read(200).decode(errors='replace')}"
                 else:
-                    _take(await response.json(), outcome)
-                    outcome.ttft = time.perf_counter() - start
-        except (OSError, ValueError, http_client.BrokenResponse) as error:
-            outcome.error = f"{type(error).__name__}: {error}"
+                    _read_stream(response, outcome, start)
+        except (OSError, ValueError) as error:
+            outcome.error = outcome.error or f"{type(error).__name__}: {error}"
         outcome.latency = time.perf_counter() - start
         return outcome
 
-    @staticmethod
-    async def _read_stream(response: http_client.Response, outcome: Outcome, start: float):
-        latest = start
-        complete = False
-        async for chunk in response.chunks():
-            now = time.perf_counter()
-            for event in chunk.split(b"\n\n"):
-                data = event.removeprefix(b"data: ")
-                if data == b"[DONE]":
-                    complete = True
-                elif data and _take(json.loads(data), outcome):
-                    if latest == start:
-                        outcome.ttft = now - start
-                    else:
-                        outcome.gaps.append(now - latest)
-                    latest = now
-        if not complete and not outcome.error:
-            outcome.error = "the stream ended without [DONE]"
 
-
-def _take(event: dict, outcome: Outcome) -> bool:
-    """Notes what an answer or a part of one says; returns whether it carries tokens."""
-    if "error" in event:
-        outcome.error = f"in the stream: {event['error'].get('message')}"
-        return False
-    if usage := event.get("usage"):
-        outcome.output_tokens = usage["completion_tokens"]
-    for choice in event["choices"]:
-        outcome.decoded_per_iteration = choice.get("avg_decoded_tokens_per_iter", outcome.decoded_per_iteration)
-    return any(choice["text"] for choice in event["choices"])
-
-
-async def run(target: Target, prompts: list[Prompt], concurrency: int, faults) -> tuple[list[Outcome], float]:
-    """Sends all prompts, at most `concurrency` at once; returns the outcomes and the seconds it took."""
-    queue = iter(prompts)
-    outcomes: list[Outcome] = []
-
-    async def lane():
-        for prompt in queue:
-            await stall_point(faults)
-            if faults.take_failed_request():
-                outcomes.append(Outcome(prompt, "sim fault: never sent"))
+def _read_stream(response, outcome: Outcome, start: float):
+    """Reads a stream to its end. Every event carries a token, unless it is the last one or an error."""
+    latest = start
+    for data in completions.events(response):
+        now = time.perf_counter()
+        event = {} if data == completions.DONE else json.loads(data)
+        if "error" in event:
+            outcome.error = f"in the stream: {event['error']['message']}"
+        elif event:
+            outcome.output_tokens += 1
+            if outcome.output_tokens == 1:
+                outcome.ttft = now - start
             else:
-                outcomes.append(await target.ask(prompt))
+                outcome.gaps.append(now - latest)
+            latest = now
+
+
+def run(target: Target, count: int, concurrency: int, faults: Faults) -> tuple[list[Outcome], float]:
+    """Sends `count` requests, at most `concurrency` at once; returns the outcomes and the seconds it took."""
+
+    def send(_number: int) -> Outcome:
+        faults.stall_point()
+        if faults.take_failed_request():
+            return Outcome(target.input_tokens, "sim fault: never sent")
+        return target.ask()
 
     start = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(min(concurrency, len(prompts)))))
+    with ThreadPoolExecutor(concurrency) as pool:
+        outcomes = list(pool.map(send, range(count)))
     return outcomes, time.perf_counter() - start

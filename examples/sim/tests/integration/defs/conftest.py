@@ -12,50 +12,29 @@ if CHECKOUT not in sys.path:
 
 from tensorrt_llm.sim import faults  # noqa: E402
 
-# Options of upstream's command lines that change nothing here. The last ones belong to pytest-timeout and
-# pytest-split, and are added only where those are not installed.
-_IGNORED = ["--test-prefix", "--waives-file", "--csv", "--periodic-junit-xmlpath", "--periodic-batch-size"]
-_IGNORED += ["--timeout", "--timeout-method", "--splitting-algorithm", "--splits", "--group"]
 _TEST_ID = re.compile(r"test_e2e\[([^\]]+)\]")
 
 
 def pytest_addoption(parser):
-    """Accepts upstream's options."""
+    """Accepts upstream's option."""
     parser.addoption("--output-dir", help="folder for everything a test leaves behind; all roles need the same")
-    parser.addoption("--test-list", help="file with one test per line: [perf/]test_perf_sanity.py::test_e2e[ID]")
-    parser.addoption("--periodic-junit", action="store_true", help="ignored")
-    for name in _IGNORED:
-        try:
-            parser.addoption(name, help="ignored")
-        except ValueError:
-            continue  # the plugin is installed
 
 
 def pytest_configure():
-    """Refuses malformed faults before any role waits for another."""
+    """Ends with code 2 when the faults are malformed, before any role waits for another."""
     try:
-        faults.parse(os.environ.get(faults.VARIABLE, ""))
-    except faults.FaultError as error:
-        pytest.exit(f"{faults.VARIABLE}: {error}", returncode=2)
+        faults.load(faults.TEST).arm()
+    except SystemExit as end:
+        pytest.exit(f"{faults.VARIABLE} is malformed", returncode=end.code)
 
 
 def pytest_generate_tests(metafunc):
-    """Makes one test per id that was asked for: a checkout holds no list of all ids."""
+    """Makes one test per id on the command line: a checkout holds no list of all ids."""
     if "test_id" in metafunc.fixturenames:
-        ids = requested_ids(metafunc.config)
+        ids = list(dict.fromkeys(_TEST_ID.findall("\n".join(metafunc.config.args))))
+        if not ids:
+            raise pytest.UsageError("which test? name perf/test_perf_sanity.py::test_e2e[ID]")
         metafunc.parametrize("test_id", ids, ids=ids)
-
-
-def requested_ids(config) -> list[str]:
-    """Returns the ids named on the command line and in --test-list, each once."""
-    text = "\n".join(config.args) + "\n"
-    if path := config.getoption("--test-list"):
-        with open(path, encoding="utf-8") as file:
-            text += "".join(line for line in file if not line.lstrip().startswith("#"))
-    ids = list(dict.fromkeys(_TEST_ID.findall(text)))
-    if not ids:
-        raise pytest.UsageError("which test? name test_perf_sanity.py::test_e2e[ID] or give --test-list FILE")
-    return ids
 
 
 @pytest.fixture

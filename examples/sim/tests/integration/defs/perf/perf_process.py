@@ -15,11 +15,12 @@ _FOLLOW_SECONDS = 0.05
 class LoggedProcess:
     """A child that writes to a log file. A pipe would be held open by whatever the child leaves behind."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log_path: str):
+    def __init__(self, command: list[str], environment: dict[str, str], log_path: str, echo: bool = True):
+        """Starts the child. `echo`: its output is passed on to the output of the test."""
         self.name = os.path.basename(log_path)
         self.log_path = log_path
         self._log = open(log_path, "wb")
-        self._echo = open(log_path, "rb")
+        self._echo = open(log_path, "rb") if echo else None
         print(f"starting {' '.join(command)}", flush=True)
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
@@ -29,7 +30,7 @@ class LoggedProcess:
         """Passes on new output; returns the exit code once the child has ended."""
         code = self._process.poll()
         end = os.path.getsize(self.log_path)  # not further: a child may write faster than anybody reads
-        while self._echo.tell() < end and (block := self._echo.read(_BLOCK)):
+        while self._echo and self._echo.tell() < end and (block := self._echo.read(_BLOCK)):
             sys.stdout.buffer.write(block)
         sys.stdout.flush()
         return code
@@ -46,7 +47,6 @@ class LoggedProcess:
         self._process.wait()
         self.poll()
         self._log.close()
-        self._echo.close()
 
     def text(self) -> str:
         """Returns all that the child wrote."""

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/batch"
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// batchCommand is what the batch script runs.
+func batchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "batch",
+		Usage: "start one step a role, keep their logs, and end with the code of BENCHMARK (the batch script does " +
+			"this)",
+		Flags:  []cli.Flag{planFlag()},
+		Action: runBatch,
+	}
+}
+
+func planFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "plan", EnvVars: []string{protocol.EnvPlan}, Required: true, Usage: "plan.json of the run",
+	}
+}
+
+func runBatch(c *cli.Context) error {
+	begun := time.Now()
+	if at := moment(protocol.EnvBatchStart); !at.IsZero() {
+		begun = at
+	}
+	p, err := rundir.ReadPlan(c.String("plan"))
+	if err != nil {
+		return err
+	}
+	if p.Policy.Interactive {
+		return fmt.Errorf("cannot run a batch job: %s is the plan of roles that are started by hand", c.String("plan"))
+	}
+	s, err := launch.SchedulerNamed(p.Launcher)
+	if err != nil {
+		return err
+	}
+	jobID, attempt, err := s.Job()
+	if err != nil {
+		return err
+	}
+	_, submit, err := programs()
+	if err != nil {
+		return command.Exit(protocol.ExitInternal, err)
+	}
+	ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer stop()
+	surviveReaders()
+	say, endSaying := sayOnStderr()
+	code, err := batch.Run(ctx, batch.Options{
+		Plan: p, Attempt: attempt, JobID: jobID, Starter: s, Begun: begun, Uploader: submit, Say: say,
+	})
+	if err != nil {
+		say(err.Error())
+		code = max(code, protocol.ExitFailed)
+	}
+	endSaying()
+	return command.Exit(code, nil)
+}

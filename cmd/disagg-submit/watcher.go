@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/scheduler"
+)
+
+// watcher shows one job to the person at the terminal.
+type watcher struct {
+	out       io.Writer
+	scheduler scheduler.Scheduler
+	plan      plan.Plan
+	job       scheduler.Job
+	tied      bool // the job cannot go on without this process
+	progress  report.Progress
+}
+
+func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.Time) *watcher {
+	return &watcher{
+		out: c.App.Writer, scheduler: s, plan: p,
+		progress: report.Progress{
+			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Concurrency), Begun: begun,
+			Now: time.Now,
+		},
+	}
+}
+
+// comeBack is the command that watches the job again.
+func (w *watcher) comeBack() string { return "disagg-submit watch " + w.plan.RunDir }
+
+// watch watches the job to its end. A signal ends the watch; a job that cannot go on without this process is cancelled
+// instead, and watched on.
+func (w *watcher) watch(ctx context.Context) error {
+	watching, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	leave := context.AfterFunc(ctx, func() {
+		if !w.tied {
+			end(context.Cause(ctx))
+			return
+		}
+		if err := w.scheduler.Cancel(watching, w.job); err != nil {
+			end(fmt.Errorf("%w: %w", context.Cause(ctx), err))
+		}
+	})
+	defer leave()
+	out, err := launch.Watch{
+		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
+		Say:     func(text string) { w.progress.Say("%s", text) },
+		OnEntry: w.progress.Show, OnVerdict: w.verdict,
+	}.Run(watching)
+	switch {
+	case err != nil && out.Result == nil:
+		look, cancel := w.scheduler.Hints(w.job)
+		return command.Exit(protocol.ExitPending,
+			fmt.Errorf("no longer watching (%w); job %s goes on: come back with %s, look with %s, end it with %s",
+				err, w.job.ID, w.comeBack(), look, cancel))
+	case out.Result == nil:
+		return command.Exit(out.End.ExitCode(), launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End))
+	}
+	return command.Exit(out.Result.ExitCode, nil)
+}
+
+// verdict shows the verdict as soon as it is there: freeing the nodes may take longer.
+func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
+	report.Summary(w.out, r)
+	if a == "" {
+		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)
+		return
+	}
+	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
+}

@@ -1,0 +1,101 @@
+package command_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+)
+
+// app is a small program: it prints what its command got.
+func app(got *[]string) *cli.App {
+	record := func(c *cli.Context) error {
+		*got = append([]string{c.Command.Name, c.String("name")}, c.StringSlice("set")...)
+		if c.Bool("json") {
+			*got = append(*got, "json")
+		}
+		*got = append(append(*got, "|"), c.Args().Slice()...)
+		switch c.Args().First() {
+		case "fail":
+			return errors.New("it failed")
+		case "quiet":
+			return command.Exit(3, nil)
+		case "loud":
+			return command.Exit(7, errors.New("it is loud"))
+		}
+		return nil
+	}
+	flags := func() []cli.Flag {
+		return []cli.Flag{
+			&cli.StringFlag{Name: "name", Aliases: []string{"n"}}, &cli.StringSliceFlag{Name: "set"},
+			&cli.BoolFlag{Name: "json"},
+		}
+	}
+	return &cli.App{
+		Name: "tool", Action: command.Unknown,
+		Commands: []*cli.Command{
+			{Name: "do", Flags: flags(), Action: record},
+			{Name: "sub", Subcommands: []*cli.Command{{Name: "deep", Flags: flags(), Action: record}}},
+		},
+	}
+}
+
+func TestFlagsMayStandAnywhere(t *testing.T) {
+	tests := []struct {
+		args string
+		want string
+	}{
+		{"do a --name x b --json", "do x json | a b"},
+		{"do --name=x a", "do x | a"},
+		{"do a -n x", "do x | a"},
+		{"do a --set k=1,2 --set l=3", "do  k=1,2 l=3 | a"},
+		{"do a -- --name x", "do  | a --name x"},
+		{"do -- --name x", "do  | --name x"},
+		{"sub deep a --name x", "deep x | a"},
+		{"do sub", "do  | sub"},
+		{"do -", "do  | -"},
+	}
+	for _, tt := range tests {
+		var got []string
+		var out, errs bytes.Buffer
+		if code := command.Run(app(&got), append([]string{"tool"}, strings.Fields(tt.args)...), &out,
+			&errs); code != 0 {
+			t.Errorf("%s: code %d: %s", tt.args, code, &errs)
+		}
+		if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: %s", tt.args, diff)
+		}
+	}
+}
+
+// An error carries its exit code, and is one line; one without words is none.
+func TestExitCodes(t *testing.T) {
+	tests := []struct {
+		args string
+		code int
+		said string
+	}{
+		{"do", 0, ""},
+		{"do fail", 64, "tool: it failed\n"},
+		{"do quiet", 3, ""},
+		{"do loud", 7, "tool: it is loud\n"},
+		{"nothing", 64, "tool: unknown command \"nothing\": see tool --help\n"},
+		{"sub nothing", 64, "tool: unknown command \"nothing\": see tool sub --help\n"},
+		{"do --nope", 64, "tool: flag provided but not defined: -nope: see tool do --help\n"},
+		{"--nope", 64, "tool: flag provided but not defined: -nope: see tool --help\n"},
+		{"sub deep --nope", 64, "tool: flag provided but not defined: -nope: see tool sub deep --help\n"},
+	}
+	for _, tt := range tests {
+		var got []string
+		var out, errs bytes.Buffer
+		code := command.Run(app(&got), append([]string{"tool"}, strings.Fields(tt.args)...), &out, &errs)
+		if code != tt.code || errs.String() != tt.said {
+			t.Errorf("%s: code %d, %q, want %d, %q", tt.args, code, &errs, tt.code, tt.said)
+		}
+	}
+}

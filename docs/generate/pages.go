@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+// generated begins every page.
+const generated = "<!-- Made by docs/generate from the comments beside the code: change them, then run make docs. -->\n"
+
+// pages makes the reference pages.
+func pages(files map[string][]byte) error {
+	for name, page := range map[string]func() (string, error){
+		"environment": environment, "exit-codes": exitCodes, "causes": causes, "profile": profileFields,
+		"recipe": recipeFields,
+	} {
+		text, err := page()
+		if err != nil {
+			return fmt.Errorf("cannot make page %s: %w", name, err)
+		}
+		files[filepath.Join("docs", "reference", name+".md")] = []byte(generated + text)
+	}
+	return nil
+}
+
+// table is a Markdown table.
+type table struct{ strings.Builder }
+
+func newTable(title, intro string, columns ...string) *table {
+	t := &table{}
+	fmt.Fprintf(t, "# %s\n\n%s\n\n", title, intro)
+	t.columns(columns...)
+	return t
+}
+
+func (t *table) columns(names ...string) {
+	t.row(names...)
+	t.WriteString(strings.Repeat("|---", len(names)) + "|\n")
+}
+
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(strings.Join(strings.Fields(c), " "), "|", `\|`)
+	}
+	t.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+func environment() (string, error) {
+	t := newTable("Environment variables", "What the two programs read, and what the tool sets for its own parts.",
+		"variable", "set by", "read by", "meaning")
+	for _, v := range protocol.Variables() {
+		t.row("`"+v.Name+"`", v.SetBy, v.ReadBy, v.Doc)
+	}
+	return t.String(), nil
+}
+
+func exitCodes() (string, error) {
+	t := newTable("Exit codes",
+		"A child's own code from 2 to 63 is passed through by its agent; 128+n says that signal n ended the child.\n"+
+			"Of a step Slurm reports the highest code of its tasks, and `sacct` shows a code from 128 up less 128.",
+		"code", "name", "meaning")
+	list, err := constants("pkg/protocol", "")
+	if err != nil {
+		return "", err
+	}
+	for _, c := range list {
+		if strings.HasPrefix(c.name, "Exit") {
+			t.row(c.value, "`"+c.name+"`", c.doc)
+		}
+	}
+	return t.String(), nil
+}
+
+func causes() (string, error) {
+	t := newTable("Causes", "Why a job did not pass: `first_cause.kind` and `secondary[].kind` of result.json.", "kind",
+		"meaning")
+	list, err := constants("pkg/protocol", "CauseKind")
+	if err != nil {
+		return "", err
+	}
+	for _, c := range list {
+		t.row("`"+strings.Trim(c.value, `"`)+"`", c.doc)
+	}
+	return t.String(), nil
+}
+
+func profileFields() (string, error) {
+	return fieldPage("Cluster profile",
+		"A YAML file; every field but `schema` and `name` may be left out. The how-to is howto/cluster.md.",
+		"pkg/profile", "Profile", "Container", "Preflight")
+}
+
+func recipeFields() (string, error) {
+	return fieldPage("Recipe", "A YAML file. The how-to is howto/recipe.md.",
+		"pkg/recipe", "Recipe", "RoleSpec", "Needs", "Arg", "File", "Document", "Address", "Probe", "Stall", "Stop",
+		"Results", "Data", "Dirs")
+}
+
+// fieldPage lists the fields of types.
+func fieldPage(title, intro, folder string, types ...string) (string, error) {
+	all, err := structs(folder)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", title, intro)
+	for _, name := range types {
+		s, ok := all[name]
+		if !ok {
+			return "", fmt.Errorf("%s has no type %s", folder, name)
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", name, strings.Join(strings.Fields(s.doc), " "))
+		t := &table{}
+		t.columns("field", "type", "meaning")
+		for _, f := range s.fields {
+			t.row("`"+f.name+"`", f.typ, f.doc)
+		}
+		b.WriteString(t.String())
+	}
+	return b.String(), nil
+}

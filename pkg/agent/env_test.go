@@ -1,0 +1,71 @@
+package agent
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+func envPlan() plan.Plan {
+	return plan.Plan{
+		Recipe: recipe.Recipe{
+			Env: map[string]string{"ALL": "{{.Role}}.{{.Rank}}", "WINS": "recipe"},
+			Roles: map[roles.Kind]recipe.RoleSpec{
+				roles.Gen:       {MPI: true, Env: map[string]string{"KIND": "gen"}},
+				roles.Benchmark: {},
+			},
+		},
+		Cluster: profile.Profile{
+			Env: map[string]string{"WINS": "cluster", "PATH": `/x:{{.Env "PATH"}}`}, Unset: []string{"UCX_*"},
+		},
+		Case: roles.Case{Env: map[roles.Kind][]roles.Var{roles.Gen: {{Name: "WINS", Value: "case"},
+			{Name: "A", Value: "b c"}}}},
+	}
+}
+
+// The environment of a child: launchers' variables only for MPI roles, and the case's word is the last.
+func TestChildEnv(t *testing.T) {
+	own := []string{
+		"PATH=/bin", "HOME=/h", "SLURM_JOB_ID=1", "SLURM_PROCID=2", "PMIX_RANK=2", "PMI_FD=3", "OMPI_X=4",
+		"MPI_LOCALNRANKS=5",
+		"UCX_TLS=tcp", "DISAGG_SERVING_TYPE=other", "EMPTY=",
+	}
+	tests := map[string][]string{
+		"GEN_0": {
+			"A=b c", "ALL=GEN_0.3", "DISAGG_SERVING_TYPE=GEN_0", "EMPTY=", "HOME=/h", "KIND=gen", "MPI_LOCALNRANKS=5",
+			"OMPI_X=4",
+			"PATH=/x:/bin", "PMIX_RANK=2", "PMI_FD=3", "SLURM_JOB_ID=1", "SLURM_PROCID=2", "WINS=case",
+		},
+		"BENCHMARK": {
+			"ALL=BENCHMARK.3", "DISAGG_SERVING_TYPE=BENCHMARK", "EMPTY=", "HOME=/h", "PATH=/x:/bin", "SLURM_PROCID=2",
+			"WINS=recipe",
+		},
+	}
+	for name, want := range tests {
+		role, err := roles.ParseRole(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		vars := LauncherVars{[]string{"SLURM*"}, []string{"SLURM_PROCID"}}
+		got, err := childEnv(own, vars, envPlan(), recipe.Data{Role: role, Rank: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// What was decided on an environment can be told: what was set, and what was removed.
+func TestEnvChanges(t *testing.T) {
+	set, removed := envChanges([]string{"A=1", "B=2", "D=4", "C=3"}, []string{"A=1", "B=3", "E=5"})
+	if diff := cmp.Diff([][]string{{"B=3", "E=5"}, {"C", "D"}}, [][]string{set, removed}); diff != "" {
+		t.Error(diff)
+	}
+}

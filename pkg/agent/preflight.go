@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/disagg/disagg/pkg/preflight"
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+// preflight checks this host, if it is asked to, and the way to its peers, at the same time, and reports what is found.
+func (w *worker) preflight(peers map[string]string, host bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), w.opts.Plan.Timeouts.Preflight.Std())
+	defer cancel()
+	found := make(chan []protocol.Finding, 1)
+	go func() {
+		var list []protocol.Finding
+		if host {
+			list = w.host().Check(ctx)
+		}
+		found <- list
+	}()
+	f := protocol.Findings{Reach: preflight.Reach(ctx, w.token, peers)}
+	f.Findings = <-found
+	w.tell(protocol.Event{Kind: protocol.EventPreflight, Findings: &f})
+}
+
+// host is what this rank's host must have: all that is planned on it, whichever role asks.
+func (w *worker) host() preflight.Host {
+	p, limits := w.opts.Plan, w.opts.Plan.Cluster.Preflight
+	return preflight.Host{
+		GPUs: p.GPUsBeside(w.task), RunDir: string(w.attempt), JobVar: w.opts.Identity.JobVar,
+		JobID: w.opts.Identity.JobID, Off: limits.Off,
+		MinDisk: limits.MinDiskMiB << 20, MinMemory: limits.MinMemoryMiB << 20, MinSharedMemory: limits.MinShmMiB << 20,
+		MaxSharedMemory: limits.MaxShmMiB << 20, ModelFolders: modelFolders(w.data), NeedModel: limits.RequireModel,
+		Run: func(ctx context.Context, argv ...string) ([]byte, int, error) {
+			return w.sup.Run(ctx, argv, w.opts.Environ)
+		},
+	}
+}

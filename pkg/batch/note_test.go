@@ -1,0 +1,135 @@
+package batch
+
+import (
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// note reads the verdict that was left with the scheduler.
+func (j *job) note() (r protocol.Result) {
+	j.t.Helper()
+	notes := j.Notes()
+	if len(notes) != 1 {
+		j.t.Fatalf("%d notes were left: %q", len(notes), notes)
+	}
+	if err := json.Unmarshal([]byte(notes[0]), &r); err != nil {
+		j.t.Error(err)
+	}
+	return r
+}
+
+// gone is a script that takes the attempt's folder away: nothing can be written there any more. The batch script
+// makes the folder anew when it happens to write in between.
+const gone = `until [ -f "$A" ]; do mv "$A" "$A.$((i=i+1))"; echo >"$A"; done 2>/dev/null` + "\n"
+
+// A verdict that cannot be written is left with the scheduler: the hub's own if it handed one over, else the one in its
+// place.
+func TestVerdictIsLeftAsNote(t *testing.T) {
+	t.Parallel()
+	const verdict = `{"schema": 1, "verdict": "failed", "exit_code": 124, "run_id": "run-0"}`
+	const line = "echo 'disagg-verdict: " + verdict + "' >&2\n"
+	for name, tt := range map[string]struct {
+		script string
+		code   int
+	}{
+		"of the hub":   {line + gone + "exit 1", 124},
+		"in its place": {gone + "exit 1", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, map[string]string{"BENCHMARK": tt.script})
+			j.run(t.Context())
+			if r := j.note(); r.ExitCode != tt.code || r.RunID != "run-0" {
+				t.Errorf("%+v", r)
+			}
+			j.says("the verdict is left as a note with the job")
+		})
+	}
+}
+
+// A run directory that does not answer holds nobody up: the verdict is left with the scheduler. The folder of records
+// plays the frozen disk: reading it never ends.
+func TestRunDirectoryDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{"BENCHMARK": published(bench, "7.0") + `mkfifo "$A/records/x.json"; exit 1`})
+	j.run(t.Context())
+	if r := j.note(); r.FirstCause == nil || r.FirstCause.Kind != protocol.HubLost {
+		t.Errorf("%+v", r)
+	}
+	j.says("the run directory does not answer: the verdict is left as a note with the job")
+	thaw(t, j.attempt.Records()+"/x.json")
+	eventually(t, "the verdict is written all the same", func() bool {
+		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
+		return exists(j.attempt.Result()) && len(temporary) == 0
+	})
+}
+
+// thaw lets a reader of a pipe go on.
+func thaw(t *testing.T, fifo string) {
+	t.Helper()
+	fd, err := unix.Open(fifo, unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A verdict that cannot even be left as a note is lost, and that is said.
+func TestVerdictIsLost(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{"BENCHMARK": gone})
+	j.NoteErr = errors.New("the controller is away")
+	j.run(t.Context())
+	j.says("the verdict is lost: ")
+	j.says("cannot leave it as a note: the controller is away")
+}
+
+// A role's log that does not take what is printed holds up neither the role nor the end of the job. A pipe that
+// nobody reads plays the frozen disk.
+func TestLogDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{
+		"GEN_0":     `head -c 300000 /dev/zero | tr '\0' x; : >"$A/printed"`,
+		"BENCHMARK": verdict + `until [ -e "$A/printed" ]; do sleep 0.02; done; exit 3`,
+	})
+	if _, err := rundir.OpenAttempt(j.attempt, "t"); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(j.attempt.RoleLog(gen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if code := j.run(t.Context()); code != 3 || time.Since(begun) > bound {
+		t.Errorf("code %d, after %v", code, time.Since(begun))
+	}
+	drain(t, j.attempt.RoleLog(gen)) // now it answers
+}
+
+// drain reads a pipe until nothing more comes.
+func drain(t *testing.T, fifo string) {
+	t.Helper()
+	fd, err := unix.Open(fifo, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	buf, empty := make([]byte, 64<<10), 0
+	eventually(t, "nothing more comes", func() bool {
+		if n, _ := unix.Read(fd, buf); n > 0 {
+			empty = 0
+		} else {
+			empty++
+		}
+		return empty > 3
+	})
+}

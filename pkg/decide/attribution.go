@@ -1,0 +1,150 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Fact is something that went wrong, as it is weighed. Times are by the hub's clock.
+type Fact struct {
+	protocol.Cause
+	// Since is when it began, as far as that can be told: the last sign of life of an agent that is lost.
+	Since time.Time
+	// Code is what its agent ends with; 0 if that is not known.
+	Code int
+	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
+	Weak bool
+	// Loss says that nobody reported it: an agent or a host vanished.
+	Loss bool
+}
+
+// settle is how long a first cause can still turn out to be a consequence of what is reported after it.
+const settle = 500 * time.Millisecond
+
+// Attribution decides what broke first. Facts are observed as they are learned, which is not the order in which they
+// happened.
+//
+//	nothing ──Observe──▶ first cause ◀──a fact that was there first── secondary facts
+//	   └──Presume──▶ provisional ──Expire, or a better fact──▶ first cause
+type Attribution struct {
+	// DependsOn tells whether a role needs another, directly or not.
+	DependsOn func(role, other roles.Role) bool
+
+	cause       *Fact
+	settles     time.Time // until then an original cause takes the place of its consequence
+	provisional *Fact
+	waits       time.Time // until then a better fact is awaited
+	secondary   []protocol.Cause
+	closed      bool // the verdict is fixed: nothing failed in time
+}
+
+// Ruling is what an observation changes.
+type Ruling string
+
+// The rulings.
+const (
+	Noted    Ruling = "noted"    // it is secondary
+	Decided  Ruling = "decided"  // it is the first cause: the job has failed
+	Replaced Ruling = "replaced" // it was there before what was taken for the first cause
+)
+
+// Observe takes in a fact.
+func (a *Attribution) Observe(f Fact, now time.Time) Ruling {
+	switch {
+	case a.closed:
+		a.note(f)
+		return Noted
+	case a.cause == nil:
+		if a.provisional != nil {
+			a.note(*a.provisional)
+			a.provisional = nil
+		}
+		a.cause, a.settles = &f, now.Add(settle)
+		return Decided
+	case a.precedes(f, now):
+		a.note(*a.cause)
+		a.cause = &f
+		return Replaced
+	}
+	a.note(f)
+	return Noted
+}
+
+// Presume takes in a fact that is most likely the consequence of another, which is awaited for so long.
+func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) {
+	if a.cause != nil || a.provisional != nil || a.closed {
+		a.note(f)
+		return
+	}
+	a.provisional, a.waits = &f, now.Add(wait)
+}
+
+// Expire lets the provisional fact count. It does nothing if there is none.
+func (a *Attribution) Expire(now time.Time) Ruling {
+	f := a.provisional
+	if f == nil {
+		return Noted
+	}
+	a.provisional = nil
+	return a.Observe(*f, now)
+}
+
+// Close fixes that nothing failed: whatever is learned from now on is secondary.
+func (a *Attribution) Close() { a.closed = true }
+
+// Deadline is when the provisional fact counts, zero if there is none.
+func (a *Attribution) Deadline() time.Time {
+	if a.provisional == nil {
+		return time.Time{}
+	}
+	return a.waits
+}
+
+// Provisional tells whether a better explanation is awaited.
+func (a *Attribution) Provisional() bool { return a.provisional != nil }
+
+// Closed tells whether it is fixed that nothing failed.
+func (a *Attribution) Closed() bool { return a.closed }
+
+// Verdict is the first cause, nil while there is none.
+func (a *Attribution) Verdict() *Fact { return a.cause }
+
+// Secondary lists what failed because of the first cause, or after it.
+func (a *Attribution) Secondary() []protocol.Cause { return a.secondary }
+
+// Missed moves the deadlines on by a pause of the hub.
+func (a *Attribution) Missed(d time.Duration) {
+	a.settles, a.waits = a.settles.Add(d), a.waits.Add(d)
+}
+
+// note keeps a fact as secondary, without log lines: those of the first cause tell enough.
+func (a *Attribution) note(f Fact) {
+	f.LogTail, f.Excerpt = nil, nil
+	a.secondary = append(a.secondary, f.Cause)
+}
+
+// precedes tells whether a fact that is learned now was there before the first cause.
+//
+// What explains itself is nobody's consequence. Whoever fell silent before the cause was there first, however late that
+// is learned. For a moment more is possible: within a role a rank that failed by itself comes before one that was
+// killed, which is what Slurm and MPI do to the others; a role comes before one that needs it.
+func (a *Attribution) precedes(f Fact, now time.Time) bool {
+	first := *a.cause
+	switch first.Kind {
+	case protocol.CauseCancelled, protocol.TimeLimit, protocol.Deadline, protocol.ReadyTimeout, protocol.OOM,
+		protocol.DiskStuck:
+		return false
+	}
+	if f.Loss && !f.Since.After(first.Since) {
+		return true
+	}
+	if !now.Before(a.settles) {
+		return false
+	}
+	if f.Role == first.Role {
+		return first.Weak && !f.Weak
+	}
+	return a.DependsOn(first.Role, f.Role)
+}

@@ -1,0 +1,195 @@
+package decide
+
+import (
+	"testing"
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// A fact that somebody else may have caused waits for a better one, and counts if none comes; what is learned once it
+// is fixed that nothing failed changes nothing any more.
+func TestAttribution(t *testing.T) {
+	now := time.Unix(1000, 0)
+	fact := func(role string, weak bool) Fact {
+		return Fact{
+			Since: now, Weak: weak,
+			Cause: protocol.Cause{Role: rankOf(role, 0).Role, Kind: protocol.ChildExit, LogTail: []string{"x"}},
+		}
+	}
+	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+	if r := a.Expire(now); r != Noted || a.Provisional() || !a.Deadline().IsZero() {
+		t.Errorf("nothing is expected, but %s", r)
+	}
+	a.Presume(fact("GEN_0", true), time.Second, now)
+	a.Presume(fact("GEN_1", true), time.Hour, now) // one is enough
+	if !a.Provisional() || !a.Deadline().Equal(now.Add(time.Second)) || len(a.Secondary()) != 1 {
+		t.Errorf("provisional until %v, secondary %v", a.Deadline(), a.Secondary())
+	}
+	if r := a.Observe(fact("CTX_0", false), now); r != Decided || a.Verdict().Role.String() != "CTX_0" ||
+		a.Provisional() {
+		t.Errorf("%s, verdict %v", r, a.Verdict())
+	}
+	a.Presume(fact("GEN_2", true), time.Second, now)
+	if a.Provisional() || len(a.Secondary()) != 3 {
+		t.Errorf("something is suspected although the cause is known: %v", a.Secondary())
+	}
+	for _, c := range a.Secondary() {
+		if c.LogTail != nil {
+			t.Errorf("%v has log lines", c)
+		}
+	}
+
+	a = Attribution{}
+	a.Close()
+	if r := a.Observe(fact("GEN_0", false), now); r != Noted || a.Verdict() != nil || !a.Closed() {
+		t.Errorf("%s, verdict %v", r, a.Verdict())
+	}
+	a.Presume(fact("GEN_1", true), time.Second, now)
+	if a.Provisional() || len(a.Secondary()) != 2 {
+		t.Errorf("secondary %v", a.Secondary())
+	}
+}
+
+// The end of a child says what happened in one line, with the line of its output that says why.
+func TestDescribe(t *testing.T) {
+	tests := map[string]struct {
+		task   roles.Task
+		o      protocol.Outcome
+		kind   protocol.CauseKind
+		detail string
+	}{
+		"never started": {
+			gen0, protocol.Outcome{Code: 127, Error: "cannot start x: not found"}, protocol.NeverStarted,
+			"cannot start x: not found",
+		},
+		"out of memory": {
+			gen0, protocol.Outcome{Started: true, Code: 137, OOM: true}, protocol.OOM, "ran out of memory",
+		},
+		"out of memory, with a limit": {
+			gen0, protocol.Outcome{Started: true, OOM: true, MemoryLimit: 3 << 20}, protocol.OOM,
+			"ran out of memory: the limit is 3 MiB",
+		},
+		"a signal": {
+			gen0, protocol.Outcome{Started: true, Code: 139, Signal: "SIGSEGV", Headline: "Segmentation fault"},
+			protocol.ChildSignal,
+			"killed by SIGSEGV: Segmentation fault",
+		},
+		"a signal behind a shell": {
+			gen0, protocol.Outcome{Started: true, Code: 139, Headline: "h"}, protocol.ChildExit,
+			"exited with code 139 (what it ran was ended by SIGSEGV): h",
+		},
+		"a code":    {gen0, protocol.Outcome{Started: true, Code: 3}, protocol.ChildExit, "exited with code 3"},
+		"no signal": {gen0, protocol.Outcome{Started: true, Code: 255}, protocol.ChildExit, "exited with code 255"},
+		"too early": {
+			gen0, protocol.Outcome{Started: true}, protocol.ChildExit,
+			"exited with code 0 before the benchmark was done",
+		},
+		"the benchmark": {
+			benchmark, protocol.Outcome{Started: true, Code: 1, Headline: "FAILED"}, protocol.BenchmarkFailed,
+			"the benchmark exited with code 1: FAILED",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if kind, detail := Describe(tt.task, tt.o); kind != tt.kind || detail != tt.detail {
+				t.Errorf("%s: %s", kind, detail)
+			}
+		})
+	}
+}
+
+// What is only known once nothing is left of the child completes the first cause: its last lines, and that the kernel
+// ended a part of it.
+func TestCauseIsCompleted(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(gen1, protocol.Outcome{Code: 1, Tail: []string{"first"}})
+	final := protocol.Outcome{
+		Started: true, Code: 1, OOM: true, Tail: []string{"first", "last"}, Excerpt: []string{"why"},
+	}
+	b.report(gen1, protocol.Event{Kind: protocol.EventStopped, Outcome: &final})
+	c := b.job.Cause()
+	if c.Kind != protocol.OOM || len(c.LogTail) != 2 || len(c.Excerpt) != 1 {
+		t.Errorf("cause %+v", c)
+	}
+	other := protocol.Outcome{Started: true, Code: 1, Tail: []string{"of another"}}
+	b.report(gen0, protocol.Event{Kind: protocol.EventStopped, Outcome: &other})
+	if b.job.Cause().LogTail[0] != "first" {
+		t.Errorf("the cause has log lines of another rank: %v", b.job.Cause().LogTail)
+	}
+}
+
+// A need that goes round in a circle is still an answer: whoever stands in the circle needs the others of it.
+func TestCircularNeeds(t *testing.T) {
+	b := benchWith(t, func(in *plan.Input) {
+		ctx, gen := in.Recipe.Roles[roles.Ctx], in.Recipe.Roles[roles.Gen]
+		ctx.Needs.Ready, gen.Needs.Ready = []roles.Kind{roles.Gen}, []roles.Kind{roles.Ctx}
+		in.Recipe.Roles[roles.Ctx], in.Recipe.Roles[roles.Gen] = ctx, gen
+	})
+	for _, pair := range [][2]roles.Task{{gen0, ctx0}, {ctx0, gen0}, {gen0, gen0}} {
+		if !b.job.dependsOn(pair[0].Role, pair[1].Role) {
+			t.Errorf("%s does not need %s", pair[0], pair[1])
+		}
+	}
+	if b.job.dependsOn(gen0.Role, server.Role) {
+		t.Error("GEN_0 needs the coordinator")
+	}
+}
+
+// A task that is stopped when the job's time is over was ended by the limit, by whatever clock the limit is known; a
+// task that is stopped earlier was stopped by somebody. The hub's own task is no exception.
+func TestEndOfTime(t *testing.T) {
+	leaves := func(b *bench) { b.told(ctx0, protocol.EventLeaving, "stopped by SIGTERM") }
+	hubAsked := func(b *bench) { b.in(Cancel{Detail: "stopped by SIGTERM"}) }
+	for name, tt := range map[string]struct {
+		before time.Duration
+		act    func(*bench)
+		kind   protocol.CauseKind
+		code   int
+	}{
+		"at the end":          {time.Second, leaves, protocol.TimeLimit, protocol.ExitDeadline},
+		"earlier":             {time.Minute, leaves, protocol.CauseCancelled, protocol.ExitCancelled},
+		"the hub, at the end": {time.Second, hubAsked, protocol.TimeLimit, protocol.ExitDeadline},
+		"the hub, earlier":    {time.Minute, hubAsked, protocol.CauseCancelled, protocol.ExitCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.in(Step{Report: protocol.StepReport{Role: benchmark.Role, JobEnds: b.now.Add(tt.before)}})
+			tt.act(b)
+			b.gone(all...)
+			if r := b.job.Result(Times{}, b.now); r.FirstCause.Kind != tt.kind || r.ExitCode != tt.code {
+				t.Errorf("cause %v, code %d", r.FirstCause, r.ExitCode)
+			}
+		})
+	}
+}
+
+// The scheduler's warning that the time is nearly over ends the job in good order, once.
+func TestWarning(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.told(gen0, protocol.EventWarned, "the time is nearly over")
+	b.told(gen1, protocol.EventWarned, "the time is nearly over")
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.TimeLimit || c.Task() != benchmark ||
+		len(b.job.attribution.Secondary()) != 0 {
+		t.Errorf("cause %v, secondary %v", c, b.job.attribution.Secondary())
+	}
+}
+
+// Whoever started BENCHMARK's step can ask for the end of the job.
+func TestStarterCancels(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.in(Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "scancel"}})
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.CauseCancelled || c.Detail != "scancel" {
+		t.Errorf("cause %v", c)
+	}
+	b.in(Cancel{Detail: "again"})
+	if len(b.job.attribution.Secondary()) != 0 {
+		t.Errorf("secondary %v", b.job.attribution.Secondary())
+	}
+}

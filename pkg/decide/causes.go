@@ -1,0 +1,80 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// fact is a fact about a task that is learned now.
+func (m *Machine) fact(t *task, kind protocol.CauseKind, detail string, now time.Time) Fact {
+	return Fact{
+		Cause: protocol.Cause{Role: t.Role, Rank: t.Rank, Host: t.host(), Kind: kind, Detail: detail, At: now.UTC()},
+		Since: now,
+	}
+}
+
+// fail takes in a fact and acts on what it changes.
+func (m *Machine) fail(f Fact, now time.Time) { m.ruled(m.attribution.Observe(f, now), now) }
+
+func (m *Machine) ruled(r Ruling, now time.Time) {
+	switch r {
+	case Decided:
+		if m.phase != protocol.Stopping {
+			m.stopAll(now)
+		}
+	case Replaced:
+		m.recode()
+	}
+}
+
+// cancel ends the job because somebody asked for it, or the scheduler did when its time was over.
+func (m *Machine) cancel(detail string, now time.Time) {
+	if m.phase != protocol.Stopping && m.phase != protocol.Over {
+		m.fail(m.fact(m.benchmark(), protocol.EndedBy(m.opts.JobEnds, now), detail, now), now)
+	}
+}
+
+// blameBenchmark takes the benchmark's failure for what it mostly is, a consequence: before it counts, every leader
+// says whom it cannot reach, and whoever died is heard.
+func (m *Machine) blameBenchmark(f Fact, now time.Time) {
+	if !m.released {
+		m.beginPartition(now)
+	}
+	m.attribution.Presume(f, partitionBound, now)
+	if !m.partition.asked() {
+		m.concludeBenchmark(now)
+	}
+}
+
+// concludeBenchmark lets the benchmark's failure count, or what it is a consequence of.
+func (m *Machine) concludeBenchmark(now time.Time) {
+	switch {
+	case !m.attribution.Provisional():
+	case m.partition.cut != nil:
+		m.fail(*m.partition.cut, now)
+	default:
+		m.ruled(m.attribution.Expire(now), now)
+	}
+}
+
+// dependsOn tells whether a role needs another, or needs one that does.
+func (m *Machine) dependsOn(r, other roles.Role) bool {
+	seen := map[roles.Role]bool{}
+	var depends func(roles.Role) bool
+	depends = func(r roles.Role) bool {
+		if seen[r] {
+			return false
+		}
+		seen[r] = true
+		address, ready := m.plan.Needed(r)
+		for _, n := range append(address, ready...) {
+			if n == other || depends(n) {
+				return true
+			}
+		}
+		return false
+	}
+	return depends(r)
+}

@@ -1,0 +1,210 @@
+package decide
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
+	switch e.Kind {
+	case protocol.EventStarted:
+		t.started = true
+	case protocol.EventAddress:
+		t.address = e.Address
+	case protocol.EventReady:
+		t.ready, t.unready = true, ""
+	case protocol.EventUnready:
+		t.unready = e.Detail
+	case protocol.EventRelease:
+		m.released = true
+		m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
+	case protocol.EventUnhealthy, protocol.EventStalled, protocol.EventUnreachable:
+		m.unwell(t, e, now)
+	case protocol.EventChecked:
+		m.checked(t, e, now)
+	case protocol.EventPreflight:
+		m.found(t, e, now)
+	case protocol.EventLeaving:
+		m.fail(m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now), now)
+	case protocol.EventWarned:
+		if m.phase != protocol.Stopping {
+			m.fail(m.fact(m.benchmark(), protocol.TimeLimit, e.Detail, now), now)
+		}
+	case protocol.EventExited:
+		t.exited = true
+		m.exited(t, e, now)
+		m.keep(t, *e.Outcome)
+	case protocol.EventStopped:
+		t.gone, t.exited = true, true
+		m.explain(t, *e.Outcome)
+		m.keep(t, *e.Outcome)
+	}
+	if t.Task == roles.Hub() {
+		switch e.Kind {
+		case protocol.EventStarted:
+			m.do(Follow{})
+		case protocol.EventExited:
+			m.do(EndFollow{})
+		}
+	}
+}
+
+// keep keeps an outcome without what makes the verdict large when a thousand ranks fail: the log lines of the first
+// cause are with the cause, and every cause says what its rank's headline says.
+func (m *Machine) keep(t *task, o protocol.Outcome) {
+	brief := o.Brief()
+	brief.Headline = ""
+	t.outcome = &brief
+}
+
+// unwell judges what an agent says of a service.
+func (m *Machine) unwell(t *task, e protocol.Event, now time.Time) {
+	if m.phase != protocol.Readying && m.phase != protocol.Measuring || m.released {
+		return
+	}
+	kind, detail := protocol.HealthLost, e.Detail
+	switch e.Kind {
+	case protocol.EventUnhealthy:
+		detail = "its service no longer answers: " + e.Detail
+	case protocol.EventStalled:
+		kind, detail = protocol.Stalled, "it makes no progress: "+e.Detail
+	}
+	t.unready, t.cause = e.Detail, kind
+	m.fail(m.fact(t, kind, detail, now), now)
+}
+
+// step takes in what the starter of a role's step reports.
+func (m *Machine) step(r protocol.StepReport, now time.Time) {
+	pl, _ := m.plan.Layout.Find(r.Role) // the tasks are those of the plan
+	if !r.JobEnds.IsZero() {
+		m.opts.JobEnds = r.JobEnds
+	}
+	if r.Cancel != "" {
+		m.cancel(r.Cancel, now)
+	}
+	for _, name := range pl.Tasks() {
+		if t := m.tasks[name]; r.Diagnosis.Line != "" {
+			t.diagnosis = r.Diagnosis
+		}
+	}
+	absent := m.absent(pl, r)
+	if absent == nil || m.phase == protocol.Stopping {
+		return // its agents know better
+	}
+	detail := r.Detail
+	if line := r.Diagnosis.Line; line != "" {
+		detail += ": " + line
+	}
+	kind := protocol.StepFailed
+	if r.Diagnosis.Meaning == protocol.OutOfMemory {
+		kind = protocol.OOM
+	}
+	absent.cause = kind
+	m.do(NeverCame{Task: absent.Task, Detail: detail})
+	m.fail(m.fact(absent, kind, detail, now), now)
+}
+
+// absent is the first task that a report says has ended although its agent never arrived.
+func (m *Machine) absent(pl roles.Placement, r protocol.StepReport) *task {
+	ended := map[int]bool{}
+	for _, rank := range r.Ranks {
+		ended[rank] = true
+	}
+	for _, name := range pl.Tasks() {
+		if t := m.tasks[name]; t.hello == nil && (r.Ended || ended[name.Rank]) {
+			return t
+		}
+	}
+	return nil
+}
+
+// exited judges the end of a child.
+func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
+	if t.Task == roles.Hub() {
+		m.benchEnd = now
+	}
+	o := *e.Outcome
+	switch {
+	case o.StopReason != "":
+		return // it was asked to
+	case t.Task == roles.Hub() && o.Clean():
+		m.readBy = now.Add(readBound)
+		return // judged with its points
+	case (m.released || m.attribution.Closed()) && o.Clean():
+		return // servers may end once they are no longer needed
+	}
+	kind, detail := Describe(t.Task, o)
+	f := m.fact(t, kind, detail, now)
+	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
+	t.cause = kind
+	switch {
+	case t.Task == roles.Hub() && m.phase == protocol.Measuring:
+		m.blameBenchmark(f, now)
+	case o.Clean() && !t.Leader():
+		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends
+		// itself: the workers are reported first.
+		m.attribution.Presume(f, settle, now)
+	default:
+		m.fail(f, now)
+	}
+}
+
+// mayBeScheduler tells whether a child was ended in a way in which Slurm ends the rest of a step.
+func mayBeScheduler(o protocol.Outcome) bool {
+	name := o.Signal
+	if name == "" {
+		name = signalName(o.Code)
+	}
+	return name == "SIGKILL" || name == "SIGTERM"
+}
+
+// signalName is the signal that a shell's exit code (128+n) stands for, "" if it is none that ends processes.
+func signalName(code int) string {
+	return map[int]string{
+		1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
+		10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",
+		25: "SIGXFSZ", 31: "SIGSYS",
+	}[code-128]
+}
+
+// Describe tells what the end of a task's child means.
+func Describe(t roles.Task, o protocol.Outcome) (protocol.CauseKind, string) {
+	because := ""
+	if o.Headline != "" {
+		because = ": " + o.Headline
+	}
+	switch {
+	case !o.Started:
+		return protocol.NeverStarted, o.Error
+	case o.OOM && o.MemoryLimit > 0:
+		return protocol.OOM, fmt.Sprintf("ran out of memory: the limit is %d MiB", o.MemoryLimit>>20)
+	case o.OOM:
+		return protocol.OOM, "ran out of memory"
+	case o.Signal != "":
+		return protocol.ChildSignal, "killed by " + o.Signal + because
+	case t == roles.Hub():
+		return protocol.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d%s", o.Code, because)
+	case o.Code == 0:
+		return protocol.ChildExit, "exited with code 0 before the benchmark was done"
+	}
+	if name := signalName(o.Code); name != "" {
+		because = fmt.Sprintf(" (what it ran was ended by %s)%s", name, because)
+	}
+	return protocol.ChildExit, fmt.Sprintf("exited with code %d%s", o.Code, because)
+}
+
+// explain completes the first cause with what is only known once the child's output is complete.
+func (m *Machine) explain(t *task, o protocol.Outcome) {
+	f := m.attribution.Verdict()
+	if f == nil || f.Task() != t.Task || f.Kind != t.cause || f.Loss || o.StopReason != "" {
+		return
+	}
+	f.Kind, f.Detail = Describe(t.Task, o)
+	t.cause = f.Kind
+	if len(o.Tail) > 0 {
+		f.LogTail, f.Excerpt = o.Tail, o.Excerpt
+	}
+}

@@ -1,0 +1,104 @@
+package decide
+
+import (
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Input is something that happened.
+type Input interface{ input() }
+
+// The inputs.
+type (
+	// Attached says that an agent arrived.
+	Attached struct {
+		Task  roles.Task
+		Hello protocol.Hello
+	}
+	// Alive says that an agent gave a sign of life.
+	Alive struct{ Task roles.Task }
+	// Broke says that the connection of an agent ended without a goodbye.
+	Broke struct {
+		Task roles.Task
+		// Fault is what was wrong with a message that it sent: then it is not let in again. "": it may come back.
+		Fault string
+	}
+	// Back says that an agent whose connection had ended has connected again.
+	Back struct{ Task roles.Task }
+	// Bye says that an agent left in good order.
+	Bye struct{ Task roles.Task }
+	// Reported is an event that an agent reported.
+	Reported struct {
+		Task  roles.Task
+		Event protocol.Event
+	}
+	// Step is a report about a role's step, by what started it.
+	Step struct{ Report protocol.StepReport }
+	// Measured says that the benchmark has ended, and all that it left was read.
+	Measured struct{ Points []protocol.Point }
+	// Visible says whether what an agent wrote to the run directory is seen by the hub.
+	Visible struct {
+		Task roles.Task
+		OK   bool
+	}
+	// Disk says that the run directory does not answer the hub (Stuck), or answers again.
+	Disk struct {
+		Stuck bool
+		What  string // the operation that is not answered
+	}
+	// Cancel says that somebody wants the job to end.
+	Cancel struct{ Detail string }
+	// Tick says that time has passed.
+	Tick struct{}
+)
+
+func (Attached) input() {}
+func (Alive) input()    {}
+func (Broke) input()    {}
+func (Back) input()     {}
+func (Bye) input()      {}
+func (Reported) input() {}
+func (Step) input()     {}
+func (Measured) input() {}
+func (Visible) input()  {}
+func (Disk) input()     {}
+func (Cancel) input()   {}
+func (Tick) input()     {}
+
+// Effect is something that is to be done.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// Send gives an agent a command.
+	Send struct {
+		Task    roles.Task
+		Command protocol.Command
+	}
+	// Drop says that an agent counts as lost: should it come back, it is refused.
+	Drop struct {
+		Task roles.Task
+		Why  string
+	}
+	// LookFor asks whether what an agent wrote to the run directory is seen here; the answer is Visible.
+	LookFor struct{ Task roles.Task }
+	// Follow begins to read the benchmark's results.
+	Follow struct{}
+	// EndFollow says that the benchmark has ended: the rest is to be read, and the answer is Measured.
+	EndFollow struct{}
+	// NeverCame says that the step of an agent ended before the agent arrived.
+	NeverCame struct {
+		Task   roles.Task
+		Detail string
+	}
+	// Found keeps what the preflight found.
+	Found struct{ Preflight protocol.Preflight }
+)
+
+func (Send) effect()      {}
+func (Drop) effect()      {}
+func (LookFor) effect()   {}
+func (Follow) effect()    {}
+func (EndFollow) effect() {}
+func (NeverCame) effect() {}
+func (Found) effect()     {}

@@ -1,0 +1,118 @@
+package decide
+
+import (
+	"testing"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Everything starts when what it needs is there, not before, and all ranks of a role at once.
+func TestStartOrder(t *testing.T) {
+	b := newBench(t)
+	b.hello(benchmark, gen0, gen1, server)
+	b.expect()
+	b.hello(ctx0)
+	b.expect("GEN_0.0 start", "GEN_0.1 start", "CTX_0.0 start")
+	b.event(gen0, protocol.EventAddress)
+	b.expect()
+	b.event(ctx0, protocol.EventAddress)
+	b.expect("DISAGG_SERVER.0 start")
+	b.event(gen0, protocol.EventReady)
+	b.event(ctx0, protocol.EventReady)
+	b.expect()
+	b.event(server, protocol.EventReady)
+	b.expect("BENCHMARK.0 start", "GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
+	if b.job.Phase() != protocol.Measuring {
+		t.Errorf("phase %s", b.job.Phase())
+	}
+}
+
+// A job passes when its points are there, which is known after the benchmark has ended, and nothing is left of any
+// role.
+func TestPassed(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(benchmark, protocol.Outcome{})
+	b.expect() // the points decide
+	b.points(goodPoints()...)
+	b.expect("GEN_0.0 stop", "GEN_0.1 stop", "CTX_0.0 stop", "DISAGG_SERVER.0 stop", "BENCHMARK.0 stop")
+	b.gone(all...)
+	if b.job.Phase() != protocol.Over || b.job.Cause() != nil {
+		t.Errorf("phase %s, cause %v", b.job.Phase(), b.job.Cause())
+	}
+	if !b.job.AllExited() {
+		t.Error("all agents ended in good order, but it is not quiet")
+	}
+	if r := b.job.Result(Times{}, b.now); r.Verdict != protocol.Passed || r.ExitCode != 0 || len(r.Roles) != 5 {
+		t.Errorf("result %+v", r)
+	}
+}
+
+// Servers may end once the benchmark no longer needs them, and not before.
+func TestRelease(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.event(benchmark, protocol.EventRelease)
+	b.expect("GEN_0.0 check", "CTX_0.0 check", "DISAGG_SERVER.0 check", "BENCHMARK.0 check")
+	b.checked()
+	b.expect("GEN_0.0 stop", "GEN_0.1 stop", "CTX_0.0 stop", "DISAGG_SERVER.0 stop")
+	b.exit(gen0, protocol.Outcome{})
+	b.exit(benchmark, protocol.Outcome{})
+	b.points(goodPoints()...)
+	if b.job.Cause() != nil {
+		t.Errorf("cause %v", b.job.Cause())
+	}
+}
+
+// What was out of reach when the benchmark let the servers go is why it then fails; if it passes, it does not matter.
+func TestCutBeforeRelease(t *testing.T) {
+	for name, passes := range map[string]bool{"fails": false, "passes": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.event(benchmark, protocol.EventRelease)
+			b.told(server, protocol.EventChecked, "n1 cannot reach CTX_0 at n2:1: timeout")
+			b.after(partitionBound) // the others do not answer
+			if !passes {
+				b.exit(benchmark, protocol.Outcome{Code: 1})
+			} else {
+				b.exit(benchmark, protocol.Outcome{})
+				b.points(goodPoints()...)
+			}
+			c := b.job.Cause()
+			if passes && c != nil || !passes && (c == nil || c.Kind != protocol.HealthLost || c.Role != server.Role) ||
+				b.job.Phase() != protocol.Stopping {
+				t.Errorf("cause %+v in phase %s", c, b.job.Phase())
+			}
+		})
+	}
+}
+
+// Once all hosts have answered, one agent of a host that was lost is no reason to leave its step behind.
+func TestHostsAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		nodes map[roles.Task]string
+		want  bool
+	}{
+		"the lost one's host answers":         {map[roles.Task]string{gen0: "n1", gen1: "n1"}, true},
+		"the lost one was alone on its host":  {map[roles.Task]string{gen0: "n1", gen1: "n2"}, false},
+		"another host's answer does not help": {map[roles.Task]string{gen0: "n1", gen1: "n3"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for _, task := range all {
+				node := test.nodes[task]
+				if node == "" {
+					node = "n3"
+				}
+				b.in(Attached{Task: task, Hello: protocol.Hello{Task: task, Node: node}})
+			}
+			b.lose(gen0)
+			b.gone(gen1, ctx0, server, benchmark)
+			if got := b.job.HostsAnswer(); got != test.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/decide/liveness"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Options is what a machine must know beside the plan.
+type Options struct {
+	// JobEnds is when the scheduler will end the job; zero if unknown.
+	JobEnds time.Time
+}
+
+// Machine is the state of one attempt and the decisions on it. It is not safe for concurrent use.
+type Machine struct {
+	plan  plan.Plan
+	opts  Options
+	tasks map[roles.Task]*task
+	order []roles.Task // of the plan
+
+	phase protocol.Phase
+	since map[protocol.Phase]time.Time
+	extra time.Duration // that the hub missed in this phase
+	clock liveness.Clock
+
+	attribution Attribution
+	preflight   preflight
+	partition   partition
+	released    bool // the servers are no longer needed
+	benchEnd    time.Time
+	readBy      time.Time // when its results must have been read; zero if nobody waits for them
+	points      []protocol.Point
+	disk        Disk      // how the run directory answers the hub
+	look        time.Time // when an agent may count as lost; zero: not before something happens
+
+	effects []Effect // of the present step
+}
+
+// task is what is known of one rank.
+type task struct {
+	roles.Task
+	hello               *protocol.Hello
+	firstSeen           time.Time
+	presence            presence
+	startSent, stopSent bool
+	started             bool
+	ready               bool
+	address             string
+	unready             string // why its service does not answer
+	exited              bool
+	gone                bool // stopped, lost, or said goodbye
+	lost                bool // gone without a word
+	outcome             *protocol.Outcome
+	cause               protocol.CauseKind
+	diagnosis           protocol.Diagnosis // what the scheduler says about its step
+}
+
+func (t *task) host() string {
+	if t.hello == nil {
+		return ""
+	}
+	return t.hello.Node
+}
+
+// New begins an attempt.
+func New(p plan.Plan, o Options, now time.Time) *Machine {
+	m := &Machine{
+		plan: p, opts: o, tasks: map[roles.Task]*task{}, phase: protocol.Launching,
+		since: map[protocol.Phase]time.Time{protocol.Launching: now},
+		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
+	}
+	m.attribution.DependsOn = m.dependsOn
+	m.preflight = newPreflight(p)
+	for _, pl := range p.Layout.Placements {
+		for _, t := range pl.Tasks() {
+			m.tasks[t] = &task{Task: t, presence: presence{silence: liveness.Silence{Limit: p.Timeouts.Lost.Std()}}}
+			m.order = append(m.order, t)
+		}
+	}
+	return m
+}
+
+// Step takes in what happened and returns what is to be done about it, in order. Inputs about tasks that the plan does
+// not have are ignored.
+func (m *Machine) Step(in Input, now time.Time) []Effect {
+	m.effects = nil
+	if missed := m.clock.Tick(now); missed > 0 {
+		m.missed(missed)
+	}
+	m.take(in, now)
+	m.expire(now)
+	if _, routine := in.(Alive); !routine || len(m.effects) > 0 {
+		m.advance(now)
+	}
+	return m.effects
+}
+
+func (m *Machine) take(in Input, now time.Time) {
+	switch in := in.(type) {
+	case Attached:
+		m.with(in.Task, func(t *task) { m.attach(t, in.Hello, now) })
+	case Alive:
+		m.with(in.Task, func(t *task) { t.presence.heard(now) })
+	case Back:
+		m.with(in.Task, func(t *task) { t.presence.heard(now) })
+	case Broke:
+		m.with(in.Task, func(t *task) { m.broke(t, in.Fault, now) })
+	case Bye:
+		m.with(in.Task, func(t *task) { t.presence.heard(now); t.gone = true })
+	case Reported:
+		m.with(in.Task, func(t *task) { t.presence.heard(now); m.event(t, in.Event, now) })
+	case Step:
+		m.with(roles.Task{Role: in.Report.Role}, func(*task) { m.step(in.Report, now) })
+	case Measured:
+		m.measured(in.Points, now)
+	case Visible:
+		m.with(in.Task, func(t *task) { m.visible(t, in.OK, now) })
+	case Disk:
+		m.disk = in
+	case Cancel:
+		m.cancel(in.Detail, now)
+	}
+}
+
+func (m *Machine) with(t roles.Task, do func(*task)) {
+	if known := m.tasks[t]; known != nil {
+		do(known)
+	}
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) send(t roles.Task, c protocol.Command) { m.do(Send{Task: t, Command: c}) }
+
+func (m *Machine) leader(r roles.Role) *task { return m.tasks[roles.Task{Role: r}] }
+
+func (m *Machine) benchmark() *task { return m.tasks[roles.Hub()] }
+
+// Phase is what the job is waiting for.
+func (m *Machine) Phase() protocol.Phase { return m.phase }
+
+// Over tells whether the job is over and nothing is left of any agent.
+func (m *Machine) Over() bool { return m.phase == protocol.Over }
+
+// missed moves every deadline on by a pause of the hub.
+func (m *Machine) missed(d time.Duration) {
+	m.extra += d
+	m.attribution.Missed(d)
+	m.partition.ends = m.partition.ends.Add(d)
+	if !m.readBy.IsZero() {
+		m.readBy = m.readBy.Add(d)
+	}
+	for _, t := range m.tasks {
+		t.presence.missed(d)
+	}
+	if !m.look.IsZero() {
+		m.look = m.look.Add(d)
+	}
+}
+
+// Deadline is when the machine must be given a Tick at the latest, if nothing happens before.
+func (m *Machine) Deadline(now time.Time) time.Time {
+	first := m.phaseEnds()
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	sooner(m.attribution.Deadline())
+	sooner(m.partition.deadline())
+	sooner(m.readBy)
+	if !m.look.IsZero() {
+		sooner(m.look)
+		sooner(now.Add(m.clock.Beat)) // the clock must notice a pause
+	}
+	return first
+}

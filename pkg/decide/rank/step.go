@@ -1,0 +1,223 @@
+package rank
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+const (
+	// signalLag is how much later than its child the agent may notice a signal that Slurm sent to both.
+	signalLag = 50 * time.Millisecond
+	// endMargin is how long the end of a child may take beyond the time for stopping it: the kill of what is left of
+	// its tree, and the end of its log.
+	endMargin = 15 * time.Second
+)
+
+// Step takes in what happened and returns what is to be done about it, in order. Once the rank is over nothing is.
+func (m *Machine) Step(in Input, now time.Time) []Effect {
+	m.effects = nil
+	if m.over {
+		return nil
+	}
+	switch in := in.(type) {
+	case Begin:
+		if !m.spec.needs {
+			m.do(Prepare{})
+			if m.plan.Policy.Interactive {
+				m.start(nil)
+			}
+		}
+	case Told:
+		m.told(in.Command, now)
+	case Asked:
+		m.asked(in.Name, now)
+	case Warned: // the hub decides; this rank goes on until it is told
+		m.tell(protocol.Event{
+			Kind:   protocol.EventWarned,
+			Detail: "the scheduler warns that the job's time is nearly over (" + in.Name + ")",
+		}, now)
+	case HubLost:
+		m.stop("the hub is lost: "+in.Why, false, now)
+	case Started:
+		m.started(in.PID, now)
+	case Ended:
+		m.ended(in.Outcome, now)
+	case DiskSilent:
+		if m.Stopping() {
+			m.do(Kill{Reason: m.stopped})
+		}
+	case Done:
+		m.done(in.Outcome, now)
+	}
+	m.expire(now)
+	m.leave(now)
+	return m.effects
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) tell(e protocol.Event, now time.Time) {
+	e.At = now.UTC()
+	m.do(Tell{Event: e})
+}
+
+func (m *Machine) told(c protocol.Command, now time.Time) {
+	switch c.Kind {
+	case protocol.CommandPreflight:
+		m.do(Preflight{Peers: c.Peers, Host: c.Host})
+	case protocol.CommandStart:
+		m.start(c.Peers)
+	case protocol.CommandWatch:
+		if m.stage == running {
+			m.do(Watch{Peers: c.Peers})
+		}
+	case protocol.CommandCheck:
+		m.do(Check{})
+	case protocol.CommandStop:
+		m.do(EndProbes{}) // what is told to end may stop answering
+		m.code = c.Code
+		m.stop(c.Reason, c.Finished, now)
+	}
+}
+
+func (m *Machine) start(peers map[string]string) {
+	if m.stage == waiting && m.stopped == "" {
+		m.stage = starting
+		m.do(Start{Peers: peers})
+	}
+}
+
+func (m *Machine) started(pid int, now time.Time) {
+	if m.stage != starting {
+		return
+	}
+	m.stage = running
+	m.tell(protocol.Event{Kind: protocol.EventStarted, PID: pid}, now)
+	if m.stopped != "" { // while it was being started
+		m.endChild(now)
+	}
+}
+
+// asked stops because of a signal, and lets the hub know.
+func (m *Machine) asked(name string, now time.Time) {
+	if m.stopped == "" {
+		m.tell(protocol.Event{Kind: protocol.EventLeaving, Detail: "stopped by " + name}, now)
+	}
+	m.stop("signal "+name, false, now)
+	if !m.judgeAt.IsZero() {
+		m.reportEnd(now)
+	}
+}
+
+func (m *Machine) stop(reason string, finished bool, now time.Time) {
+	if m.stopped == "" {
+		m.stopped, m.finished = reason, finished
+	}
+	switch m.stage {
+	case starting:
+		m.do(Abandon{Reason: reason})
+	case running, ended:
+		m.do(Stop{Reason: reason, Finished: finished, Patience: m.patience(finished)})
+	}
+	if m.stage != waiting && m.stage != done && m.leaveBy.IsZero() {
+		m.leaveBy = now.Add(m.plan.Timeouts.Stop.Std() + m.patience(finished) + endMargin)
+	}
+}
+
+// endChild stops a child that was started although the rank was to stop.
+func (m *Machine) endChild(now time.Time) {
+	m.do(Stop{Reason: m.stopped, Finished: m.finished, Patience: m.patience(m.finished)})
+	m.leaveBy = now.Add(m.plan.Timeouts.Stop.Std() + m.patience(m.finished) + endMargin)
+}
+
+// patience is how long this rank may end by itself.
+func (m *Machine) patience(finished bool) time.Duration {
+	if !finished {
+		return 0
+	}
+	return m.spec.follow
+}
+
+// ended takes in the end of the child's leader. Where Slurm tracks processes one by one it signals the child too, and
+// the child may be the faster: a child that could have ended so is not judged before the agent had the time to see its
+// own signal.
+func (m *Machine) ended(o protocol.Outcome, now time.Time) {
+	if m.stage == starting {
+		m.stage = running
+	}
+	if m.stage != running {
+		return
+	}
+	m.stage, m.outcome = ended, o
+	if m.stopped == "" && mayBeSignalled(o) {
+		m.judgeAt = now.Add(signalLag)
+		return
+	}
+	m.reportEnd(now)
+}
+
+// mayBeSignalled tells whether a child ended as one does that a signal asked to stop.
+func mayBeSignalled(o protocol.Outcome) bool {
+	switch o.Signal {
+	case "SIGTERM", "SIGINT", "SIGUSR1":
+		return true
+	}
+	const sigint, sigterm = 128 + 2, 128 + 15 // as a shell tells of them
+	return o.Clean() || o.Code == sigint || o.Code == sigterm
+}
+
+// reportEnd reports at once how the child's leader ended, before what it left behind is gone.
+func (m *Machine) reportEnd(now time.Time) {
+	m.judgeAt = time.Time{}
+	m.do(EndProbes{})
+	o := m.outcome
+	m.tell(protocol.Event{Kind: protocol.EventExited, Outcome: &o, Code: protocol.ChildCode(o)}, now)
+}
+
+func (m *Machine) done(o protocol.Outcome, now time.Time) {
+	if m.stage < ended {
+		m.ended(o, now)
+	}
+	m.stage, m.outcome = done, o
+	m.late = now.Add(m.plan.Timeouts.Lost.Std())
+}
+
+// expire acts on deadlines that have passed.
+func (m *Machine) expire(now time.Time) {
+	past := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
+	if past(m.judgeAt) {
+		m.reportEnd(now)
+	}
+	if past(m.late) && m.stopped == "" {
+		m.stopped = "the hub says nothing of the end of this rank's child"
+	}
+	if past(m.leaveBy) && m.stage != done {
+		m.outcome.StopReason = m.stopped
+		m.outcome.Error = "it could not be ended in time"
+		m.stage = done
+	}
+}
+
+// leave ends the rank when nothing is left to do: there is no child, or nothing is left of it and its end was judged.
+func (m *Machine) leave(now time.Time) {
+	if !m.judgeAt.IsZero() {
+		return
+	}
+	switch m.stage {
+	case waiting:
+		if m.stopped == "" {
+			return
+		}
+		m.outcome = protocol.Outcome{StopReason: m.stopped, EndedAt: now.UTC()}
+	case done:
+		if m.stopped == "" && !m.spec.alone {
+			return
+		}
+	default:
+		return
+	}
+	m.over = true
+	o := m.outcome
+	m.tell(protocol.Event{Kind: protocol.EventStopped, Outcome: &o}, now)
+}

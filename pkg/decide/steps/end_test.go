@@ -1,0 +1,183 @@
+package steps
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// The end of the hub's step leads to a verdict that says what is known of it.
+func TestConclude(t *testing.T) {
+	const without, never = "it ended without a verdict, with code ", "the step never began: it ended with code "
+	const wanted = "the job was asked to end: "
+	outOfTime := protocol.Diagnosis{Meaning: protocol.OutOfTime, Line: "DUE TO TIME LIMIT"}
+	person := Asked{Why: "SIGINT", Ends: zero.Add(10 * time.Minute)}
+	scheduler := Asked{Why: "SIGTERM", Ends: zero.Add(time.Second)}
+	tests := map[string]struct {
+		said  protocol.Diagnosis
+		asked Asked
+		code  int
+		began Answer
+		kind  protocol.CauseKind
+		text  string
+	}{
+		"it never began": {code: 1, began: No, kind: protocol.StepFailed, text: never + "1"},
+		"it was killed":  {code: 137, began: Yes, kind: protocol.HubLost, text: without + "137"},
+		"it ended well":  {began: NotKnown, kind: protocol.HubLost, text: without + "0"},
+		"with words": {
+			said: protocol.Diagnosis{Line: "x"}, code: 9, began: Yes, kind: protocol.HubLost, text: without + "9: x",
+		},
+		"its time was over": {
+			said: outOfTime, code: 1, began: Yes, kind: protocol.TimeLimit, text: without + "1: DUE TO TIME LIMIT",
+		},
+		"somebody wanted it": {
+			asked: person, code: 143, began: No, kind: protocol.CauseCancelled, text: wanted + "SIGINT",
+		},
+		"the scheduler wanted it": {
+			asked: scheduler, code: 143, began: Yes, kind: protocol.TimeLimit, text: wanted + "SIGTERM",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := drive(t, hub)
+			if tt.said != (protocol.Diagnosis{}) {
+				d.gets(Said{Role: hub, Diagnosis: tt.said}, words(hub, tt.said))
+			}
+			if tt.asked.Why != "" {
+				d.gets(tt.asked)
+			}
+			d.gets(Ended{Role: hub, Code: tt.code, Began: tt.began}, Seal{Role: hub}, d.cause(tt.kind, tt.text))
+			d.leaves(tt.code, true)
+		})
+	}
+}
+
+// The hub's own step is tried again too, and if that is of no use the verdict says how often it was.
+func TestHubIsTriedAgain(t *testing.T) {
+	d := waiting(t, hub)
+	d.leaves(0, false)
+	d.passes(time.Second, Start{Role: hub})
+	d.gets(Ended{Role: hub, Code: 2, Began: No}, Seal{Role: hub},
+		d.cause(protocol.StepFailed, "the step never began: it ended with code 2 (tried 2 times)"))
+}
+
+// Steps that are left over after the hub's are waited for as long as something arrives from them, and never for long.
+func TestLeave(t *testing.T) {
+	over := func(t *testing.T) *driver {
+		d := drive(t, hub, gen, ctx)
+		d.gets(Ended{Role: hub, Code: 5, Began: Yes},
+			Seal{Role: hub}, d.cause(protocol.HubLost, "it ended without a verdict, with code 5"))
+		d.leaves(5, false)
+		return d
+	}
+	t.Run("nothing arrives", func(t *testing.T) {
+		d := over(t)
+		d.passes(quietBound - 1)
+		d.leaves(5, false)
+		d.passes(1)
+		d.leaves(5, true)
+	})
+	t.Run("something arrives for ever", func(t *testing.T) {
+		d := over(t)
+		for range int(leaveBound / (quietBound / 2)) {
+			d.leaves(5, false)
+			d.gets(Output{})
+			d.passes(quietBound / 2)
+		}
+		d.leaves(5, true)
+	})
+	t.Run("all have ended", func(t *testing.T) {
+		d := over(t)
+		d.gets(Ended{Role: gen}, Seal{Role: gen}, ended(gen, 0, early(0), protocol.Diagnosis{}))
+		d.leaves(5, false)
+		d.gets(Ended{Role: ctx, Code: 1}, Seal{Role: ctx}, ended(ctx, 1, early(1), protocol.Diagnosis{}))
+		d.leaves(5, true)
+	})
+}
+
+// A role that was started by hand ends with its own code, and waits for its next try like any other.
+func TestLeaveByHand(t *testing.T) {
+	d := drive(t, gen)
+	d.gets(Said{Role: gen, Diagnosis: busy}, words(gen, busy))
+	d.gets(Ended{Role: gen, Code: 1, Began: No}, Retry{Role: gen, After: time.Second})
+	d.leaves(1, false)
+	d.passes(time.Second, Start{Role: gen})
+	d.gets(Ended{Role: gen, Code: 7, Began: Yes},
+		Seal{Role: gen}, ended(gen, 7, early(7)+" (tried 2 times)", protocol.Diagnosis{}))
+	d.leaves(7, true)
+}
+
+// draw makes up an input.
+func draw(rt *rapid.T, now time.Time) Input {
+	role := rapid.SampledFrom([]roles.Role{hub, gen, ctx}).Draw(rt, "role")
+	switch rapid.IntRange(0, 4).Draw(rt, "input") {
+	case 0:
+		said := []protocol.Diagnosis{{}, busy, {Line: "x"}, {Meaning: protocol.OutOfTime, Line: "y"}}
+		ranks := map[int][]int{}
+		for _, code := range rapid.SliceOfN(rapid.IntRange(0, 3), 0, 3).Draw(rt, "codes") {
+			ranks[code] = append(ranks[code], len(ranks[code]))
+		}
+		return Said{Role: role, Diagnosis: rapid.SampledFrom(said).Draw(rt, "diagnosis"), Ranks: ranks}
+	case 1:
+		began := rapid.SampledFrom([]Answer{Yes, No, NotKnown}).Draw(rt, "began")
+		return Ended{Role: role, Code: rapid.IntRange(0, 2).Draw(rt, "code"), Began: began}
+	case 2:
+		return Output{}
+	case 3:
+		return Asked{Why: "x", Ends: now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(rt, "ends")) * time.Second)}
+	default:
+		return Tick{}
+	}
+}
+
+// Whatever happens: a machine never wants a Tick in the past, a Tick at its deadline gets it further, nothing is
+// started that was not announced, a verdict is made sure of exactly once, and after the hub's end it is left in time.
+func TestAlwaysEnds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m, now := New([]roles.Role{hub, gen, ctx}), zero
+		concluded, retries := 0, map[roles.Role]int{}
+		step := func(in Input) {
+			for _, e := range m.Step(in, now) {
+				switch e := e.(type) {
+				case Conclude:
+					concluded++
+				case Retry:
+					retries[e.Role]++
+				case Start:
+					if retries[e.Role]--; retries[e.Role] < 0 || concluded > 0 {
+						rt.Fatalf("%v is started; announced: %d, verdicts: %d", e.Role, retries[e.Role]+1, concluded)
+					}
+				}
+			}
+			if at := m.Deadline(); !at.IsZero() && !at.After(now) {
+				rt.Fatalf("at %v a tick is wanted at %v", now, at)
+			}
+		}
+		for range rapid.IntRange(0, 40).Draw(rt, "inputs") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 1500).Draw(rt, "ms")) * time.Millisecond)
+			step(draw(rt, now))
+		}
+		for range mostTries { // the last try is not tried again
+			step(Ended{Role: hub, Code: 1})
+			step(Ended{Role: gen})
+		}
+		if concluded != 1 {
+			rt.Fatalf("%d verdicts", concluded)
+		}
+		for began := now; ; {
+			if _, leave := m.Leave(now); leave {
+				break
+			}
+			at := m.Deadline()
+			if at.IsZero() || now.Sub(began) > leaveBound {
+				rt.Fatalf("%v after the end: still here, next tick at %v", now.Sub(began), at)
+			}
+			now = at
+			step(Tick{})
+		}
+	})
+}

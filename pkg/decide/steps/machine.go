@@ -1,0 +1,253 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// mostTries is how often a step is tried that never begins for a reason that may pass.
+const mostTries = 3
+
+// How long steps that are left are waited for once the hub's own has ended: as long as something arrives from them.
+const (
+	quietBound = time.Second
+	leaveBound = 10 * time.Second
+	// sayEvery bounds how often the hub is told what the scheduler says about one step.
+	sayEvery = time.Second
+)
+
+// step is what is known of one role's step.
+type step struct {
+	role      roles.Role
+	tries     int
+	again     time.Time // when it is started once more; zero: it is not waiting for that
+	ended     bool      // for good
+	code      int
+	diagnosis protocol.Diagnosis
+	ranks     map[int][]int // reported to have ended
+	said      time.Time     // when the hub was last told
+	unsaid    bool          // there is more to tell
+}
+
+// Machine is the state of a job's steps. It is not safe for concurrent use.
+type Machine struct {
+	steps   []*step
+	now     time.Time          // of the last input
+	asked   string             // why the end is wanted; "": it is not
+	endedBy protocol.CauseKind // on whose account
+	code    int                // of the hub's step
+	over    time.Time          // when that ended; zero before
+	heard   time.Time          // when something last arrived from the others
+	effects []Effect
+}
+
+// New begins with the roles whose steps are about to be started.
+func New(list []roles.Role) *Machine {
+	m := &Machine{}
+	for _, r := range list {
+		m.steps = append(m.steps, &step{role: r, ranks: map[int][]int{}})
+	}
+	return m
+}
+
+func (m *Machine) find(r roles.Role) *step {
+	i := slices.IndexFunc(m.steps, func(s *step) bool { return s.role == r })
+	if i < 0 {
+		return nil
+	}
+	return m.steps[i]
+}
+
+// Step takes in what happened and returns what is to be done about it, in order.
+func (m *Machine) Step(in Input, now time.Time) []Effect {
+	m.effects, m.now = nil, now
+	switch in := in.(type) {
+	case Said:
+		if s := m.find(in.Role); s != nil && !s.ended {
+			m.said(s, in, now)
+		}
+	case Ended:
+		if s := m.find(in.Role); s != nil && !s.ended {
+			m.ended(s, in, now)
+		}
+	case Output:
+		m.heard = now
+	case Asked:
+		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
+		m.giveUp(now)
+	}
+	m.expire(now)
+	return m.effects
+}
+
+// expire acts on what is due.
+func (m *Machine) expire(now time.Time) {
+	for _, s := range m.steps {
+		if s.unsaid && now.Sub(s.said) >= sayEvery {
+			m.tell(s, now)
+		}
+		if !s.again.IsZero() && !now.Before(s.again) {
+			s.again = time.Time{}
+			m.do(Start{Role: s.role})
+		}
+	}
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+// tell lets the hub know what the scheduler says about a step.
+func (m *Machine) tell(s *step, now time.Time) {
+	s.said, s.unsaid = now, false
+	m.report(protocol.StepReport{Role: s.role, Diagnosis: s.diagnosis})
+}
+
+// giveUp starts nothing any more.
+func (m *Machine) giveUp(now time.Time) {
+	for _, s := range m.steps {
+		if s.again.IsZero() {
+			continue
+		}
+		s.again = time.Time{}
+		m.seal(s)
+		if s.role == roles.Hub().Role {
+			m.finish(s, No, now)
+		}
+	}
+}
+
+// seal takes a step for over for good. What was last said of it goes along with the report of its end.
+func (m *Machine) seal(s *step) {
+	s.ended, s.unsaid = true, false
+	m.do(Seal{Role: s.role})
+}
+
+func (m *Machine) report(r protocol.StepReport) { m.do(Report{Report: r}) }
+
+// said takes in the scheduler's words: ranks that ended are reported at once, other words now and then.
+func (m *Machine) said(s *step, in Said, now time.Time) {
+	m.heard = now
+	s.unsaid = s.unsaid || in.Diagnosis != s.diagnosis
+	s.diagnosis = in.Diagnosis
+	for _, code := range sortedCodes(in.Ranks) {
+		fresh := in.Ranks[code][min(len(s.ranks[code]), len(in.Ranks[code])):]
+		if len(fresh) == 0 {
+			continue
+		}
+		s.ranks[code] = in.Ranks[code]
+		m.report(protocol.StepReport{
+			Role: s.role, Code: code, Ranks: slices.Clone(fresh), Diagnosis: s.diagnosis,
+			Detail: fmt.Sprintf("the task exited with code %d before it reached the hub", code),
+		})
+		s.said, s.unsaid = now, false
+	}
+}
+
+func sortedCodes(ranks map[int][]int) []int {
+	codes := make([]int, 0, len(ranks))
+	for code := range ranks {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+func (m *Machine) ended(s *step, in Ended, now time.Time) {
+	m.heard = now
+	s.tries++
+	s.code, s.again = in.Code, time.Time{}
+	transient := s.diagnosis.Meaning == protocol.Transient && in.Code != 0
+	if transient && in.Began == No && s.tries < mostTries && m.over.IsZero() && m.asked == "" {
+		m.retry(s, now)
+		return
+	}
+	m.seal(s)
+	if s.role == roles.Hub().Role {
+		m.finish(s, in.Began, now)
+		m.giveUp(now)
+		return
+	}
+	detail := fmt.Sprintf("the step ended with code %d before its agents reached the hub%s", in.Code, s.tried())
+	m.report(protocol.StepReport{Role: s.role, Ended: true, Code: in.Code, Detail: detail, Diagnosis: s.diagnosis})
+}
+
+// tried says how often a step was tried, if that was more than once.
+func (s *step) tried() string {
+	if s.tries < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (tried %d times)", s.tries)
+}
+
+// retry begins the pause before a step's next try. What was said of this one is told now: the next begins anew.
+func (m *Machine) retry(s *step, now time.Time) {
+	if s.unsaid {
+		m.tell(s, now)
+	}
+	s.diagnosis, s.ranks = protocol.Diagnosis{}, map[int][]int{}
+	pause := time.Second << (s.tries - 1)
+	s.again = now.Add(pause)
+	m.do(Retry{Role: s.role, After: pause})
+}
+
+// finish takes the end of the hub's step for the end of the job, and says what it means, should the hub have left no
+// verdict.
+func (m *Machine) finish(s *step, began Answer, now time.Time) {
+	m.code, m.over = s.code, now
+	kind, detail := protocol.StepFailed, fmt.Sprintf("the step never began: it ended with code %d%s", s.code, s.tried())
+	if began != No {
+		kind, detail = protocol.HubLost, fmt.Sprintf("it ended without a verdict, with code %d", s.code)
+	}
+	if line := s.diagnosis.Line; line != "" {
+		detail += ": " + line
+	}
+	switch {
+	case s.diagnosis.Meaning == protocol.OutOfTime:
+		kind = protocol.TimeLimit
+	case m.asked != "":
+		kind, detail = m.endedBy, m.asked
+	}
+	m.do(Conclude{Cause: protocol.Cause{Role: s.role, Kind: kind, Detail: detail, At: now.UTC()}})
+}
+
+// Leave tells whether it is time to leave, and with which code: the hub's step has ended, and so have all others, or
+// nothing arrives from them any more.
+func (m *Machine) Leave(now time.Time) (code int, leave bool) {
+	if m.find(roles.Hub().Role) == nil { // roles that are started by hand
+		return m.steps[0].code, !m.left()
+	}
+	if m.over.IsZero() {
+		return 0, false
+	}
+	return m.code, !m.left() || m.quiet(now)
+}
+
+// left tells whether any step is not over for good.
+func (m *Machine) left() bool {
+	return slices.ContainsFunc(m.steps, func(s *step) bool { return !s.ended })
+}
+
+// quiet tells whether what is left need not be waited for any longer.
+func (m *Machine) quiet(now time.Time) bool {
+	return now.Sub(m.heard) >= quietBound || now.Sub(m.over) >= leaveBound
+}
+
+// Deadline is when the machine must be given a Tick at the latest, zero if it has no need of one.
+func (m *Machine) Deadline() (first time.Time) {
+	sooner := func(at time.Time, holds bool) {
+		if holds && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	waits := !m.over.IsZero() && m.left() && !m.quiet(m.now)
+	sooner(m.heard.Add(quietBound), waits)
+	sooner(m.over.Add(leaveBound), waits)
+	for _, s := range m.steps {
+		sooner(s.said.Add(sayEvery), s.unsaid)
+		sooner(s.again, !s.again.IsZero())
+	}
+	return first
+}

@@ -1,0 +1,87 @@
+// Package steps decides what the starter of a job's steps does about their ends: whether a step is tried again, what
+// the hub is told, and when the starter leaves, which is the end of the job. Like package decide it is pure.
+//
+// Rules:
+//   - A step that ends is reported when it ends, whatever its code: only the hub knows whether its agents had arrived.
+//   - A step that never began for a reason that may pass is tried again, a few times. Once the job is over, or somebody
+//     wants the end, nothing is started any more.
+//   - The end of the hub's own step is the end of the job. If it left no verdict one is given in its place.
+//   - Whoever is left then is waited for only as long as something still arrives from it.
+package steps
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Input is something that happened.
+type Input interface{ input() }
+
+// The inputs.
+type (
+	// Said is what the scheduler says about a step, when that has changed.
+	Said struct {
+		Role      roles.Role
+		Diagnosis protocol.Diagnosis
+		Ranks     map[int][]int // that ended, by exit code
+	}
+	// Ended says that a step is over.
+	Ended struct {
+		Role  roles.Role
+		Code  int
+		Began Answer // whether any of its agents ran
+	}
+	// Output says that something arrived from a step.
+	Output struct{}
+	// Asked says that the starter was asked to end, by a person or by the scheduler.
+	Asked struct {
+		Why  string
+		Ends time.Time // when the job's time is over; zero if that is not known
+	}
+	// Tick says that time has passed.
+	Tick struct{}
+)
+
+func (Said) input()   {}
+func (Ended) input()  {}
+func (Output) input() {}
+func (Asked) input()  {}
+func (Tick) input()   {}
+
+// Answer is yes, no, or that it cannot be found out.
+type Answer string
+
+// The answers.
+const (
+	Yes      Answer = "yes"
+	No       Answer = "no"
+	NotKnown Answer = ""
+)
+
+// Effect is something that is to be done.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// Retry says that a role's step will be started once more, after a pause; people may want to know.
+	Retry struct {
+		Role  roles.Role
+		After time.Duration
+	}
+	// Start starts a role's step once more, now.
+	Start struct{ Role roles.Role }
+	// Seal says that a role's step is over for good, and so is its log.
+	Seal struct{ Role roles.Role }
+	// Report tells the hub about a step. RunID is left to the caller.
+	Report struct{ Report protocol.StepReport }
+	// Conclude makes sure that there is a verdict; if the hub left none, this is the cause.
+	Conclude struct{ Cause protocol.Cause }
+)
+
+func (Retry) effect()    {}
+func (Start) effect()    {}
+func (Seal) effect()     {}
+func (Report) effect()   {}
+func (Conclude) effect() {}

@@ -1,0 +1,128 @@
+package hub
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// defaultPatience is as much of a scheduler's grace period as can be spared for a run directory that does not answer.
+const defaultPatience = time.Second
+
+// conclude records what is left, uploads and writes the verdict. The second result tells whether that is in the run
+// directory.
+func (h *Hub) conclude() (protocol.Result, bool) {
+	h.lastPoints()
+	h.journal.state(h.machine)
+	over := time.Now()
+	r := h.result(over)
+	h.journal.verdict(r)
+	var submission protocol.Submission // made by hand there is none
+	h.opts.Disk.Do("read submission.json", 0, func() (err error) {
+		submission, err = rundir.ReadSubmission(rundir.Dir(h.opts.Plan.RunDir))
+		return err
+	}, nil)
+	answers := h.opts.Disk.Flush(h.opts.DiskPatience)
+	if answers {
+		h.opts.Times.Submitted = submission.At
+		r = h.result(over)
+		begun := time.Now()
+		up := h.upload()
+		r.Upload, r.Phases.Upload = &up, time.Since(begun).Round(time.Millisecond).Seconds()
+		h.journal.upload(up)
+	} else {
+		h.opts.Log.Warn("the run directory does not answer: the records, if any, stay pending")
+	}
+	h.journal.close()
+	r.EndedAt = time.Now().UTC()
+	r.Lost = h.lost(answers)
+	return r, h.write(r, answers)
+}
+
+// lost tells what the run directory did not take, "" if it took everything.
+func (h *Hub) lost(answers bool) string {
+	var parts []string
+	if n, why := h.journal.events.Lost(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d journal entries could not be written: %v", n, why))
+	}
+	if n := h.unsaved.Load(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d records could not be saved, so they are not sent anywhere", n))
+	}
+	if !answers {
+		parts = append(parts,
+			"the run directory did not answer at the end: what was not written before may be missing there")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (h *Hub) result(now time.Time) protocol.Result {
+	r := h.machine.Result(h.opts.Times, now)
+	r.RunID, r.JobID = h.opts.RunID, h.opts.JobID
+	return r
+}
+
+// lastPoints takes the points that were complete when the benchmark was stopped in the middle: they still count as
+// measured.
+func (h *Hub) lastPoints() {
+	if h.follow == nil {
+		return
+	}
+	h.stopFollowing()
+	late := time.After(h.opts.DiskPatience)
+	for {
+		select {
+		case pt, more := <-h.follow:
+			if !more {
+				h.machine.Points(h.points)
+				return
+			}
+			h.keepPoint(pt)
+		case <-late:
+			h.opts.Log.Warn("the benchmark's results cannot be read: the run directory does not answer")
+			h.machine.Points(h.points)
+			return
+		}
+	}
+}
+
+// write writes the report and, last, the verdict.
+func (h *Hub) write(r protocol.Result, answers bool) bool {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		h.opts.Log.Error("cannot encode the verdict", zap.Error(err))
+		return false
+	}
+	if files, err := report.Render(r); err == nil {
+		for name, content := range files {
+			h.opts.Disk.Do("write the report", len(content),
+				func() error { return h.opts.Attempt.WriteReport(name, content) }, nil)
+		}
+	} else {
+		h.opts.Log.Warn("cannot make the report", zap.Error(err))
+	}
+	written := make(chan error, 1)
+	h.opts.Disk.Create(h.opts.Attempt.Result(), append(data, '\n'), func(err error) { written <- err })
+	patience := h.opts.DiskPatience
+	if !answers { // it had its time
+		patience = h.opts.DiskPatience / 4
+	}
+	h.opts.Disk.Flush(patience)
+	select {
+	case err := <-written:
+		if err != nil {
+			h.opts.Log.Error("cannot write the verdict", zap.Error(err))
+		}
+		return err == nil || errors.Is(err, os.ErrExist)
+	default:
+		return false
+	}
+}

@@ -1,0 +1,243 @@
+package hub_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disagg/disagg/pkg/hub"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+const sinkURL = "sqlite:///results.db"
+
+// sends stands in for disagg-submit: it notes every record as sent, and reports it.
+const sends = `[ "$1 $2 $3" = "upload drain --json" ] || exit 64
+mkdir -p "$4/outbox/sent"
+n=$(ls "$4/outbox/pending" | wc -l)
+mv "$4"/outbox/pending/* "$4/outbox/sent/"
+printf '{"url": "` + sinkURL + `", "sent": %d}' "$n"`
+
+// The upload comes after the measurement and never decides whether a test passed, however it goes.
+func TestUpload(t *testing.T) {
+	tests := map[string]struct {
+		program string // "": there is none
+		bound   time.Duration
+		want    protocol.UploadReport
+		pending int
+	}{
+		"sent": {sends, bound, protocol.UploadReport{URL: sinkURL, Sent: 2}, 0},
+		"the sink fails": {
+			"echo away >&2; exit 1", bound,
+			protocol.UploadReport{URL: sinkURL, Pending: 2, Error: "exit status 1: away"}, 2,
+		},
+		"it hangs": {
+			"exec sleep 600", 300 * time.Millisecond,
+			protocol.UploadReport{URL: sinkURL, Pending: 2, Error: "not done in time"}, 2,
+		},
+		"nobody can send": {"", bound, protocol.UploadReport{URL: sinkURL, Pending: 2, Error: "no such file"}, 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, func(j *job) {
+				j.input.UploadURL = sinkURL
+				j.input.Timeouts.Upload = roles.Duration(tt.bound)
+				j.opts.Uploader = filepath.Join(t.TempDir(), "nobody")
+				if tt.program != "" {
+					j.opts.Uploader = script(t, tt.program)
+				}
+			})
+			j.serving()
+			j.measure(0, point(4, 10)+"\n")
+			j.measure(1, point(8, 20)+"\n")
+			j.exit(benchmark, protocol.Outcome{})
+			j.leave(all...)
+			r := j.over()
+			if r.Verdict != protocol.Passed || r.Upload == nil || !strings.Contains(r.Upload.Error, tt.want.Error) {
+				t.Fatalf("%s, upload %+v", r.Verdict, r.Upload)
+			}
+			r.Upload.Error = tt.want.Error
+			if diff := cmp.Diff(tt.want, *r.Upload); diff != "" {
+				t.Error(diff)
+			}
+			if pending, err := j.opts.Attempt.OpenOutbox().Pending(); err != nil || len(pending) != tt.pending {
+				t.Errorf("pending %v, %v", pending, err)
+			}
+			text := fmt.Sprintf("%d sent, %d pending", tt.want.Sent, tt.want.Pending)
+			if e := j.entries(protocol.EntryUpload); len(e) != 1 || !strings.HasPrefix(e[0].Detail, text) {
+				t.Errorf("journal %+v", e)
+			}
+		})
+	}
+}
+
+// When the scheduler is about to kill the job, the upload has what is left of the grace period, and no more.
+func TestUploadOfCancelledJob(t *testing.T) {
+	j := newJob(t, func(j *job) {
+		j.input.UploadURL = sinkURL
+		j.input.Profile.KillWait = roles.Duration(10 * time.Second)
+		j.input.Timeouts.Stop, j.input.Timeouts.Settle = roles.Duration(5*time.Second),
+			roles.Duration(4700*time.Millisecond)
+		j.opts.Uploader = script(t, "exec sleep 600")
+	})
+	j.serving()
+	j.measure(0, point(4, 10)+"\n")
+	j.await("the first point", func() bool { return len(j.entries(protocol.EntryPoint)) == 1 })
+	j.cancel(errors.New("SIGTERM"))
+	j.leave(all...)
+	if r := j.over(); r.Upload == nil || r.Upload.Pending != 1 || r.Phases.Upload > 2 {
+		t.Errorf("upload %+v took %v s", r.Upload, r.Phases.Upload)
+	}
+}
+
+// A benchmark that is stopped in the middle leaves what it has measured, also what it has not quite written.
+func TestPointsOfStoppedBenchmark(t *testing.T) {
+	j := newJob(t, nil)
+	j.serving()
+	j.measure(0, point(4, 10)+"\n")
+	j.await("the first point", func() bool { return len(j.entries(protocol.EntryPoint)) == 1 })
+	j.measure(1, point(3, 20)) // too few, and its line has no end
+	j.exit(gen1, protocol.Outcome{Code: 3})
+	j.leave(all...)
+	r := j.over()
+	if checkPoints(t, r.Points); len(r.Points) != 2 {
+		return
+	}
+	if r.Verdict != protocol.Failed || r.Points[0].Invalid != "" || r.Points[1].Invalid == "" {
+		t.Errorf("%s, points %+v", r.Verdict, r.Points)
+	}
+	if records := j.opts.Attempt.OpenOutbox().All(); len(records) != 2 {
+		t.Errorf("records %+v", records)
+	}
+}
+
+// A point that is measured again takes the place of the one before, in the verdict and in its record.
+func TestPointMeasuredAgain(t *testing.T) {
+	j := newJob(t, nil)
+	j.serving()
+	j.measure(1, point(8, 20)+"\n")
+	j.measure(0, point(4, 1)+"\n")
+	j.await("both points", func() bool { return len(j.entries(protocol.EntryPoint)) == 2 })
+	j.measure(0, point(4, 10)+"\n")
+	j.exit(benchmark, protocol.Outcome{})
+	j.leave(all...)
+	r := j.over()
+	checkPoints(t, r.Points)
+	if len(r.Points) != 2 {
+		t.Errorf("points %+v", r.Points)
+	}
+	if records := j.opts.Attempt.OpenOutbox().All(); len(records) != 2 ||
+		records[0].Point.Metrics["token_throughput"] != 10 {
+		t.Errorf("records %+v", records)
+	}
+}
+
+// A verdict that is there stays: the hub's own is not written over another's.
+func TestVerdictStays(t *testing.T) {
+	j := newJob(t, nil)
+	if err := hub.Keep(j.opts.Attempt, protocol.Result{Schema: 1, Verdict: protocol.Errored}); err != nil {
+		t.Fatal(err)
+	}
+	j.cancel(errors.New("enough"))
+	j.leave(benchmark)
+	if r := j.over(); r.Verdict != protocol.Cancelled || !j.written || j.stored().Verdict != protocol.Errored {
+		t.Errorf("%s, written %v, stored %s", r.Verdict, j.written, j.stored().Verdict)
+	}
+}
+
+// A verdict that cannot be written although the run directory answers is handed back too.
+func TestVerdictCannotBeWritten(t *testing.T) {
+	j := newJob(t, nil)
+	if err := os.Rename(string(j.opts.Attempt), string(j.opts.Attempt)+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(string(j.opts.Attempt), nil, 0o600); err != nil { // so that nobody makes it anew
+		t.Fatal(err)
+	}
+	j.cancel(errors.New("enough"))
+	j.leave(benchmark)
+	if r := j.over(); r.Verdict != protocol.Cancelled || j.written {
+		t.Errorf("%s, written %v", r.Verdict, j.written)
+	}
+}
+
+// orphan is an attempt whose hub was killed after it had recorded a point.
+func orphan(t *testing.T) hub.Orphan {
+	t.Helper()
+	o := hub.Orphan{
+		RunID: "run-0", JobID: "101", Attempt: rundir.Dir(t.TempDir()).Attempt(0), Begun: time.Now().Add(-time.Minute),
+	}
+	o.Plan.Case = roles.Case{Name: "c", TestID: "t"}
+	o.Plan.Upload.URL = sinkURL
+	o.Plan.Timeouts.Upload = roles.Duration(bound)
+	if _, err := rundir.OpenAttempt(o.Attempt, "t"); err != nil {
+		t.Fatal(err)
+	}
+	rec := results.NewRecord(results.Origin{RunID: "run-0"},
+		protocol.Point{Index: 1, Concurrency: 8, Metrics: map[string]float64{"al": 1}}, time.Now())
+	if err := o.Attempt.OpenOutbox().SaveRecord(rec); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// A hub that was killed gets a verdict in its place, with what was recorded, which is sent. The verdict stays.
+func TestOrphan(t *testing.T) {
+	o := orphan(t)
+	o.Uploader = script(t, sends)
+	cause := protocol.Cause{Role: roles.Hub().Role, Kind: protocol.HubLost, Detail: "the hub was killed"}
+	if err := o.Conclude(cause); err != nil {
+		t.Fatal(err)
+	}
+	cause.Kind = protocol.CauseCancelled
+	if err := o.Conclude(cause); err != nil {
+		t.Fatal(err)
+	}
+	r, err := rundir.ReadResult(o.Attempt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != protocol.Failed || r.ExitCode != 1 || r.FirstCause.Kind != protocol.HubLost ||
+		r.FirstCause.At.IsZero() || r.JobID != "101" {
+		t.Errorf("%s %d, cause %v", r.Verdict, r.ExitCode, r.FirstCause)
+	}
+	if len(r.Points) != 1 || r.Points[0].Concurrency != 8 {
+		t.Errorf("points %v", r.Points)
+	}
+	if r.Upload == nil || r.Upload.Sent != 1 || r.Upload.Pending != 0 || r.Upload.Error != "" {
+		t.Errorf("upload %+v", r.Upload)
+	}
+	if _, err := os.Stat(o.Attempt.Report()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a program that sends, what was recorded stays pending; without a run directory that answers nobody asks for
+// it.
+func TestOrphanWithoutUpload(t *testing.T) {
+	o := orphan(t)
+	cause := protocol.Cause{Role: roles.Hub().Role, Kind: protocol.TimeLimit, At: time.Unix(1000, 0)}
+	if r := o.Verdict(cause, false); len(r.Points) != 0 || r.ExitCode != protocol.ExitDeadline ||
+		!r.FirstCause.At.Equal(cause.At) {
+		t.Errorf("%+v", r)
+	}
+	if err := o.Conclude(cause); err != nil {
+		t.Fatal(err)
+	}
+	r, err := rundir.ReadResult(o.Attempt)
+	if err != nil || r.Upload != nil || len(r.Points) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if pending, err := o.Attempt.OpenOutbox().Pending(); err != nil || len(pending) != 1 {
+		t.Errorf("pending %v, %v", pending, err)
+	}
+}

@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/disagg/disagg/pkg/decide"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// followPoll is how often the client's logs are looked at. They may be written on another host, where no notification
+// reaches.
+const followPoll = 200 * time.Millisecond
+
+// indexMark stands for a point's index in the pattern of the client's logs.
+const indexMark = "{index}"
+
+func clientFile(pattern string, index int) string {
+	at := strings.LastIndex(pattern, indexMark)
+	if at < 0 {
+		return pattern
+	}
+	return pattern[:at] + strconv.Itoa(index) + pattern[at+len(indexMark):]
+}
+
+// startFollowing reads the benchmark's results while it runs.
+func (h *Hub) startFollowing() {
+	if h.follow != nil {
+		return
+	}
+	format, err := results.FormatNamed(h.opts.Plan.Spec(hubRole).Results.Format)
+	if err != nil { // the plan was checked
+		h.opts.Log.Error("cannot read the results", zap.Error(err))
+		return
+	}
+	n := len(h.opts.Plan.Case.Load.Concurrency)
+	logs := make([]*clientLog, n)
+	for i := range logs {
+		logs[i] = &clientLog{tail: rundir.Tail{File: clientFile(h.opts.Results, i)}, parser: format.New(h.want(i))}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel, h.follow = cancel, make(chan protocol.Point, n)
+	go readClients(ctx, logs, h.follow)
+}
+
+func (h *Hub) stopFollowing() {
+	if h.cancel != nil {
+		h.cancel()
+	}
+}
+
+// clientLog is the log of one client run, read as it grows.
+type clientLog struct {
+	tail   rundir.Tail
+	parser results.Parser
+	given  string // the point that was given out, as text
+}
+
+// readClients gives out each point the moment it is complete, and again if it turns out to be another; when the context
+// has ended it reads what is left, gives out what is not complete, and closes the channel.
+func readClients(ctx context.Context, logs []*clientLog, points chan<- protocol.Point) {
+	defer close(points)
+	tick := time.NewTicker(followPoll)
+	defer tick.Stop()
+	for over := false; !over; {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+		over = ctx.Err() != nil
+		for _, l := range logs {
+			l.tail.Read(func(line []byte) { l.parser.Line(string(line)) })
+			if over {
+				l.tail.Rest(func(line []byte) { l.parser.Line(string(line)) })
+			}
+			if pt, ok := l.parser.Point(); ok && (over || l.parser.Complete()) && l.isNew(pt) {
+				points <- pt
+			}
+		}
+	}
+}
+
+// isNew tells whether a point is another than the one that was given out.
+func (l *clientLog) isNew(pt protocol.Point) bool {
+	text, _ := json.Marshal(pt) // numbers and texts always encode
+	if l.given == string(text) {
+		return false
+	}
+	l.given = string(text)
+	return true
+}
+
+// point records one measured point, durably; the end of them lets the job be judged.
+func (h *Hub) point(pt protocol.Point, more bool) {
+	if !more {
+		h.follow = nil
+		h.step(decide.Measured{Points: h.points})
+		return
+	}
+	h.keepPoint(pt)
+}
+
+// keepPoint keeps a point; one that was measured again takes the place of the one before.
+func (h *Hub) keepPoint(pt protocol.Point) {
+	replaced := false
+	for i := range h.points {
+		if h.points[i].Index == pt.Index {
+			h.points[i], replaced = pt, true
+		}
+	}
+	if !replaced {
+		h.points = append(h.points, pt)
+	}
+	p := h.opts.Plan
+	rec := results.NewRecord(results.Origin{
+		Case: p.Case, RunID: h.opts.RunID, JobID: h.opts.JobID, Recipe: p.Recipe.Name, Cluster: p.Cluster.Name,
+	}, pt, time.Now())
+	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.outbox.SaveRecord(rec) }, func(err error) {
+		if err != nil {
+			h.unsaved.Add(1)
+			h.opts.Log.Error("cannot keep a point", zap.Error(err))
+		}
+	})
+	h.journal.point(pt)
+}
+
+// recordSize is about how many bytes a record holds while it waits.
+const recordSize = 4 << 10

@@ -1,0 +1,77 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/scheduler/local"
+	"github.com/disagg/disagg/pkg/scheduler/slurm"
+)
+
+// Schedulers lists every scheduler that jobs can be started with. To add one, write a package below pkg/scheduler and
+// add it here.
+func Schedulers() []scheduler.Scheduler { return []scheduler.Scheduler{slurm.Slurm{}, &local.Local{}} }
+
+// SchedulerNamed finds a scheduler by its name.
+func SchedulerNamed(name string) (scheduler.Scheduler, error) {
+	var names []string
+	for _, s := range Schedulers() {
+		if s.Name() == name {
+			return s, nil
+		}
+		names = append(names, s.Name())
+	}
+	return nil, fmt.Errorf("unknown launcher %q: want %s", name, strings.Join(names, " or "))
+}
+
+// TaskVars lists the variables of every scheduler's tasks; see [scheduler.Identifier].
+func TaskVars() (patterns, kept []string) {
+	for _, s := range Schedulers() {
+		p, k := s.TaskVars()
+		patterns, kept = append(patterns, p...), append(kept, k...)
+	}
+	return patterns, kept
+}
+
+// DefaultScheduler is Slurm where there is one, else this machine.
+func DefaultScheduler() string {
+	if _, err := exec.LookPath("sbatch"); err != nil {
+		return local.Name
+	}
+	return slurm.Name
+}
+
+// Prepare makes the run directory: the case's copy, the batch script and the plan. If it fails it leaves nothing
+// behind that was not there.
+func (j Job) Prepare() error {
+	if j.Scheduler == nil {
+		return errNoScheduler
+	}
+	script, err := j.Scheduler.Script(j.Plan)
+	if err != nil {
+		return err
+	}
+	return rundir.Create(j.Plan, j.Original, script)
+}
+
+// Submit submits the prepared job, and notes it in the run directory. After an error with a job that has an id the job
+// runs: only the note is missing.
+func (j Job) Submit(ctx context.Context) (scheduler.Job, error) {
+	if j.Scheduler == nil {
+		return scheduler.Job{}, errNoScheduler
+	}
+	at := time.Now()
+	job, err := j.Scheduler.Submit(ctx, j.Plan)
+	if err != nil {
+		return job, err
+	}
+	return job, rundir.WriteSubmission(rundir.Dir(j.Plan.RunDir), protocol.Submission{
+		At: at, JobID: job.ID, Cluster: job.Cluster, Name: job.Name,
+	})
+}

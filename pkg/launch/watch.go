@@ -1,0 +1,248 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/disagg/disagg/pkg/decide/watch"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/scheduler"
+)
+
+// Watch watches a submitted job to its end.
+type Watch struct {
+	Plan      plan.Plan
+	Job       scheduler.Job
+	Scheduler scheduler.Submitter
+	// Say is called with short lines for people, OnEntry with every entry of the journal, OnVerdict as soon as the
+	// verdict is there, after all entries, with the attempt that it is of ("": its run directory does not answer). All
+	// are called from Run's goroutine.
+	Say       func(string)
+	OnEntry   func(protocol.Entry)
+	OnVerdict func(protocol.Result, rundir.Attempt)
+	// AskBound is how long one question to the scheduler may take; 0: a standard one.
+	AskBound time.Duration
+}
+
+func (w Watch) dir() rundir.Dir { return rundir.Dir(w.Plan.RunDir) }
+
+// Outcome is how a watched job ended.
+type Outcome struct {
+	Result *protocol.Result  // nil: it left no verdict
+	End    protocol.JobState // as its scheduler tells, as far as that is known
+}
+
+// How often the run directory is looked at, and how long one question to the scheduler may take.
+const (
+	lookEvery = 100 * time.Millisecond
+	askBound  = 20 * time.Second
+)
+
+// seen is what is new in the run directory.
+type seen struct {
+	attempt rundir.Attempt
+	entries []protocol.Entry
+	verdict *protocol.Result
+	again   bool // an attempt after the one that had the verdict has begun
+}
+
+// Run watches until the job has ended and its verdict is there, or nothing more is to be expected. The end of the
+// context ends the watch, and nothing else; the error is its cause then.
+func (w Watch) Run(ctx context.Context) (Outcome, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	seed := fnv.New64a()
+	_, _ = seed.Write([]byte(w.Job.Name + w.Job.ID))
+	m := watch.New("job "+w.Job.ID, seed.Sum64(), time.Now())
+	inputs, news := make(chan watch.Input), make(chan seen)
+	go w.look(ctx, news)
+	var out Outcome
+	newest := 0 // of the attempts that were seen
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	step := func(in watch.Input) {
+		for _, e := range m.Step(in, time.Now()) {
+			w.perform(ctx, e, inputs)
+		}
+	}
+	for {
+		if end, over := m.Over(); over {
+			out.End = end
+			return w.conclude(ctx, out), nil
+		}
+		timer.Reset(idle(m.Deadline()))
+		select {
+		case <-ctx.Done():
+			return out, context.Cause(ctx)
+		case s := <-news:
+			newest = max(newest, s.attempt.Number())
+			if s.again {
+				out.Result = nil
+				step(watch.NewAttempt{})
+			}
+			if len(s.entries) > 0 {
+				step(watch.Began{})
+			}
+			for _, e := range s.entries {
+				w.OnEntry(e)
+			}
+			if s.verdict != nil {
+				out.Result = s.verdict
+				w.OnVerdict(*s.verdict, s.attempt)
+				step(watch.Verdict{})
+			}
+		case in := <-inputs:
+			step(w.sift(in, newest))
+		case <-timer.C:
+			step(watch.Tick{})
+		}
+	}
+}
+
+// idle is how long there is nothing to do, should nothing happen.
+func idle(until time.Time) time.Duration {
+	if until.IsZero() {
+		return time.Hour
+	}
+	return max(time.Until(until), 0)
+}
+
+// perform asks the scheduler in a goroutine of its own, with a bound.
+func (w Watch) perform(ctx context.Context, e watch.Effect, inputs chan<- watch.Input) {
+	bound := w.AskBound
+	if bound == 0 {
+		bound = askBound
+	}
+	ask := func(do func(context.Context) watch.Input) {
+		go func() {
+			bounded, cancel := context.WithTimeout(ctx, bound)
+			defer cancel()
+			in := do(bounded)
+			select {
+			case inputs <- in:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	switch e := e.(type) {
+	case watch.Say:
+		w.Say(e.Text)
+	case watch.AskQueue:
+		ask(func(ctx context.Context) watch.Input {
+			s, err := w.Scheduler.State(ctx, w.Job)
+			return watch.Queue{State: s, Err: err}
+		})
+	case watch.AskOutput:
+		ask(func(context.Context) watch.Input {
+			return watch.Output{NoAgent: rundir.SaysNoAgent(w.dir(), w.Plan.Agent)}
+		})
+	case watch.AskHistory:
+		ask(func(ctx context.Context) watch.Input {
+			s, err := w.Scheduler.History(ctx, w.Job)
+			return watch.History{State: s, Err: err}
+		})
+	}
+}
+
+// look looks at the run directory in a goroutine of its own: it may not answer.
+func (w Watch) look(ctx context.Context, news chan<- seen) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	journal := rundir.Follow(w.dir())
+	var last, judged rundir.Attempt // the one that was seen, and the one whose verdict was; "": none
+	for ctx.Err() == nil {
+		attempt := rundir.Current(w.dir())
+		now := seen{attempt: attempt}
+		// The verdict is written after the journal's last entry: in this order all entries come first.
+		if attempt != judged && rundir.HasResult(attempt) {
+			if r, err := rundir.ReadResult(attempt); err == nil {
+				now.verdict = &r
+			}
+		}
+		_, now.entries = journal.Read()
+		now.again = judged != "" && attempt != judged
+		if now.again {
+			judged = ""
+		}
+		if now.verdict != nil {
+			judged = attempt
+		}
+		if now.verdict != nil || now.again || len(now.entries) > 0 || attempt != last {
+			last = attempt
+			select {
+			case news <- now:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sift drops a note that is no verdict of the newest attempt: a job's comment may be anybody's, and outlives a requeue.
+func (w Watch) sift(in watch.Input, newest int) watch.Input {
+	own := func(s protocol.JobState) protocol.JobState {
+		note, err := protocol.ParseNote(s.Note)
+		if n, ours := w.Plan.AttemptOf(note.RunID); err != nil || !ours || n < newest {
+			s.Note = ""
+		}
+		return s
+	}
+	switch in := in.(type) {
+	case watch.Queue:
+		in.State = own(in.State)
+		return in
+	case watch.History:
+		in.State = own(in.State)
+		return in
+	}
+	return in
+}
+
+// conclude finds the verdict of a job whose hub could not write it: it was left with the scheduler.
+func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
+	note, err := protocol.ParseNote(out.End.Note)
+	if out.Result != nil || err != nil {
+		return out
+	}
+	r := note.Result()
+	r.JobID, r.Case, r.TestID = w.Job.ID, w.Plan.Case.Name, w.Plan.Case.TestID
+	out.Result = &r
+	w.OnVerdict(r, "")
+	kept := make(chan error, 1)
+	go func() { kept <- keep(rundir.Current(w.dir()), r) }()
+	select {
+	case err := <-kept:
+		if err != nil {
+			w.Say(fmt.Sprintf("the verdict was left with the scheduler, and cannot be kept: %v", err))
+		}
+	case <-time.After(keepBound):
+		w.Say("the verdict was left with the scheduler; the run directory still does not answer")
+	case <-ctx.Done():
+	}
+	return out
+}
+
+// keep writes a verdict that was left with the scheduler into the run directory, with the points that were recorded.
+func keep(a rundir.Attempt, r protocol.Result) error {
+	for _, rec := range a.OpenOutbox().All() {
+		r.Points = append(r.Points, rec.Point)
+	}
+	files, err := report.Render(r)
+	if err != nil {
+		return err
+	}
+	return a.Keep(r, files)
+}
+
+// keepBound is how long keeping a verdict that was left with the scheduler may take.
+const keepBound = 30 * time.Second

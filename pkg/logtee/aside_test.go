@@ -1,0 +1,141 @@
+package logtee
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Who reads aside gets everything once and in order, in whole lines, however the output comes; only a line that is
+// too long comes in pieces, and the last one may have no end.
+func FuzzAside(f *testing.F) {
+	f.Add([]byte("one\ntwo\n\nlast"), uint16(2))
+	f.Add(bytes.Repeat([]byte("x"), 3*MaxLine+1), uint16(50000))
+	f.Fuzz(func(t *testing.T, text []byte, size uint16) {
+		var got []byte
+		a := startAside(func(block []byte, missed int64) {
+			if missed != 0 {
+				t.Errorf("%d bytes are missing", missed)
+			}
+			if len(got) > 0 && got[len(got)-1] != '\n' && len(got)-1-bytes.LastIndexByte(got, '\n') < MaxLine {
+				t.Errorf("a line was cut behind %q", got[max(0, len(got)-20):])
+			}
+			got = append(got, block...)
+		})
+		for b := text; len(b) > 0; {
+			n := min(len(b), int(size)+1)
+			a.put(b[:n])
+			b = b[n:]
+		}
+		a.finish()
+		if !bytes.Equal(got, text) {
+			t.Errorf("%d bytes became %d: %q", len(text), len(got), got[:min(len(got), 100)])
+		}
+	})
+}
+
+// A reader that is too slow misses the oldest lines, is told how many bytes, and gets the end.
+func TestAsideMissesTheOldest(t *testing.T) {
+	line, end := []byte(strings.Repeat("y", 99)+"\n"), []byte("the end\n")
+	release, reading := make(chan struct{}), make(chan struct{}, 1)
+	var read, missed int64
+	var last []byte
+	a := startAside(func(block []byte, m int64) {
+		select {
+		case reading <- struct{}{}:
+			<-release
+		default:
+		}
+		for l := range bytes.Lines(block) {
+			if !bytes.Equal(l, line) && !bytes.Equal(l, end) {
+				t.Errorf("a line is %q", l)
+			}
+			last = append(last[:0], l...)
+		}
+		read, missed = read+int64(len(block)), missed+m
+	})
+	a.put(line)
+	<-reading // it reads the first line, and goes no further
+	total := int64(len(line))
+	for total < 3*asideBacklog {
+		piece := bytes.Repeat(line, 1000)
+		a.put(piece[:len(piece)-50]) // a line in two writes
+		a.put(piece[len(piece)-50:])
+		total += int64(len(piece))
+	}
+	a.put(end)
+	total += int64(len(end))
+	close(release)
+	a.finish()
+	if missed == 0 || read+missed != total || !bytes.Equal(last, end) {
+		t.Errorf("%d bytes were read, %d are missing of %d; the last line is %q", read, missed, total, last)
+	}
+}
+
+// While the child runs a flood is read at a pace that leaves the processor to others; once it has gone the rest is
+// read at once.
+func TestAsideKeepsToItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Duration
+		begun := time.Now()
+		a := startAside(func([]byte, int64) { times = append(times, time.Since(begun)) })
+		block := bytes.Repeat([]byte("x\n"), asideBacklog/8)
+		pause := time.Duration(len(block)) * time.Second / asidePace
+		a.put(block)
+		synctest.Wait()
+		a.put(block)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		a.put(block)
+		synctest.Wait()
+		a.put(block)
+		a.finish()
+		if want := []time.Duration{0, pause, time.Hour, time.Hour}; !slices.Equal(times, want) {
+			t.Errorf("blocks were read at %v, want %v", times, want)
+		}
+	})
+}
+
+// A slow reader holds up neither the child nor the log, which is complete.
+func TestAsideHoldsUpNothing(t *testing.T) {
+	log := logFile(t)
+	release := make(chan struct{})
+	tee, child := newTee(t, Options{Log: log, Aside: func([]byte, int64) { <-release }})
+	const size = 20_000_000
+	lines := bytes.Repeat([]byte(strings.Repeat("x", 99)+"\n"), size/100)
+	if _, err := child.Write(lines); err != nil { // it goes through
+		t.Fatal(err)
+	}
+	child.Close()
+	<-tee.pumped
+	close(release)
+	if r := tee.Finish(); r != (Report{}) {
+		t.Errorf("report %+v", r)
+	}
+	if info, err := os.Stat(log.Name()); err != nil || info.Size() != size {
+		t.Errorf("the log: %v, %v", info, err)
+	}
+}
+
+// Everything that was printed is read before the log counts as complete, also where the child was never started.
+func TestAsideIsFinishedWithTheLog(t *testing.T) {
+	var got bytes.Buffer
+	tee, child := newTee(t, Options{Log: logFile(t), Aside: func(b []byte, _ int64) { got.Write(b) }})
+	fmt.Fprint(child, "one\ntwo")
+	child.Close()
+	tee.Finish()
+	if got.String() != "one\ntwo" {
+		t.Errorf("read %q", got.String())
+	}
+	tee, child, err := New(Options{Log: logFile(t), Aside: func([]byte, int64) { t.Error("something was read") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Close()
+	tee.Abandon()
+}

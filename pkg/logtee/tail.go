@@ -1,0 +1,60 @@
+package logtee
+
+import (
+	"bytes"
+	"sync"
+)
+
+const (
+	tailLines = 200       // kept for a post-mortem
+	tailSize  = 512 << 10 // as far as they fit into this many bytes
+	maxShown  = 4 << 10   // of one of these lines, in bytes
+)
+
+// tailBuffer keeps the end of a stream. It costs a copy of the bytes while they pass, and splits lines only when asked.
+type tailBuffer struct {
+	mu   sync.Mutex
+	buf  []byte // the newest bytes, in a circle once it is full
+	next int    // where the next byte goes once it is full
+}
+
+func (t *tailBuffer) write(b []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b = b[max(0, len(b)-tailSize):]
+	if room := tailSize - len(t.buf); room > 0 {
+		n := min(room, len(b))
+		t.buf, b = append(t.buf, b[:n]...), b[n:]
+	}
+	for len(b) > 0 {
+		n := copy(t.buf[t.next:], b)
+		t.next, b = (t.next+n)%tailSize, b[n:]
+	}
+}
+
+func (t *tailBuffer) bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append(append([]byte(nil), t.buf[t.next:]...), t.buf[:t.next]...)
+}
+
+// lines are the last lines, as people read them: what a carriage return has overwritten is left out, and what is no
+// text is replaced.
+func (t *tailBuffer) lines(n int) []string {
+	text := bytes.TrimSuffix(t.bytes(), []byte{'\n'})
+	var lines []string
+	for len(text) > 0 && len(lines) < n {
+		at := bytes.LastIndexByte(text, '\n')
+		line := bytes.TrimSuffix(text[at+1:], []byte{'\r'})
+		line = line[bytes.LastIndexByte(line, '\r')+1:]
+		if len(line) > maxShown {
+			line = append(append([]byte(nil), line[:maxShown]...), " …"...)
+		}
+		lines = append(lines, string(bytes.ToValidUTF8(line, []byte("\ufffd"))))
+		text = text[:max(at, 0)]
+	}
+	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
+		lines[i], lines[j] = lines[j], lines[i]
+	}
+	return lines
+}

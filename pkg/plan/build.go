@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Input is what a plan is made from: what was asked for, and what was found on the submitting host.
+type Input struct {
+	ID        string
+	CreatedAt time.Time
+	Tool      string // version of the tool
+	RunDir    string // absolute
+	Launcher  string
+	// OneMachine says that one machine plays all nodes.
+	OneMachine bool
+	Agent      string // path of disagg-agent on the nodes
+	Case       roles.Case
+	Checkout   string
+	Recipe     recipe.Recipe
+	Profile    profile.Profile
+	Values     map[string]string // that were asked for; they win over the profile's
+	Timeouts   roles.Timeouts    // what was asked for; 0 is filled in
+	Policy     Policy
+	UploadURL  string
+}
+
+// Build makes a plan and checks the whole of it.
+func Build(in Input) (Plan, error) {
+	p := Plan{
+		Schema: 1, ID: in.ID, CreatedAt: in.CreatedAt, Tool: in.Tool, RunDir: in.RunDir, Launcher: in.Launcher,
+		OneMachine: in.OneMachine, Agent: in.Agent,
+		Case: in.Case, Checkout: in.Checkout, Cluster: in.Profile, Recipe: in.Recipe, Policy: in.Policy,
+		Upload: Upload{URL: in.UploadURL},
+	}
+	var err error
+	if p.Values, err = mergeValues(in.Recipe, in.Profile.Values, in.Values); err != nil {
+		return Plan{}, err
+	}
+	servers := in.Case.Servers
+	p.Layout, err = roles.NewLayout(in.Case.GPUsPerNode, servers[roles.Gen], servers[roles.Ctx], p.shape)
+	if err != nil {
+		return Plan{}, err
+	}
+	limit := in.Case.TimeLimit
+	if in.Profile.Time > 0 {
+		limit = in.Profile.Time
+	}
+	p.Timeouts = in.Timeouts.Complete(limit, p.Cluster.KillWait)
+	p.Recipe.Roles = maps.Clone(in.Recipe.Roles)
+	for k, s := range p.Recipe.Roles {
+		p.Recipe.Roles[k] = s.Complete(p.Timeouts.Probe)
+	}
+	if err := errors.Join(p.Timeouts.Check(p.Cluster.KillWait), p.check()); err != nil {
+		return Plan{}, err
+	}
+	if err := p.rehearse(); err != nil {
+		return Plan{}, err
+	}
+	return p, nil
+}
+
+func (p Plan) shape(k roles.Kind) roles.Shape {
+	s, ok := p.Recipe.Roles[k]
+	return roles.Shape{Tasks: s.Tasks, On: s.Placement, None: !ok}
+}
+
+// mergeValues lets what was asked for win over the profile, and the profile over the recipe. A profile may know values
+// of other recipes.
+func mergeValues(r recipe.Recipe, profile, asked map[string]string) (map[string]string, error) {
+	values := maps.Clone(r.Values)
+	if values == nil {
+		values = map[string]string{}
+	}
+	for k, v := range profile {
+		if _, known := r.Values[k]; known {
+			values[k] = v
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(asked)) {
+		if _, known := r.Values[k]; !known {
+			return nil, fmt.Errorf("cannot set value %q: recipe %s has no such value: it has %s", k, r.Name,
+				strings.Join(slices.Sorted(maps.Keys(r.Values)), ", "))
+		}
+		values[k] = asked[k]
+	}
+	return values, nil
+}
+
+// check refuses what could not be used: names with characters that end a line, and clients that nobody can read.
+func (p Plan) check() error {
+	var errs []error
+	for what, text := range map[string]string{
+		"case name": p.Case.Name, "test id": p.Case.TestID, "run directory": p.RunDir, "checkout": p.Checkout,
+		"agent":                   p.Agent,
+		"partition (--partition)": p.Cluster.Partition, "account (--account)": p.Cluster.Account,
+	} {
+		if profile.HasControl(text) {
+			errs = append(errs, fmt.Errorf("cannot plan: the %s, %q, has a control character", what, text))
+		}
+	}
+	if name := p.Case.Name; name != filepath.Base(name) || p.Case.TestID != filepath.Base(p.Case.TestID) {
+		errs = append(errs,
+			fmt.Errorf("cannot plan: the case's name %q or its test id %q is no plain name", name, p.Case.TestID))
+	}
+	if spec := p.Spec(roles.Hub().Role); spec.Results != nil {
+		if _, err := results.FormatNamed(spec.Results.Format); err != nil {
+			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results.format: %w", p.Recipe.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// nowhere is an address that is nobody's (TEST-NET-1), for the rehearsal.
+const nowhere = "192.0.2.1"
+
+// rehearse renders every template of the plan with made-up data, so that a fault shows now and not on the nodes.
+func (p Plan) rehearse() error {
+	for _, pl := range p.Layout.Placements {
+		d := p.Data(pl.Role)
+		d.Ranks, d.Node, d.Host, d.RunID, d.AuthKey, d.Address = pl.Ranks, "node", nowhere, "run", "key", nowhere+":1"
+		d.Dirs = recipe.Dirs{
+			Attempt: "/attempt", Logs: "/attempt/logs", Test: "/attempt/output/test", Output: "/attempt/output",
+			Work: "/work",
+		}
+		d.Peers = map[string]string{}
+		address, ready := p.Needed(pl.Role)
+		for _, r := range slices.Concat(address, ready) {
+			d.Peers[r.String()] = nowhere + ":1"
+		}
+		if err := p.Spec(pl.Role).Rehearse(d); err != nil {
+			return fmt.Errorf("recipe %s: roles.%s.%w", p.Recipe.Name, pl.Role.Kind, err)
+		}
+		for name, text := range p.Cluster.Env {
+			if _, err := recipe.Render("env."+name, text, d); err != nil {
+				return fmt.Errorf("profile %s: env.%s: %w", p.Cluster.Name, name, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Plan is everything a job needs, resolved before it is submitted.
+type Plan struct {
+	Schema    int       `json:"schema"` // 1
+	ID        string    `json:"id"`     // of the run, unique
+	CreatedAt time.Time `json:"created_at"`
+	Tool      string    `json:"tool"`     // version of the tool that made the plan
+	RunDir    string    `json:"run_dir"`  // absolute
+	Launcher  string    `json:"launcher"` // name of the scheduler
+	// OneMachine says that one machine plays all nodes.
+	OneMachine bool `json:"one_machine,omitempty"`
+	// Agent is the path of disagg-agent on the nodes; disagg-submit lies beside it.
+	Agent    string            `json:"agent,omitempty"`
+	Case     roles.Case        `json:"case"`
+	Checkout string            `json:"checkout,omitempty"`
+	Values   map[string]string `json:"values,omitempty"`
+	Cluster  profile.Profile   `json:"cluster"`
+	Recipe   recipe.Recipe     `json:"recipe"`
+	Layout   roles.Layout      `json:"layout"`
+	Timeouts roles.Timeouts    `json:"timeouts"`
+	Policy   Policy            `json:"policy"`
+	Upload   Upload            `json:"upload"`
+}
+
+// Policy tells how a batch job and an engineer's session differ.
+type Policy struct {
+	// Interactive says that people start roles one by one, when they like: roles that need no other start before the
+	// hub is there, and nothing waits for agents to arrive.
+	Interactive bool `json:"interactive"`
+}
+
+// Upload is where records go after the verdict.
+type Upload struct {
+	URL string `json:"url"`
+}
+
+// Spec is how a role of the plan is run.
+func (p Plan) Spec(r roles.Role) recipe.RoleSpec { return p.Recipe.Roles[r.Kind] }
+
+// RunID names an attempt of the plan.
+func (p Plan) RunID(attempt int) string { return fmt.Sprintf("%s-%d", p.ID, attempt) }
+
+// AttemptOf is the attempt that a name is of; false if it is none of this plan's.
+func (p Plan) AttemptOf(runID string) (n int, ok bool) {
+	text, ok := strings.CutPrefix(runID, p.ID+"-")
+	n, err := strconv.Atoi(text)
+	return n, ok && err == nil && n >= 0
+}
+
+// jobNameID is how much of the plan's id is part of the job's name: enough to be unique in a queue.
+const jobNameID = 6
+
+// JobName is the job's own name in the queue. What tells runs apart comes first: most lists of jobs show eight
+// characters.
+func (p Plan) JobName() string {
+	id := strings.ReplaceAll(p.ID, "-", "")
+	return "d" + id[:min(len(id), jobNameID)] + "-" + Plain(p.Case.Name)
+}
+
+// Plain replaces what not every tool can show or take as part of a name.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_.", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// Needed lists the roles that a role needs: those whose addresses it needs, and those that must be ready.
+func (p Plan) Needed(r roles.Role) (address, ready []roles.Role) {
+	n := p.Spec(r).Needs
+	return p.ofKinds(n.Address), p.ofKinds(n.Ready)
+}
+
+func (p Plan) ofKinds(kinds []roles.Kind) (list []roles.Role) {
+	for _, k := range kinds {
+		for _, pl := range p.Layout.OfKind(k) {
+			list = append(list, pl.Role)
+		}
+	}
+	return list
+}
+
+// Peers lists the roles whose services a role's leader must be able to reach while the benchmark runs.
+func (p Plan) Peers(r roles.Role) (peers []roles.Role) {
+	for _, other := range p.ofKinds(p.Spec(r).Peers) {
+		if other != r {
+			peers = append(peers, other)
+		}
+	}
+	return peers
+}
+
+// Data is the part of a role's template data that the plan knows.
+func (p Plan) Data(r roles.Role) recipe.Data {
+	return recipe.Data{
+		Case: p.Case, Values: p.Values, Checkout: p.Checkout, RunDir: p.RunDir, Cluster: p.Cluster, Role: r,
+		ModelPath: p.Case.Model,
+	}
+}
+
+// GPUsBeside is how many GPUs are planned on the node of a task, for all roles that are there. Where one machine plays
+// all nodes it is all of them.
+func (p Plan) GPUsBeside(t roles.Task) int {
+	own, ok := p.Layout.Find(t.Role)
+	if !ok {
+		return 0
+	}
+	gpus := 0
+	for _, pl := range p.Layout.Placements {
+		for node := pl.FirstNode; node < pl.FirstNode+pl.Nodes; node++ {
+			if node == own.NodeOf(t.Rank) || p.OneMachine {
+				gpus += max(0, min(p.Layout.GPUsPerNode, pl.GPUs-(node-pl.FirstNode)*p.Layout.GPUsPerNode))
+			}
+		}
+	}
+	return gpus
+}

@@ -1,0 +1,211 @@
+// Package profile reads cluster profiles: what a cluster needs so that a job can run on it.
+//
+// Rules:
+//   - A profile is data. It is resolved into the plan when that is made; a job reads the plan alone.
+//   - Nothing here does I/O: whoever has the file hands over its bytes.
+//
+// Terms: the grace period (kill_wait) is the time between the scheduler's request to end and its kill.
+package profile
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/yamlfile"
+)
+
+// Profile is what a cluster needs.
+type Profile struct {
+	Schema int    `yaml:"schema" json:"schema"` // 1
+	Name   string `yaml:"name" json:"name"`
+
+	// Partition, Account: "" leaves the choice to the scheduler.
+	Partition string `yaml:"partition" json:"partition,omitempty"`
+	Account   string `yaml:"account" json:"account,omitempty"`
+	// Time is the job's limit; 0: the case's.
+	Time roles.Duration `yaml:"time" json:"time,omitempty"`
+	// GPUs says how GPUs are asked for: gpus-per-node (default), gres or none.
+	GPUs string `yaml:"gpus" json:"gpus"`
+	// Segment asks for one NVLink segment, where the scheduler knows them.
+	Segment bool `yaml:"segment" json:"segment,omitempty"`
+	// Exclusive asks for whole nodes; true unless said otherwise.
+	Exclusive *bool `yaml:"exclusive" json:"exclusive,omitempty"`
+	// SbatchArgs are more options of the job, SrunArgs of every step; one option an item.
+	SbatchArgs []string `yaml:"sbatch_args" json:"sbatch_args,omitempty"`
+	SrunArgs   []string `yaml:"srun_args" json:"srun_args,omitempty"`
+	// Container is how roles are put into a container; nil: they run on the bare host.
+	Container *Container `yaml:"container" json:"container,omitempty"`
+	// MPI is how workers join MPI ("pmix" by default); "none": not at all.
+	MPI string `yaml:"mpi" json:"mpi"`
+	// KillWait is the grace period; 0: asked of the cluster.
+	KillWait roles.Duration `yaml:"kill_wait" json:"kill_wait"`
+	// Interface is the network interface that agents listen on; "": that of the host's name.
+	Interface string `yaml:"interface" json:"interface,omitempty"`
+	// ModelsRoot is the folder of models, as the nodes see it.
+	ModelsRoot string `yaml:"models_root" json:"models_root,omitempty"`
+	// Env is set for every child; the values are templates over the recipe's data.
+	Env map[string]string `yaml:"env" json:"env,omitempty"`
+	// Unset are patterns of variables that no child sees.
+	Unset []string `yaml:"unset" json:"unset,omitempty"`
+	// Values are values of the recipe; those of other recipes are passed over.
+	Values map[string]string `yaml:"values" json:"values,omitempty"`
+	// Install is a command that is run once a node before any role; "": nothing.
+	Install string `yaml:"install" json:"install,omitempty"`
+	// Preflight is what hosts must have before any model is loaded.
+	Preflight Preflight `yaml:"preflight" json:"preflight"`
+	// Upload is the URL that records go to; "": the embedded default.
+	Upload string `yaml:"upload" json:"upload,omitempty"`
+	// Agent is the path of disagg-agent on the nodes; "": as on the submitting host.
+	Agent string `yaml:"agent" json:"agent,omitempty"`
+	// Bash is the interpreter of the batch script.
+	Bash string `yaml:"bash" json:"bash,omitempty"`
+}
+
+// Container is how roles are put into a container (pyxis).
+type Container struct {
+	Image  string   `yaml:"image" json:"image"`
+	Name   string   `yaml:"name" json:"name,omitempty"` // shared by the steps of a job; "": none
+	Mounts []string `yaml:"mounts" json:"mounts,omitempty"`
+	Dir    string   `yaml:"dir" json:"dir,omitempty"` // working directory; "": the image's
+}
+
+// Preflight is what hosts must have before any model is loaded.
+type Preflight struct {
+	// Off lists checks that are left out; "all" for all of them.
+	Off []string `yaml:"off" json:"off,omitempty"`
+	// MinDiskMiB must be free where the run directory is; a tenth of it in the temporary folder.
+	MinDiskMiB int64 `yaml:"min_disk_mib" json:"min_disk_mib,omitempty"`
+	// MinMemoryMiB must be free on every host.
+	MinMemoryMiB int64 `yaml:"min_memory_mib" json:"min_memory_mib,omitempty"`
+	// MaxShmMiB may be left over in /dev/shm.
+	MaxShmMiB int64 `yaml:"max_shm_mib" json:"max_shm_mib,omitempty"`
+	// MinShmMiB should be the size of /dev/shm. Less is told; it is fatal where several GPUs are planned on a host and
+	// there is less than NCCL and UCX need for them.
+	MinShmMiB int64 `yaml:"min_shm_mib" json:"min_shm_mib,omitempty"`
+	// RequireModel says that the model's folder must be below ModelsRoot. Otherwise a folder that is missing is only
+	// told, and the model's bare name is used: upstream's test knows folders of other names, and an engine may download
+	// a model.
+	RequireModel bool `yaml:"require_model" json:"require_model,omitempty"`
+	// MaxSkew may lie between a host's clock and the hub's.
+	MaxSkew roles.Duration `yaml:"max_skew" json:"max_skew,omitempty"`
+}
+
+// IsOff tells whether a check is switched off.
+func (p Preflight) IsOff(check string) bool {
+	return slices.Contains(p.Off, check) || slices.Contains(p.Off, "all")
+}
+
+// complete returns the preflight limits with what was left open filled in.
+func (p Preflight) complete() Preflight {
+	for _, limit := range []struct {
+		v        *int64
+		standard int64
+	}{{&p.MinDiskMiB, 1024}, {&p.MinMemoryMiB, 512}, {&p.MaxShmMiB, 1024}, {&p.MinShmMiB, 1024}} {
+		if *limit.v == 0 {
+			*limit.v = limit.standard
+		}
+	}
+	if p.MaxSkew == 0 {
+		p.MaxSkew = roles.Duration(10 * time.Second)
+	}
+	return p
+}
+
+//go:embed builtin/*.yaml
+var builtin embed.FS
+
+// Builtin lists the names of the profiles that come with the tool.
+func Builtin() []string {
+	entries, _ := builtin.ReadDir("builtin")
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	return names
+}
+
+// Load returns a profile that comes with the tool; ok tells whether there is one of that name.
+func Load(name string) (p Profile, ok bool, err error) {
+	if !slices.Contains(Builtin(), name) {
+		return Profile{}, false, nil
+	}
+	data, err := builtin.ReadFile(path.Join("builtin", name+".yaml"))
+	if err == nil {
+		p, err = Parse(name+".yaml", data)
+	}
+	return p, true, err
+}
+
+// Parse reads a profile. The name of the file serves errors.
+func Parse(file string, data []byte) (Profile, error) {
+	p := Profile{GPUs: "gpus-per-node", MPI: "pmix", Bash: "/bin/bash"}
+	if err := yamlfile.Decode(file, data, &p); err != nil {
+		return Profile{}, err
+	}
+	if err := p.validate(); err != nil {
+		return Profile{}, fmt.Errorf("%s: %w", file, err)
+	}
+	if p.MPI == "none" {
+		p.MPI = ""
+	}
+	p.Preflight = p.Preflight.complete()
+	return p, nil
+}
+
+func (p Profile) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if p.Schema != 1 {
+		bad("schema: %d is not supported: want 1", p.Schema)
+	}
+	if p.Name == "" {
+		bad("name: missing")
+	}
+	if !slices.Contains([]string{"gpus-per-node", "gres", "none"}, p.GPUs) {
+		bad("gpus: %q: want gpus-per-node, gres or none", p.GPUs)
+	}
+	if p.Container != nil && p.Container.Image == "" {
+		bad("container.image: missing")
+	}
+	for _, name := range p.Preflight.Off {
+		if name != "all" && !slices.Contains(protocol.Checks(), name) {
+			bad("preflight.off: no check %q: want all, or some of %s", name, strings.Join(protocol.Checks(), ", "))
+		}
+	}
+	for _, a := range slices.Concat(p.SbatchArgs, p.SrunArgs) {
+		if !strings.HasPrefix(a, "-") {
+			bad("sbatch_args, srun_args: %q: want one option an item, such as --comment=x", a)
+		}
+	}
+	for key, text := range p.texts() {
+		if HasControl(text) {
+			bad("%s: %q has a control character", key, text)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// texts lists what ends up in the batch script or on a command line, by key.
+func (p Profile) texts() map[string]string {
+	texts := map[string]string{
+		"name": p.Name, "partition": p.Partition, "account": p.Account, "mpi": p.MPI, "agent": p.Agent, "bash": p.Bash,
+		"interface": p.Interface, "sbatch_args": strings.Join(p.SbatchArgs,
+			" "), "srun_args": strings.Join(p.SrunArgs, " "),
+	}
+	if c := p.Container; c != nil {
+		texts["container"] = strings.Join(append([]string{c.Image, c.Name, c.Dir}, c.Mounts...), " ")
+	}
+	return texts
+}
+
+// HasControl tells whether a text has a character that would end a line, or that a terminal would act on.
+func HasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

@@ -1,0 +1,95 @@
+package protocol
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Verdict is how a job ended.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed    Verdict = "passed"
+	Failed    Verdict = "failed"
+	Cancelled Verdict = "cancelled"
+	Errored   Verdict = "error" // the tool itself failed
+)
+
+// Verdicts lists every verdict.
+func Verdicts() []Verdict { return []Verdict{Passed, Failed, Cancelled, Errored} }
+
+// CauseKind is what went wrong first.
+type CauseKind string
+
+// The kinds of cause.
+const (
+	ChildExit       CauseKind = "child_exit"       // a process ended that should have gone on
+	ChildSignal     CauseKind = "child_signal"     // a signal ended it
+	OOM             CauseKind = "oom"              // it ran out of memory
+	NeverStarted    CauseKind = "never_started"    // it could not be started, or its agent never arrived
+	StepFailed      CauseKind = "step_failed"      // the scheduler could not start or keep the step
+	InstallFailed   CauseKind = "install_failed"   // preparing the nodes failed
+	PreflightFailed CauseKind = "preflight_failed" // a host lacks what the job needs
+	ReadyTimeout    CauseKind = "ready_timeout"    // a server was not ready in time
+	HealthLost      CauseKind = "health_lost"      // a service no longer answers, or cannot be reached
+	Stalled         CauseKind = "stalled"          // a service answers but makes no progress
+	AgentLost       CauseKind = "agent_lost"       // an agent vanished
+	HostLost        CauseKind = "host_lost"        // every agent of a host vanished
+	HubLost         CauseKind = "hub_lost"         // the hub ended without a verdict
+	BenchmarkFailed CauseKind = "benchmark_failed" // the benchmark's process failed by itself
+	ResultsInvalid  CauseKind = "results_invalid"  // it ended well, but its results do not count
+	Regression      CauseKind = "regression"       // the results are worse than earlier ones
+	Deadline        CauseKind = "deadline"         // the benchmark ran for too long
+	TimeLimit       CauseKind = "time_limit"       // the job's time is over
+	CauseCancelled  CauseKind = "cancelled"        // a person, or the scheduler for one, ended the job
+	DiskStuck       CauseKind = "disk_stuck"       // the run directory does not answer
+	AgentError      CauseKind = "agent_error"      // a fault of the tool
+)
+
+// CauseKinds lists every kind of cause.
+func CauseKinds() []CauseKind {
+	return []CauseKind{
+		ChildExit, ChildSignal, OOM, NeverStarted, StepFailed, InstallFailed, PreflightFailed, ReadyTimeout, HealthLost,
+		Stalled, AgentLost, HostLost, HubLost, BenchmarkFailed, ResultsInvalid, Regression, Deadline, TimeLimit,
+		CauseCancelled, DiskStuck, AgentError,
+	}
+}
+
+// Cause is why a job did not pass.
+type Cause struct {
+	Role roles.Role `json:"role"`
+	Rank int        `json:"rank"`
+	Host string     `json:"host,omitempty"`
+	Kind CauseKind  `json:"kind"`
+	// Detail says in one line what happened.
+	Detail string    `json:"detail"`
+	At     time.Time `json:"at"`
+	// Excerpt is the lines of the rank's output that say why, with the first cause only.
+	Excerpt []string `json:"excerpt,omitempty"`
+	// LogTail is the last lines of the rank's output, with the first cause only.
+	LogTail []string `json:"log_tail,omitempty"`
+}
+
+// Task is the rank that the cause names.
+func (c Cause) Task() roles.Task { return roles.Task{Role: c.Role, Rank: c.Rank} }
+
+// String is the cause in one line: "GEN_0.3 on n2: child_signal: killed by SIGKILL".
+func (c Cause) String() string {
+	who := c.Task().String()
+	if c.Host != "" {
+		who += " on " + c.Host
+	}
+	return fmt.Sprintf("%s: %s: %s", who, c.Kind, c.Detail)
+}
+
+// EndedBy tells on whose account a job is asked to end: the scheduler asks when its time is over (zero: not known when
+// that is), at any other time it is a person.
+func EndedBy(ends, now time.Time) CauseKind {
+	if !ends.IsZero() && !now.Before(ends.Add(-time.Second)) {
+		return TimeLimit
+	}
+	return CauseCancelled
+}

@@ -1,0 +1,89 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Point is one measurement: what the client reports for one concurrency.
+type Point struct {
+	Index       int `json:"index"` // of the case's list of concurrencies
+	Concurrency int `json:"concurrency"`
+	Successful  int `json:"successful_requests"`
+	Failed      int `json:"failed_requests"`
+	// Metrics carry upstream's names (token_throughput, mean_ttft): times in milliseconds, throughputs per second.
+	Metrics map[string]float64 `json:"metrics"`
+	// Invalid says why the point does not count; "" if it does.
+	Invalid string `json:"invalid,omitempty"`
+}
+
+// PhaseTimes is how long each part of a job took, in seconds. A part that was not reached is 0.
+type PhaseTimes struct {
+	Queue     float64 `json:"queue"`     // from submission until the batch script began
+	Install   float64 `json:"install"`   // preparing the nodes
+	Launch    float64 `json:"launch"`    // until every agent was attached
+	Preflight float64 `json:"preflight"` // checking the hosts
+	Ready     float64 `json:"ready"`     // until every server was ready
+	Benchmark float64 `json:"benchmark"` // the benchmark's process
+	Stop      float64 `json:"stop"`      // until nothing was left of any role
+	Upload    float64 `json:"upload"`    // sending the records
+}
+
+// RankOutcome is how one rank ended.
+type RankOutcome struct {
+	Role roles.Role `json:"role"`
+	Rank int        `json:"rank"`
+	Host string     `json:"host,omitempty"`
+	// Cause is why it failed; "" if it did its work.
+	Cause     CauseKind `json:"cause,omitempty"`
+	FirstSeen time.Time `json:"first_seen,omitzero"`
+	LastSeen  time.Time `json:"last_seen,omitzero"`
+	// Outcome is absent if nothing was heard of its end.
+	Outcome *Outcome `json:"outcome,omitempty"`
+}
+
+// UploadReport is how sending the records went.
+type UploadReport struct {
+	URL     string `json:"url"`
+	Sent    int    `json:"sent"`
+	Pending int    `json:"pending"`
+	Dead    int    `json:"dead,omitempty"` // that the sink will never take
+	Error   string `json:"error,omitempty"`
+}
+
+// Result is result.json: the verdict and everything that explains it. It is written once, last.
+type Result struct {
+	Schema     int           `json:"schema"` // 1
+	RunID      string        `json:"run_id"`
+	JobID      string        `json:"job_id,omitempty"`
+	Case       string        `json:"case"`
+	TestID     string        `json:"test_id"`
+	Verdict    Verdict       `json:"verdict"`
+	ExitCode   int           `json:"exit_code"`
+	FirstCause *Cause        `json:"first_cause,omitempty"`
+	Secondary  []Cause       `json:"secondary,omitempty"`
+	StartedAt  time.Time     `json:"started_at"`
+	EndedAt    time.Time     `json:"ended_at"`
+	Phases     PhaseTimes    `json:"phases"`
+	Roles      []RankOutcome `json:"roles"`
+	Points     []Point       `json:"points"`
+	Upload     *UploadReport `json:"upload,omitempty"`
+	// Lost says what could not be written to the run directory; "" if everything was.
+	Lost string `json:"lost,omitempty"`
+}
+
+// VerdictLine begins the line by which the hub hands on a verdict that the run directory did not take: the verdict as
+// JSON follows.
+const VerdictLine = "disagg-verdict: "
+
+// Brief is the verdict without what only explains it.
+func (r Result) Brief() Result {
+	r.Roles, r.Secondary = []RankOutcome{}, nil
+	if r.FirstCause != nil {
+		c := *r.FirstCause
+		c.LogTail, c.Excerpt = nil, nil
+		r.FirstCause = &c
+	}
+	return r
+}

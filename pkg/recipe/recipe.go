@@ -1,0 +1,104 @@
+package recipe
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/yamlfile"
+)
+
+// Recipe is how an engine's roles are started.
+type Recipe struct {
+	Schema int    `yaml:"schema" json:"schema"` // 1
+	Name   string `yaml:"name" json:"name"`
+	About  string `yaml:"about" json:"about"`
+	// Values are defaults of .Values; --set and a profile override them.
+	Values map[string]string `yaml:"values" json:"values,omitempty"`
+	// Checkout lists files that must exist in the engine's checkout; none: no checkout is needed.
+	Checkout []string `yaml:"checkout" json:"checkout,omitempty"`
+	// Env is for every role.
+	Env   map[string]string       `yaml:"env" json:"env,omitempty"`
+	Roles map[roles.Kind]RoleSpec `yaml:"roles" json:"roles"`
+}
+
+//go:embed builtin
+var builtin embed.FS
+
+// Builtin lists the names of the recipes that come with the tool.
+func Builtin() []string {
+	entries, _ := builtin.ReadDir("builtin")
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".yaml"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Load returns a recipe that comes with the tool; ok tells whether there is one of that name.
+func Load(name string) (r Recipe, ok bool, err error) {
+	text, ok := Text(name)
+	if !ok {
+		return Recipe{}, false, nil
+	}
+	r, err = Parse(name+".yaml", text,
+		func(beside string) ([]byte, error) { return builtin.ReadFile(path.Join("builtin", beside)) })
+	return r, true, err
+}
+
+// Text is the file of a recipe that comes with the tool; ok tells whether there is one of that name.
+func Text(name string) (text []byte, ok bool) {
+	if !slices.Contains(Builtin(), name) {
+		return nil, false
+	}
+	text, err := builtin.ReadFile(path.Join("builtin", name+".yaml"))
+	return text, err == nil
+}
+
+// Parse reads a recipe and checks it. The name of the file serves errors; read reads a file that lies beside the
+// recipe.
+func Parse(file string, data []byte, read func(name string) ([]byte, error)) (Recipe, error) {
+	var r Recipe
+	if err := yamlfile.Decode(file, data, &r); err != nil {
+		return Recipe{}, err
+	}
+	if err := r.validate(); err != nil {
+		return Recipe{}, fmt.Errorf("%s: %w", file, err)
+	}
+	for kind, s := range r.Roles {
+		for i := range s.Files {
+			if err := s.Files[i].load(read); err != nil {
+				return Recipe{}, fmt.Errorf("%s: roles.%s.files: %w", file, kind, err)
+			}
+		}
+	}
+	return r, nil
+}
+
+func (r Recipe) validate() error {
+	var errs []error
+	if r.Schema != 1 {
+		errs = append(errs, fmt.Errorf("schema: %d is not supported: want 1", r.Schema))
+	}
+	for _, k := range roles.Kinds() {
+		s, ok := r.Roles[k]
+		if !ok && k != roles.Coordinator {
+			errs = append(errs, fmt.Errorf("roles.%s: missing", k))
+		}
+		if ok {
+			errs = append(errs, s.validate(k)...)
+		}
+	}
+	for k := range r.Roles {
+		if !slices.Contains(roles.Kinds(), k) {
+			errs = append(errs, fmt.Errorf("roles.%s: unknown kind: want one of %v", k, roles.Kinds()))
+		}
+	}
+	return errors.Join(errs...)
+}

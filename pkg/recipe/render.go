@@ -1,0 +1,92 @@
+package recipe
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/disagg/disagg/pkg/shellwords"
+)
+
+// templateFuncs are the functions of templates, beside those of text/template.
+func templateFuncs() template.FuncMap {
+	return template.FuncMap{
+		"json": func(v any) (string, error) {
+			b, err := json.Marshal(v)
+			return string(b), err
+		},
+		"join":     strings.Join,
+		"joinpath": filepath.Join,
+		"base":     filepath.Base,
+		"dir":      filepath.Dir,
+		"port":     port,
+		"host":     host,
+		"model":    func(d Data) string { return d.ModelPath },
+		"add":      add,
+		"indent": func(n int, text string) string {
+			pad := strings.Repeat(" ", n)
+			return pad + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+pad)
+		},
+		"default": func(fallback, v string) string {
+			if v == "" {
+				return fallback
+			}
+			return v
+		},
+	}
+}
+
+func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+
+func host(addr string) string { return addr[:max(0, strings.LastIndexByte(addr, ':'))] }
+
+// add adds a number to one that a value holds as text: a port and an index.
+func add(text string, n int) (int, error) {
+	v, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("cannot add to %q: want a number", text)
+	}
+	return v + n, nil
+}
+
+// Render renders one template over the data. The name only serves errors.
+func Render(name, text string, d Data) (string, error) {
+	if !strings.Contains(text, "{{") {
+		return text, nil
+	}
+	t, err := template.New(name).Option("missingkey=error").Funcs(templateFuncs()).Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("cannot read template: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, d); err != nil {
+		return "", fmt.Errorf("cannot render template: %w", err)
+	}
+	return b.String(), nil
+}
+
+// RenderArgs renders a command: empty texts are left out, words are split. The name only serves errors.
+func RenderArgs(name string, args []Arg, d Data) ([]string, error) {
+	var argv []string
+	for i, a := range args {
+		label := fmt.Sprintf("%s[%d]", name, i)
+		text, err := Render(label, a.Text+a.Words, d)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case a.Words != "":
+			words, err := shellwords.Split(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", label, err)
+			}
+			argv = append(argv, words...)
+		case text != "":
+			argv = append(argv, text)
+		}
+	}
+	return argv, nil
+}

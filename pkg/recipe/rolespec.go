@@ -1,0 +1,199 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/yamlfile"
+)
+
+// RoleSpec is how one kind of role is placed, prepared, started, probed and stopped.
+type RoleSpec struct {
+	// Tasks is how many processes a role has.
+	Tasks roles.TasksPer `yaml:"tasks" json:"tasks"`
+	// Placement is where a coordinator or benchmark runs; GEN and CTX always have nodes of their own.
+	Placement roles.PlacedOn `yaml:"placement" json:"placement,omitempty"`
+	// MPI says that it joins PMIx and keeps the launcher's variables.
+	MPI bool `yaml:"mpi" json:"mpi,omitempty"`
+	// Needs is what must hold before it starts.
+	Needs Needs `yaml:"needs" json:"needs,omitzero"`
+	// Dir is its working directory; "": the rank's own.
+	Dir string `yaml:"dir" json:"dir,omitempty"`
+	// Files are written before it starts.
+	Files []File `yaml:"files" json:"files,omitempty"`
+	// Wrapper is put before the command: a rank launcher.
+	Wrapper []Arg             `yaml:"wrapper" json:"wrapper,omitempty"`
+	Command []Arg             `yaml:"command" json:"command"`
+	Env     map[string]string `yaml:"env" json:"env,omitempty"`
+	// Address is where the service of rank 0 listens.
+	Address *Address `yaml:"address" json:"address,omitempty"`
+	// Startup must have succeeded before Ready is asked; Ready before Live is. Without Ready the role is ready once it
+	// is started; without Live it lives while its process does. All are asked of rank 0 alone.
+	Startup *Probe `yaml:"startup" json:"startup,omitempty"`
+	Ready   *Probe `yaml:"ready" json:"ready,omitempty"`
+	Live    *Probe `yaml:"live" json:"live,omitempty"`
+	// Peers are the kinds whose services the host of rank 0 must reach while the benchmark runs.
+	Peers []roles.Kind `yaml:"peers" json:"peers,omitempty"`
+	// Stall is the progress that its log must show while the benchmark runs; never on by default.
+	Stall *Stall `yaml:"stall" json:"stall,omitempty"`
+	Stop  Stop   `yaml:"stop" json:"stop"`
+	// Release, of BENCHMARK: once this file exists the servers are no longer needed, and their end is no failure.
+	Release string `yaml:"release" json:"release,omitempty"`
+	// Results, of BENCHMARK: where its measurements are.
+	Results *Results `yaml:"results" json:"results,omitempty"`
+}
+
+// Needs is what must hold of other kinds before a role is started.
+type Needs struct {
+	// Address: every role of these kinds has published its address.
+	Address []roles.Kind `yaml:"address" json:"address,omitempty"`
+	// Ready: every role of these kinds is ready.
+	Ready []roles.Kind `yaml:"ready" json:"ready,omitempty"`
+}
+
+// Arg is one element of a command. It is either a text, which becomes one argument (or none, if it renders empty), or
+// `words`, a text that is split as a shell would split it.
+type Arg struct {
+	Text  string `json:"text,omitempty"`
+	Words string `json:"words,omitempty"`
+}
+
+// UnmarshalYAML accepts `text` and `{words: text}`.
+func (a *Arg) UnmarshalYAML(n *yamlfile.Node) error {
+	if n.Decode(&a.Text) == nil {
+		return nil
+	}
+	var m map[string]string
+	if err := n.Decode(&m); err != nil || len(m) != 1 || m["words"] == "" {
+		return &yamlfile.Error{Line: n.Line, Problem: "want a text or {words: text}"}
+	}
+	a.Words = m["words"]
+	return nil
+}
+
+// Address is where a service listens: a file that the service writes once it has bound, or a text known beforehand.
+type Address struct {
+	File string `yaml:"file" json:"file,omitempty"`
+	Text string `yaml:"text" json:"text,omitempty"`
+}
+
+// Stop is how a role is asked to end.
+type Stop struct {
+	// Signal is TERM or INT.
+	Signal string `yaml:"signal" json:"signal"`
+	// To is leader (the child alone), group, or command (what the wrapper runs).
+	To string `yaml:"to" json:"to"`
+	// Grace is the time before the next step; the plan cuts it to the grace period of the cluster.
+	Grace roles.Duration `yaml:"grace" json:"grace"`
+	// Follow is how long ranks other than 0 are given to end by themselves when the work is done: MPI workers end with
+	// their leader, and one that is killed instead makes PMIx kill the whole step. After a failure nobody waits.
+	Follow roles.Duration `yaml:"follow" json:"follow,omitempty"`
+}
+
+// Results tells where the benchmark leaves its measurements.
+type Results struct {
+	// Format names the parser of the client's output, e.g. "trtllm".
+	Format string `yaml:"format" json:"format"`
+	// Files is a path with {index} for the index of the point.
+	Files string `yaml:"files" json:"files"`
+}
+
+// Stall says what shows that a role makes progress.
+type Stall struct {
+	// Line is a regular expression of a line that shows progress; "": any line does.
+	Line string `yaml:"line" json:"line,omitempty"`
+	// Within: without such a line for so long, the role counts as stalled.
+	Within roles.Duration `yaml:"within" json:"within"`
+}
+
+func (s RoleSpec) validate(k roles.Kind) []error {
+	var errs []error
+	bad := func(key, problem string, args ...any) {
+		errs = append(errs, fmt.Errorf("roles.%s.%s: %s", k, key, fmt.Sprintf(problem, args...)))
+	}
+	if len(s.Command) == 0 {
+		bad("command", "missing")
+	}
+	if !slices.Contains([]roles.TasksPer{roles.PerGPU, roles.PerNode, roles.Single}, s.Tasks) {
+		bad("tasks", "%q: want gpu, node or one", s.Tasks)
+	}
+	if !k.Worker() && s.Tasks != roles.Single {
+		bad("tasks", "%q: only GEN and CTX have more than one", s.Tasks)
+	}
+	if k.Worker() && s.Placement != "" {
+		bad("placement", "%q: GEN and CTX always have nodes of their own", s.Placement)
+	}
+	if !slices.Contains([]roles.PlacedOn{"", roles.FirstNode, roles.LastNode, roles.OwnNode}, s.Placement) {
+		bad("placement", "%q: want first, last or own", s.Placement)
+	}
+	if !slices.Contains([]string{"TERM", "INT"}, s.Stop.Signal) {
+		bad("stop.signal", "%q: want TERM or INT", s.Stop.Signal)
+	}
+	if !slices.Contains([]string{"leader", "group", "command"}, s.Stop.To) {
+		bad("stop.to", "%q: want leader, group or command", s.Stop.To)
+	}
+	if a := s.Address; a != nil && (a.File == "") == (a.Text == "") {
+		bad("address", "want either file or text")
+	}
+	for i, f := range s.Files {
+		if problem := f.fault(); problem != "" {
+			bad(fmt.Sprintf("files[%d]", i), "%s", problem)
+		}
+	}
+	for key, p := range s.probes() {
+		if problem := p.fault(key == "live"); problem != "" {
+			bad(key, "%s", problem)
+		}
+	}
+	for key, kinds := range map[string][]roles.Kind{
+		"peers": s.Peers, "needs.address": s.Needs.Address, "needs.ready": s.Needs.Ready,
+	} {
+		for _, other := range kinds {
+			if !slices.Contains(roles.Kinds(), other) {
+				bad(key, "unknown kind %s: want one of %v", other, roles.Kinds())
+			}
+		}
+	}
+	if problem := s.Stall.fault(); problem != "" {
+		bad("stall", "%s", problem)
+	}
+	if k == roles.Benchmark && (s.Results == nil || s.Results.Format == "" || s.Results.Files == "") {
+		bad("results", "want {format: NAME, files: PATH}")
+	}
+	return errs
+}
+
+func (s *Stall) fault() string {
+	if s == nil {
+		return ""
+	}
+	if _, err := regexp.Compile(s.Line); err != nil {
+		return "line: " + err.Error()
+	}
+	if s.Within <= 0 {
+		return "within: missing"
+	}
+	return ""
+}
+
+// fault tells what is wrong with a file, "" if nothing is.
+func (f File) fault() string {
+	ways := 0
+	for _, has := range []bool{f.Text != "", f.From != "", f.YAML != nil, f.JSON != nil} {
+		if has {
+			ways++
+		}
+	}
+	clean := path.Clean(f.Path)
+	switch {
+	case f.Path == "" || path.IsAbs(f.Path) || clean == ".." || strings.HasPrefix(clean, "../"):
+		return fmt.Sprintf("path %q: want a path below the rank's own folder", f.Path)
+	case ways != 1:
+		return "want one of text, from, yaml and json"
+	}
+	return ""
+}

@@ -1,0 +1,169 @@
+package results
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+// metric is one line of the client's result block, and the name that upstream gives its value.
+type metric struct {
+	name    string
+	pattern *regexp.Regexp
+}
+
+// stepTime is what is measured when decode alone is; upstream's test prints it behind the block.
+const stepTime = "mean_gen_worker_per_iter_device_step_time"
+
+// blockPatterns are the patterns of upstream's client, compiled once.
+type blockPatterns struct {
+	required, extra               []metric
+	successful, failed, requested *regexp.Regexp
+}
+
+var upstreamBlock = sync.OnceValue(func() blockPatterns {
+	line := func(label string) *regexp.Regexp { return regexp.MustCompile(regexp.QuoteMeta(label) + `:\s+(\S+)`) }
+	p := blockPatterns{
+		required: []metric{
+			{"seq_throughput", line("Request throughput (req/s)")},
+			{"token_throughput", line("Output token throughput (tok/s)")},
+			{"total_token_throughput", line("Total Token throughput (tok/s)")},
+			{"user_throughput", line("User throughput (tok/s)")},
+		},
+		extra: []metric{
+			{"al", line("Mean Avg Decoded Tokens per Iter")},
+			{stepTime, line("Average Per Iter Device Step Time (ms)")},
+		},
+		successful: line("Successful requests"), failed: line("Failed requests"),
+		requested: regexp.MustCompile(`\bnum_prompts=(\d+)`),
+	}
+	for _, stat := range []string{"Mean", "Median", "P99"} {
+		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
+			p.required = append(p.required, metric{strings.ToLower(stat + "_" + of), line(stat + " " + of + " (ms)")})
+		}
+	}
+	return p
+})
+
+// blockParser reads result blocks of TensorRT-LLM's client. A new block takes the place of the one before: a warm-up is
+// printed as a block too.
+type blockParser struct {
+	blockPatterns
+	want      Want
+	requested int // what the client says it was asked for; 0: it does not say
+	point     protocol.Point
+	failures  bool // the client counts failed requests
+	inBlock   bool
+	ended     bool
+	marker    string
+}
+
+func newBlockParser(w Want) Parser {
+	p := &blockParser{blockPatterns: upstreamBlock(), want: w}
+	p.reset()
+	return p
+}
+
+func (p *blockParser) reset() {
+	p.point = protocol.Point{Index: p.want.Index, Concurrency: p.want.Concurrency, Metrics: map[string]float64{}}
+	p.failures, p.inBlock, p.ended = false, false, false
+}
+
+// Line implements Parser.
+func (p *blockParser) Line(line string) {
+	for _, m := range [...]string{"!FAILED REQUESTS!", "!CHECK LOG FOR ERRORS!"} {
+		if strings.Contains(line, m) {
+			p.marker = m
+		}
+	}
+	switch {
+	case strings.Contains(line, "Serving Benchmark Result"):
+		p.reset()
+		p.inBlock = true
+	case p.inBlock && !p.ended && line != "" && strings.Trim(line, "=") == "":
+		p.ended = true
+	case !p.inBlock:
+		if m := p.blockPatterns.requested.FindStringSubmatch(line); m != nil {
+			p.requested, _ = strconv.Atoi(m[1])
+		}
+	case !p.ended:
+		p.read(line)
+	}
+	if p.inBlock {
+		match(p.extra, line, p.point.Metrics)
+	}
+}
+
+func (p *blockParser) read(line string) {
+	count(p.successful, line, &p.point.Successful)
+	p.failures = count(p.failed, line, &p.point.Failed) || p.failures
+	match(p.required, line, p.point.Metrics)
+}
+
+func count(pattern *regexp.Regexp, line string, n *int) bool {
+	m := pattern.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	v, err := strconv.Atoi(m[1])
+	if err != nil || v < 0 {
+		return false
+	}
+	*n = v
+	return true
+}
+
+func match(list []metric, line string, metrics map[string]float64) {
+	for _, m := range list {
+		got := m.pattern.FindStringSubmatch(line)
+		if _, have := metrics[m.name]; got == nil || have {
+			continue
+		}
+		if v, ok := number(got[1]); ok {
+			metrics[m.name] = v
+		}
+	}
+}
+
+// Complete implements Parser. A block with another number of requests than asked for may be a warm-up's, and what is
+// printed behind a block may be part of what the mode measures.
+func (p *blockParser) Complete() bool { return p.ended && p.fault() == "" }
+
+// Point implements Parser.
+func (p *blockParser) Point() (protocol.Point, bool) {
+	pt := p.point
+	pt.Invalid = p.fault()
+	return pt, p.inBlock
+}
+
+// fault tells why the point does not count.
+func (p *blockParser) fault() string {
+	failed, want := p.point.Failed, p.want.Requests
+	if !p.failures {
+		failed = -1
+	}
+	if want == 0 {
+		want = p.requested
+	}
+	if fault := requestFault(want, p.point.Successful, failed); fault != "" {
+		return fault
+	}
+	if p.marker != "" {
+		return "the client printed " + p.marker
+	}
+	for _, m := range p.required {
+		if _, have := p.point.Metrics[m.name]; !have {
+			return "metric " + m.name + " is missing"
+		}
+	}
+	if _, have := p.point.Metrics[stepTime]; !have && strings.HasPrefix(p.want.Mode, "gen_only") {
+		return "metric " + stepTime + " is missing"
+	}
+	if p.point.Metrics["token_throughput"] <= 0 {
+		return "no token came out"
+	}
+	return ""
+}

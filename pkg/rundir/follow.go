@@ -1,0 +1,78 @@
+package rundir
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+// Follower reads the journal of a run as it grows. A requeued job goes on with the entries of its new attempt.
+type Follower struct {
+	dir     Dir
+	attempt Attempt
+	tail    *Tail
+}
+
+// Follow begins to read the journal of a run directory, from its first entry.
+func Follow(d Dir) *Follower { return &Follower{dir: d} }
+
+// Read returns the present attempt and the entries that are new, in order. When an attempt follows another, what is
+// left of that comes first.
+func (f *Follower) Read() (Attempt, []protocol.Entry) {
+	var list []protocol.Entry
+	take := func(line []byte) {
+		var e protocol.Entry
+		if json.Unmarshal(line, &e) == nil && e.Schema == 1 {
+			list = append(list, e)
+		}
+	}
+	if now := Current(f.dir); f.tail == nil || now != f.attempt {
+		if f.tail != nil {
+			f.tail.Read(take)
+		}
+		f.attempt, f.tail = now, &Tail{File: now.Events()}
+	}
+	f.tail.Read(take)
+	return f.attempt, list
+}
+
+// SaysNoAgent tells whether the shell that ran the batch script says that it could not run the agent: it is not there,
+// not executable, or of another architecture. Such a job leaves no verdict.
+func SaysNoAgent(d Dir, agent string) bool {
+	line := LastWords(d)
+	return agent != "" && strings.Contains(line, ": line ") && strings.Contains(line, ": "+agent+": ")
+}
+
+// lastWordsSize is how much of the end of a file is read for its last words, in bytes.
+const lastWordsSize = 16 << 10
+
+// LastWords is the last line that the first process of a job printed, "" if there is none: the batch script's own
+// output, which tells why a job ended before it had begun.
+func LastWords(d Dir) string {
+	newest, at := "", time.Time{}
+	for _, f := range filesIn(string(d), "", ".out") {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+			newest, at = f, info.ModTime()
+		}
+	}
+	f, err := os.Open(newest)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > lastWordsSize {
+		_, _ = f.Seek(-lastWordsSize, io.SeekEnd)
+	}
+	data, _ := io.ReadAll(f)
+	last := ""
+	for line := range strings.Lines(string(data)) {
+		if text := strings.TrimSpace(line); text != "" {
+			last = text
+		}
+	}
+	return last
+}

@@ -1,0 +1,62 @@
+package rundir
+
+import (
+	"bytes"
+	"io"
+	"os"
+)
+
+// maxLine bounds a line, in bytes: what is longer is given out in pieces of this size.
+const maxLine = 1 << 20
+
+// Tail reads the lines of a file as it grows, possibly written on another host, where no notification reaches. The file
+// need not exist yet.
+type Tail struct {
+	File   string
+	offset int64
+	rest   []byte // of a line that has no end yet
+}
+
+// Read gives out every line that was completed since the last call, without its end.
+func (t *Tail) Read(line func([]byte)) {
+	f, err := os.Open(t.File)
+	if err != nil {
+		return // not begun yet
+	}
+	defer f.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := f.ReadAt(buf, t.offset)
+		t.offset += int64(n)
+		t.take(buf[:n], line)
+		if n == 0 || err != nil && err != io.EOF {
+			return
+		}
+	}
+}
+
+func (t *Tail) take(b []byte, line func([]byte)) {
+	t.rest = append(t.rest, b...)
+	for {
+		end := bytes.IndexByte(t.rest, '\n')
+		if end > maxLine || end < 0 && len(t.rest) > maxLine {
+			line(t.rest[:maxLine])
+			t.rest = t.rest[maxLine:]
+			continue
+		}
+		if end < 0 {
+			break
+		}
+		line(bytes.TrimSuffix(t.rest[:end], []byte{'\r'}))
+		t.rest = t.rest[end+1:]
+	}
+	t.rest = append([]byte(nil), t.rest...) // let go of what was given out
+}
+
+// Rest gives out a last line that has no end.
+func (t *Tail) Rest(line func([]byte)) {
+	if len(t.rest) > 0 {
+		line(t.rest)
+		t.rest = nil
+	}
+}

@@ -1,0 +1,94 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Registry is the kinds of sink that a program has.
+type Registry []Scheme
+
+// Check tells whether a URL names a sink, without opening anything.
+func (r Registry) Check(rawURL string) error {
+	_, _, err := r.find(rawURL)
+	return err
+}
+
+func (r Registry) find(rawURL string) (Scheme, *url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return Scheme{}, nil, errors.New("cannot upload: the URL cannot be read") // it may hold a secret
+	}
+	if _, has := u.User.Password(); has {
+		return Scheme{}, nil, fmt.Errorf("cannot upload to %s: a password in the URL would be stored: "+
+			"pass ?password_env=NAME or ?password_file=PATH", u.Redacted())
+	}
+	var forms []string
+	for _, s := range r {
+		if s.Name == u.Scheme {
+			if err := s.Check(u); err != nil {
+				return Scheme{}, nil, fmt.Errorf("cannot upload to %q: %w: want %s", rawURL, err, s.Form)
+			}
+			return s, u, nil
+		}
+		forms = append(forms, s.Form)
+	}
+	return Scheme{}, nil, fmt.Errorf("cannot upload to %q: unknown kind of sink: want %s",
+		rawURL, strings.Join(forms, ", "))
+}
+
+// open opens the sink that a URL names.
+func (r Registry) open(ctx context.Context, rawURL string) (Sink, error) {
+	s, u, err := r.find(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(ctx, u)
+}
+
+// Credential reads a secret that a sink's URL refers to: ?NAME_env=VARIABLE names a variable, ?NAME_file=PATH a file
+// that only its owner can read. It is "" if the URL refers to none.
+func Credential(u *url.URL, name string) (string, error) {
+	q := u.Query()
+	if variable := q.Get(name + "_env"); variable != "" {
+		v, ok := os.LookupEnv(variable)
+		if !ok {
+			return "", fmt.Errorf("cannot read the %s of %s: the variable %s is not set", name, u.Host, variable)
+		}
+		return v, nil
+	}
+	file := q.Get(name + "_file")
+	if file == "" {
+		return "", nil
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the %s of %s: %w", name, u.Host, err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("cannot read the %s of %s: others can read it: chmod 600 %s", name, u.Host, file)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the %s of %s: %w", name, u.Host, err)
+	}
+	return strings.TrimRight(string(data), "\r\n"), nil
+}
+
+// DefaultURL is the embedded default: a file in the user's data folder.
+func DefaultURL() (string, error) {
+	dir := os.Getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("cannot find your data folder: %w: set XDG_DATA_HOME, or pass --upload URL", err)
+		}
+		dir = filepath.Join(home, ".local", "share")
+	}
+	return (&url.URL{Scheme: "sqlite", Path: filepath.Join(dir, "disagg", "results.db")}).String(), nil
+}

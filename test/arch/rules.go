@@ -1,0 +1,181 @@
+// Package arch checks the architecture: which package may know which, what a package that decides may not touch, who
+// writes a run directory, where a scheduler's names may stand, and that everything has its documentation.
+//
+// Rules:
+//   - A rule is a function from the parsed source to what breaks it. The test runs every rule over the project, and
+//     over a mutation that must break it: a rule that cannot fail is none.
+//   - An exception stands in a list here, with its reason.
+package arch
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const module = "github.com/disagg/disagg/"
+
+// kind is what a package may do.
+type kind int
+
+const (
+	describe kind = iota + 1 // vocabulary, and everything that crosses a process boundary or lands in a file
+	decide                   // pure: input and state in, state and effects out
+	do                       // performs effects
+)
+
+// kinds says of every package below pkg what it may do. A new package is listed here.
+var kinds = map[string]kind{
+	"pkg/roles": describe, "pkg/protocol": describe, "pkg/version": describe, "pkg/yamlfile": describe,
+	"pkg/shellwords": describe,
+
+	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
+	"pkg/report":   decide,
+	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
+	"pkg/decide/steps": decide,
+	"pkg/decide/watch": decide,
+
+	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
+	"pkg/launch": do,
+	"pkg/logtee": do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
+	"pkg/scheduler/local": do,
+	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
+}
+
+// alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
+var alone = map[string][]string{
+	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
+	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/decide/liveness": nil,
+}
+
+// file is one file of source.
+type file struct {
+	folder string // in the project, with slashes
+	name   string
+	lines  []string
+	ast    *ast.File
+	set    *token.FileSet
+}
+
+// at is where a node stands, for messages.
+func (f file) at(n ast.Node) string {
+	return fmt.Sprintf("%s/%s:%d", f.folder, f.name, f.set.Position(n.Pos()).Line)
+}
+
+// imports lists what a file imports; packages of the project by their folder.
+func (f file) imports() map[string]ast.Node {
+	list := map[string]ast.Node{}
+	for _, spec := range f.ast.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil {
+			list[strings.TrimPrefix(path, module)] = spec
+		}
+	}
+	return list
+}
+
+// rule finds what breaks it.
+type rule func([]file) []string
+
+// rules are all of them, by name.
+var rules = map[string]rule{
+	"every package is known": everyPackageIsKnown, "imports": importDirections, "what decides is pure": purity,
+	"one writer": oneWriter, "names of schedulers": schedulerNames, "one importer of yaml": yamlImporters,
+	"documentation": documentation, "size": size,
+}
+
+func everyPackageIsKnown(files []file) (broken []string) {
+	for _, f := range files {
+		if _, known := kinds[f.folder]; strings.HasPrefix(f.folder, "pkg/") && !known {
+			broken = append(broken, f.folder+": a package that the architecture does not know: list it in test/arch")
+		}
+	}
+	slices.Sort(broken)
+	return slices.Compact(broken)
+}
+
+// importDirections: what describes knows only what describes, what decides knows nothing that does, and nothing below
+// pkg knows a command.
+func importDirections(files []file) (broken []string) {
+	for _, f := range files {
+		for path, node := range f.imports() {
+			own, other := kinds[f.folder], kinds[path]
+			allowed, isAlone := alone[f.folder]
+			switch {
+			case strings.HasPrefix(f.folder,
+				"pkg/") && (strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "test/")):
+				broken = append(broken, fmt.Sprintf("%s: a package knows a command or a test: %s", f.at(node), path))
+			case own == 0 || other == 0:
+			case other > own:
+				broken = append(broken, fmt.Sprintf("%s: %s may not know %s", f.at(node), f.folder, path))
+			case isAlone && !slices.Contains(allowed, path):
+				broken = append(broken,
+					fmt.Sprintf("%s: %s is to know nothing of the project, and knows %s", f.at(node), f.folder, path))
+			}
+		}
+	}
+	return broken
+}
+
+// forbidden are the packages, and of package time the functions, that something pure cannot use.
+var (
+	forbidden = []string{
+		"os", "os/exec", "os/signal", "net", "net/http", "syscall", "golang.org/x/sys/unix", "log", "log/slog",
+		"go.uber.org/zap",
+		"sync", "sync/atomic", "context", "math/rand", "crypto/rand", "runtime",
+	}
+	// pureParts are what may be used of them all the same: it has no effect and no state.
+	pureParts = map[string][]string{"net": {"SplitHostPort", "JoinHostPort"}, "sync": {"OnceValue"}}
+	clock     = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}
+)
+
+// purity: what decides or describes has no files, network, clock, goroutine or log.
+func purity(files []file) (broken []string) {
+	for _, f := range files {
+		if k := kinds[f.folder]; k != decide && k != describe {
+			continue
+		}
+		for path, node := range f.imports() {
+			if slices.Contains(forbidden, path) && !onlyPure(f, path) {
+				broken = append(broken,
+					fmt.Sprintf("%s: %s decides or describes, and imports %s", f.at(node), f.folder, path))
+			}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if g, ok := n.(*ast.GoStmt); ok {
+				broken = append(broken, f.at(g)+": a goroutine in a package that decides")
+			}
+			if name, ok := selected(n, "time"); ok && slices.Contains(clock, name) {
+				broken = append(broken, fmt.Sprintf("%s: time.%s in a package that decides", f.at(n), name))
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+// onlyPure tells whether a file uses of a package only what is pure.
+func onlyPure(f file, path string) bool {
+	pure, parts := pureParts[path], 0
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		if name, ok := selected(n, path); ok {
+			if parts++; !slices.Contains(pure, name) {
+				pure = nil
+			}
+		}
+		return true
+	})
+	return parts > 0 && len(pure) > 0
+}
+
+// selected is the name that is taken from a package, such as Now of time.Now.
+func selected(n ast.Node, pkg string) (name string, ok bool) {
+	s, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return "", false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return s.Sel.Name, ok && x.Name == pkg && x.Obj == nil
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/disagg/disagg/test/bench"
+	"github.com/disagg/disagg/test/tool"
+)
+
+// A job of eight ranks on this machine is started so often.
+const (
+	cpuRounds = 10
+	cpuRanks  = 4 // of each of two servers
+)
+
+// dirVar names the folder in which children note what they see.
+const dirVar = "BENCH_DIR"
+
+// tellParentCPU notes how much CPU time the agent that started this process has used until now, and waits to be
+// stopped. The benchmark ends at once, and its job with it.
+func tellParentCPU() error {
+	role := os.Getenv("DISAGG_SERVING_TYPE")
+	if role == "BENCHMARK" {
+		return nil
+	}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	used, err := cpuOf(os.Getppid())
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s.%s.%d", role, os.Getenv("DISAGG_RANK"), os.Getpid())
+	if err := os.WriteFile(filepath.Join(os.Getenv(dirVar), name), []byte(strconv.FormatInt(int64(used), 10)),
+		0o600); err != nil {
+		return err
+	}
+	<-told
+	return nil
+}
+
+// cpuOf is the CPU time that the threads of a process have used.
+func cpuOf(pid int) (total time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		return 0, errors.New("cannot read the agent's CPU time: the kernel does not tell")
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue // the thread has ended
+		}
+		var ns int64
+		if _, err := fmt.Sscan(string(data), &ns); err != nil {
+			return 0, err
+		}
+		total += time.Duration(ns)
+	}
+	return total, nil
+}
+
+// agentCPU measures what one agent needs from its own exec to that of its child: plan, connection, preflight, files.
+func agentCPU(dir string, table *bench.Table) error {
+	bin := filepath.Join(dir, "bin")
+	if err := tool.Build(bin); err != nil {
+		return err
+	}
+	recipe, kase := filepath.Join(dir, "cpu-recipe.yaml"), filepath.Join(dir, "cpu.yaml")
+	texts := map[string]string{recipe: cpuRecipe(os.Args[0]), kase: cpuCase()}
+	for name, text := range texts {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	notes := filepath.Join(dir, "cpu-notes")
+	if err := os.Mkdir(notes, 0o700); err != nil {
+		return err
+	}
+	for i := range cpuRounds {
+		cmd := exec.Command(filepath.Join(bin, "disagg-submit"), "run", "--launcher", "local", "--recipe", recipe,
+			"--run-dir",
+			filepath.Join(dir, fmt.Sprintf("cpu-run-%d", i)), "--upload",
+			"sqlite://"+filepath.Join(dir, "cpu.db"), kase)
+		cmd.Env = append(os.Environ(), childVar+"=cpu", dirVar+"="+notes)
+		out, err := cmd.CombinedOutput() // the benchmark measures nothing, so the verdict is that it failed
+		if !strings.Contains(string(out), "results_invalid") {
+			return fmt.Errorf("the job did not run: %w:\n%s", err, out)
+		}
+	}
+	return reportCPU(notes, table)
+}
+
+func reportCPU(notes string, table *bench.Table) error {
+	files, err := filepath.Glob(filepath.Join(notes, "*"))
+	if err != nil {
+		return err
+	}
+	var used []time.Duration
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		ns, err := strconv.ParseInt(string(data), 10, 64)
+		if err != nil {
+			return err
+		}
+		used = append(used, time.Duration(ns))
+	}
+	if want := cpuRounds * (2*cpuRanks + 1); len(used) != want {
+		return fmt.Errorf("%d children noted their agent's CPU time, want %d", len(used), want)
+	}
+	m := bench.Median(used)
+	table.Add(bench.Row{
+		Measure: "CPU time of an agent from its exec to its child's",
+		Figure:  bench.Short(m) + " / " + bench.Short(bench.Percentile(used, 99)),
+		Goal:    "<= 6ms", Met: m <= 6*time.Millisecond,
+	})
+	return nil
+}
+
+func cpuRecipe(child string) string {
+	return fmt.Sprintf(`schema: 1
+name: cpu
+about: the same process in every role
+roles:
+  GEN: &worker {tasks: gpu, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
+  CTX: *worker
+  DISAGG_SERVER: {tasks: one, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
+  BENCHMARK:
+    tasks: one
+    needs: {ready: [GEN, CTX, DISAGG_SERVER]}
+    command: [%[1]s]
+    stop: {signal: TERM, to: group, grace: 1s}
+    results: {format: trtllm, files: '{{joinpath .Dirs.Work "client.{index}.log"}}'}
+`, child)
+}
+
+func cpuCase() string {
+	return fmt.Sprintf(`metadata: {model_name: none}
+slurm: {job_time: 00:10:00}
+benchmark: {mode: e2e, concurrency_list: 1, input_length: 1, output_length: 1}
+hardware: {gpus_per_node: %[1]d, num_ctx_servers: 1, num_gen_servers: 1}
+worker_config:
+  gen: {tensor_parallel_size: %[1]d}
+  ctx: {tensor_parallel_size: %[1]d}
+`, cpuRanks)
+}
