@@ -91,19 +91,27 @@ func agentsOf(launcher int, runDir string) ([]int, error) {
 			return nil, fmt.Errorf("the servers are not ready within %v: see %s", idleStart, runDir)
 		}
 	}
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", launcher))
-	var pids []int
+	var agents []int
+	for _, batch := range children(launcher) { // it plays the batch script, and starts the agents
+		agents = append(agents, children(batch)...)
+	}
+	if len(agents) == 0 {
+		return nil, errors.New("the launcher has no agents")
+	}
+	return agents, nil
+}
+
+// children lists the processes that a process has started.
+func children(pid int) (pids []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, f := range files {
 		data, _ := os.ReadFile(f)
 		for word := range strings.FieldsSeq(string(data)) {
-			pid, _ := strconv.Atoi(word)
-			pids = append(pids, pid)
+			child, _ := strconv.Atoi(word)
+			pids = append(pids, child)
 		}
 	}
-	if err != nil || len(pids) == 0 {
-		return nil, errors.Join(err, errors.New("the launcher has no agents"))
-	}
-	return pids, nil
+	return pids
 }
 
 // use is what a process uses: memory in bytes, and a share of a core.
