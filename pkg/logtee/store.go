@@ -9,15 +9,25 @@ import (
 // storeBound is how many bytes wait for the log file at most.
 const storeBound = 16 << 20
 
-// store writes a child's output to its log file in a goroutine of its own, so that a disk that does not answer holds up
-// neither the child nor those who read along. While it is only slow, the child waits for it.
+// prompt is how long a write takes at most on a disk that answers.
+const prompt = 50 * time.Millisecond
+
+// store writes a child's output to its log file, so that a disk that does not answer holds up neither the child nor
+// those who read along. While it is only slow, the child waits for it.
+//
+// As long as every write is prompt, whoever puts the output writes it too: handing it to another goroutine costs a
+// third of the speed. When a write is not, another goroutine reads on, and the one that waits for the disk becomes the
+// store's writer for good.
 type store struct {
 	file     *os.File
 	patience time.Duration
 	copy     *copier // told what is in the file; nil: nobody
 	written  chan struct{}
+	slow     *time.Timer // hands over when a write is not prompt
+	resume   func()      // reads on, in a goroutine of its own
 
 	mu      sync.Mutex
+	alone   bool // there is no writer: whoever puts writes
 	changed *sync.Cond
 	waiting [][]byte
 	bytes   int64     // of what waits, and is being written
@@ -31,10 +41,19 @@ type store struct {
 }
 
 func newStore(file *os.File, end int64, patience time.Duration, c *copier) *store {
-	s := &store{file: file, end: end, patience: patience, copy: c, written: make(chan struct{})}
+	s := &store{file: file, end: end, patience: patience, copy: c, written: make(chan struct{}), alone: true}
 	s.changed = sync.NewCond(&s.mu)
-	go s.loop()
+	s.slow = time.AfterFunc(time.Hour, s.handOver)
+	s.slow.Stop()
 	return s
+}
+
+// handOver lets somebody else read on, for the present write is not prompt.
+func (s *store) handOver() {
+	s.mu.Lock()
+	s.alone = false
+	s.mu.Unlock()
+	go s.resume()
 }
 
 // buffer is a buffer to read into, which put takes over.
@@ -49,10 +68,34 @@ func (s *store) buffer() []byte {
 	return make([]byte, readSize)
 }
 
-// put hands over the next bytes. It waits for room as long as the disk answers.
-func (s *store) put(b []byte) {
+// put takes the next bytes. It waits for room as long as the disk answers. It returns whether the caller is to go on;
+// if not, another goroutine does so in its place, and has from when the disk did not answer in time.
+func (s *store) put(b []byte) (goOn bool) {
 	s.mu.Lock()
+	if s.alone {
+		s.bytes, s.began = int64(len(b)), time.Now()
+		s.mu.Unlock()
+		return s.write(b)
+	}
 	defer s.mu.Unlock()
+	s.enqueue(b)
+	return true
+}
+
+// write writes from the goroutine that has read.
+func (s *store) write(b []byte) (goOn bool) {
+	s.slow.Reset(prompt)
+	n, err := s.file.Write(b)
+	goOn = s.slow.Stop()
+	s.done(b, n, err)
+	if !goOn {
+		s.loop()
+	}
+	return goOn
+}
+
+// enqueue must be called under s.mu.
+func (s *store) enqueue(b []byte) {
 	for s.bytes+int64(len(b)) > storeBound && !s.late {
 		s.await()
 	}
@@ -162,6 +205,9 @@ func (s *store) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.patience = min(s.patience, endPatience)
+	if s.alone {
+		close(s.written)
+	}
 	s.changed.Broadcast()
 }
 

@@ -92,6 +92,7 @@ func New(o Options) (*Tee, *os.File, error) {
 		t.copy = startCopier(to, o.Log)
 	}
 	t.store = newStore(o.Log, end, o.Patience, t.copy)
+	t.store.resume = t.Run
 	return t, w, nil
 }
 
@@ -112,9 +113,9 @@ func (t *Tee) Abandon() {
 	_ = errors.Join(t.read.Close(), t.opts.Log.Close())
 }
 
-// Run moves the output until every holder of the pipe has closed it.
+// Run moves the output until every holder of the pipe has closed it. It may go on in another goroutine: Finish tells
+// when it is over.
 func (t *Tee) Run() {
-	defer close(t.pumped)
 	for {
 		buf := t.store.buffer()
 		n, err := t.read.Read(buf)
@@ -126,7 +127,9 @@ func (t *Tee) Run() {
 			if t.aside != nil {
 				t.aside.put(buf[:n])
 			}
-			t.store.put(buf[:n])
+			if !t.store.put(buf[:n]) {
+				return
+			}
 		}
 		if err != nil {
 			break
@@ -135,6 +138,7 @@ func (t *Tee) Run() {
 	if t.lines != nil {
 		t.lines.End()
 	}
+	close(t.pumped)
 }
 
 // Finish completes the log: everything is in the file, the file is on disk, and Sealed was called. It is bounded, in
