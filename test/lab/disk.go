@@ -7,8 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func (d dir) diskSource() string { return d.path("disk.real") }
@@ -56,14 +62,73 @@ func (l *Lab) mountDisk(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot mount the disk: %w", err)
 	}
+	var stat unix.Stat_t
+	if err := unix.Stat(l.dir.disk(), &stat); err != nil {
+		return fmt.Errorf("cannot mount the disk: %w", err)
+	}
+	l.diskID = strconv.FormatUint(uint64(unix.Minor(stat.Dev)), 10) // the name of its connection, to the kernel
 	return nil
 }
 
 // Disk returns a folder that the machine and all hosts see, on a file system of its own, which Freeze stops.
 func (l *Lab) Disk() string { return l.dir.disk() }
 
-// Freeze makes the file system of Disk answer nobody, until Thaw.
-func (l *Lab) Freeze() error { return l.signalDisk(syscall.SIGSTOP) }
+// Freeze makes the file system of Disk answer nobody, until Thaw. It is stopped between two requests: one that it has
+// begun to answer would hold the process that waits for it beyond any signal, which a network file system does not.
+func (l *Lab) Freeze() error {
+	for range freezeTries {
+		if err := l.signalDisk(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		idle, err := l.diskIsIdle()
+		if err != nil || idle {
+			return err
+		}
+		if err := l.Thaw(); err != nil {
+			return err
+		}
+		time.Sleep(freezePause)
+	}
+	return fmt.Errorf("cannot freeze the disk: it was busy %d times", freezeTries)
+}
+
+const (
+	freezeTries = 500
+	freezePause = 2 * time.Millisecond
+)
+
+// diskIsIdle tells whether nobody waits for the file system, now that it has stopped.
+func (l *Lab) diskIsIdle() (bool, error) {
+	for !stopped(l.disk.Pid) {
+		time.Sleep(100 * time.Microsecond)
+	}
+	control, err := os.MkdirTemp("", "disagg-fusectl-")
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(control)
+	if err := unix.Mount("fusectl", control, "fusectl", 0, ""); err != nil {
+		return false, fmt.Errorf("cannot look at the disk: %w", err)
+	}
+	defer func() { _ = unix.Unmount(control, unix.MNT_DETACH) }()
+	text, err := os.ReadFile(filepath.Join(control, l.diskID, "waiting"))
+	if err != nil {
+		return false, fmt.Errorf("cannot look at the disk: %w", err)
+	}
+	return strings.TrimSpace(string(text)) == "0", nil
+}
+
+// stopped tells whether every thread of a process is stopped.
+func stopped(pid int) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if _, state, ok := strings.Cut(string(data), ") "); err == nil && (!ok || state[0] != 'T') {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw makes the file system of Disk answer again. It does nothing if it is not frozen, or not there.
 func (l *Lab) Thaw() error {

@@ -16,7 +16,8 @@ type Lab struct {
 	dir  dir
 	opts Options
 	// disk serves the folder that can be frozen; nil if there is none, and in a lab that was opened.
-	disk *os.Process
+	disk   *os.Process
+	diskID string // the kernel's name for it
 	// lock is held from Up to Down; it is nil in a lab that was opened.
 	lock *os.File
 	// down is set once the lab is down: what is up in dir after that is another lab.

@@ -123,13 +123,32 @@ func (f freeze) try(t *testing.T, c *cluster, n int) (stopped, freed time.Durati
 	stopped = j.until(killed, "every child has ended", func() bool {
 		return !strings.Contains(strings.Join(j.left(t), "\n"), "trtllm")
 	})
+	late := time.AfterFunc(freedWithin, func() { t.Logf("what still waits, and for what:\n%s", stuckProcesses()) })
 	freed = j.until(killed, "the nodes are free", func() bool { return len(j.left(t)) == 0 })
+	late.Stop()
 	if stopped > stoppedWithin || freed > freedWithin {
 		t.Errorf("all children ended after %v, want %v; the nodes were free after %v, want %v", stopped, stoppedWithin,
 			freed, freedWithin)
 	}
 	f.judge(j, ended, &out)
 	return stopped, freed
+}
+
+// stuckProcesses lists the threads that a signal does not reach (state D), with where in the kernel they wait, and what
+// Slurm runs for its steps.
+func stuckProcesses() string {
+	var list []string
+	files, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*/stat")
+	for _, f := range files {
+		data, _ := os.ReadFile(f)
+		name, state, ok := strings.Cut(string(data), ") ")
+		if !ok || state[0] != 'D' && !strings.Contains(name, "slurmstepd") {
+			continue
+		}
+		where, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "wchan"))
+		list = append(list, fmt.Sprintf("%s) %c %s", name, state[0], where))
+	}
+	return strings.Join(list, "\n")
 }
 
 func (j *job) until(from time.Time, what string, ok func() bool) time.Duration {
