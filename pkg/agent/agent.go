@@ -86,6 +86,9 @@ func Run(o Options) (code int, err error) {
 	defer w.link.Close()
 	defer sup.Close() // the goodbye is the last: once all have said it, the job may end and Slurm kills what is left
 	code = w.live()
+	if w.machine.Asked() && !w.attached() {
+		return code, errors.New(protocol.StoppedEarly)
+	}
 	if why := w.link.Err(); why != nil && !w.attached() {
 		const advice = "%w: check the network between %s and the hub's host, and the profile (interface)"
 		return code, fmt.Errorf(advice, why, o.Node)

@@ -17,6 +17,7 @@ import (
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -34,12 +35,17 @@ type service struct {
 	logged map[string]*healthcheck.LogLine // probes of the child's log, by pattern
 	lines  []func(string)                  // who reads the child's log
 
+	own ownHealth // of this service, as its live probe found it
+
 	mu    sync.Mutex
 	peers []peer // that must be reachable
 }
 
 // peer is a role whose service this one depends on.
-type peer struct{ role, address string }
+type peer struct {
+	role    roles.Role
+	address string
+}
 
 // newService prepares to watch a child's service before the child is started, so that no line of its log is missed.
 func newService(ctx context.Context, w *worker, data recipe.Data, env []string) (*service, error) {
@@ -140,7 +146,7 @@ func (s *service) watchLive(p recipe.Probe) {
 		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 		return
 	}
-	rule(p).Watch(s.ctx, probe, func(err error) {
+	rule(p).Watch(s.ctx, s.own.noting(probe), func(err error) {
 		if err == nil {
 			s.tell(protocol.Event{Kind: protocol.EventRecovered})
 			return
@@ -209,7 +215,8 @@ func (s *service) cannotReach(p peer, err error) string {
 // watch begins to watch what matters while the benchmark runs: peers, and progress.
 func (s *service) watch(addresses map[string]string) {
 	var peers []peer
-	for role, address := range addresses {
+	for name, address := range addresses {
+		role, _ := roles.ParseRole(name) // the command was validated
 		peers = append(peers, peer{role, address})
 	}
 	s.mu.Lock()
@@ -218,7 +225,9 @@ func (s *service) watch(addresses map[string]string) {
 	for _, p := range peers {
 		go healthcheck.Rule{Period: peerPeriod, Failures: peerFailures}.Watch(s.ctx, p.probe(), func(err error) {
 			if err != nil {
-				s.tell(protocol.Event{Kind: protocol.EventUnreachable, Detail: s.cannotReach(p, err)})
+				s.tell(protocol.Event{
+					Kind: protocol.EventUnreachable, Peers: []roles.Role{p.role}, Detail: s.cannotReach(p, err),
+				})
 			}
 		})
 	}
@@ -239,7 +248,7 @@ func (s *service) watchProgress() {
 	}
 }
 
-// check looks at every peer once, at the same time, and tells what cannot be reached.
+// check asks this service and every peer once, at the same time, and tells what does not answer.
 func (s *service) check() {
 	s.mu.Lock()
 	peers := s.peers
@@ -249,7 +258,9 @@ func (s *service) check() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), peerTimeout)
 		defer cancel()
 		faults := make([]string, len(peers))
+		e := protocol.Event{Kind: protocol.EventChecked}
 		var wg sync.WaitGroup
+		wg.Go(func() { e.Unwell = s.checkOwn(ctx) })
 		for i, p := range peers {
 			wg.Go(func() {
 				if err := p.probe().Probe(ctx); err != nil {
@@ -258,13 +269,35 @@ func (s *service) check() {
 			})
 		}
 		wg.Wait()
+		for i, p := range peers {
+			if faults[i] != "" {
+				e.Peers = append(e.Peers, p.role)
+			}
+		}
+		slices.SortFunc(e.Peers, func(a, b roles.Role) int { return strings.Compare(a.String(), b.String()) })
 		faults = slices.DeleteFunc(faults, func(f string) bool { return f == "" })
 		slices.Sort(faults)
 		if n := len(faults) - mostFaults; n > 0 {
 			faults = append(faults[:mostFaults], fmt.Sprintf("and %d more", n))
 		}
-		s.tell(protocol.Event{Kind: protocol.EventChecked, Detail: strings.Join(faults, "; ")})
+		e.Detail = strings.Join(faults, "; ")
+		s.tell(e)
 	}()
+}
+
+// checkOwn tells why this service does not answer its live probe, "" if it does, or has none, or need not answer yet.
+func (s *service) checkOwn(ctx context.Context) string {
+	if s.spec.Live == nil || !s.own.watched() {
+		return ""
+	}
+	probe, err := s.probe(*s.spec.Live)
+	if err == nil {
+		err = probe.Probe(ctx)
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // releasePoll is how often the benchmark's release file is looked for.

@@ -190,6 +190,7 @@ func (w *worker) perform(e rank.Effect) {
 		if e.Finished {
 			w.child.Finish(e.Patience, e.Reason)
 		} else {
+			w.tellUnwell()
 			w.child.Stop(e.Reason)
 		}
 		if w.opts.Disk != nil {
@@ -210,12 +211,24 @@ func (w *worker) perform(e rank.Effect) {
 		if w.service != nil {
 			w.service.watch(e.Peers)
 		}
+	case rank.Reach:
+		go w.reach(e.Peers)
 	case rank.Check:
 		if w.service == nil {
 			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now().UTC()})
 		} else {
 			w.service.check()
 		}
+	}
+}
+
+// tellUnwell tells, when the service is stopped, that it did not answer before: that may be why others have failed.
+func (w *worker) tellUnwell() {
+	if w.service == nil {
+		return
+	}
+	if why, since := w.service.own.unwell(time.Now()); why != "" {
+		w.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: why, Since: since})
 	}
 }
 

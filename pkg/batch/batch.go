@@ -193,6 +193,10 @@ func (b *batch) step(in steps.Input) {
 		case steps.Report:
 			e.Report.RunID = b.runID
 			b.hub.send(e.Report)
+		case steps.AskHub:
+			b.askHub()
+		case steps.KillHub:
+			b.killHub()
 		case steps.Conclude:
 			b.conclude(e.Cause)
 		}

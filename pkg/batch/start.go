@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/steps"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -40,21 +42,53 @@ const askBound = 10 * time.Second
 func (b *batch) askToStop(r roles.Role) {
 	b.opts.Say("stopping " + r.String())
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), askBound)
-		defer cancel()
-		b.mu.Lock()
-		s := b.running[r]
+		if err := b.signalStep(r, b.opts.Starter.StopStep, syscall.SIGTERM); err != nil {
+			b.opts.Say("cannot stop " + r.String() + ": " + err.Error())
+		}
+	}()
+}
+
+// killHub ends the hub's step at once, in a goroutine of its own.
+func (b *batch) killHub() {
+	hub := roles.Hub().Role
+	b.opts.Say(hub.String() + " hangs: ending it")
+	go func() {
+		if err := b.signalStep(hub, b.opts.Starter.KillStep, syscall.SIGKILL); err == nil {
+			return
+		}
+		b.mu.Lock() // there may be no step to speak of
+		s := b.running[hub]
 		b.mu.Unlock()
-		if s == nil {
-			return
-		}
-		p, ok := rundir.ReadPublished(b.attempt, roles.Task{Role: r}, b.runID)
-		if ok && p.Step != "" && p.Step != b.former[r] {
-			if err := b.opts.Starter.StopStep(ctx, p.Step); err != nil {
-				b.opts.Say("cannot stop " + r.String() + ": " + err.Error())
-			}
-			return
-		}
-		s.signal(syscall.SIGTERM)
+		s.signal(syscall.SIGKILL)
+	}()
+}
+
+// signalStep has the scheduler signal a step, or signals the processes that start it while its agents have not begun.
+func (b *batch) signalStep(r roles.Role, send func(context.Context, string) error, sig syscall.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askBound)
+	defer cancel()
+	b.mu.Lock()
+	s := b.running[r]
+	b.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	p, ok := rundir.ReadPublished(b.attempt, roles.Task{Role: r}, b.runID)
+	if ok && p.Step != "" && p.Step != b.former[r] {
+		return send(ctx, p.Step)
+	}
+	s.signal(sig)
+	return nil
+}
+
+// hubBound is how long the hub may take to answer.
+const hubBound = 3 * time.Second
+
+// askHub asks the hub for a sign of life, in a goroutine of its own.
+func (b *batch) askHub() {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hubBound)
+		defer cancel()
+		b.in(steps.HubAnswered{OK: b.hub.ask(ctx, protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID}) == nil})
 	}()
 }

@@ -253,3 +253,20 @@ func (j *job) standardOutput() *os.File {
 	}
 	return out
 }
+
+// A hub that hangs is ended once all other roles have left: the job does not wait for its time limit. The verdict says
+// that it hung.
+func TestHubHangs(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{"BENCHMARK": published(bench, "7.0") + "exec sleep 600", "GEN_0": "exit 1"})
+	j.OnStop = func(string) error { return errors.New("there is no such step") } // then its processes are ended
+	if code := j.run(t.Context()); code != 137 {
+		t.Errorf("code %d", code)
+	}
+	if c := j.cause(); c.Kind != protocol.HubLost || !strings.Contains(c.Detail, "it hung") {
+		t.Errorf("%+v", c)
+	}
+	if !slices.Contains(j.Asked(), "kill 7.0") {
+		t.Errorf("%q", j.Asked())
+	}
+}

@@ -81,7 +81,7 @@ func (c *Client) Err() error {
 }
 
 // Send queues an event.
-func (c *Client) Send(e protocol.Event) { c.conv.out.push(e) }
+func (c *Client) Send(e protocol.Event) { c.conv.push(e) }
 
 // Commands delivers what the hub wants.
 func (c *Client) Commands() <-chan protocol.Command { return c.commands.out }
@@ -115,9 +115,9 @@ func (c *Client) Close() {
 }
 
 func (c *Client) flush(deadline <-chan time.Time) {
-	for !c.conv.out.empty() {
+	for !c.conv.allDelivered() {
 		select {
-		case <-c.conv.out.drained:
+		case <-c.conv.delivered:
 		case <-c.lost:
 			return
 		case <-deadline:

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/disagg/disagg/pkg/decide/session"
 )
 
 var errBye = errors.New("the other side ended the conversation")
@@ -20,13 +23,40 @@ func (e invalidError) Unwrap() error { return e.error }
 
 // conversation moves messages over one connection after another: Out leaves, In arrives.
 type conversation[Out, In any] struct {
-	out *queue[Out]
-	in  inbox[In]
-	bye chan struct{} // closed when this side wants to end
+	mu    sync.Mutex
+	state session.Conversation[Out, In]
+
+	changed   chan struct{} // holds one token whenever there may be something new to send
+	delivered chan struct{} // holds one token whenever everything has arrived
+	bye       chan struct{} // closed when this side wants to end
 }
 
 func newConversation[Out, In any]() *conversation[Out, In] {
-	return &conversation[Out, In]{out: newQueue[Out](), bye: make(chan struct{})}
+	return &conversation[Out, In]{
+		changed: make(chan struct{}, 1), delivered: make(chan struct{}, 1), bye: make(chan struct{}),
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// push queues a message. It never blocks.
+func (c *conversation[Out, In]) push(body Out) {
+	c.mu.Lock()
+	c.state.Push(body)
+	c.mu.Unlock()
+	notify(c.changed)
+}
+
+// allDelivered tells whether everything that was pushed has arrived.
+func (c *conversation[Out, In]) allDelivered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Delivered()
 }
 
 // leaving tells whether this side has said, or is about to say, goodbye.
@@ -43,30 +73,31 @@ func (c *conversation[Out, In]) leaving() bool {
 // included, is reported to alive; messages go to deliver, whose error ends the connection.
 func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(),
 	deliver func(In) error) error {
+	c.mu.Lock()
+	c.state.Connected()
+	c.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	ackDue := make(chan struct{}, 1)
-	g.Go(func() error { return c.write(ctx, conn, beat, ackDue) })
-	g.Go(func() error { return c.read(conn, ackDue, alive, deliver) })
+	g.Go(func() error { return c.write(ctx, conn, beat) })
+	g.Go(func() error { return c.read(conn, alive, deliver) })
 	return g.Wait()
 }
 
-func (c *conversation[Out, In]) read(conn io.Reader, ackDue chan struct{}, alive func(), deliver func(In) error) error {
+func (c *conversation[Out, In]) read(conn io.Reader, alive func(), deliver func(In) error) error {
 	for {
-		var f frame[In]
+		var f session.Frame[In]
 		if err := readFrame(conn, maxFrame, &f); err != nil {
 			return err
 		}
 		alive()
-		c.out.ack(f.Ack)
-		for _, m := range c.in.fresh(f.Items) {
+		for _, m := range c.take(f) {
 			if err := deliver(m); err != nil {
 				return err
 			}
 		}
 		if len(f.Items) > 0 {
-			notify(ackDue)
+			notify(c.changed) // an acknowledgement is due
 		}
 		if f.Bye {
 			return errBye
@@ -74,18 +105,30 @@ func (c *conversation[Out, In]) read(conn io.Reader, ackDue chan struct{}, alive
 	}
 }
 
-func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat time.Duration,
-	ackDue chan struct{}) error {
+func (c *conversation[Out, In]) take(f session.Frame[In]) []In {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fresh := c.state.Take(f)
+	if c.state.Delivered() {
+		notify(c.delivered)
+	}
+	return fresh
+}
+
+func (c *conversation[Out, In]) frame(bye bool) session.Frame[Out] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.state.Frame()
+	f.Bye = bye
+	return f
+}
+
+func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat time.Duration) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
 	timeout := beat + time.Second
-	sent := int64(0) // on this connection
 	for {
-		items := c.out.after(sent)
-		if n := len(items); n > 0 {
-			sent = items[n-1].Seq
-		}
-		if err := writeFrame(conn, timeout, frame[Out]{Ack: c.in.received(), Items: items}); err != nil {
+		if err := writeFrame(conn, timeout, c.frame(false)); err != nil {
 			return err
 		}
 		select {
@@ -93,14 +136,12 @@ func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat t
 			return ctx.Err()
 		case <-c.bye:
 			// The other side closes once it has read this. Closing first could discard it on the way.
-			if err := writeFrame(conn, timeout,
-				frame[Out]{Ack: c.in.received(), Items: c.out.after(sent), Bye: true}); err != nil {
+			if err := writeFrame(conn, timeout, c.frame(true)); err != nil {
 				return err
 			}
 			<-ctx.Done()
 			return ctx.Err()
-		case <-c.out.changed:
-		case <-ackDue:
+		case <-c.changed:
 		case <-ticker.C:
 		}
 	}

@@ -578,3 +578,23 @@ func TestLocal(t *testing.T) {
 		t.Errorf("got %+v", in)
 	}
 }
+
+// A report that the hub does not take is an error of its own: whoever reports need not try again.
+func TestReportIsRefused(t *testing.T) {
+	s, err := control.Listen(control.ServerOptions{
+		Host: "127.0.0.1", Token: "secret", RunID: "r", Heartbeat: time.Second,
+		Expected: func(roles.Task) bool { return false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	report := protocol.StepReport{Role: roles.Hub().Role, RunID: "r"}
+	if err := control.ReportStep(t.Context(), s.Address(), "secret", report); !errors.Is(err, control.ErrRefused) {
+		t.Errorf("a report of no role: %v", err)
+	}
+	err = control.ReportStep(t.Context(), s.Address(), "other", report)
+	if err == nil || errors.Is(err, control.ErrRefused) {
+		t.Errorf("with another token: %v", err)
+	}
+}

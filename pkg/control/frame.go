@@ -16,19 +16,6 @@ const (
 	maxFrame    = 8 << 20
 )
 
-// numbered is a message with its number, from 1.
-type numbered[T any] struct {
-	Seq  int64 `json:"seq"`
-	Body T     `json:"body"`
-}
-
-// frame is what travels. An empty one is a heartbeat.
-type frame[T any] struct {
-	Ack   int64         `json:"ack"` // highest number received in the other direction
-	Items []numbered[T] `json:"items,omitempty"`
-	Bye   bool          `json:"bye,omitempty"`
-}
-
 // writeFrame sends a value as JSON behind its length, four bytes in network order.
 func writeFrame(conn net.Conn, timeout time.Duration, v any) error {
 	data, err := json.Marshal(v)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/session"
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
@@ -36,7 +37,8 @@ func FuzzFrame(f *testing.F) {
 	for _, e := range []protocol.Event{
 		{Kind: protocol.EventReady}, {Kind: protocol.EventExited, Outcome: &protocol.Outcome{}}, {},
 	} {
-		data, err := json.Marshal(frame[protocol.Event]{Ack: 1, Items: []numbered[protocol.Event]{{1, e}}})
+		items := []session.Numbered[protocol.Event]{{Seq: 1, Body: e}}
+		data, err := json.Marshal(session.Frame[protocol.Event]{Ack: 1, Items: items})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -45,7 +47,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConversation[protocol.Command, protocol.Event]()
-		err := c.read(bytes.NewReader(data), make(chan struct{}, 1), func() {}, func(e protocol.Event) error {
+		err := c.read(bytes.NewReader(data), func() {}, func(e protocol.Event) error {
 			return e.Validate()
 		})
 		if err == nil {

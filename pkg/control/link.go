@@ -1,6 +1,7 @@
 package control
 
 import (
+	"github.com/disagg/disagg/pkg/decide/session"
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
@@ -32,7 +33,7 @@ var _ Link = (*localLink)(nil)
 func (s *Server) Local(h protocol.Hello) Link {
 	l := &localLink{server: s, hello: h, local: newMailbox[protocol.Command](), lost: make(chan struct{})}
 	s.mu.Lock()
-	s.sessions[h.Task] = &session{id: h.Session, local: l.local}
+	s.agents[h.Task] = &agent{session: session.Session{ID: h.Session, Local: true}, local: l.local}
 	s.mu.Unlock()
 	s.inbound.put(Inbound{Task: h.Task, Hello: &h})
 	return l

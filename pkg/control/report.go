@@ -2,12 +2,16 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
 )
+
+// ErrRefused says that the hub does not take a report: it is of no use to try again.
+var ErrRefused = errors.New("refused")
 
 // ReportStep tells the hub at an address what the starter of a step knows about it.
 func ReportStep(ctx context.Context, hub, token string, r protocol.StepReport) error {
@@ -27,7 +31,7 @@ func ReportStep(ctx context.Context, hub, token string, r protocol.StepReport) e
 		return fmt.Errorf("cannot report to the hub: %w", err)
 	}
 	if got.Status != granted {
-		return fmt.Errorf("cannot report to the hub: it answered %s: %s", got.Status, got.Reason)
+		return fmt.Errorf("cannot report to the hub: %w: it answered %s: %s", ErrRefused, got.Status, got.Reason)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/session"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -28,7 +29,7 @@ type Inbound struct {
 	Task  roles.Task
 	Hello *protocol.Hello // an agent attached for the first time
 	Event *protocol.Event
-	Alive bool // it gave a sign of life; reported at most about once a heartbeat
+	Alive bool // it gave a sign of life; not each is reported
 	Broke bool // its connection ended without a goodbye
 	Back  bool // it connected again
 	Bye   bool // it ended the conversation in good order
@@ -46,20 +47,18 @@ type Server struct {
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 
-	mu       sync.Mutex
-	sessions map[roles.Task]*session
-	pending  []net.Conn // that have not proved themselves yet, the oldest first
+	mu      sync.Mutex
+	agents  map[roles.Task]*agent
+	pending []net.Conn // that have not proved themselves yet, the oldest first
 }
 
-// session is the hub's side of one agent process.
-type session struct {
-	id       string
+// agent is the hub's side of one agent process.
+type agent struct {
+	session  session.Session
 	conv     *conversation[protocol.Command, protocol.Event]
 	hangUp   context.CancelFunc         // ends the open connection; nil if there is none
 	local    *mailbox[protocol.Command] // of an agent in this process, instead of a conversation
 	reported time.Time                  // when a sign of life was last reported
-	ended    bool                       // said goodbye, counts as lost, or sent an invalid message
-	fault    string                     // of that message
 }
 
 // handshakeBound is how long a peer may take to prove itself; maxPending is how many may be about to.
@@ -83,7 +82,7 @@ func Listen(opts ServerOptions) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		opts: opts, listener: l, ctx: ctx, cancel: cancel, inbound: newMailbox[Inbound](),
-		sessions: map[roles.Task]*session{},
+		agents: map[roles.Task]*agent{},
 	}
 	s.wg.Go(s.accept)
 	return s, nil
@@ -98,14 +97,14 @@ func (s *Server) Inbound() <-chan Inbound { return s.inbound.out }
 // Send queues a command for an agent. Nothing happens if it never attached.
 func (s *Server) Send(t roles.Task, c protocol.Command) {
 	s.mu.Lock()
-	sess := s.sessions[t]
+	a := s.agents[t]
 	s.mu.Unlock()
 	switch {
-	case sess == nil:
-	case sess.local != nil:
-		sess.local.put(c)
+	case a == nil:
+	case a.local != nil:
+		a.local.put(c)
 	default:
-		sess.conv.out.push(c)
+		a.conv.push(c)
 	}
 }
 
@@ -114,10 +113,10 @@ func (s *Server) Send(t roles.Task, c protocol.Command) {
 func (s *Server) Drop(t roles.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sess := s.sessions[t]; sess != nil && sess.local == nil {
-		sess.ended = true
-		if sess.hangUp != nil {
-			sess.hangUp()
+	if a := s.agents[t]; a != nil && !a.session.Local {
+		a.session.Ended = true
+		if a.hangUp != nil {
+			a.hangUp()
 		}
 	}
 }
@@ -210,19 +209,25 @@ func (s *Server) step(r protocol.StepReport) reply {
 func (s *Server) attach(conn net.Conn, hello protocol.Hello) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	sess, fresh, rep := s.open(hello, cancel)
-	if writeFrame(conn, s.opts.Handshake, rep) != nil || rep.Status != granted {
-		if sess != nil {
-			s.detach(hello.Task, sess, fresh, errors.New("the reply did not arrive"))
-		}
+	a, how, rep := s.admit(hello, cancel)
+	if a == nil {
+		_ = writeFrame(conn, s.opts.Handshake, rep)
 		return
 	}
-	if fresh {
+	if writeFrame(conn, s.opts.Handshake, rep) != nil {
+		end := session.Broke
+		if how == session.Welcome {
+			end = session.Unheard
+		}
+		s.detach(hello.Task, a, end, "")
+		return
+	}
+	if how == session.Welcome {
 		s.inbound.put(Inbound{Task: hello.Task, Hello: &hello})
 	} else {
 		s.inbound.put(Inbound{Task: hello.Task, Back: true})
 	}
-	err := sess.conv.run(ctx, conn, s.opts.Heartbeat, func() { s.alive(hello.Task, sess) },
+	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func() { s.alive(hello.Task, a) },
 		func(e protocol.Event) error {
 			if err := e.Validate(); err != nil {
 				return invalidError{err}
@@ -230,46 +235,55 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello) {
 			s.inbound.put(Inbound{Task: hello.Task, Event: &e})
 			return nil
 		})
-	s.detach(hello.Task, sess, false, err)
+	invalid := invalidError{}
+	switch {
+	case errors.As(err, &invalid):
+		s.detach(hello.Task, a, session.Invalid, invalid.Error())
+	case errors.Is(err, errBye):
+		s.detach(hello.Task, a, session.Goodbye, "")
+	default:
+		s.detach(hello.Task, a, session.Broke, "")
+	}
 }
 
-// open finds or begins the session of an agent. A task has one agent at a time, and an agent one connection: a newer
-// one means that the older is broken, so the older is hung up and the agent asked to try again.
-func (s *Server) open(h protocol.Hello, hangUp context.CancelFunc) (sess *session, fresh bool, r reply) {
+// admit lets an agent in, or says why not.
+func (s *Server) admit(h protocol.Hello, hangUp context.CancelFunc) (*agent, session.Answer, reply) {
 	if err := h.Validate(); err != nil {
-		return nil, false, reply{refused, err.Error()}
+		return nil, session.Refused, reply{refused, err.Error()}
 	}
 	if h.RunID != s.opts.RunID || !s.opts.Expected(h.Task) {
-		return nil, false, reply{refused, "it is of another attempt, or no task of the plan"}
+		return nil, session.Refused, reply{refused, "it is of another attempt, or no task of the plan"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sess = s.sessions[h.Task]
-	switch {
-	case sess == nil || sess.ended && sess.id != h.Session:
-		sess = &session{id: h.Session, conv: newConversation[protocol.Command, protocol.Event]()}
-		s.sessions[h.Task], fresh = sess, true
-	case sess.fault != "":
-		return nil, false, reply{conflict, sess.fault}
-	case sess.ended:
-		return nil, false, reply{conflict, "it counts as lost"}
-	case sess.id != h.Session || sess.local != nil:
-		return nil, false, reply{conflict, "another agent runs " + h.Task.String()}
-	case sess.hangUp != nil:
-		sess.hangUp()
-		return nil, false, reply{retry, "an older connection is being ended"}
+	a := s.agents[h.Task]
+	var state session.Session
+	if a != nil {
+		state = a.session
 	}
-	sess.hangUp = hangUp
-	return sess, fresh, reply{Status: granted}
+	answer, why := state.Admit(h)
+	switch answer {
+	case session.Refused:
+		return nil, answer, reply{conflict, why}
+	case session.Retry:
+		a.hangUp()
+		return nil, answer, reply{retry, why}
+	case session.Welcome: // the connection of the one before it may still be open
+		a = &agent{conv: newConversation[protocol.Command, protocol.Event]()}
+		s.agents[h.Task] = a
+	}
+	a.session, a.hangUp = state, hangUp
+	return a, answer, reply{Status: granted}
 }
 
-// alive reports a sign of life, not more often than once in half a heartbeat.
-func (s *Server) alive(t roles.Task, sess *session) {
+// alive reports a sign of life, not more often than twenty times a heartbeat: when an agent was last there decides what
+// it can be the cause of.
+func (s *Server) alive(t roles.Task, a *agent) {
 	s.mu.Lock()
 	now := time.Now()
-	report := now.Sub(sess.reported) >= s.opts.Heartbeat/2
+	report := now.Sub(a.reported) >= s.opts.Heartbeat/20
 	if report {
-		sess.reported = now
+		a.reported = now
 	}
 	s.mu.Unlock()
 	if report {
@@ -277,23 +291,13 @@ func (s *Server) alive(t roles.Task, sess *session) {
 	}
 }
 
-// detach notes the end of a connection. An agent whose first connection broke before it knew that it was welcome is as
-// if it had never come. One that sent an invalid message would send it again: it is not let in any more.
-func (s *Server) detach(t roles.Task, sess *session, unannounced bool, err error) {
+// detach notes the end of a connection.
+func (s *Server) detach(t roles.Task, a *agent, e session.End, fault string) {
 	s.mu.Lock()
-	sess.hangUp = nil
-	bye := errors.Is(err, errBye)
-	report := !sess.ended && !unannounced && s.ctx.Err() == nil
-	if invalid := (invalidError{}); errors.As(err, &invalid) {
-		sess.fault = invalid.Error()
-	}
-	sess.ended = sess.ended || bye || sess.fault != ""
-	in := Inbound{Task: t, Bye: bye, Broke: !bye, Fault: sess.fault}
-	if unannounced && s.sessions[t] == sess {
-		delete(s.sessions, t)
-	}
+	a.hangUp = nil
+	tell := a.session.Disconnected(e, fault) && s.ctx.Err() == nil
 	s.mu.Unlock()
-	if report {
-		s.inbound.put(in)
+	if tell {
+		s.inbound.put(Inbound{Task: t, Bye: e == session.Goodbye, Broke: e != session.Goodbye, Fault: fault})
 	}
 }

@@ -10,7 +10,8 @@ import (
 // Fact is something that went wrong, as it is weighed. Times are by the hub's clock.
 type Fact struct {
 	protocol.Cause
-	// Since is when it began, as far as that can be told: the last sign of life of an agent that is lost.
+	// Since is when it began, as far as that can be told: the end of a child, by its agent's clock as the hub knows it;
+	// the last sign of life of an agent that is lost.
 	Since time.Time
 	// Code is what its agent ends with; 0 if that is not known.
 	Code int
@@ -18,10 +19,16 @@ type Fact struct {
 	Weak bool
 	// Loss says that nobody reported it: an agent or a host vanished.
 	Loss bool
+	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
+	Symptom bool
 }
 
-// settle is how long a first cause can still turn out to be a consequence of what is reported after it.
-const settle = 500 * time.Millisecond
+const (
+	// precision is how well the times of two hosts can be compared.
+	precision = 50 * time.Millisecond
+	// settle is how much later than its consequence a cause may seem to have begun: it takes a while to be noticed.
+	settle = 500 * time.Millisecond
+)
 
 // Attribution decides what broke first. Facts are observed as they are learned, which is not the order in which they
 // happened.
@@ -33,7 +40,6 @@ type Attribution struct {
 	DependsOn func(role, other roles.Role) bool
 
 	cause       *Fact
-	settles     time.Time // until then an original cause takes the place of its consequence
 	provisional *Fact
 	waits       time.Time // until then a better fact is awaited
 	secondary   []protocol.Cause
@@ -51,19 +57,22 @@ const (
 )
 
 // Observe takes in a fact.
-func (a *Attribution) Observe(f Fact, now time.Time) Ruling {
+func (a *Attribution) Observe(f Fact) Ruling {
 	switch {
 	case a.closed:
 		a.note(f)
 		return Noted
 	case a.cause == nil:
-		if a.provisional != nil {
-			a.note(*a.provisional)
+		if p := a.provisional; p != nil {
 			a.provisional = nil
+			if a.outlives(*p, f) {
+				p, f = &f, *p
+			}
+			a.note(*p)
 		}
-		a.cause, a.settles = &f, now.Add(settle)
+		a.cause = &f
 		return Decided
-	case a.precedes(f, now):
+	case a.precedes(f):
 		a.note(*a.cause)
 		a.cause = &f
 		return Replaced
@@ -81,14 +90,20 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) {
 	a.provisional, a.waits = &f, now.Add(wait)
 }
 
+// outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which
+// cannot be why.
+func (a *Attribution) outlives(p, f Fact) bool {
+	return f.Since.Sub(p.Since) > precision && f.Role != p.Role && !a.DependsOn(p.Role, f.Role)
+}
+
 // Expire lets the provisional fact count. It does nothing if there is none.
-func (a *Attribution) Expire(now time.Time) Ruling {
+func (a *Attribution) Expire() Ruling {
 	f := a.provisional
 	if f == nil {
 		return Noted
 	}
 	a.provisional = nil
-	return a.Observe(*f, now)
+	return a.Observe(*f)
 }
 
 // Close fixes that nothing failed: whatever is learned from now on is secondary.
@@ -116,7 +131,7 @@ func (a *Attribution) Secondary() []protocol.Cause { return a.secondary }
 
 // Missed moves the deadlines on by a pause of the hub.
 func (a *Attribution) Missed(d time.Duration) {
-	a.settles, a.waits = a.settles.Add(d), a.waits.Add(d)
+	a.waits = a.waits.Add(d)
 }
 
 // note keeps a fact as secondary, without log lines: those of the first cause tell enough.
@@ -127,24 +142,40 @@ func (a *Attribution) note(f Fact) {
 
 // precedes tells whether a fact that is learned now was there before the first cause.
 //
-// What explains itself is nobody's consequence. Whoever fell silent before the cause was there first, however late that
-// is learned. For a moment more is possible: within a role a rank that failed by itself comes before one that was
-// killed, which is what Slurm and MPI do to the others; a role comes before one that needs it.
-func (a *Attribution) precedes(f Fact, now time.Time) bool {
+// What explains itself is nobody's consequence, and a request to end is no explanation of what failed before. What
+// began earlier was there first, however late it is learned: an agent that fell silent, a child that ended. What others
+// noticed of a role gives way to what its own agent says. Of what began at about the same time a role comes before one
+// that needs it, and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI
+// do to the others. Of services that do not answer the one that the others need is why.
+func (a *Attribution) precedes(f Fact) bool {
 	first := *a.cause
-	switch first.Kind {
-	case protocol.CauseCancelled, protocol.TimeLimit, protocol.Deadline, protocol.ReadyTimeout, protocol.OOM,
-		protocol.DiskStuck:
+	later := f.Since.Sub(first.Since)
+	switch {
+	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
 		return false
-	}
-	if f.Loss && !f.Since.After(first.Since) {
+	case f.Role == first.Role && first.Symptom != f.Symptom:
+		return first.Symptom
+	case first.Kind == protocol.HealthLost && f.Kind == protocol.HealthLost && !f.Symptom:
+		// When services are found not to answer depends on when they were asked.
+		return a.DependsOn(first.Role, f.Role)
+	case f.Loss:
+		return later < 0 || later == 0 && !first.Loss // of a host several agents vanish together
+	case later < -precision:
 		return true
-	}
-	if !now.Before(a.settles) {
+	case later >= settle || f.Symptom:
 		return false
-	}
-	if f.Role == first.Role {
+	case f.Role == first.Role:
 		return first.Weak && !f.Weak
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// explainsItself tells whether a cause of a kind is nobody's consequence.
+func explainsItself(k protocol.CauseKind) bool {
+	switch k {
+	case protocol.CauseCancelled, protocol.TimeLimit, protocol.Deadline, protocol.ReadyTimeout, protocol.OOM,
+		protocol.DiskStuck:
+		return true
+	}
+	return false
 }

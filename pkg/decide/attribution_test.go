@@ -20,7 +20,7 @@ func TestAttribution(t *testing.T) {
 		}
 	}
 	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
-	if r := a.Expire(now); r != Noted || a.Provisional() || !a.Deadline().IsZero() {
+	if r := a.Expire(); r != Noted || a.Provisional() || !a.Deadline().IsZero() {
 		t.Errorf("nothing is expected, but %s", r)
 	}
 	a.Presume(fact("GEN_0", true), time.Second, now)
@@ -28,7 +28,7 @@ func TestAttribution(t *testing.T) {
 	if !a.Provisional() || !a.Deadline().Equal(now.Add(time.Second)) || len(a.Secondary()) != 1 {
 		t.Errorf("provisional until %v, secondary %v", a.Deadline(), a.Secondary())
 	}
-	if r := a.Observe(fact("CTX_0", false), now); r != Decided || a.Verdict().Role.String() != "CTX_0" ||
+	if r := a.Observe(fact("CTX_0", false)); r != Decided || a.Verdict().Role.String() != "CTX_0" ||
 		a.Provisional() {
 		t.Errorf("%s, verdict %v", r, a.Verdict())
 	}
@@ -44,7 +44,7 @@ func TestAttribution(t *testing.T) {
 
 	a = Attribution{}
 	a.Close()
-	if r := a.Observe(fact("GEN_0", false), now); r != Noted || a.Verdict() != nil || !a.Closed() {
+	if r := a.Observe(fact("GEN_0", false)); r != Noted || a.Verdict() != nil || !a.Closed() {
 		t.Errorf("%s, verdict %v", r, a.Verdict())
 	}
 	a.Presume(fact("GEN_1", true), time.Second, now)
@@ -191,5 +191,81 @@ func TestStarterCancels(t *testing.T) {
 	b.in(Cancel{Detail: "again"})
 	if len(b.job.attribution.Secondary()) != 0 {
 		t.Errorf("secondary %v", b.job.attribution.Secondary())
+	}
+}
+
+// Facts are weighed by when they began, not by when they are learned. Of what began at about the same time the role
+// that the other needs was there first; what others noticed of a role gives way to its own agent's word.
+func TestPrecedes(t *testing.T) {
+	zero := time.Unix(1000, 0)
+	fact := func(role string, after time.Duration, change ...func(*Fact)) Fact {
+		f := Fact{Since: zero.Add(after), Cause: protocol.Cause{Role: rankOf(role, 0).Role, Kind: protocol.ChildExit}}
+		for _, c := range change {
+			c(&f)
+		}
+		return f
+	}
+	kind := func(k protocol.CauseKind) func(*Fact) { return func(f *Fact) { f.Kind = k } }
+	weak, loss, symptom := func(f *Fact) { f.Weak = true }, func(f *Fact) { f.Loss = true },
+		func(f *Fact) { f.Symptom = true }
+	asked := kind(protocol.CauseCancelled)
+	first := fact("CTX_0", 0)
+	for name, tt := range map[string]struct {
+		first, then Fact
+		want        Ruling
+	}{
+		"it ended before":                       {first, fact("GEN_0", -time.Second), Replaced},
+		"it ended hardly before":                {first, fact("GEN_0", -precision), Noted},
+		"it ended after":                        {first, fact("GEN_0", time.Second), Noted},
+		"the one that it needs, a moment later": {fact("DISAGG_SERVER", 0), first, Replaced},
+		"the one that it needs, much later":     {fact("DISAGG_SERVER", -settle), first, Noted},
+		"one that needs it":                     {first, fact("DISAGG_SERVER", 0), Noted},
+		"it fell silent before":                 {first, fact("GEN_0", 0, loss), Replaced},
+		"it fell silent after":                  {first, fact("GEN_0", 1, loss), Noted},
+		"a rank was killed, another failed":     {fact("CTX_0", 0, weak), first, Replaced},
+		"a rank failed, another was killed":     {first, fact("CTX_0", 0, weak), Noted},
+		"others noticed it, it says why":        {fact("CTX_0", 0, symptom), fact("CTX_0", time.Minute), Replaced},
+		"others noticed it, its agent is lost":  {fact("CTX_0", 0, symptom), fact("CTX_0", 1, loss), Replaced},
+		"it says why, others noticed it":        {first, fact("CTX_0", -time.Minute, symptom), Noted},
+		"others noticed what it needs":          {fact("DISAGG_SERVER", 0), fact("CTX_0", 0, symptom), Noted},
+		"the end was asked for":                 {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour), Noted},
+		"it failed, the end was asked for":      {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
+		"it failed, memory had run out":         {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
+	} {
+		a := Attribution{DependsOn: func(r, other roles.Role) bool {
+			return r.Kind == roles.Coordinator && other.Kind != roles.Coordinator
+		}}
+		a.Observe(tt.first)
+		if got := a.Observe(tt.then); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// A child's end is placed by its agent's clock as the messages before it have shown it, however slow the way of this
+// one is. A clock that was set proves nothing.
+func TestWhen(t *testing.T) {
+	zero := time.Unix(1000, 0)
+	skew := time.Hour
+	for name, tt := range map[string]struct {
+		ended, arrives, want time.Duration
+	}{
+		"at once":                  {time.Second, time.Second + 10*time.Millisecond, time.Second + 10*time.Millisecond},
+		"under way for long":       {time.Second, 4 * time.Second, time.Second + 10*time.Millisecond},
+		"the clock was set":        {-time.Minute, 4 * time.Second, 4 * time.Second},
+		"the clock was set on":     {time.Minute, 4 * time.Second, 4 * time.Second},
+		"exactly as far as it may": {0, 5*time.Second + 10*time.Millisecond, 10 * time.Millisecond},
+	} {
+		var task task
+		task.hears(zero.Add(skew), zero.Add(10*time.Millisecond))
+		task.hears(zero.Add(skew), zero.Add(time.Second)) // a slower one
+		at := zero.Add(skew + tt.ended)
+		if got := task.when(at, zero.Add(tt.arrives), 5*time.Second); !got.Equal(zero.Add(tt.want)) {
+			t.Errorf("%s: %v, want %v", name, got.Sub(zero), tt.want)
+		}
+	}
+	var unknown task
+	if got := unknown.when(zero, zero.Add(1), time.Hour); !got.Equal(zero.Add(1)) {
+		t.Errorf("a clock that is not known: %v", got)
 	}
 }

@@ -129,8 +129,10 @@ func TestMoreOriginalCauses(t *testing.T) {
 		},
 		"the benchmark fails because of a cut": {
 			func(b *bench) { b.exit(benchmark, protocol.Outcome{Code: 1}) },
-			func(b *bench) { b.told(server, protocol.EventChecked, "n1 cannot reach CTX_0 at n2:1: timeout") }, 0,
-			server, protocol.HealthLost,
+			func(b *bench) {
+				b.told(server, protocol.EventChecked, "n1 cannot reach CTX_0 at n2:1: timeout")
+				b.checked()
+			}, 0, server, protocol.HealthLost,
 		},
 		"one that was stopped is no cause": {
 			func(b *bench) { b.exit(gen0, killed) },

@@ -16,7 +16,7 @@ func (m *Machine) fact(t *task, kind protocol.CauseKind, detail string, now time
 }
 
 // fail takes in a fact and acts on what it changes.
-func (m *Machine) fail(f Fact, now time.Time) { m.ruled(m.attribution.Observe(f, now), now) }
+func (m *Machine) fail(f Fact, now time.Time) { m.ruled(m.attribution.Observe(f), now) }
 
 func (m *Machine) ruled(r Ruling, now time.Time) {
 	switch r {
@@ -52,10 +52,10 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 func (m *Machine) concludeBenchmark(now time.Time) {
 	switch {
 	case !m.attribution.Provisional():
-	case m.partition.cut != nil:
-		m.fail(*m.partition.cut, now)
+	case m.partition.found() != nil:
+		m.fail(*m.partition.found(), now)
 	default:
-		m.ruled(m.attribution.Expire(now), now)
+		m.ruled(m.attribution.Expire(), now)
 	}
 }
 

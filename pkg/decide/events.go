@@ -9,6 +9,7 @@ import (
 )
 
 func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
+	t.hears(e.At, now)
 	switch e.Kind {
 	case protocol.EventStarted:
 		t.started = true
@@ -21,14 +22,24 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 	case protocol.EventRelease:
 		m.released = true
 		m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
-	case protocol.EventUnhealthy, protocol.EventStalled, protocol.EventUnreachable:
-		m.unwell(t, e, now)
+	case protocol.EventUnhealthy, protocol.EventStalled:
+		if m.phase == protocol.Stopping {
+			m.wasUnwell(t, e, now)
+		} else {
+			m.unwell(t, e, now)
+		}
+	case protocol.EventUnreachable:
+		if m.serving() {
+			m.fail(m.cannotReach(t, e, now), now)
+		}
+	case protocol.EventReached:
+		m.reached(t, e, now)
 	case protocol.EventChecked:
 		m.checked(t, e, now)
 	case protocol.EventPreflight:
 		m.found(t, e, now)
 	case protocol.EventLeaving:
-		m.fail(m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now), now)
+		m.asked(t, e, now)
 	case protocol.EventWarned:
 		if m.phase != protocol.Stopping {
 			m.fail(m.fact(m.benchmark(), protocol.TimeLimit, e.Detail, now), now)
@@ -60,9 +71,50 @@ func (m *Machine) keep(t *task, o protocol.Outcome) {
 	t.outcome = &brief
 }
 
-// unwell judges what an agent says of a service.
+// asked takes in that an agent was told to end, by a person or by the scheduler.
+func (m *Machine) asked(t *task, e protocol.Event, now time.Time) {
+	t.asked = true
+	f := m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now)
+	if first := m.attribution.Verdict(); first == nil || first.Kind != f.Kind { // else it is the same request
+		m.fail(f, now)
+	}
+}
+
+// serving tells whether services have to answer.
+func (m *Machine) serving() bool {
+	return (m.phase == protocol.Readying || m.phase == protocol.Measuring) && !m.released
+}
+
+// cannotReach is what a leader says of roles that its host cannot reach. Not the one who noticed is the subject, but
+// the first of those: its own agent, if it is there, may know more.
+func (m *Machine) cannotReach(t *task, e protocol.Event, now time.Time) Fact {
+	for _, r := range e.Peers {
+		if peer := m.leader(r); peer != nil && peer != t {
+			f := m.fact(peer, protocol.HealthLost, e.Detail, now)
+			f.Symptom, peer.cause = true, protocol.HealthLost
+			return f
+		}
+	}
+	t.cause = protocol.HealthLost
+	return m.fact(t, protocol.HealthLost, e.Detail, now)
+}
+
+// wasUnwell takes in that the service of a rank did not answer before the rank was told to stop: if it is what failed
+// is about, or needed, that is why.
+func (m *Machine) wasUnwell(t *task, e protocol.Event, now time.Time) {
+	first := m.attribution.Verdict()
+	if first == nil || !(t.Role == first.Role && first.Symptom || m.dependsOn(first.Role, t.Role)) {
+		return
+	}
+	f := m.fact(t, protocol.HealthLost, "its service no longer answered: "+e.Detail, now)
+	f.Since = t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std())
+	t.cause = f.Kind
+	m.fail(f, now)
+}
+
+// unwell judges what an agent says of its own service.
 func (m *Machine) unwell(t *task, e protocol.Event, now time.Time) {
-	if m.phase != protocol.Readying && m.phase != protocol.Measuring || m.released {
+	if !m.serving() {
 		return
 	}
 	kind, detail := protocol.HealthLost, e.Detail
@@ -83,6 +135,7 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 		m.opts.JobEnds = r.JobEnds
 	}
 	if r.Cancel != "" {
+		m.starterAsked = true
 		m.cancel(r.Cancel, now)
 	}
 	for _, name := range pl.Tasks() {
@@ -99,9 +152,10 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 		detail += ": " + line
 	}
 	kind := protocol.StepFailed
-	if r.Diagnosis.Meaning == protocol.OutOfMemory {
-		kind = protocol.OOM
+	if k, ok := m.means(r.Diagnosis.Meaning, now); ok {
+		kind = k
 	}
+	absent.asked = r.Diagnosis.Meaning == protocol.Asked
 	absent.cause = kind
 	m.do(NeverCame{Task: absent.Task, Detail: detail})
 	m.fail(m.fact(absent, kind, detail, now), now)
@@ -138,10 +192,12 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	}
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
+	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std())
 	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
 	t.cause = kind
 	switch {
 	case t.Task == roles.Hub() && m.phase == protocol.Measuring:
+		m.benchFailed = true
 		m.blameBenchmark(f, now)
 	case o.Clean() && !t.Leader():
 		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends

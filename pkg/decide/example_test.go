@@ -22,9 +22,9 @@ func ExampleAttribution() {
 	}
 	a := decide.Attribution{DependsOn: func(role, other roles.Role) bool { return false }}
 	crash := decide.Fact{Cause: cause("GEN_0", "exited with code 1", protocol.ChildExit), Since: at(10)}
-	fmt.Println(a.Observe(crash, at(10)))
+	fmt.Println(a.Observe(crash))
 	loss := decide.Fact{Cause: cause("CTX_1", "no sign of life", protocol.AgentLost), Since: at(8), Loss: true}
-	fmt.Println(a.Observe(loss, at(13)))
+	fmt.Println(a.Observe(loss))
 	fmt.Println("first:", a.Verdict())
 	fmt.Println("secondary:", a.Secondary()[0])
 	// Output:

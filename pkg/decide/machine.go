@@ -26,16 +26,23 @@ type Machine struct {
 	since map[protocol.Phase]time.Time
 	extra time.Duration // that the hub missed in this phase
 	clock liveness.Clock
+	pause pause // of the hub, the last one
+	// missedAll is how long the hub did not run, in all.
+	missedAll time.Duration
 
 	attribution Attribution
 	preflight   preflight
 	partition   partition
-	released    bool // the servers are no longer needed
-	benchEnd    time.Time
-	readBy      time.Time // when its results must have been read; zero if nobody waits for them
-	points      []protocol.Point
-	disk        Disk      // how the run directory answers the hub
-	look        time.Time // when an agent may count as lost; zero: not before something happens
+	inquiries   map[string]*inquiry // about hosts, by name
+	released    bool                // the servers are no longer needed
+	// starterAsked says that whoever started the steps was asked to end the job.
+	starterAsked bool
+	benchFailed  bool // the benchmark ended by itself, and not well
+	benchEnd     time.Time
+	readBy       time.Time // when its results must have been read; zero if nobody waits for them
+	points       []protocol.Point
+	disk         Disk      // how the run directory answers the hub
+	look         time.Time // when an agent may count as lost; zero: not before something happens
 
 	effects []Effect // of the present step
 }
@@ -46,6 +53,8 @@ type task struct {
 	hello               *protocol.Hello
 	firstSeen           time.Time
 	presence            presence
+	offset              time.Duration // of the hub's clock to the agent's, and the quickest way of a message
+	timed               bool          // that is known
 	startSent, stopSent bool
 	started             bool
 	ready               bool
@@ -54,6 +63,8 @@ type task struct {
 	exited              bool
 	gone                bool // stopped, lost, or said goodbye
 	lost                bool // gone without a word
+	silent              bool // lost, and its connection never ended: the host may have vanished
+	asked               bool // it was told to end, by a person or the scheduler
 	outcome             *protocol.Outcome
 	cause               protocol.CauseKind
 	diagnosis           protocol.Diagnosis // what the scheduler says about its step
@@ -70,8 +81,9 @@ func (t *task) host() string {
 func New(p plan.Plan, o Options, now time.Time) *Machine {
 	m := &Machine{
 		plan: p, opts: o, tasks: map[roles.Task]*task{}, phase: protocol.Launching,
-		since: map[protocol.Phase]time.Time{protocol.Launching: now},
-		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
+		since:     map[protocol.Phase]time.Time{protocol.Launching: now},
+		inquiries: map[string]*inquiry{},
+		clock:     liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
 	}
 	m.attribution.DependsOn = m.dependsOn
 	m.preflight = newPreflight(p)
@@ -89,6 +101,8 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 func (m *Machine) Step(in Input, now time.Time) []Effect {
 	m.effects = nil
 	if missed := m.clock.Tick(now); missed > 0 {
+		m.pause = pause{missed, now}
+		m.missedAll += missed
 		m.missed(missed)
 	}
 	m.take(in, now)
@@ -104,15 +118,15 @@ func (m *Machine) take(in Input, now time.Time) {
 	case Attached:
 		m.with(in.Task, func(t *task) { m.attach(t, in.Hello, now) })
 	case Alive:
-		m.with(in.Task, func(t *task) { t.presence.heard(now) })
+		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause) })
 	case Back:
-		m.with(in.Task, func(t *task) { t.presence.heard(now) })
+		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause) })
 	case Broke:
 		m.with(in.Task, func(t *task) { m.broke(t, in.Fault, now) })
 	case Bye:
-		m.with(in.Task, func(t *task) { t.presence.heard(now); t.gone = true })
+		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); t.gone = true })
 	case Reported:
-		m.with(in.Task, func(t *task) { t.presence.heard(now); m.event(t, in.Event, now) })
+		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); m.event(t, in.Event, now) })
 	case Step:
 		m.with(roles.Task{Role: in.Report.Role}, func(*task) { m.step(in.Report, now) })
 	case Measured:
@@ -122,6 +136,7 @@ func (m *Machine) take(in Input, now time.Time) {
 	case Disk:
 		m.disk = in
 	case Cancel:
+		m.benchmark().asked = true
 		m.cancel(in.Detail, now)
 	}
 }

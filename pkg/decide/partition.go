@@ -15,6 +15,15 @@ type partition struct {
 	open map[roles.Task]bool // who has not answered yet; nil while nobody is asked
 	ends time.Time
 	cut  *Fact // what somebody cannot reach
+	ill  *Fact // whose service does not answer its own agent
+}
+
+// found is what the question has brought, nil if nothing: what an agent says of its own service counts more.
+func (p *partition) found() *Fact {
+	if p.ill != nil {
+		return p.ill
+	}
+	return p.cut
 }
 
 func (p *partition) asked() bool { return p.open != nil }
@@ -37,20 +46,21 @@ func (m *Machine) beginPartition(now time.Time) {
 	}
 }
 
-// checked takes in whom a leader cannot reach.
+// checked takes in whom a leader cannot reach, and whether its own service answers.
 func (m *Machine) checked(t *task, e protocol.Event, now time.Time) {
 	p := &m.partition
 	if !p.asked() {
 		return
 	}
 	if e.Detail != "" && p.cut == nil {
-		f := m.fact(t, protocol.HealthLost, e.Detail, now)
+		f := m.cannotReach(t, e, now)
 		p.cut = &f
 	}
-	delete(p.open, t.Task)
-	if p.cut != nil && m.attribution.Provisional() {
-		m.endPartition(now)
+	if e.Unwell != "" && (p.ill == nil || m.dependsOn(p.ill.Role, t.Role)) { // a service may only speak for another
+		f := m.fact(t, protocol.HealthLost, "its service no longer answers: "+e.Unwell, now)
+		t.cause, p.ill = f.Kind, &f
 	}
+	delete(p.open, t.Task)
 }
 
 // allAnswered tells whether everybody who was asked has answered, or cannot any more.

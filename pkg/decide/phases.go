@@ -18,9 +18,10 @@ func (m *Machine) enter(p protocol.Phase, now time.Time) {
 func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
 	fresh := task{Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis}
 	*t = fresh
-	t.presence.heard(now)
+	t.presence.heard(now, m.pause)
 	if t.Task != roles.Hub() { // the hub cannot be lost to itself
 		m.lookBy(t.presence.deadline())
+		m.watchOver(t, now)
 	}
 	switch m.phase {
 	case protocol.Stopping:
@@ -118,7 +119,7 @@ func (m *Machine) serves(t *task) bool {
 // measured takes in all points, once the benchmark has ended well.
 func (m *Machine) measured(points []protocol.Point, now time.Time) {
 	m.points, m.readBy = points, time.Time{}
-	if m.phase != protocol.Measuring || m.benchEnd.IsZero() {
+	if m.phase != protocol.Measuring || m.benchEnd.IsZero() || m.benchFailed {
 		return
 	}
 	if fault := pointsFault(m.plan.Case.Load.Concurrency, points); fault != "" {
@@ -175,7 +176,7 @@ func (m *Machine) expire(now time.Time) {
 		m.endPartition(now)
 	}
 	if past(m.attribution.Deadline()) {
-		m.ruled(m.attribution.Expire(now), now)
+		m.ruled(m.attribution.Expire(), now)
 	}
 	if past(m.readBy) {
 		m.readBy = time.Time{}

@@ -15,12 +15,21 @@ type presence struct {
 	brokeAt  time.Time     // when its connection ended; zero while it has one
 	grace    time.Duration // in which it must be back then
 	returnBy time.Time
+	seen     time.Time // when it was last there for sure
+	pause    pause     // of the hub, in which its connection ended; none: it ended while the hub ran
 }
 
-func (p *presence) heard(now time.Time) {
+// heard takes a sign of life. What is heard at the end of a pause of the hub can be as old as that.
+func (p *presence) heard(now time.Time, last pause) {
 	p.silence.Heard(now)
-	p.brokeAt, p.returnBy = time.Time{}, time.Time{}
+	p.brokeAt, p.returnBy, p.pause = time.Time{}, time.Time{}, pause{}
+	if p.seen.IsZero() || now.Sub(last.end) > backlog {
+		p.seen = now
+	}
 }
+
+// backlog is how long it may take the hub, after a pause, to read what has come meanwhile.
+const backlog = 100 * time.Millisecond
 
 func (p *presence) missed(d time.Duration) {
 	p.silence.Missed(d)
@@ -36,12 +45,14 @@ func (p *presence) deadline() time.Time {
 	return p.silence.Ends().Add(1)
 }
 
-// since is when it was last there for sure.
+// since is when it was last there for sure: a connection that ended while the hub did not run can have done so at any
+// moment of that time.
 func (p *presence) since() time.Time {
-	if !p.brokeAt.IsZero() {
-		return p.brokeAt
+	switch {
+	case p.brokeAt.IsZero(), p.pause.length > 0:
+		return p.seen
 	}
-	return p.silence.Last()
+	return p.brokeAt
 }
 
 // gone tells why the agent counts as lost, "" if it does not.
@@ -55,11 +66,34 @@ func (p *presence) gone(now time.Time) string {
 	return ""
 }
 
+// hears compares clocks: a message that an agent sent arrives now.
+func (t *task) hears(sent, now time.Time) {
+	if d := now.Sub(sent); !sent.IsZero() && (!t.timed || d < t.offset) {
+		t.offset, t.timed = d, true
+	}
+}
+
+// when is a moment by an agent's clock, by that of the hub. It does not lie in the future, nor so far back that the
+// message about it cannot have been under way for so long: then a clock was set.
+func (t *task) when(at, now time.Time, most time.Duration) time.Time {
+	if at.IsZero() || !t.timed {
+		return now
+	}
+	here := at.Add(t.offset)
+	if here.After(now) || now.Sub(here) > most {
+		return now
+	}
+	return here
+}
+
 // broke notes the end of an agent's connection. Most likely it was killed: it must be back within a heartbeat. One that
 // was told to stop has most likely been ended together with its step, and is waited for less. One that sent an invalid
 // message is not let in again: it is at fault itself, and nothing more will be heard of it.
 func (m *Machine) broke(t *task, fault string, now time.Time) {
 	t.presence.brokeAt = now
+	if now.Sub(m.pause.end) < m.plan.Timeouts.Heartbeat.Std() {
+		t.presence.pause = m.pause
+	}
 	if fault == "" || t.gone {
 		m.awaitReturn(t)
 		return
@@ -105,15 +139,52 @@ func (m *Machine) lose(now time.Time) {
 		if why := t.presence.gone(now); why != "" {
 			m.do(Drop{Task: name, Why: why})
 			m.lost(t, why, now)
-		} else {
-			m.lookBy(t.presence.deadline())
+			continue
 		}
+		m.lookBy(t.presence.deadline())
+		m.watchOver(t, now)
 	}
 }
 
+// pause is a time in which the hub did not run.
+type pause struct {
+	length time.Duration
+	end    time.Time
+}
+
+// gaveUp tells whether an agent whose connection ended had lost patience with the hub, which did not run for so long
+// that it counted as lost. If the pause was long enough for all, agents of most roles must have done so: of a role
+// whose agent was killed Slurm kills the others, so roles are counted.
+func (m *Machine) gaveUp(p *presence) bool {
+	lost, beat := m.plan.Timeouts.Lost.Std(), m.plan.Timeouts.Heartbeat.Std()
+	if p.pause.length < lost+beat {
+		return p.pause.length >= lost-beat
+	}
+	broke, all := map[roles.Role]bool{}, map[roles.Role]bool{}
+	for name, t := range m.tasks {
+		if t.hello == nil || name == roles.Hub() {
+			continue
+		}
+		all[name.Role] = true
+		if t.presence.pause.length >= lost-beat {
+			broke[name.Role] = true
+		}
+	}
+	return 2*len(broke) > len(all)
+}
+
 func (m *Machine) lost(t *task, why string, now time.Time) {
-	t.gone, t.lost = true, true
-	kind, detail := explainLoss(t, why)
+	t.gone, t.lost, t.silent = true, true, t.presence.brokeAt.IsZero()
+	if m.gaveUp(&t.presence) {
+		t.cause = protocol.AgentLost
+		stood := t.presence.pause.length.Round(100 * time.Millisecond)
+		detail := fmt.Sprintf("it did not run for %v, and %s gave it up", stood, t.Task)
+		f := m.fact(m.benchmark(), protocol.HubLost, detail, now)
+		f.Since = t.presence.pause.end.Add(-t.presence.pause.length)
+		m.fail(f, now)
+		return
+	}
+	kind, detail := m.explainLoss(t, why, now)
 	if m.phase == protocol.Stopping && t.presence.since().After(m.failedSince()) {
 		return // it vanished while it was stopped
 	}
@@ -131,19 +202,39 @@ func (m *Machine) failedSince() time.Time {
 	return time.Time{}
 }
 
+const agentIsLost = "its agent is lost: "
+
+// means is the cause that the scheduler's own words stand for; false if they stand for none.
+func (m *Machine) means(meaning protocol.Meaning, now time.Time) (protocol.CauseKind, bool) {
+	switch meaning {
+	case protocol.OutOfMemory:
+		return protocol.OOM, true
+	case protocol.OutOfTime:
+		return protocol.TimeLimit, true
+	case protocol.Preempted:
+		return protocol.CauseCancelled, true
+	case protocol.Asked:
+		return protocol.EndedBy(m.opts.JobEnds, now), true
+	case protocol.NodeFailed:
+		return protocol.HostLost, true
+	}
+	return "", false
+}
+
 // explainLoss tells why an agent is lost, in the scheduler's own words if it has any: it may have ended the whole step.
-func explainLoss(t *task, why string) (protocol.CauseKind, string) {
+func (m *Machine) explainLoss(t *task, why string, now time.Time) (protocol.CauseKind, string) {
 	d := t.diagnosis
-	if d.Line != "" {
+	kind, ok := m.means(d.Meaning, now)
+	switch {
+	case ok && kind == protocol.OOM:
+		return kind, "ran out of memory: " + d.Line
+	case ok && kind != protocol.HostLost:
+		return kind, d.Line
+	case d.Line != "":
 		why += ": " + d.Line
 	}
-	switch d.Meaning {
-	case protocol.OutOfMemory:
-		return protocol.OOM, "ran out of memory: " + d.Line
-	case protocol.OutOfTime:
-		return protocol.TimeLimit, d.Line
-	case protocol.Preempted:
-		return protocol.CauseCancelled, d.Line
+	if ok {
+		return kind, why
 	}
-	return protocol.AgentLost, "its agent is lost: " + why
+	return protocol.AgentLost, agentIsLost + why
 }

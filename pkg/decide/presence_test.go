@@ -170,7 +170,7 @@ func TestDiagnosisExplainsLoss(t *testing.T) {
 	for meaning, want := range map[protocol.Meaning]protocol.CauseKind{
 		protocol.OutOfMemory: protocol.OOM, protocol.OutOfTime: protocol.TimeLimit,
 		protocol.Preempted:  protocol.CauseCancelled,
-		protocol.NodeFailed: protocol.AgentLost, protocol.Unexplained: protocol.AgentLost,
+		protocol.NodeFailed: protocol.HostLost, protocol.Unexplained: protocol.AgentLost,
 	} {
 		b := newBench(t)
 		b.measuring()

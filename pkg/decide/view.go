@@ -59,7 +59,7 @@ func (m *Machine) Result(times Times, now time.Time) protocol.Result {
 	r := protocol.Result{
 		Schema: 1, Case: m.plan.Case.Name, TestID: m.plan.Case.TestID,
 		StartedAt: m.since[protocol.Launching].UTC(), EndedAt: now.UTC(),
-		FirstCause: m.Cause(), Secondary: m.attribution.Secondary(), Phases: m.phases(times, now),
+		FirstCause: m.verdict(), Secondary: m.attribution.Secondary(), Phases: m.phases(times, now),
 		Points: append([]protocol.Point{}, m.points...), Roles: []protocol.RankOutcome{},
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -239,5 +241,67 @@ func TestOrphanWithoutUpload(t *testing.T) {
 	}
 	if pending, err := o.Attempt.OpenOutbox().Pending(); err != nil || len(pending) != 1 {
 		t.Errorf("pending %v, %v", pending, err)
+	}
+}
+
+// A point that is complete in the client's file is recorded although the hub was killed before it came to that; one
+// that is not complete, or that was recorded before, is left as it is. The cause that the hub had found stands.
+func TestOrphanRecovers(t *testing.T) {
+	o := orphan(t)
+	dir := t.TempDir()
+	o.Plan.Case.Load = roles.Load{Concurrency: []int{4, 8, 16}, Rounds: 1}
+	o.Plan.Recipe.Roles = map[roles.Kind]recipe.RoleSpec{roles.Benchmark: {
+		Results: &recipe.Results{Format: "json", Files: dir + "/client.{index}.log"},
+	}}
+	for i, requests := range []int{4, 8} {
+		const form = `{"successful_requests": %d, "failed_requests": 0, "metrics": {"token_throughput": 5}}`
+		text := fmt.Sprintf(form, requests)
+		if err := os.WriteFile(fmt.Sprintf("%s/client.%d.log", dir, i), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(dir+"/client.2.log", []byte("requests: 3 of 16\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	known := protocol.Cause{
+		Role: gen0.Role, Kind: protocol.ChildExit, Detail: "exited with code 3", At: time.Now().UTC(),
+	}
+	state, err := json.Marshal(protocol.State{Schema: 1, Cause: &known})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.Attempt.State(), state, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Conclude(protocol.Cause{Role: roles.Hub().Role, Kind: protocol.HubLost}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := rundir.ReadResult(o.Attempt)
+	if err != nil || len(r.Points) != 2 || r.Points[0].Concurrency != 4 ||
+		r.Points[0].Metrics["token_throughput"] != 5 || r.Points[1].Metrics["al"] != 1 {
+		t.Errorf("points %+v, %v", r.Points, err)
+	}
+	if r.FirstCause.Detail != known.Detail || len(r.Secondary) != 1 || r.Secondary[0].Kind != protocol.HubLost {
+		t.Errorf("cause %v, secondary %v", r.FirstCause, r.Secondary)
+	}
+}
+
+// A client's file that cannot be found out is said, and keeps nobody from the verdict.
+func TestOrphanCannotRecover(t *testing.T) {
+	for what, change := range map[string]func(*recipe.Results){
+		"an unknown format":    func(r *recipe.Results) { r.Format = "nonsense" },
+		"a pattern with holes": func(r *recipe.Results) { r.Files = "{{.Nonsense}}" },
+	} {
+		o := orphan(t)
+		files := &recipe.Results{Format: "json", Files: "x"}
+		change(files)
+		o.Plan.Recipe.Roles = map[roles.Kind]recipe.RoleSpec{roles.Benchmark: {Results: files}}
+		if err := o.Conclude(protocol.Cause{Role: roles.Hub().Role, Kind: protocol.HubLost}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := rundir.ReadResult(o.Attempt)
+		if err != nil || !strings.HasPrefix(r.Lost, "the client's files could not be read: ") || len(r.Points) != 1 {
+			t.Errorf("%s: %+v, %v", what, r, err)
+		}
 	}
 }

@@ -43,7 +43,8 @@ func (h *Hub) startFollowing() {
 	n := len(h.opts.Plan.Case.Load.Concurrency)
 	logs := make([]*clientLog, n)
 	for i := range logs {
-		logs[i] = &clientLog{tail: rundir.Tail{File: clientFile(h.opts.Results, i)}, parser: format.New(h.want(i))}
+		parser := format.New(want(h.opts.Plan.Case, i))
+		logs[i] = &clientLog{tail: rundir.Tail{File: clientFile(h.opts.Results, i)}, parser: parser}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.follow = cancel, make(chan protocol.Point, n)
@@ -118,10 +119,7 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 	if !replaced {
 		h.points = append(h.points, pt)
 	}
-	p := h.opts.Plan
-	rec := results.NewRecord(results.Origin{
-		Case: p.Case, RunID: h.opts.RunID, JobID: h.opts.JobID, Recipe: p.Recipe.Name, Cluster: p.Cluster.Name,
-	}, pt, time.Now())
+	rec := newRecord(h.opts.Plan, h.opts.RunID, h.opts.JobID, pt)
 	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.outbox.SaveRecord(rec) }, func(err error) {
 		if err != nil {
 			h.unsaved.Add(1)

@@ -12,7 +12,6 @@ import (
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -192,12 +191,4 @@ func (h *Hub) lookFor(t roles.Task) {
 		}
 		time.Sleep(seenPause)
 	}
-}
-
-// want is what the case asks for in one point.
-func (h *Hub) want(index int) results.Want {
-	c := h.opts.Plan.Case
-	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], Mode: c.Mode}
-	w.Requests = w.Concurrency * c.Load.Rounds
-	return w
 }

@@ -20,17 +20,22 @@ type Orphan struct {
 	Uploader string    // as in Options
 }
 
-// Verdict is the verdict with a cause. What was recorded until then is part of it where the run directory answers; it
-// is asked only if records is true.
+// Verdict is the verdict with a cause. What was recorded until then, and the cause that the hub had found before, are
+// part of it where the run directory answers; it is asked only if records is true.
 func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
 	now := time.Now().UTC()
 	if cause.At.IsZero() {
 		cause.At = now
 	}
+	var secondary []protocol.Cause
+	if s, err := rundir.ReadState(o.Attempt); records && err == nil && s.Cause != nil {
+		cause, secondary = *s.Cause, []protocol.Cause{cause} // the hub knew better before it was lost
+	}
 	r := protocol.Result{
 		Schema: 1, RunID: o.RunID, JobID: o.JobID, Case: o.Plan.Case.Name, TestID: o.Plan.Case.TestID,
-		StartedAt: o.Begun.UTC(), EndedAt: now, FirstCause: &cause, Points: []protocol.Point{},
-		Roles: []protocol.RankOutcome{},
+		StartedAt: o.Begun.UTC(), EndedAt: now, FirstCause: &cause, Secondary: secondary,
+		Points: []protocol.Point{},
+		Roles:  []protocol.RankOutcome{},
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	if records {
@@ -41,12 +46,17 @@ func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
 	return r
 }
 
-// Conclude gives the verdict, and sends what was recorded. An attempt that has a verdict keeps it.
+// Conclude records what the client has left, gives the verdict, and sends what was recorded. An attempt that has a
+// verdict keeps it.
 func (o Orphan) Conclude(cause protocol.Cause) error {
 	if rundir.HasResult(o.Attempt) {
 		return nil
 	}
+	recovered := o.Recover()
 	r := o.Verdict(cause, true)
+	if recovered != nil {
+		r.Lost = "the client's files could not be read: " + recovered.Error()
+	}
 	if o.Uploader != "" {
 		up := drain(o.Uploader, o.Attempt, o.Plan.Upload.URL, o.Plan.Timeouts.Upload.Std())
 		r.Upload = &up

@@ -63,7 +63,9 @@ type Cause struct {
 	Role roles.Role `json:"role"`
 	Rank int        `json:"rank"`
 	Host string     `json:"host,omitempty"`
-	Kind CauseKind  `json:"kind"`
+	// Subject names what is meant if it is no rank: a host, or the whole job. Role and rank are then those who told.
+	Subject string    `json:"subject,omitempty"`
+	Kind    CauseKind `json:"kind"`
 	// Detail says in one line what happened.
 	Detail string    `json:"detail"`
 	At     time.Time `json:"at"`
@@ -76,10 +78,13 @@ type Cause struct {
 // Task is the rank that the cause names.
 func (c Cause) Task() roles.Task { return roles.Task{Role: c.Role, Rank: c.Rank} }
 
-// String is the cause in one line: "GEN_0.3 on n2: child_signal: killed by SIGKILL".
+// String is the cause in one line: "GEN_0.3 on n2: child_signal: killed by SIGKILL", "host n3: host_lost: …".
 func (c Cause) String() string {
 	who := c.Task().String()
-	if c.Host != "" {
+	switch {
+	case c.Subject != "":
+		who = c.Subject
+	case c.Host != "":
 		who += " on " + c.Host
 	}
 	return fmt.Sprintf("%s: %s: %s", who, c.Kind, c.Detail)

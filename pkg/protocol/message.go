@@ -39,8 +39,9 @@ const (
 	EventRecovered   EventKind = "recovered"   // its service answers again
 	EventStalled     EventKind = "stalled"     // its service answers, but makes no progress
 	EventUnreachable EventKind = "unreachable" // the service of a peer cannot be reached from this host
-	EventChecked     EventKind = "checked"     // the answer to check: with Detail, what cannot be reached
+	EventChecked     EventKind = "checked"     // the answer to check
 	EventPreflight   EventKind = "preflight"   // the answer to preflight
+	EventReached     EventKind = "reached"     // the answer to reach
 
 	EventDiskStuck EventKind = "disk_stuck" // the run directory does not answer this host
 	EventDiskBack  EventKind = "disk_back"  // it answers again; Detail says after how long, and what was dropped
@@ -51,7 +52,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventStarted, EventAddress, EventReady, EventUnready, EventExited, EventStopped, EventRelease, EventLeaving,
 		EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked, EventPreflight,
-		EventDiskStuck, EventDiskBack,
+		EventReached, EventDiskStuck, EventDiskBack,
 	}
 }
 
@@ -68,6 +69,13 @@ type Event struct {
 	Code int `json:"code,omitempty"`
 	// Findings come with preflight.
 	Findings *Findings `json:"findings,omitempty"`
+	// Peers come with unreachable and checked: the roles whose services cannot be reached from this host; and with
+	// reached: those whose hosts do not answer at all.
+	Peers []roles.Role `json:"peers,omitempty"`
+	// Unwell comes with checked: why the rank's own service does not answer; "" if it does.
+	Unwell string `json:"unwell,omitempty"`
+	// Since comes with unhealthy: when it was first found, by the agent's clock.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // CommandKind says what the hub asks an agent to do.
@@ -79,18 +87,19 @@ const (
 	CommandStart     CommandKind = "start"     // start the child
 	CommandStop      CommandKind = "stop"      // stop the child, then leave
 	CommandWatch     CommandKind = "watch"     // the benchmark begins: watch peers and progress
-	CommandCheck     CommandKind = "check"     // check every peer once, now, and answer with checked
+	CommandReach     CommandKind = "reach"     // try whether the hosts of roles answer, and say so with reached
+	CommandCheck     CommandKind = "check"     // ask the own service and every peer once, and answer with checked
 )
 
 // CommandKinds lists every kind of command.
 func CommandKinds() []CommandKind {
-	return []CommandKind{CommandPreflight, CommandStart, CommandStop, CommandWatch, CommandCheck}
+	return []CommandKind{CommandPreflight, CommandStart, CommandStop, CommandWatch, CommandReach, CommandCheck}
 }
 
 // Command is what the hub asks an agent to do.
 type Command struct {
 	Kind CommandKind `json:"kind"`
-	// Peers come with preflight, start and watch: addresses of roles, by role.
+	// Peers come with preflight, start, watch and reach: addresses of roles, by role.
 	Peers map[string]string `json:"peers,omitempty"`
 	// Host comes with preflight: check the host too, not only the way to its peers.
 	Host bool `json:"host,omitempty"`
@@ -112,13 +121,18 @@ const (
 	OutOfTime   Meaning = "out_of_time"
 	NodeFailed  Meaning = "node_failed"
 	Preempted   Meaning = "preempted"
+	Asked       Meaning = "asked"     // somebody asked its tasks to end before they reached the hub
 	Transient   Meaning = "transient" // the step could not be started, and may be if it is tried again
 )
 
 // Meanings lists every meaning.
 func Meanings() []Meaning {
-	return []Meaning{Unexplained, OutOfMemory, OutOfTime, NodeFailed, Preempted, Transient}
+	return []Meaning{Unexplained, OutOfMemory, OutOfTime, NodeFailed, Preempted, Asked, Transient}
 }
+
+// StoppedEarly is what an agent prints that a signal stops before it has reached the hub: nobody else could tell why
+// its step has ended.
+const StoppedEarly = "a signal stopped it before it reached the hub"
 
 // Diagnosis is what the scheduler says about a step.
 type Diagnosis struct {

@@ -59,7 +59,10 @@ func (e Event) validate() error {
 	case e.Code < 0 || e.Code > 255:
 		return fmt.Errorf("code is %d: want 0 to 255", e.Code)
 	}
-	if err := texts("address", e.Address, "detail", e.Detail); err != nil {
+	if err := texts("address", e.Address, "detail", e.Detail, "unwell", e.Unwell); err != nil {
+		return err
+	}
+	if err := atMost(maxEntries, "peers", len(e.Peers)); err != nil {
 		return err
 	}
 	if e.Outcome != nil {

@@ -74,6 +74,8 @@ type Starter interface {
 	Install(p plan.Plan, env []string) *exec.Cmd
 	// StopStep asks the tasks of a step, by the scheduler's name for it, to end.
 	StopStep(ctx context.Context, step string) error
+	// KillStep ends the tasks of a step at once.
+	KillStep(ctx context.Context, step string) error
 	// Reader reads what the scheduler says on the standard error of a step.
 	Reader() Reader
 	// Job is the job that this process is part of, and the number of its attempt.

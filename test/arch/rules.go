@@ -35,8 +35,8 @@ var kinds = map[string]kind{
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report":   decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
-	"pkg/decide/steps": decide,
-	"pkg/decide/watch": decide,
+	"pkg/decide/steps":   decide,
+	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
 	"pkg/launch": do,

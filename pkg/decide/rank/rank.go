@@ -92,6 +92,8 @@ type (
 	}
 	// Watch watches peers and progress from now on.
 	Watch struct{ Peers map[string]string }
+	// Reach tries whether the hosts of roles answer, and reports those that do not.
+	Reach struct{ Peers map[string]string }
 	// Check checks every peer once, and reports whom this host cannot reach.
 	Check struct{}
 )
@@ -105,6 +107,7 @@ func (EndProbes) effect() {}
 func (Tell) effect()      {}
 func (Preflight) effect() {}
 func (Watch) effect()     {}
+func (Reach) effect()     {}
 func (Check) effect()     {}
 
 // stage is how far a rank's child is.
@@ -127,6 +130,7 @@ type Machine struct {
 	stage    stage
 	over     bool
 	stopped  string // why it was asked to stop; "" if it was not
+	asked    bool   // by a signal
 	finished bool   // it was asked to stop because the work is done
 	code     int    // what it is to end with then
 	outcome  protocol.Outcome
@@ -156,6 +160,9 @@ func New(p plan.Plan, t roles.Task) *Machine {
 	}
 	return m
 }
+
+// Asked tells whether a signal asked the rank to stop.
+func (m *Machine) Asked() bool { return m.asked }
 
 // Over tells whether nothing is left to do, and what the agent ends with then.
 func (m *Machine) Over() (code int, over bool) {

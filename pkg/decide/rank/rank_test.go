@@ -348,3 +348,16 @@ func TestNeeds(t *testing.T) {
 	b.in(start)
 	b.expect("start")
 }
+
+// A signal is told once, also by a rank that the hub has stopped before: the hub may want to know that somebody wants
+// more than that one to end.
+func TestSignalIsTold(t *testing.T) {
+	b := newBench(t, gen0, nil).running()
+	b.in(stop(false, 0))
+	b.expect("endprobes", "stop false 0s")
+	b.in(rank.Asked{Name: "SIGTERM"}, rank.Asked{Name: "SIGTERM"})
+	b.expect("tell leaving", "stop false 0s", "stop false 0s")
+	if !b.rank.Asked() {
+		t.Error("it was not asked")
+	}
+}

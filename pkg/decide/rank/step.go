@@ -11,7 +11,7 @@ const (
 	signalLag = 50 * time.Millisecond
 	// endMargin is how long the end of a child may take beyond the time for stopping it: the kill of what is left of
 	// its tree, and the end of its log.
-	endMargin = 15 * time.Second
+	endMargin = 5 * time.Second
 )
 
 // Step takes in what happened and returns what is to be done about it, in order. Once the rank is over nothing is.
@@ -31,7 +31,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 	case Told:
 		m.told(in.Command, now)
 	case Asked:
-		m.asked(in.Name, now)
+		m.askedToStop(in.Name, now)
 	case Warned: // the hub decides; this rank goes on until it is told
 		m.tell(protocol.Event{
 			Kind:   protocol.EventWarned,
@@ -72,6 +72,8 @@ func (m *Machine) told(c protocol.Command, now time.Time) {
 		if m.stage == running {
 			m.do(Watch{Peers: c.Peers})
 		}
+	case protocol.CommandReach:
+		m.do(Reach{Peers: c.Peers})
 	case protocol.CommandCheck:
 		m.do(Check{})
 	case protocol.CommandStop:
@@ -99,9 +101,11 @@ func (m *Machine) started(pid int, now time.Time) {
 	}
 }
 
-// asked stops because of a signal, and lets the hub know.
-func (m *Machine) asked(name string, now time.Time) {
-	if m.stopped == "" {
+// askedToStop stops because of a signal, and lets the hub know: even if that has told it to stop before, it may want to
+// know that this rank is not the only one which somebody wants to end.
+func (m *Machine) askedToStop(name string, now time.Time) {
+	if !m.asked {
+		m.asked = true
 		m.tell(protocol.Event{Kind: protocol.EventLeaving, Detail: "stopped by " + name}, now)
 	}
 	m.stop("signal "+name, false, now)

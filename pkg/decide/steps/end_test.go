@@ -111,10 +111,40 @@ func TestLeaveByHand(t *testing.T) {
 	d.leaves(7, true)
 }
 
+// Once a step has ended the hub is asked whether it lives. One that does not answer twice in a row is ended, and the
+// verdict says that it hung. One that answers, however often it is asked, is not.
+func TestHubHangs(t *testing.T) {
+	asked := func(t *testing.T) *driver {
+		d := drive(t, hub, gen, ctx)
+		d.hangs = true
+		d.passes(time.Minute)
+		d.gets(Ended{Role: gen, Code: 1}, Seal{Role: gen}, ended(gen, 1, early(1), protocol.Diagnosis{}))
+		d.passes(askHubEvery, AskHub{})
+		return d
+	}
+	d := asked(t)
+	d.gets(HubAnswered{OK: false})
+	d.passes(askHubEvery, AskHub{})
+	d.gets(HubAnswered{OK: false}, KillHub{})
+	d.passes(time.Hour)
+	d.gets(Ended{Role: hub, Code: 137, Began: Yes}, Seal{Role: hub}, Conclude{Cause: protocol.Cause{
+		Role: hub, Kind: protocol.HubLost, At: d.now,
+		Detail: "it hung: it no longer answered after other roles had ended",
+	}})
+
+	d = asked(t)
+	for range 10 {
+		d.gets(HubAnswered{OK: false})
+		d.passes(askHubEvery, AskHub{})
+		d.gets(HubAnswered{OK: true})
+		d.passes(askHubEvery, AskHub{})
+	}
+}
+
 // draw makes up an input.
 func draw(rt *rapid.T, now time.Time) Input {
 	role := rapid.SampledFrom([]roles.Role{hub, gen, ctx}).Draw(rt, "role")
-	switch rapid.IntRange(0, 4).Draw(rt, "input") {
+	switch rapid.IntRange(0, 5).Draw(rt, "input") {
 	case 0:
 		said := []protocol.Diagnosis{{}, busy, {Line: "x"}, {Meaning: protocol.OutOfTime, Line: "y"}}
 		ranks := map[int][]int{}
@@ -128,6 +158,8 @@ func draw(rt *rapid.T, now time.Time) Input {
 	case 2:
 		return Output{}
 	case 3:
+		return HubAnswered{OK: rapid.Bool().Draw(rt, "ok")}
+	case 4:
 		return Asked{Why: "x", Ends: now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(rt, "ends")) * time.Second)}
 	default:
 		return Tick{}

@@ -16,6 +16,10 @@ const mostTries = 3
 const (
 	quietBound = time.Second
 	leaveBound = 10 * time.Second
+	// Once another step has ended the hub is asked now and then whether it lives. One that has not answered several
+	// times in a row hangs.
+	askHubEvery = 3 * time.Second
+	mostSilent  = 2
 	// sayEvery bounds how often the hub is told what the scheduler says about one step.
 	sayEvery = time.Second
 )
@@ -42,6 +46,10 @@ type Machine struct {
 	code    int                // of the hub's step
 	over    time.Time          // when that ended; zero before
 	heard   time.Time          // when something last arrived from the others
+	askHub  time.Time          // when the hub is to be asked whether it lives; zero: not while others are left
+	silent  int                // how often in a row it has not answered
+	asking  bool               // it is being asked
+	hung    bool               // it hangs
 	effects []Effect
 }
 
@@ -76,16 +84,50 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		}
 	case Output:
 		m.heard = now
+	case HubAnswered:
+		m.hubAnswered(in.OK)
 	case Asked:
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
 	}
+	m.watchHub(now)
 	m.expire(now)
 	return m.effects
 }
 
+// watchHub begins to ask the hub whether it lives once another step has ended: those of agents that have lost their
+// hub end by themselves, and a hub that hangs would keep all nodes until the job's limit. A step whose host vanished
+// may not end for long.
+func (m *Machine) watchHub(now time.Time) {
+	hub := m.find(roles.Hub().Role)
+	ended := hub != nil && !hub.ended && slices.ContainsFunc(m.steps, func(s *step) bool { return s.ended })
+	switch {
+	case !ended:
+		m.askHub = time.Time{}
+	case m.askHub.IsZero() && !m.asking && !m.hung:
+		m.askHub = now.Add(askHubEvery)
+	}
+}
+
+func (m *Machine) hubAnswered(ok bool) {
+	m.asking = false
+	if ok {
+		m.silent = 0
+		return
+	}
+	if m.silent++; m.silent < mostSilent || m.hung || !m.over.IsZero() {
+		return
+	}
+	m.hung = true
+	m.do(KillHub{})
+}
+
 // expire acts on what is due.
 func (m *Machine) expire(now time.Time) {
+	if !m.askHub.IsZero() && !now.Before(m.askHub) {
+		m.askHub, m.asking = time.Time{}, true
+		m.do(AskHub{})
+	}
 	for _, s := range m.steps {
 		if s.unsaid && now.Sub(s.said) >= sayEvery {
 			m.tell(s, now)
@@ -205,6 +247,8 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 		detail += ": " + line
 	}
 	switch {
+	case m.hung && began != No:
+		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
 		kind = protocol.TimeLimit
 	case m.asked != "":
@@ -244,6 +288,7 @@ func (m *Machine) Deadline() (first time.Time) {
 	}
 	waits := !m.over.IsZero() && m.left() && !m.quiet(m.now)
 	sooner(m.heard.Add(quietBound), waits)
+	sooner(m.askHub, !m.askHub.IsZero())
 	sooner(m.over.Add(leaveBound), waits)
 	for _, s := range m.steps {
 		sooner(s.said.Add(sayEvery), s.unsaid)

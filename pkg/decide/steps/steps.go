@@ -35,6 +35,8 @@ type (
 	}
 	// Output says that something arrived from a step.
 	Output struct{}
+	// HubAnswered says whether the hub answered when it was last asked.
+	HubAnswered struct{ OK bool }
 	// Asked says that the starter was asked to end, by a person or by the scheduler.
 	Asked struct {
 		Why  string
@@ -44,11 +46,12 @@ type (
 	Tick struct{}
 )
 
-func (Said) input()   {}
-func (Ended) input()  {}
-func (Output) input() {}
-func (Asked) input()  {}
-func (Tick) input()   {}
+func (Said) input()        {}
+func (Ended) input()       {}
+func (Output) input()      {}
+func (HubAnswered) input() {}
+func (Asked) input()       {}
+func (Tick) input()        {}
 
 // Answer is yes, no, or that it cannot be found out.
 type Answer string
@@ -76,6 +79,10 @@ type (
 	Seal struct{ Role roles.Role }
 	// Report tells the hub about a step. RunID is left to the caller.
 	Report struct{ Report protocol.StepReport }
+	// AskHub asks the hub for a sign of life; the answer is HubAnswered.
+	AskHub struct{}
+	// KillHub ends the hub's step at once: it hangs, and nobody is left whom it could tell to stop.
+	KillHub struct{}
 	// Conclude makes sure that there is a verdict; if the hub left none, this is the cause.
 	Conclude struct{ Cause protocol.Cause }
 )
@@ -84,4 +91,6 @@ func (Retry) effect()    {}
 func (Start) effect()    {}
 func (Seal) effect()     {}
 func (Report) effect()   {}
+func (AskHub) effect()   {}
+func (KillHub) effect()  {}
 func (Conclude) effect() {}

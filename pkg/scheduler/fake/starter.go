@@ -59,6 +59,15 @@ func (s *Scheduler) StopStep(_ context.Context, step string) error {
 	return s.OnStop(step)
 }
 
+// KillStep implements scheduler.Starter.
+func (s *Scheduler) KillStep(_ context.Context, step string) error {
+	s.note("kill " + step)
+	if s.OnStop == nil {
+		return nil
+	}
+	return s.OnStop(step)
+}
+
 // LeaveNote implements scheduler.Starter.
 func (s *Scheduler) LeaveNote(_ context.Context, text string) error {
 	s.mu.Lock()

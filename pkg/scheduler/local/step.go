@@ -61,6 +61,11 @@ func (*Local) StopStep(context.Context, string) error {
 	return errors.New("cannot stop a step: this machine has none")
 }
 
+// KillStep implements scheduler.Starter: there is no step to speak of.
+func (*Local) KillStep(context.Context, string) error {
+	return errors.New("cannot kill a step: this machine has none")
+}
+
 // LeaveNote implements scheduler.Starter: the note is a file in the temporary folder.
 func (*Local) LeaveNote(_ context.Context, text string) error {
 	const fresh = os.O_WRONLY | os.O_CREATE | os.O_EXCL // never through what another user planted
@@ -112,7 +117,13 @@ func (r *reader) Line(text string) {
 }
 
 // Diagnosis implements scheduler.Reader.
-func (r *reader) Diagnosis() protocol.Diagnosis { return protocol.Diagnosis{Line: r.line} }
+func (r *reader) Diagnosis() protocol.Diagnosis {
+	d := protocol.Diagnosis{Line: r.line}
+	if strings.Contains(r.line, protocol.StoppedEarly) {
+		d.Meaning = protocol.Asked
+	}
+	return d
+}
 
 // Ranks implements scheduler.Reader.
 func (*reader) Ranks() map[int][]int { return nil }

@@ -121,10 +121,20 @@ func (s Slurm) Grace(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// StopStep implements scheduler.Starter. Slurm has no gentler way to end a step: scancel without a signal kills at
-// once. Slurm 22.05 was seen to answer "Invalid job id" although it had delivered the signal.
+// StopStep implements scheduler.Starter.
 func (s Slurm) StopStep(ctx context.Context, step string) error {
-	_, err := s.run(ctx, "", "scancel", "--signal=TERM", step)
+	return s.signalStep(ctx, "TERM", step)
+}
+
+// KillStep implements scheduler.Starter.
+func (s Slurm) KillStep(ctx context.Context, step string) error {
+	return s.signalStep(ctx, "KILL", step)
+}
+
+// signalStep signals the tasks of a step. Slurm has no gentler way to end a step: scancel without a signal kills at
+// once. Slurm 22.05 was seen to answer "Invalid job id" although it had delivered the signal.
+func (s Slurm) signalStep(ctx context.Context, name, step string) error {
+	_, err := s.run(ctx, "", "scancel", "--signal="+name, step)
 	if err != nil && strings.Contains(err.Error(), "Invalid job id") {
 		return nil
 	}

@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/disagg/disagg/pkg/healthcheck"
+)
+
+// ownHealth is what a service's live probe found last. It is asked when the service is stopped: a service that hangs
+// makes its dependents fail, which is often noticed before its own probe has failed often enough.
+type ownHealth struct {
+	mu      sync.Mutex
+	asked   time.Time // when the probe that has not answered yet was sent; zero: none
+	failing string    // why the last one failed, "" if it did not
+	streak  int       // how many in a row failed
+	since   time.Time // when the first of those in a row was sent
+	ended   time.Time // when nobody asked any more; zero before
+	begun   bool
+}
+
+// slowAnswer is how long a probe may be without an answer before that means anything.
+const slowAnswer = time.Second
+
+// noting wraps the live probe.
+func (h *ownHealth) noting(p healthcheck.Probe) healthcheck.Probe { return notingProbe{p, h} }
+
+type notingProbe struct {
+	probe  healthcheck.Probe
+	health *ownHealth
+}
+
+// Probe implements healthcheck.Probe.
+func (n notingProbe) Probe(ctx context.Context) error {
+	n.health.ask(time.Now())
+	err := n.probe.Probe(ctx)
+	n.health.answer(time.Now(), err, ctx.Err() != nil)
+	return err
+}
+
+func (h *ownHealth) ask(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked, h.begun = now, true
+}
+
+func (h *ownHealth) answer(now time.Time, err error, ended bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case ended: // what it was waiting for did not come
+		h.ended = now
+		return
+	case err == nil:
+		h.failing, h.streak = "", 0
+	default:
+		if h.streak++; h.streak == 1 {
+			h.since = h.asked
+		}
+		h.failing = err.Error()
+	}
+	h.asked = time.Time{}
+}
+
+// watched tells whether the live probe has been asked at all.
+func (h *ownHealth) watched() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun
+}
+
+// unwell tells why the service did not answer when it was last asked, and since when; "" if it did.
+func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.ended.IsZero() {
+		now = h.ended
+	}
+	waited := time.Duration(0)
+	if !h.asked.IsZero() {
+		waited = now.Sub(h.asked)
+	}
+	switch {
+	case h.streak > 1 || h.streak == 1 && waited > slowAnswer: // a single failure may have passed
+		return h.failing, h.since.UTC()
+	case waited > slowAnswer:
+		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
+	}
+	return "", time.Time{}
+}

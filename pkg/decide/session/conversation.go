@@ -1,0 +1,62 @@
+package session
+
+// Numbered is a message with its number, from 1.
+type Numbered[T any] struct {
+	Seq  int64 `json:"seq"`
+	Body T     `json:"body"`
+}
+
+// Frame is what travels. An empty one is a heartbeat.
+type Frame[T any] struct {
+	Ack   int64         `json:"ack"` // highest number received in the other direction
+	Items []Numbered[T] `json:"items,omitempty"`
+	Bye   bool          `json:"bye,omitempty"`
+}
+
+// Conversation is one side's messages over one connection after another: Out leaves, In arrives. It is not safe for
+// concurrent use.
+type Conversation[Out, In any] struct {
+	pending  []Numbered[Out] // not acknowledged
+	pushed   int64           // the number of the newest
+	sent     int64           // the newest that the present connection carries
+	received int64           // the newest that arrived
+}
+
+// Push queues a message.
+func (c *Conversation[Out, In]) Push(body Out) {
+	c.pushed++
+	c.pending = append(c.pending, Numbered[Out]{c.pushed, body})
+}
+
+// Connected begins a connection: it carries nothing yet.
+func (c *Conversation[Out, In]) Connected() { c.sent = 0 }
+
+// Frame is what is to be written to the present connection: an acknowledgement, and what it has not carried yet.
+func (c *Conversation[Out, In]) Frame() Frame[Out] {
+	f := Frame[Out]{Ack: c.received}
+	for i, m := range c.pending {
+		if m.Seq > c.sent {
+			f.Items = append(f.Items, c.pending[i:]...)
+			c.sent = c.pushed
+			break
+		}
+	}
+	return f
+}
+
+// Take takes in a frame and returns the messages that are new.
+func (c *Conversation[Out, In]) Take(f Frame[In]) (fresh []In) {
+	for len(c.pending) > 0 && c.pending[0].Seq <= f.Ack {
+		c.pending = c.pending[1:]
+	}
+	for _, m := range f.Items {
+		if m.Seq == c.received+1 {
+			c.received = m.Seq
+			fresh = append(fresh, m.Body)
+		}
+	}
+	return fresh
+}
+
+// Delivered tells whether every message has arrived.
+func (c *Conversation[Out, In]) Delivered() bool { return len(c.pending) == 0 }

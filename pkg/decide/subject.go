@@ -1,0 +1,63 @@
+package decide
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// verdict is the first cause as the verdict names it, nil if there is none: what is known of all ranks can show that no
+// single one is meant.
+func (m *Machine) verdict() *protocol.Cause {
+	first := m.Cause()
+	if first == nil {
+		return nil
+	}
+	c := *first
+	switch c.Kind {
+	case protocol.AgentLost, protocol.HostLost:
+		m.nameHost(&c)
+	case protocol.CauseCancelled, protocol.TimeLimit:
+		m.nameJob(&c)
+	}
+	return &c
+}
+
+// nameHost names the host when it, and not an agent of it, is lost: all of its agents fell silent, and none of them
+// ended its connection, as the kernel does for a process that was killed; or the scheduler says so.
+func (m *Machine) nameHost(c *protocol.Cause) {
+	if c.Host == "" {
+		return
+	}
+	agents := 0
+	for _, t := range m.tasks {
+		if t.hello == nil || t.host() != c.Host {
+			continue
+		}
+		if !t.silent && c.Kind != protocol.HostLost {
+			return
+		}
+		agents++
+	}
+	if c.Kind == protocol.AgentLost {
+		why := strings.TrimPrefix(c.Detail, agentIsLost)
+		c.Kind, c.Detail = protocol.HostLost, fmt.Sprintf("all of its agents (%d) fell silent: %s", agents, why)
+	}
+	c.Subject = "host " + c.Host
+}
+
+// nameJob names the job when all of it was asked to end, and not one rank or step: whoever started the steps was asked
+// too, or more than one step was.
+func (m *Machine) nameJob(c *protocol.Cause) {
+	asked := map[roles.Role]bool{}
+	for name, t := range m.tasks {
+		if t.asked {
+			asked[name.Role] = true
+		}
+	}
+	if c.Kind == protocol.TimeLimit || m.starterAsked || len(asked) > 1 {
+		c.Subject = "the whole job"
+	}
+}

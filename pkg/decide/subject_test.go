@@ -1,0 +1,213 @@
+package decide
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// The subject of a failure is the role that failed, not the one that noticed it; and its own agent knows best why.
+func TestSubject(t *testing.T) {
+	refused := protocol.Event{
+		Kind: protocol.EventUnreachable, Peers: []roles.Role{gen0.Role}, Detail: "n2 cannot reach GEN_0: refused",
+	}
+	unwell := func(b *bench, t roles.Task, long time.Duration) {
+		b.report(t, protocol.Event{Kind: protocol.EventUnhealthy, Detail: "timeout", Since: b.now.Add(-long)})
+	}
+	for name, tt := range map[string]struct {
+		act    func(*bench)
+		who    roles.Task
+		kind   protocol.CauseKind
+		detail string
+	}{
+		"a service that cannot be reached": {func(b *bench) {
+			b.report(ctx0, refused)
+		}, gen0, protocol.HealthLost, "n2 cannot reach GEN_0: refused"},
+		"its process had ended": {func(b *bench) {
+			b.report(ctx0, refused)
+			b.now = b.now.Add(3 * time.Second)
+			b.exit(gen0, protocol.Outcome{Code: 3, Headline: "why", EndedAt: b.now.Add(-4 * time.Second)})
+		}, gen0, protocol.ChildExit, "exited with code 3: why"},
+		"nobody says of whom": {func(b *bench) {
+			b.told(ctx0, protocol.EventUnreachable, "somebody")
+		}, ctx0, protocol.HealthLost, "somebody"},
+		"a role that the plan does not have": {func(b *bench) {
+			e := refused
+			e.Peers = []roles.Role{{Kind: roles.Gen, Index: 7}}
+			b.report(ctx0, e)
+		}, ctx0, protocol.HealthLost, ""},
+		"a dependent answers no longer, for the one it needs hangs": {func(b *bench) {
+			b.told(server, protocol.EventUnhealthy, "503: GEN_0 does not answer")
+			b.now = b.now.Add(time.Second)
+			unwell(b, gen0, 20*time.Second)
+		}, gen0, protocol.HealthLost, "its service no longer answered: timeout"},
+		"one that nobody needs was unwell": {func(b *bench) {
+			b.exit(gen0, protocol.Outcome{Code: 1})
+			unwell(b, server, time.Minute)
+		}, gen0, protocol.ChildExit, ""},
+		"the benchmark fails, a service hangs": {func(b *bench) {
+			b.exit(benchmark, protocol.Outcome{Code: 1})
+			for _, task := range []roles.Task{gen0, server, benchmark} {
+				b.told(task, protocol.EventChecked, "")
+			}
+			b.report(ctx0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+		}, ctx0, protocol.HealthLost, "its service no longer answers: timeout"},
+		"the benchmark fails, a service speaks for one that hangs": {func(b *bench) {
+			b.exit(benchmark, protocol.Outcome{Code: 1})
+			b.report(server, protocol.Event{Kind: protocol.EventChecked, Unwell: "status: 503"})
+			b.report(ctx0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+			b.checked()
+		}, ctx0, protocol.HealthLost, "its service no longer answers: timeout"},
+		"the benchmark fails, a service cannot be reached": {func(b *bench) {
+			b.exit(benchmark, protocol.Outcome{Code: 1})
+			e := refused
+			e.Kind = protocol.EventChecked
+			b.report(server, e)
+			b.checked()
+		}, gen0, protocol.HealthLost, "cannot reach GEN_0"},
+		"a stop after the work is done proves nothing": {func(b *bench) {
+			b.exit(benchmark, protocol.Outcome{})
+			b.points(goodPoints()...)
+			unwell(b, gen0, time.Minute)
+		}, roles.Task{}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.now = b.now.Add(time.Minute)
+			b.tick()
+			tt.act(b)
+			c := b.job.Cause()
+			if c == nil && tt.kind == "" {
+				return
+			}
+			if c == nil || c.Task() != tt.who || c.Kind != tt.kind || !strings.Contains(c.Detail, tt.detail) {
+				t.Errorf("cause %v", c)
+			}
+			if b.job.Phase() != protocol.Stopping {
+				t.Errorf("phase %s", b.job.Phase())
+			}
+		})
+	}
+}
+
+// The verdict names a host when the host is gone, the job when all of it was to end, and otherwise a rank.
+func TestSubjectOfTheVerdict(t *testing.T) {
+	silent := func(b *bench, tasks ...roles.Task) { b.after(7*time.Second, tasks...) }
+	leaves := func(b *bench, tasks ...roles.Task) {
+		for _, task := range tasks {
+			b.told(task, protocol.EventLeaving, "stopped by SIGTERM")
+		}
+	}
+	for name, tt := range map[string]struct {
+		act  func(*bench)
+		want string
+	}{
+		"a host falls silent": {
+			func(b *bench) { silent(b, gen0, gen1) },
+			"host n1: host_lost: all of its agents (2) fell silent: no sign of life for 5s",
+		},
+		"one agent of a host falls silent": {
+			func(b *bench) { silent(b, gen1) }, "GEN_0.1 on n1: agent_lost: its agent is lost: no sign of life for 5s",
+		},
+		"one agent of a host is killed": {
+			func(b *bench) { b.lose(gen1) },
+			"GEN_0.1 on n1: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+		},
+		"all agents of a host are killed": {
+			func(b *bench) { b.in(Broke{Task: gen0}, Broke{Task: gen1}); silent(b, gen0, gen1) },
+			"GEN_0.0 on n1: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+		},
+		"the scheduler says that a node failed": {
+			func(b *bench) {
+				b.in(Step{Report: protocol.StepReport{Role: gen0.Role, Diagnosis: protocol.Diagnosis{
+					Meaning: protocol.NodeFailed, Line: "*** STEP 7.0 ON n1 CANCELLED DUE TO NODE FAILURE ***",
+				}}})
+				b.lose(gen0)
+			},
+			"host n1: host_lost: its connection broke and was not back within 1s: " +
+				"*** STEP 7.0 ON n1 CANCELLED DUE TO NODE FAILURE ***",
+		},
+		"one step is asked to end": {
+			func(b *bench) { leaves(b, gen0, gen1) }, "GEN_0.0 on n1: cancelled: stopped by SIGTERM",
+		},
+		"every step is": {func(b *bench) { leaves(b, all...) }, "the whole job: cancelled: stopped by SIGTERM"},
+		"the batch script is": {
+			func(b *bench) { b.in(Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "SIGINT"}}) },
+			"the whole job: cancelled: SIGINT",
+		},
+		"the hub's own step is": {
+			func(b *bench) { b.in(Cancel{Detail: "SIGTERM"}) }, "BENCHMARK.0 on n3: cancelled: SIGTERM",
+		},
+		"the time is over": {
+			func(b *bench) { b.told(gen0, protocol.EventWarned, "the time is nearly over") },
+			"the whole job: time_limit: the time is nearly over",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			for task, node := range map[roles.Task]string{gen0: "n1", gen1: "n1", ctx0: "n2", benchmark: "n3"} {
+				b.job.tasks[task].hello.Node = node
+			}
+			tt.act(b)
+			b.gone(all...)
+			r := b.job.Result(Times{}, b.now)
+			if r.FirstCause == nil || r.FirstCause.String() != tt.want {
+				t.Errorf("cause %v, want %s", r.FirstCause, tt.want)
+			}
+			if f := b.job.Cause(); f.Subject != "" {
+				t.Errorf("the fact itself has the subject %q", f.Subject)
+			}
+		})
+	}
+}
+
+// A hub that stood still for so long that its agents gave it up is the subject, not they. After a shorter pause, or one
+// of the whole machine, whoever is lost is lost by itself.
+func TestHubStoodStill(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pause time.Duration
+		act   func(*bench)
+		want  string
+	}{
+		"its agents gave it up": {
+			8 * time.Second, func(b *bench) {
+				b.in(Broke{Task: gen0}, Broke{Task: server}, Broke{Task: ctx0})
+				b.after(time.Second, gen0, server, ctx0)
+			},
+			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 7s, and GEN_0.0 gave it up",
+		},
+		"one agent was killed meanwhile": {
+			8 * time.Second, func(b *bench) { b.lose(ctx0) },
+			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+		},
+		"an agent was killed after a short pause": {
+			3 * time.Second, func(b *bench) { b.lose(ctx0) },
+			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+		},
+		"an agent was killed long after": {
+			8 * time.Second, func(b *bench) { b.after(time.Minute); b.lose(ctx0) },
+			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+		},
+		"nobody noticed": {8 * time.Second, func(b *bench) { b.after(time.Minute) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.after(2 * time.Second)
+			b.now = b.now.Add(tt.pause)
+			tt.act(b)
+			got := ""
+			if c := b.job.Cause(); c != nil {
+				got = c.String()
+			}
+			if got != tt.want {
+				t.Errorf("cause %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,168 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// inquiry is the question to agents on other hosts, the witnesses, whether they reach a host all of whose agents are
+// silent. Silence alone proves little for long: packets are lost, and processes stand still. A host that neither the
+// hub hears nor two others reach has vanished.
+type inquiry struct {
+	about     roles.Role // in whose name it is asked
+	open      map[roles.Task]bool
+	wanted    int       // how many hosts must not reach it
+	unreached []string  // those that do not
+	again     time.Time // when it may be asked anew
+}
+
+// mostWitnesses is how many hosts are asked: two that agree cannot both be at fault themselves. A job of two hosts has
+// one.
+const mostWitnesses = 2
+
+// suspectAfter is how long an agent is silent before others are asked about its host.
+func (m *Machine) suspectAfter() time.Duration {
+	beat := m.plan.Timeouts.Heartbeat.Std()
+	return beat + beat/5
+}
+
+// suspectAt is when others are to be asked about a task's host, should nothing be heard.
+func (m *Machine) suspectAt(t *task) time.Time {
+	at := t.presence.silence.Last().Add(m.suspectAfter())
+	if q := m.inquiries[t.host()]; q != nil && q.again.After(at) {
+		return q.again
+	}
+	return at
+}
+
+// watchOver asks about a task's host if the task has been silent for long enough, and otherwise sees to it that it is
+// looked at again when it might be: not more often than ten times a heartbeat, there may be a thousand tasks.
+func (m *Machine) watchOver(t *task, now time.Time) {
+	at := m.suspectAt(t)
+	if !now.Before(at) {
+		m.inquire(t.host(), now)
+		at = m.suspectAt(t)
+	}
+	soonest := now.Add(m.plan.Timeouts.Heartbeat.Std() / 10)
+	if at.Before(soonest) {
+		at = soonest
+	}
+	m.lookBy(at)
+}
+
+// inquire asks about a host all of whose agents are silent.
+func (m *Machine) inquire(host string, now time.Time) {
+	if q := m.inquiries[host]; q != nil && now.Before(q.again) || !m.allSilent(host, now) {
+		return
+	}
+	role, address := m.door(host)
+	witnesses := m.witnesses(host, now)
+	wanted := min(mostWitnesses, m.otherHosts(host))
+	if address == "" || wanted == 0 || len(witnesses) < wanted {
+		return
+	}
+	again := now.Add(m.plan.Timeouts.Lost.Std() / 2)
+	q := &inquiry{about: role, wanted: wanted, open: map[roles.Task]bool{}, again: again}
+	m.inquiries[host] = q
+	for _, w := range witnesses {
+		q.open[w] = true
+		m.send(w, protocol.Command{Kind: protocol.CommandReach, Peers: map[string]string{role.String(): address}})
+	}
+}
+
+// allSilent tells whether nothing was heard for a while of any agent of a host that should be there.
+func (m *Machine) allSilent(host string, now time.Time) bool {
+	some := false
+	for _, t := range m.tasks {
+		if t.hello == nil || t.host() != host || t.gone {
+			continue
+		}
+		p := t.presence
+		if t.Task == roles.Hub() || !p.brokeAt.IsZero() || now.Sub(p.silence.Last()) < m.suspectAfter() {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// otherHosts is how many hosts the job has beside one.
+func (m *Machine) otherHosts(host string) int {
+	others := map[string]bool{}
+	for _, t := range m.tasks {
+		if t.hello != nil && t.host() != host {
+			others[t.host()] = true
+		}
+	}
+	return len(others)
+}
+
+// door is an address of a host that its peers have reached before: that of a closed port is as good, for the host's
+// kernel answers.
+func (m *Machine) door(host string) (r roles.Role, address string) {
+	for _, name := range m.order {
+		if t := m.tasks[name]; t.hello != nil && t.host() == host && t.hello.Listen != "" {
+			return name.Role, t.hello.Listen
+		}
+	}
+	return roles.Role{}, ""
+}
+
+// witnesses are agents that were just heard, one a host, those of the hub's own host last.
+func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
+	seen := map[string]bool{host: true}
+	own := m.benchmark().host()
+	for _, mayBeHere := range []bool{false, true} {
+		for _, name := range m.order {
+			t := m.tasks[name]
+			if t.hello == nil || t.gone || seen[t.host()] || (t.host() == own) != mayBeHere {
+				continue
+			}
+			if name == roles.Hub() || now.Sub(t.presence.silence.Last()) < m.suspectAfter() {
+				seen[t.host()] = true
+				if list = append(list, name); len(list) == mostWitnesses {
+					return list
+				}
+			}
+		}
+	}
+	return list
+}
+
+// reached takes in whether a witness reaches the hosts that it was asked about.
+func (m *Machine) reached(t *task, e protocol.Event, now time.Time) {
+	for host, q := range m.inquiries {
+		if !q.open[t.Task] {
+			continue
+		}
+		delete(q.open, t.Task)
+		if !slices.Contains(e.Peers, q.about) {
+			continue // the host is there: its agents stand still, or the hub is cut off from it
+		}
+		q.unreached = append(q.unreached, t.host())
+		if len(q.unreached) == q.wanted && m.allSilent(host, now) {
+			m.vanished(host, q, now)
+		}
+	}
+}
+
+// vanished gives up all agents of a host.
+func (m *Machine) vanished(host string, q *inquiry, now time.Time) {
+	slices.Sort(q.unreached)
+	for _, name := range m.order {
+		t := m.tasks[name]
+		if t.hello == nil || t.host() != host || t.gone {
+			continue
+		}
+		silent := now.Sub(t.presence.silence.Last()).Round(100 * time.Millisecond)
+		why := fmt.Sprintf("no sign of life for %v, and its host is not reached from %s", silent,
+			strings.Join(q.unreached, " and "))
+		m.do(Drop{Task: name, Why: why})
+		m.lost(t, why, now)
+	}
+}

@@ -1,0 +1,62 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// want is what the case asks for in one point.
+func want(c roles.Case, index int) results.Want {
+	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], Mode: c.Mode}
+	w.Requests = w.Concurrency * c.Load.Rounds
+	return w
+}
+
+// newRecord is the durable form of a point.
+func newRecord(p plan.Plan, runID, jobID string, pt protocol.Point) results.Record {
+	return results.NewRecord(results.Origin{
+		Case: p.Case, RunID: runID, JobID: jobID, Recipe: p.Recipe.Name, Cluster: p.Cluster.Name,
+	}, pt, time.Now())
+}
+
+// Recover records the points that are complete in the client's files, and that the hub did not come to record.
+func (o Orphan) Recover() error {
+	spec := o.Plan.Spec(hubRole)
+	if spec.Results == nil {
+		return nil
+	}
+	format, err := results.FormatNamed(spec.Results.Format)
+	if err != nil {
+		return err
+	}
+	data := o.Plan.Data(hubRole)
+	data.RunID, data.Dirs = o.RunID, o.Attempt.Dirs(roles.Hub(), o.Plan.Case.TestID)
+	pattern, err := recipe.Render("results.files", spec.Results.Files, data)
+	if err != nil {
+		return err
+	}
+	outbox := o.Attempt.OpenOutbox()
+	recorded := map[int]bool{}
+	for _, rec := range outbox.All() {
+		recorded[rec.Point.Index] = true
+	}
+	for i := range o.Plan.Case.Load.Concurrency {
+		parser := format.New(want(o.Plan.Case, i))
+		file := rundir.Tail{File: clientFile(pattern, i)}
+		file.Read(func(line []byte) { parser.Line(string(line)) })
+		pt, ok := parser.Point()
+		if recorded[i] || !ok || !parser.Complete() {
+			continue
+		}
+		if err := outbox.SaveRecord(newRecord(o.Plan, o.RunID, o.JobID, pt)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

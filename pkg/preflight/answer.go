@@ -1,0 +1,72 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// How a host is tried: many times, a moment after each other, because packets are lost; a host whose packets are lost,
+// one way or the other, in a third of all cases fails to answer once in ten million.
+const (
+	answerTries = 16
+	answerPause = 25 * time.Millisecond
+	answerBound = 750 * time.Millisecond // of all tries
+)
+
+// HostsAnswer tells by name whether the hosts at addresses answer at all: a connection that is refused is an answer of
+// the host's kernel.
+func HostsAnswer(ctx context.Context, addresses map[string]string) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, answerBound)
+	defer cancel()
+	answers := make(map[string]bool, len(addresses))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for name, address := range addresses {
+		wg.Go(func() {
+			alive := answersAt(ctx, address)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[name] = alive
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+// answersAt tries one address until it answers.
+func answersAt(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan struct{}, answerTries)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	dialer := &net.Dialer{KeepAlive: noKeepAlive}
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for tries := 0; ; {
+		select {
+		case <-answered:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-next.C:
+			if tries++; tries < answerTries {
+				next.Reset(answerPause)
+			}
+			wg.Go(func() {
+				conn, err := dialer.DialContext(ctx, "tcp", address)
+				if err == nil {
+					_ = conn.Close()
+				}
+				if err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) {
+					answered <- struct{}{}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package preflight
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+)
+
+// A host answers if a port of it is open, or closed: only one that is not there does not.
+func TestHostsAnswer(t *testing.T) {
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	got := HostsAnswer(t.Context(), map[string]string{
+		"open": open.Addr().String(), "closed": closed.Addr().String(), "no address": "nowhere",
+	})
+	if !got["open"] || !got["closed"] || got["no address"] || len(got) != 3 {
+		t.Errorf("%v", got)
+	}
+}
+
+// A host that does not answer is given up after a bound, and earlier if nobody waits any more.
+func TestHostDoesNotAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begun := time.Now()
+	if got := HostsAnswer(ctx, map[string]string{"x": "127.0.0.1:1"}); got["x"] || time.Since(begun) > answerBound {
+		t.Errorf("%v after %v", got, time.Since(begun))
+	}
+}
