@@ -53,6 +53,14 @@ faults: ## end a job in every way, 20 times each, on the lab: about an hour
 	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestFrozenDisk|TestTimeLimit' ./test/slurm -args -repeat 20 \
 	  | grep -v '^=== '
 
+.PHONY: simulate
+simulate: ## run a million simulated jobs with one to three faults each: about five minutes
+	go run ./test/simulation/cmd/simulate -count 1000000
+
+.PHONY: mutants
+mutants: ## break the judgement in one place after the other, and see that the simulation notices
+	go run ./test/simulation/cmd/mutants
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for ten seconds
 	test/fuzz 10s

@@ -1,0 +1,238 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/decide/rank"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// child is what an agent supervises: a rank of a worker, the coordinator or the benchmark.
+type child struct {
+	a         *agent
+	begun     bool // it is being started
+	started   bool
+	address   bool // its service listens
+	ready     bool
+	ended     bool // its leader
+	done      bool // all of it
+	hung      bool
+	hungAt    time.Time
+	stuck     bool   // nothing ends it: a process in state D
+	reason    string // why it was stopped
+	unwell    string
+	failures  int
+	why       string
+	since     time.Time
+	abandoned bool
+	startedAt time.Time
+}
+
+func (c *child) job() *job { return c.a.job }
+
+// listens tells whether its port is open: that of a process that hangs is.
+func (c *child) listens() bool { return c.address && !c.ended }
+
+// start starts it, once its files are written.
+func (c *child) start() {
+	j := c.job()
+	c.begun = true
+	c.a.proc.timer(j.between(5*time.Millisecond, 60*time.Millisecond), func() {
+		j.disk.answers(c.a.proc, func() {
+			if c.abandoned || c.a.left {
+				return
+			}
+			c.started, c.startedAt = true, j.now
+			c.a.step(rank.Started{PID: 1})
+			if c.a.task.Leader() {
+				c.serve()
+			}
+		})
+	})
+}
+
+// serve lives the life of a leader's service.
+func (c *child) serve() {
+	j, a := c.job(), c.a
+	switch a.task.Role.Kind {
+	case roles.Benchmark:
+		a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
+		return
+	case roles.Coordinator:
+		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), 100*time.Millisecond)
+	default:
+		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.between(j.scenario.load/2, j.scenario.load))
+	}
+}
+
+// finish ends the benchmark when all of its requests are answered; after a while without an answer it fails.
+func (c *child) finish(patience time.Duration) {
+	j := c.job()
+	switch {
+	case c.ended || c.hung || c.reason != "":
+	case j.servesRequests():
+		c.end(0, "", "")
+	case patience <= 0:
+		c.end(1, "", "")
+	default:
+		c.a.proc.timer(time.Second, func() { c.finish(patience - time.Second) })
+	}
+}
+
+// listen opens the port, and is ready a while after that. The agent looks every 250 ms.
+func (c *child) listen(after, load time.Duration) {
+	j, a := c.job(), c.a
+	look := func() time.Duration { return j.between(0, 250*time.Millisecond) }
+	a.proc.timer(after, func() {
+		c.address = true
+		a.proc.timer(look(), func() {
+			if !c.ended {
+				a.send(protocol.Event{Kind: protocol.EventAddress, Address: "10.0.0.1:80"})
+			}
+		})
+		var probe func()
+		probe = func() {
+			switch {
+			case c.ended || a.left:
+			case c.hung || !j.workersReady(a.task):
+				a.proc.timer(250*time.Millisecond, probe)
+			default:
+				c.ready = true
+				a.send(protocol.Event{Kind: protocol.EventReady})
+				c.live()
+			}
+		}
+		a.proc.timer(load+look(), probe)
+	})
+}
+
+// The live probe, as the recipe has it.
+const (
+	livePeriod   = 10 * time.Second
+	liveTimeout  = 5 * time.Second
+	liveFailures = 3
+)
+
+// live probes the service now and then.
+func (c *child) live() {
+	j, a := c.job(), c.a
+	failed := 0
+	var ask func()
+	ask = func() {
+		if c.ended || a.left || c.reason != "" {
+			return
+		}
+		asked := j.now
+		answer := time.Duration(0)
+		if c.hung {
+			answer = liveTimeout
+		}
+		a.proc.timer(answer, func() {
+			if c.ended || c.reason != "" {
+				return
+			}
+			if why := c.healthy(); why == "" {
+				failed, c.failures = 0, 0
+			} else {
+				if failed++; failed == 1 {
+					c.since = asked
+				}
+				c.failures, c.why = failed, why
+				if failed == liveFailures {
+					a.send(protocol.Event{Kind: protocol.EventUnhealthy, Detail: why})
+				}
+			}
+			a.proc.timer(livePeriod-answer, ask)
+		})
+	}
+	a.proc.timer(j.between(0, livePeriod), ask)
+}
+
+// healthy tells what its health page says: that of the coordinator speaks for all workers.
+func (c *child) healthy() string {
+	switch {
+	case c.hung:
+		return "timeout"
+	case c.a.task.Role.Kind == roles.Coordinator && !c.job().workersAnswer():
+		return "status: 503"
+	}
+	return ""
+}
+
+// stop asks it to end. What hangs ends only when it is killed.
+func (c *child) stop(e rank.Stop) {
+	j := c.job()
+	if c.ended || c.reason != "" {
+		return
+	}
+	c.reason = e.Reason
+	if c.failures > 1 {
+		c.unwell = c.why
+	}
+	if c.hung && c.ready && c.unwell == "" && j.now.Sub(c.hungAt) > time.Second {
+		// A probe may be waiting for its answer; when it was asked follows from its period.
+		if asked := c.hungAt.Add(j.between(0, livePeriod)); j.now.Sub(asked) > time.Second {
+			c.unwell = "it has not answered"
+			if c.failures == 0 {
+				c.since = asked
+			}
+		}
+	}
+	if c.unwell != "" && !e.Finished {
+		c.a.send(protocol.Event{Kind: protocol.EventUnhealthy, Detail: c.unwell, Since: c.a.local(c.since)})
+	}
+	budget := j.plan.Timeouts.Stop.Std()
+	took := j.scenario.stop(j)
+	if c.hung {
+		took = budget
+	}
+	c.a.proc.timer(min(took, budget), func() {
+		if c.hung {
+			c.end(137, "SIGKILL", c.reason)
+		} else {
+			c.end(0, "", c.reason)
+		}
+	})
+}
+
+// abandon gives up its start.
+func (c *child) abandon(reason string) {
+	if c.started || c.abandoned || c.ended {
+		return
+	}
+	c.abandoned, c.ended, c.done = true, true, true
+	c.a.step(rank.Done{Outcome: protocol.Outcome{StopReason: reason, EndedAt: c.a.local(c.job().now)}})
+}
+
+// end ends the leader, then the rest of the tree.
+func (c *child) end(code int, signal, reason string) {
+	j := c.job()
+	if c.ended || !c.started || c.stuck {
+		return
+	}
+	c.ended, c.address, c.ready = true, false, false
+	o := protocol.Outcome{
+		Started: true, Code: code, Signal: signal, StopReason: reason, StartedAt: c.a.local(c.startedAt),
+		EndedAt: c.a.local(j.now),
+	}
+	c.a.proc.takes(func() { c.a.step(rank.Ended{Outcome: o}) })
+	rest := j.between(0, 20*time.Millisecond)
+	c.a.proc.timer(rest, func() {
+		c.done = true
+		c.a.step(rank.Done{Outcome: o})
+	})
+	if reason == "" && !(code == 0 && c.a.task == roles.Hub()) {
+		j.fellOver(c.a)
+	}
+}
+
+// gone is the end of a child whose agent was killed: the kernel kills it too.
+func (c *child) gone() {
+	if c.ended || !c.started {
+		c.ended = true
+		return
+	}
+	c.ended, c.done, c.address, c.ready = true, true, false, false
+	c.job().fellOver(c.a)
+}

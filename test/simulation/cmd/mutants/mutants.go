@@ -1,0 +1,184 @@
+package main
+
+const (
+	attribution  = "pkg/decide/attribution.go"
+	events       = "pkg/decide/events.go"
+	machine      = "pkg/decide/machine.go"
+	phases       = "pkg/decide/phases.go"
+	presence     = "pkg/decide/presence.go"
+	stop         = "pkg/decide/stop.go"
+	conversation = "pkg/decide/session/conversation.go"
+	sessions     = "pkg/decide/session/session.go"
+	rankStep     = "pkg/decide/rank/step.go"
+	steps        = "pkg/decide/steps/machine.go"
+	liveness     = "pkg/decide/liveness/liveness.go"
+)
+
+// mutants are the faults that are planted, one a time.
+var mutants = []mutant{
+	{
+		name: "a loss never was there first", file: attribution,
+		old: "return later < 0 || later == 0 && !first.Loss",
+		new: "return false",
+	},
+	{
+		name: "when it began does not matter", file: attribution,
+		old: "case later < -precision:\n" +
+			"\t\treturn true",
+		new: "case false:",
+	},
+	{
+		name: "what a role needs does not matter", file: attribution,
+		old: "return a.DependsOn(first.Role, f.Role)\n" +
+			"}\n" +
+			"\n" +
+			"// explains",
+		new: "return false\n" +
+			"}\n" +
+			"\n" +
+			"// explains",
+	},
+	{
+		name: "who was killed was first", file: attribution,
+		old: "return first.Weak && !f.Weak",
+		new: "return false",
+	},
+	{
+		name: "who noticed is the subject", file: events,
+		old: "if peer := m.leader(r); peer != nil && peer != t {",
+		new: "if peer := m.leader(r); peer == t {",
+	},
+	{
+		name: "a request explains everything", file: attribution,
+		old: "case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:\n" +
+			"\t\treturn false",
+		new: "case explainsItself(f.Kind):\n" +
+			"\t\treturn true",
+	},
+	{
+		name: "points excuse a failed benchmark", file: phases,
+		old: "|| m.benchFailed {",
+		new: "{",
+	},
+	{
+		name: "a service that hung is not heard", file: events,
+		old: "\t\tif m.phase == protocol.Stopping {\n" +
+			"\t\t\tm.wasUnwell(t, e, now)\n" +
+			"\t\t} else {",
+		new: "\t\tif m.phase != protocol.Stopping {",
+	},
+	{
+		name: "late agents are not told to stop", file: phases,
+		old: "case protocol.Stopping:\n" +
+			"\t\tm.sendStop(t)\n" +
+			"\tcase protocol.Launching:",
+		new: "case protocol.Launching:",
+	},
+	{
+		name: "the first agent is not told to stop", file: stop,
+		old: "\tm.readBy = time.Time{}\n" +
+			"\tfor _, t := range m.order {",
+		new: "\tm.readBy = time.Time{}\n" +
+			"\tfor _, t := range m.order[1:] {",
+	},
+	{
+		name: "a silent agent is waited for", file: presence,
+		old: "case p.silence.Lost(now):",
+		new: "case false:",
+	},
+	{
+		name: "a broken connection is waited for", file: presence,
+		old: "case !p.brokeAt.IsZero() && !now.Before(p.returnBy):",
+		new: "case false:",
+	},
+	{
+		name: "the stop has no end", file: phases,
+		old: "limit = t.Stop + t.Settle",
+		new: "return time.Time{}",
+	},
+	{
+		name: "a provisional cause never counts", file: machine,
+		old: "\tsooner(m.attribution.Deadline())\n",
+		new: "",
+	},
+	{
+		name: "the hub's pause counts as silence", file: machine,
+		old: "\t\tt.presence.missed(d)\n",
+		new: "",
+	},
+	{
+		name: "the hub gives nobody back", file: presence,
+		old: "m.lookBy(t.presence.deadline())\n" +
+			"\t\t}",
+		new: "_ = t\n" +
+			"\t\t}",
+	},
+	{
+		name: "a step's end is not believed", file: events,
+		old: "\tm.fail(m.fact(absent, kind, detail, now), now)\n",
+		new: "",
+	},
+	{
+		name: "nothing is sent again", file: conversation,
+		old: "func (c *Conversation[Out, In]) Connected() { c.sent = 0 }",
+		new: "func (c *Conversation[Out, In]) Connected() {}",
+	},
+	{
+		name: "messages are taken twice", file: conversation,
+		old: "if m.Seq == c.received+1 {",
+		new: "if m.Seq > 0 {",
+	},
+	{
+		name: "who comes back is refused", file: sessions,
+		old: "\ts.Connected = true\n" +
+			"\treturn Resumed, \"\"",
+		new: "\treturn Refused, \"it was away\"",
+	},
+	{
+		name: "the hub is never lost", file: rankStep,
+		old: "\t\tm.stop(\"the hub is lost: \"+in.Why, false, now)\n",
+		new: "",
+	},
+	{
+		name: "an end is not reported", file: rankStep,
+		old: "\tm.tell(protocol.Event{Kind: protocol.EventExited, Outcome: &o, Code: protocol.ChildCode(o)}, " +
+			"now)\n",
+		new: "\t_ = o\n",
+	},
+	{
+		name: "a start outlives the stop", file: rankStep,
+		old: "if m.stage == waiting && m.stopped == \"\" {",
+		new: "if m.stage == waiting {",
+	},
+	{
+		name: "what is being prepared is waited for", file: rankStep,
+		old: "\t\tm.do(Abandon{Reason: reason})\n",
+		new: "",
+	},
+	{
+		name: "a signal is no reason to end", file: rankStep,
+		old: "\tm.stop(\"signal \"+name, false, now)\n",
+		new: "",
+	},
+	{
+		name: "a hub that hangs is not asked", file: steps,
+		old: "m.do(AskHub{})",
+		new: "_ = now",
+	},
+	{
+		name: "a lost hub leaves no verdict", file: steps,
+		old: "\tm.do(Conclude{",
+		new: "\t_ = (Conclude{",
+	},
+	{
+		name: "the end of a step is kept to itself", file: steps,
+		old: "m.report(protocol.StepReport{Role: s.role, Ended: true, Code: in.Code, Detail: detail, " +
+			"Diagnosis: s.diagnosis})",
+		new: "_ = detail",
+	},
+	{
+		name: "silence never lasts", file: liveness,
+		old: "return now.Sub(s.heard) > s.Limit",
+		new: "return false",
+	},
+}

@@ -1,0 +1,213 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/decide"
+	"github.com/disagg/disagg/pkg/decide/session"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// hub is the hub's process: the real judgement, and the server's side of the real conversations.
+type hub struct {
+	job       *job
+	proc      *process
+	machine   *decide.Machine
+	agents    map[roles.Task]*client
+	published bool
+	tick      time.Time
+	over      bool
+	known     *protocol.Cause // that state.json tells
+}
+
+// client is the hub's side of one agent.
+type client struct {
+	hello    protocol.Hello
+	session  session.Session
+	conv     session.Conversation[protocol.Command, protocol.Event]
+	link     *endpoint
+	reported time.Time
+}
+
+// greeting is the hub's answer to an agent that wants to be let in.
+type greeting struct {
+	answer session.Answer
+	link   *endpoint
+}
+
+func newHub(j *job, proc *process) *hub {
+	return &hub{job: j, proc: proc, agents: map[roles.Task]*client{}}
+}
+
+// begin begins to listen, and publishes where.
+func (h *hub) begin() {
+	h.machine = decide.New(h.job.plan, decide.Options{JobEnds: h.job.ends}, h.job.now)
+	h.job.disk.answers(h.proc, func() { h.published = true })
+	h.step(decide.Attached{Task: roles.Hub(), Hello: h.job.hello(roles.Hub())})
+	h.save()
+}
+
+// save writes state.json about once a second: the loop runs at least so often.
+func (h *hub) save() {
+	h.proc.timer(time.Second, func() {
+		if !h.over {
+			h.step(decide.Tick{})
+			h.save()
+		}
+	})
+}
+
+func (h *hub) step(in decide.Input) {
+	if h.over || h.proc.dead || h.machine == nil {
+		return
+	}
+	before := h.machine.Phase()
+	for _, e := range h.machine.Step(in, h.job.now) {
+		h.perform(e)
+	}
+	if c := h.machine.Cause(); c != nil && h.known == nil {
+		h.job.disk.answers(h.proc, func() { h.known = h.machine.Cause() })
+	}
+	if phase := h.machine.Phase(); phase != before {
+		h.job.entered(before, phase)
+	}
+	if h.machine.Over() {
+		h.conclude()
+		return
+	}
+	at := h.machine.Deadline(h.job.now)
+	if at.IsZero() || !h.tick.IsZero() && h.tick.After(h.job.now) && !at.Before(h.tick) {
+		return
+	}
+	h.tick = at
+	h.job.at(at, func() {
+		h.proc.takes(func() {
+			if h.tick.Equal(at) {
+				h.step(decide.Tick{})
+			}
+		})
+	})
+}
+
+func (h *hub) perform(e decide.Effect) {
+	switch e := e.(type) {
+	case decide.Send:
+		h.send(e.Task, e.Command)
+	case decide.Drop:
+		if c := h.agents[e.Task]; c != nil {
+			c.session.Ended = true
+			if c.link != nil {
+				c.link.close()
+			}
+		}
+	case decide.LookFor:
+		h.job.disk.answers(h.proc, func() { h.step(decide.Visible{Task: e.Task, OK: true}) })
+	case decide.EndFollow:
+		h.proc.timer(h.job.between(time.Millisecond, 50*time.Millisecond), func() {
+			h.job.disk.answers(h.proc, func() { h.step(decide.Measured{Points: h.job.points()}) })
+		})
+	}
+}
+
+func (h *hub) send(t roles.Task, c protocol.Command) {
+	if t == roles.Hub() {
+		a := h.job.agents[t]
+		h.job.after(0, func() { a.proc.takes(func() { a.told(c) }) })
+		return
+	}
+	if to := h.agents[t]; to != nil {
+		to.conv.Push(c)
+		h.flush(to)
+	}
+}
+
+func (h *hub) flush(c *client) {
+	if c.link != nil && !c.link.closed {
+		c.link.send(c.conv.Frame())
+	}
+}
+
+// accept lets an agent in that has connected.
+func (h *hub) accept(a *agent, its, agents *endpoint) {
+	c := h.agents[a.task]
+	var state session.Session
+	if c != nil {
+		state = c.session
+	}
+	answer, _ := state.Admit(h.job.hello(a.task))
+	switch answer {
+	case session.Retry:
+		c.link.close()
+		h.broke(a.task, c, c.link)
+	case session.Welcome:
+		c = &client{hello: h.job.hello(a.task)}
+		h.agents[a.task] = c
+		fallthrough
+	case session.Resumed:
+		c.session, c.link = state, its
+		c.conv.Connected()
+	}
+	its.receive = func(m any) { h.hear(a.task, c, its, m.(session.Frame[protocol.Event])) }
+	its.ended = func() { h.broke(a.task, c, its) }
+	its.send(greeting{answer, agents})
+	switch answer {
+	case session.Welcome:
+		h.step(decide.Attached{Task: a.task, Hello: c.hello})
+		h.beat(c, its)
+	case session.Resumed:
+		h.step(decide.Back{Task: a.task})
+		h.beat(c, its)
+	}
+}
+
+// beat sends a sign of life every heartbeat, and first of all what waits.
+func (h *hub) beat(c *client, link *endpoint) {
+	if link.closed || c.link != link {
+		return
+	}
+	h.flush(c)
+	h.proc.timer(h.job.plan.Timeouts.Heartbeat.Std(), func() { h.beat(c, link) })
+}
+
+func (h *hub) broke(t roles.Task, c *client, link *endpoint) {
+	if c == nil || c.link != link {
+		return
+	}
+	c.link = nil
+	if c.session.Disconnected(session.Broke, "") {
+		h.step(decide.Broke{Task: t})
+	}
+}
+
+// hear takes in a frame of an agent's.
+func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[protocol.Event]) {
+	if h.job.now.Sub(c.reported) >= h.job.plan.Timeouts.Heartbeat.Std()/20 {
+		c.reported = h.job.now
+		h.step(decide.Alive{Task: t})
+	}
+	for _, e := range c.conv.Take(f) {
+		h.step(decide.Reported{Task: t, Event: e})
+	}
+	switch {
+	case f.Bye:
+		link.closed, c.link = true, nil
+		if c.session.Disconnected(session.Goodbye, "") {
+			h.step(decide.Bye{Task: t})
+		}
+	case len(f.Items) > 0:
+		h.flush(c)
+	}
+}
+
+// conclude writes the verdict and ends the process.
+func (h *hub) conclude() {
+	h.over = true
+	r := h.machine.Result(decide.Times{}, h.job.now)
+	h.proc.timer(h.job.between(5*time.Millisecond, 50*time.Millisecond), func() {
+		h.job.conclude(r, "hub")
+		h.proc.timer(5*time.Millisecond, h.job.agents[roles.Hub()].exit)
+	})
+}
+
+func (h *hub) stepReport(r protocol.StepReport) { h.step(decide.Step{Report: r}) }

@@ -1,0 +1,293 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/disagg/disagg/pkg/decide/steps"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// job is one simulated job.
+type job struct {
+	*world
+	scenario Scenario
+	plan     plan.Plan
+	hosts    []*host
+	skews    map[*host]time.Duration
+	net      *network
+	disk     *disk
+	hub      *hub
+	slurm    *slurm
+	agents   map[roles.Task]*agent
+	order    []roles.Task // of the plan
+	ends     time.Time    // when the job's time is over; zero: not known
+
+	phase     protocol.Phase
+	stopAt    time.Time // when the hub decided to stop
+	stopped   map[roles.Task]bool
+	lostPoint bool
+	// standsStill is until when every machine does: nothing happens meanwhile.
+	standsStill time.Time
+	fell        map[roles.Role][]roles.Task // roles that fell with others, at about the same time
+	result      *protocol.Result
+	by          string // who gave the verdict
+	judgedAt    time.Time
+	overAt      time.Time
+	faulty      []string // invariants that are broken
+}
+
+// together is how far two ends must lie apart for their order to be known: hosts' clocks are compared by messages whose
+// way takes up to 200 ms here.
+const together = 200 * time.Millisecond
+
+func newJob(s Scenario, told bool) (*job, error) {
+	all, err := plans()
+	if err != nil {
+		return nil, err
+	}
+	w := newWorld(s.Seed)
+	w.told = told
+	j := &job{
+		world: w, scenario: s, plan: all[s.Shape], disk: &disk{w: w}, agents: map[roles.Task]*agent{},
+		stopped: map[roles.Task]bool{}, fell: map[roles.Role][]roles.Task{}, skews: map[*host]time.Duration{},
+		phase: protocol.Launching,
+		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]bool{}},
+	}
+	var of map[roles.Task]*host
+	j.hosts, of = place(j.plan)
+	for _, h := range j.hosts {
+		j.skews[h] = j.between(-2*time.Second, 2*time.Second)
+	}
+	for _, pl := range j.plan.Layout.Placements {
+		for _, t := range pl.Tasks() {
+			j.agents[t] = newAgent(j, t, of[t])
+			j.order = append(j.order, t)
+		}
+	}
+	j.hub = newHub(j, j.agents[roles.Hub()].proc)
+	j.slurm = newSlurm(j, j.hosts[0])
+	return j, nil
+}
+
+// run runs the job to its end.
+func (j *job) run() {
+	for _, t := range j.order {
+		a := j.agents[t]
+		a.proc.timer(j.between(20*time.Millisecond, 300*time.Millisecond), a.begin)
+	}
+	j.schedule(protocol.Launching)
+	limit := j.now.Add(j.plan.Timeouts.Job.Std())
+	j.world.run(j.isOver, limit)
+	j.overAt = j.now
+}
+
+// isOver tells whether there is a verdict and the batch script may leave.
+func (j *job) isOver() bool {
+	if j.result == nil {
+		return false
+	}
+	_, leave := j.slurm.machine.Leave(j.now)
+	return leave
+}
+
+func (j *job) hello(t roles.Task) protocol.Hello {
+	h := j.agents[t].proc.host
+	hello := protocol.Hello{Task: t, Session: t.String(), Node: h.name, Host: h.name}
+	if t.Leader() {
+		hello.Listen = h.name + ":1"
+	}
+	return hello
+}
+
+// points is what the benchmark has left.
+func (j *job) points() []protocol.Point {
+	if j.lostPoint {
+		return nil
+	}
+	return []protocol.Point{{Index: 0, Concurrency: j.plan.Case.Load.Concurrency[0]}}
+}
+
+// entered notes that the hub is in another phase.
+func (j *job) entered(before, phase protocol.Phase) {
+	j.tell("phase %s", phase)
+	if rankOf(phase) < rankOf(before) {
+		j.broken("phase %s comes after %s", phase, before)
+	}
+	j.phase = phase
+	if phase == protocol.Stopping {
+		j.stopAt = j.now
+		if c := j.hub.machine.Cause(); c != nil {
+			j.tell("stops because of %s", c)
+		}
+	}
+	j.schedule(phase)
+}
+
+func rankOf(p protocol.Phase) int {
+	for i, q := range []protocol.Phase{
+		protocol.Launching, protocol.Checking, protocol.Readying, protocol.Measuring, protocol.Stopping, protocol.Over,
+	} {
+		if p == q {
+			return i
+		}
+	}
+	return -1
+}
+
+// schedule plants the faults of a phase.
+func (j *job) schedule(p protocol.Phase) {
+	for _, f := range j.scenario.Faults {
+		if f.Phase == p {
+			j.after(f.After, func() { j.happen(f) })
+		}
+	}
+}
+
+// started checks that nothing is started after a stop.
+func (j *job) started(a *agent) {
+	if j.stopped[a.task] {
+		j.broken("%s is started after it was told to stop", a.task)
+	}
+}
+
+func (j *job) toldToStop(t roles.Task) { j.stopped[t] = true }
+
+// workersReady tells whether the coordinator's health page says yes.
+func (j *job) workersReady(t roles.Task) bool {
+	if t.Role.Kind != roles.Coordinator {
+		return true
+	}
+	for _, o := range j.order {
+		if a := j.agents[o]; o.Leader() && isWorker(o.Role) && (!a.child.ready || a.child.ended) {
+			return false
+		}
+	}
+	return true
+}
+
+// workersAnswer tells whether every worker answers the coordinator's question for its health: its leader does.
+func (j *job) workersAnswer() bool {
+	server := j.agents[roles.Task{Role: roles.Role{Kind: roles.Coordinator}}].proc.host
+	for _, o := range j.order {
+		a := j.agents[o]
+		if isWorker(o.Role) && o.Leader() &&
+			(!a.child.listens() || a.child.hung || a.proc.host.dead || !j.net.way(server, a.proc.host)) {
+			return false
+		}
+	}
+	return true
+}
+
+// workersCompute tells whether every rank of every worker takes part: none computes without the others.
+func (j *job) workersCompute() bool {
+	for _, o := range j.order {
+		if a := j.agents[o]; isWorker(o.Role) && (a.child.ended || a.child.hung || a.proc.host.dead) {
+			return false
+		}
+	}
+	return true
+}
+
+// servesRequests tells whether requests are answered.
+func (j *job) servesRequests() bool {
+	server := j.agents[roles.Task{Role: roles.Role{Kind: roles.Coordinator}}].child
+	return server.listens() && !server.hung && j.workersAnswer() && j.workersCompute() && j.workersReach()
+}
+
+// workersReach tells whether the workers reach each other, as the transfer of caches needs it.
+func (j *job) workersReach() bool {
+	for _, t := range j.order {
+		for _, o := range j.order {
+			if t.Leader() && o.Leader() && isWorker(t.Role) && isWorker(o.Role) && t.Role.Kind != o.Role.Kind &&
+				!j.net.way(j.agents[t].proc.host, j.agents[o].proc.host) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isWorker(r roles.Role) bool { return r.Kind == roles.Gen || r.Kind == roles.Ctx }
+
+// fellOver lets a child that ended before its time take others along.
+func (j *job) fellOver(a *agent) {
+	role := a.task.Role
+	if isWorker(role) { // MPI, and PMIx, end the rest of the role
+		for _, t := range j.order {
+			if sibling := j.agents[t]; t.Role == role && t != a.task && j.chance(0.7) {
+				sibling.proc.timer(j.between(5*time.Millisecond, 400*time.Millisecond), func() {
+					if sibling.child.reason == "" {
+						sibling.child.end(137, "SIGKILL", "")
+					}
+				})
+			}
+		}
+	}
+	for _, t := range j.order {
+		other := j.agents[t]
+		if !t.Leader() || t.Role == role || !j.leansOn(t.Role, role) || !j.chance(j.scenario.falls) {
+			continue
+		}
+		begun := j.now
+		other.proc.timer(j.between(5*time.Millisecond, 3*time.Second), func() {
+			c := other.child
+			if c.ended || c.reason != "" || !c.ready && t != roles.Hub() {
+				return
+			}
+			if j.now.Sub(begun) < together {
+				j.fell[t.Role] = append(j.fell[t.Role], a.task)
+			}
+			c.end(1, "", "")
+		})
+	}
+}
+
+// leansOn tells whether a role talks to another while the benchmark runs.
+func (j *job) leansOn(r, other roles.Role) bool {
+	switch r.Kind {
+	case roles.Benchmark:
+		return true
+	case roles.Coordinator:
+		return isWorker(other)
+	}
+	return isWorker(other) && r.Kind != other.Kind
+}
+
+// cancel is scancel: every step and the batch script are asked to end.
+func (j *job) cancel() {
+	for _, pl := range j.plan.Layout.Placements {
+		j.signal(pl.Role)
+	}
+	j.after(j.between(0, 50*time.Millisecond), func() {
+		j.slurm.step(steps.Asked{Why: "SIGTERM"})
+		j.slurm.report(protocol.StepReport{Role: roles.Hub().Role, Cancel: "SIGTERM"})
+	})
+}
+
+func (j *job) pauseAll(d time.Duration) {
+	for _, t := range j.order {
+		j.agents[t].proc.pause(d)
+	}
+	j.slurm.proc.pause(d)
+	if until := j.now.Add(d); until.After(j.standsStill) {
+		j.standsStill = until
+	}
+}
+
+// conclude notes a verdict; only the first counts, as only the first file is kept.
+func (j *job) conclude(r protocol.Result, by string) {
+	if j.result != nil {
+		return
+	}
+	j.result, j.by, j.judgedAt = &r, by, j.now
+	j.tell("verdict by the %s: %s %v", by, r.Verdict, r.FirstCause)
+}
+
+func (j *job) broken(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	j.faulty = append(j.faulty, what)
+	j.tell("BROKEN: %s", what)
+}

@@ -1,0 +1,141 @@
+package simulation
+
+import "time"
+
+// network moves messages between hosts: late, in order, and not at all where it is cut.
+type network struct {
+	w           *world
+	least, most time.Duration // of a message's way
+	tail        float64       // share of messages that are sent again, later and later
+	cuts        map[[2]*host]bool
+	held        []func() // messages that wait for a cut to be healed
+}
+
+func pair(a, b *host) [2]*host {
+	if a.name > b.name {
+		a, b = b, a
+	}
+	return [2]*host{a, b}
+}
+
+// cut cuts two hosts from each other; b nil: a from everybody.
+func (n *network) cut(a, b *host) { n.cuts[n.key(a, b)] = true }
+
+func (n *network) key(a, b *host) [2]*host {
+	if b == nil {
+		return [2]*host{a, nil}
+	}
+	return pair(a, b)
+}
+
+// heal undoes a cut. What was under way arrives, after TCP has sent it again.
+func (n *network) heal(a, b *host) {
+	delete(n.cuts, n.key(a, b))
+	held := n.held
+	n.held = nil
+	n.w.after(n.w.between(200*time.Millisecond, 2*time.Second), func() {
+		for _, deliver := range held {
+			deliver()
+		}
+	})
+}
+
+// way tells whether a host is reached from another.
+func (n *network) way(a, b *host) bool {
+	return a == b || !n.cuts[pair(a, b)] && !n.cuts[[2]*host{a, nil}] && !n.cuts[[2]*host{b, nil}]
+}
+
+// delay draws how long a message takes. A lost packet is sent again after 200 ms, 400 ms and so on.
+func (n *network) delay(a, b *host) time.Duration {
+	if a == b {
+		return 20 * time.Microsecond
+	}
+	d := n.w.between(n.least, n.most)
+	for again := 200 * time.Millisecond; again < mostAgain && n.tail > 0 && n.w.chance(n.tail); again *= 2 {
+		d += again
+	}
+	return d
+}
+
+// mostAgain bounds how often a packet is lost in a row: a network that is worse than that is one that is cut.
+const mostAgain = 2 * time.Second
+
+// endpoint is one side of a connection.
+type endpoint struct {
+	net     *network
+	proc    *process
+	other   *endpoint
+	receive func(any)
+	ended   func() // the connection has ended, not from here
+	closed  bool
+	last    time.Time // when the last message arrived or will
+}
+
+// connect makes the two sides of a connection.
+func (n *network) connect(a, b *process) (*endpoint, *endpoint) {
+	one, two := &endpoint{net: n, proc: a}, &endpoint{net: n, proc: b}
+	one.other, two.other = two, one
+	a.conns, b.conns = append(a.conns, one), append(b.conns, two)
+	return one, two
+}
+
+// send sends a message to the other side.
+func (e *endpoint) send(message any) {
+	if e.closed {
+		return
+	}
+	to := e.other
+	e.deliver(func() {
+		if !to.closed {
+			to.proc.takes(func() {
+				if !to.closed {
+					to.receive(message)
+				}
+			})
+		}
+	})
+}
+
+// deliver has something happen at the other side when a message would arrive there.
+func (e *endpoint) deliver(do func()) {
+	n, to := e.net, e.other
+	at := n.w.now.Add(n.delay(e.proc.host, to.proc.host))
+	if at.Before(to.last) {
+		at = to.last
+	}
+	to.last = at
+	var arrive func()
+	arrive = func() {
+		switch {
+		case to.proc.host.dead:
+		case !n.way(e.proc.host, to.proc.host):
+			n.held = append(n.held, arrive)
+		default:
+			do()
+		}
+	}
+	n.w.at(at, arrive)
+}
+
+// close ends the connection; the other side learns of it unless this host has vanished.
+func (e *endpoint) close() {
+	if e.closed {
+		return
+	}
+	e.closed = true
+	if e.proc.host.dead {
+		return
+	}
+	to := e.other
+	e.deliver(func() {
+		if to.closed {
+			return
+		}
+		to.proc.takes(func() {
+			if !to.closed {
+				to.closed = true
+				to.ended()
+			}
+		})
+	})
+}

@@ -1,0 +1,69 @@
+package simulation
+
+import "time"
+
+// host is a machine.
+type host struct {
+	name string
+	dead bool // it vanished
+}
+
+// process is a process that can be killed and be stopped (SIGSTOP): then what comes to it waits.
+type process struct {
+	w       *world
+	host    *host
+	dead    bool
+	stopped bool
+	until   time.Time // when it goes on; zero: never
+	waiting []func()
+	conns   []*endpoint // that its kernel ends with it
+}
+
+// takes has the process do something, once it runs.
+func (p *process) takes(do func()) {
+	switch {
+	case p.dead || p.host.dead:
+	case p.stopped:
+		p.waiting = append(p.waiting, do)
+	default:
+		do()
+	}
+}
+
+// timer has the process do something later.
+func (p *process) timer(d time.Duration, do func()) { p.w.after(d, func() { p.takes(do) }) }
+
+// kill ends the process, and its connections with it.
+func (p *process) kill() {
+	if p.dead {
+		return
+	}
+	p.dead, p.waiting = true, nil
+	for _, e := range p.conns {
+		e.close()
+	}
+	p.conns = nil
+}
+
+// pause stops the process for a while; 0: for ever.
+func (p *process) pause(d time.Duration) {
+	until := p.w.now.Add(d)
+	switch {
+	case p.dead, p.stopped && (p.until.IsZero() || d > 0 && until.Before(p.until)):
+		return
+	case d == 0:
+		p.stopped, p.until = true, time.Time{}
+		return
+	}
+	p.stopped, p.until = true, until
+	p.w.at(until, func() {
+		if !p.until.Equal(until) {
+			return
+		}
+		waiting := p.waiting
+		p.stopped, p.waiting = false, nil
+		for _, do := range waiting {
+			p.takes(do)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Scenario is what a seed draws.
+type Scenario struct {
+	Seed   uint64
+	Shape  int // which of the layouts
+	Faults []*Fault
+
+	least, most time.Duration // of a message's way
+	tail        float64       // share of messages that TCP has to send again
+	load, bench time.Duration
+	falls       float64 // chance that a role falls with one that it talks to
+	slow        bool    // children take their time to end
+}
+
+// Draw draws a scenario with so many faults.
+func Draw(seed uint64, faults int) (Scenario, error) {
+	all, err := plans()
+	if err != nil {
+		return Scenario{}, err
+	}
+	rng := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // no secret
+	s := Scenario{
+		Seed: seed, Shape: rng.IntN(len(shapes)), least: 50 * time.Microsecond, most: 500 * time.Microsecond,
+		load:  time.Second + time.Duration(rng.Int64N(int64(3*time.Second))),
+		bench: 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second))), falls: rng.Float64() * 0.6,
+		slow: rng.IntN(4) == 0,
+	}
+	switch rng.IntN(4) { // the network: good, far, lossy
+	case 0:
+		s.most = 200 * time.Millisecond
+	case 1:
+		s.tail = 0.05
+	}
+	var tasks []roles.Task
+	for _, pl := range all[s.Shape].Layout.Placements {
+		tasks = append(tasks, pl.Tasks()...)
+	}
+	for range faults {
+		s.Faults = append(s.Faults, drawFault(rng, tasks))
+	}
+	return s, nil
+}
+
+// drawFault draws a fault and the moment it happens.
+func drawFault(rng *rand.Rand, tasks []roles.Task) *Fault {
+	kinds := Kinds()
+	f := &Fault{Task: tasks[rng.IntN(len(tasks))], Kind: kinds[rng.IntN(len(kinds))]}
+	for f.Task == roles.Hub() {
+		f.Task = tasks[rng.IntN(len(tasks))]
+	}
+	span := time.Second
+	switch rng.IntN(5) {
+	case 0:
+		f.Phase = protocol.Launching
+	case 1, 2:
+		f.Phase, span = protocol.Readying, 3*time.Second
+	default:
+		f.Phase, span = protocol.Measuring, 5*time.Second
+	}
+	f.After = time.Duration(rng.Int64N(int64(span))).Round(time.Millisecond)
+	short := 100*time.Millisecond + time.Duration(rng.Int64N(int64(2*time.Second))).Round(time.Millisecond)
+	switch f.Kind {
+	case PauseAgent, FreezeDisk:
+		f.For = short
+	case PauseHub:
+		f.Task, f.For = roles.Hub(), time.Duration(rng.IntN(3))*4*time.Second
+	case PauseAll:
+		f.For = time.Duration(1+rng.IntN(20)) * time.Second
+	case KillHub:
+		f.Task = roles.Hub()
+	case BenchFails, PointIsLost:
+		f.Task, f.Phase = roles.Hub(), protocol.Measuring
+	case CutHost:
+		if rng.IntN(2) == 0 {
+			f.For = short
+		}
+	case CutPair:
+		for f.Other = tasks[rng.IntN(len(tasks))]; f.Other == f.Task && len(tasks) > 1; {
+			f.Other = tasks[rng.IntN(len(tasks))]
+		}
+	}
+	return f
+}
+
+// stop draws how long a child takes to end when it is asked.
+func (s Scenario) stop(j *job) time.Duration {
+	if s.slow {
+		return j.between(100*time.Millisecond, 11*time.Second)
+	}
+	return j.between(time.Millisecond, 300*time.Millisecond)
+}
+
+// String names what a scenario breaks.
+func (s Scenario) String() string {
+	list := make([]string, len(s.Faults))
+	for i, f := range s.Faults {
+		list[i] = f.String()
+	}
+	return fmt.Sprintf("seed %d, layout %d: %s", s.Seed, s.Shape, strings.Join(list, "; "))
+}
