@@ -81,13 +81,18 @@ func (a *Attribution) Observe(f Fact) Ruling {
 	return Noted
 }
 
-// Presume takes in a fact that is most likely the consequence of another, which is awaited for so long.
-func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) {
-	if a.cause != nil || a.provisional != nil || a.closed {
+// Presume takes in a fact that is most likely the consequence of another, which is awaited for so long. Once there is a
+// cause it is weighed like any other.
+func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling {
+	switch {
+	case a.cause != nil:
+		return a.Observe(f)
+	case a.provisional != nil || a.closed:
 		a.note(f)
-		return
+	default:
+		a.provisional, a.waits = &f, now.Add(wait)
 	}
-	a.provisional, a.waits = &f, now.Add(wait)
+	return Noted
 }
 
 // outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which

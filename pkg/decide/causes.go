@@ -42,7 +42,7 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 	if !m.released {
 		m.beginPartition(now)
 	}
-	m.attribution.Presume(f, partitionBound, now)
+	m.ruled(m.attribution.Presume(f, partitionBound, now), now)
 	if !m.partition.asked() {
 		m.concludeBenchmark(now)
 	}

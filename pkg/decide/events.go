@@ -192,7 +192,7 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	}
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
-	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std())
+	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
 	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
 	t.cause = kind
 	switch {
@@ -202,7 +202,7 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	case o.Clean() && !t.Leader():
 		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends
 		// itself: the workers are reported first.
-		m.attribution.Presume(f, settle, now)
+		m.ruled(m.attribution.Presume(f, settle, now), now)
 	default:
 		m.fail(f, now)
 	}

@@ -101,7 +101,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 func (m *Machine) Step(in Input, now time.Time) []Effect {
 	m.effects = nil
 	if missed := m.clock.Tick(now); missed > 0 {
-		m.pause = pause{missed, now}
+		m.pause = pause{missed + m.clock.Beat, now}
 		m.missedAll += missed
 		m.missed(missed)
 	}

@@ -45,11 +45,10 @@ func (p *presence) deadline() time.Time {
 	return p.silence.Ends().Add(1)
 }
 
-// since is when it was last there for sure: a connection that ended while the hub did not run can have done so at any
-// moment of that time.
-func (p *presence) since() time.Time {
-	switch {
-	case p.brokeAt.IsZero(), p.pause.length > 0:
+// since is when it was last there for sure: a connection that ended while the hub did not run, or after a silence of
+// more than a heartbeat, can have done so at any moment of that time.
+func (p *presence) since(quiet time.Duration) time.Time {
+	if p.brokeAt.IsZero() || p.pause.length > 0 || p.brokeAt.Sub(p.seen) > quiet {
 		return p.seen
 	}
 	return p.brokeAt
@@ -152,12 +151,20 @@ type pause struct {
 	end    time.Time
 }
 
+// heldUp is how long a message that is read now may have waited because the hub did not run.
+func (m *Machine) heldUp(now time.Time) time.Duration {
+	if now.Sub(m.pause.end) > m.plan.Timeouts.Heartbeat.Std() {
+		return 0
+	}
+	return m.pause.length
+}
+
 // gaveUp tells whether an agent whose connection ended had lost patience with the hub, which did not run for so long
 // that it counted as lost. If the pause was long enough for all, agents of most roles must have done so: of a role
 // whose agent was killed Slurm kills the others, so roles are counted.
 func (m *Machine) gaveUp(p *presence) bool {
 	lost, beat := m.plan.Timeouts.Lost.Std(), m.plan.Timeouts.Heartbeat.Std()
-	if p.pause.length < lost+beat {
+	if p.pause.length < lost+2*beat { // it is known to two heartbeats
 		return p.pause.length >= lost-beat
 	}
 	broke, all := map[roles.Role]bool{}, map[roles.Role]bool{}
@@ -185,12 +192,13 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 		return
 	}
 	kind, detail := m.explainLoss(t, why, now)
-	if m.phase == protocol.Stopping && t.presence.since().After(m.failedSince()) {
+	since := t.presence.since(m.suspectAfter())
+	if m.phase == protocol.Stopping && since.After(m.failedSince()) {
 		return // it vanished while it was stopped
 	}
 	t.cause = kind
 	f := m.fact(t, kind, detail, now)
-	f.Weak, f.Loss, f.Since = true, true, t.presence.since()
+	f.Weak, f.Loss, f.Since = true, true, since
 	m.fail(f, now)
 }
 

@@ -179,7 +179,7 @@ func TestHubStoodStill(t *testing.T) {
 				b.in(Broke{Task: gen0}, Broke{Task: server}, Broke{Task: ctx0})
 				b.after(time.Second, gen0, server, ctx0)
 			},
-			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 7s, and GEN_0.0 gave it up",
+			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
 		},
 		"one agent was killed meanwhile": {
 			8 * time.Second, func(b *bench) { b.lose(ctx0) },
