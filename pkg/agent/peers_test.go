@@ -144,3 +144,16 @@ func TestPreflight(t *testing.T) {
 	}
 	a.stop()
 }
+
+// An agent that is asked about hosts names the roles whose host does not answer; a closed port is an answer.
+func TestHostsAreTried(t *testing.T) {
+	a := newAgent(t, gen0, "exit 0", nil)
+	a.commands <- protocol.Command{Kind: protocol.CommandReach, Peers: map[string]string{
+		"CTX_0": "127.0.0.1:1", "GEN_0": "host.invalid:1",
+	}}
+	e := a.until(protocol.EventReached)
+	if len(e.Peers) != 1 || e.Peers[0].String() != "GEN_0" {
+		t.Errorf("not reached: %v", e.Peers)
+	}
+	a.stop()
+}

@@ -211,3 +211,56 @@ func TestHubStoodStill(t *testing.T) {
 		})
 	}
 }
+
+// A request to end that comes to every agent is one request: it is not told again as a failure of each of them. After a
+// failure it is secondary, and with an earlier failure nobody is blamed for it.
+func TestRequestToEndIsOne(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	for _, task := range all {
+		b.told(task, protocol.EventLeaving, "stopped by SIGTERM")
+	}
+	b.in(Cancel{Detail: "SIGTERM"}, Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "SIGTERM"}})
+	b.gone(all...)
+	if r := b.job.Result(Times{}, b.now); r.Verdict != protocol.Cancelled || len(r.Secondary) != 0 {
+		t.Errorf("%s, secondary %v", r.Verdict, r.Secondary)
+	}
+
+	b = newBench(t)
+	b.measuring()
+	b.exit(ctx0, protocol.Outcome{Code: 3})
+	b.now = b.now.Add(time.Second)
+	b.told(gen0, protocol.EventLeaving, "stopped by SIGTERM")
+	b.gone(all...)
+	if r := b.job.Result(Times{}, b.now); r.FirstCause.Task() != ctx0 || r.FirstCause.Subject != "" ||
+		len(r.Secondary) != 1 || r.Secondary[0].Kind != protocol.CauseCancelled {
+		t.Errorf("cause %v, secondary %v", r.FirstCause, r.Secondary)
+	}
+}
+
+// What the agents of a step say that a signal stopped before they reached the hub is a request to end, and no failure
+// of the step; at the end of the job's time it is the limit's.
+func TestStoppedEarly(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ends time.Duration // of the job, from now; 0: not known
+		kind protocol.CauseKind
+	}{
+		"by somebody":       {0, protocol.CauseCancelled},
+		"long before":       {time.Hour, protocol.CauseCancelled},
+		"when time is up":   {500 * time.Millisecond, protocol.TimeLimit},
+		"when time is over": {-time.Second, protocol.TimeLimit},
+	} {
+		b := newBench(t)
+		b.hello(ctx0, server, benchmark)
+		if tt.ends != 0 {
+			b.in(Step{Report: protocol.StepReport{Role: benchmark.Role, JobEnds: b.now.Add(tt.ends)}})
+		}
+		b.in(Step{Report: protocol.StepReport{
+			Role: gen0.Role, Ended: true, Code: 1, Detail: "the step ended",
+			Diagnosis: protocol.Diagnosis{Meaning: protocol.Asked, Line: protocol.StoppedEarly},
+		}})
+		if c := b.job.Cause(); c == nil || c.Kind != tt.kind || c.Role != gen0.Role {
+			t.Errorf("%s: cause %v", name, c)
+		}
+	}
+}

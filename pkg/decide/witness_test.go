@@ -142,3 +142,26 @@ func TestHostIsAskedAboutAgain(t *testing.T) {
 		t.Errorf("cause %v", c)
 	}
 }
+
+// An agent that stands still for a second, or whose packets are lost for a while, is asked about and not given up: its
+// host answers. Its next sign of life ends the matter.
+func TestPauseIsNoLoss(t *testing.T) {
+	b := onHosts(t)
+	for range 5 {
+		b.quietly(1500*time.Millisecond, gen0, gen1)
+		for _, line := range b.take() {
+			if line == "CTX_0.0 reach" {
+				b.answers(ctx0, true)
+				b.answers(server, true)
+			}
+		}
+		b.in(Alive{Task: gen0}, Alive{Task: gen1})
+		b.quietly(2 * time.Second)
+		if sent := b.take(); len(sent) > 0 {
+			t.Errorf("although it is heard again: %v", sent)
+		}
+	}
+	if c := b.job.Cause(); c != nil {
+		t.Errorf("cause %v", c)
+	}
+}

@@ -2,6 +2,7 @@ package logtee
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,4 +134,63 @@ func TestAbandon(t *testing.T) {
 	}
 	child.Close()
 	tee.Abandon()
+}
+
+// A disk that is slow again and again slows the child down and loses nothing: whoever reads on takes over from the one
+// that waits for the disk, line by line and in order.
+func TestSlowLog(t *testing.T) {
+	const lines = 30000
+	r, log, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := make(chan []byte)
+	go func() { // the disk takes a few blocks, and then nothing for longer than is prompt
+		var all bytes.Buffer
+		buf := make([]byte, 64<<10)
+		for n := 0; ; n++ {
+			if n%8 == 3 {
+				time.Sleep(2 * prompt)
+			}
+			k, err := r.Read(buf)
+			all.Write(buf[:k])
+			if err != nil {
+				break
+			}
+		}
+		stored <- all.Bytes()
+	}()
+	var want bytes.Buffer
+	read := 0
+	tee, child := newTee(t, Options{Log: log, OnLine: func(Line) { read++ }})
+	for i := range lines {
+		fmt.Fprintf(&want, "line %d of a server that prints more than its disk takes at once\n", i)
+	}
+	if _, err := child.Write(want.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	child.Close()
+	report := tee.Finish()
+	if got := <-stored; !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("%d bytes of %d are stored, or not as they were printed", len(got), want.Len())
+	}
+	if read != lines || report.Unstored > 0 {
+		t.Errorf("%d lines were read along; %+v", read, report)
+	}
+	<-tee.store.written
+	_ = r.Close()
+}
+
+// As long as the disk is prompt there is no writer beside the one that reads.
+func TestPromptLog(t *testing.T) {
+	tee, child := newTee(t, Options{Log: logFile(t)})
+	for range 10 {
+		if _, err := child.WriteString(strings.Repeat("x", 1000) + "\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	child.Close()
+	if r := tee.Finish(); r.Fault != nil || !tee.store.alone {
+		t.Errorf("%+v, alone: %t", r, tee.store.alone)
+	}
 }

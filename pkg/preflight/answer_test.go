@@ -36,3 +36,26 @@ func TestHostDoesNotAnswer(t *testing.T) {
 		t.Errorf("%v after %v", got, time.Since(begun))
 	}
 }
+
+// Hosts are tried side by side: one that does not answer does not hold up the others beyond its own bound.
+func TestHostsAreTriedSideBySide(t *testing.T) {
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	addresses := map[string]string{"deaf": "no-such-host.invalid:1"}
+	for _, name := range []string{"a", "b", "c"} {
+		addresses[name] = open.Addr().String()
+	}
+	begun := time.Now()
+	got := HostsAnswer(t.Context(), addresses)
+	if took := time.Since(begun); took > 10*answerBound {
+		t.Errorf("it took %v", took)
+	}
+	for name := range addresses {
+		if got[name] != (name != "deaf") {
+			t.Errorf("%s answers: %t", name, got[name])
+		}
+	}
+}

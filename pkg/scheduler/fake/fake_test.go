@@ -108,7 +108,14 @@ func TestStarter(t *testing.T) {
 	if err := s.StopStep(t.Context(), "7.1"); !errors.Is(err, errAway) {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"stop 7.0", "stop 7.1"}, s.Asked()); diff != "" {
+	if err := s.KillStep(t.Context(), "7.2"); !errors.Is(err, errAway) {
+		t.Error(err)
+	}
+	s.OnStop = nil
+	if err := s.KillStep(t.Context(), "7.3"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"stop 7.0", "stop 7.1", "kill 7.2", "kill 7.3"}, s.Asked()); diff != "" {
 		t.Error(diff)
 	}
 	if err := s.LeaveNote(t.Context(), "x"); !errors.Is(err, errAway) || cmp.Diff([]string{"x"}, s.Notes()) != "" {

@@ -115,6 +115,9 @@ func TestWhatThisMachineHasNot(t *testing.T) {
 	if err := l.StopStep(t.Context(), "7.0"); err == nil {
 		t.Error("a step was stopped")
 	}
+	if err := l.KillStep(t.Context(), "7.0"); err == nil {
+		t.Error("a step was killed")
+	}
 	id, attempt, err := l.Job()
 	if attempt != 0 || err != nil {
 		t.Errorf("%d, %v", attempt, err)
