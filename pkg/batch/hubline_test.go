@@ -83,3 +83,16 @@ func TestReportIsRefused(t *testing.T) {
 		t.Error("a hub that is not there has answered")
 	}
 }
+
+// A hub whose step has no name yet hangs before it has begun: the processes that start it are ended.
+func TestHubHangsBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{"BENCHMARK": "exec sleep 600", "GEN_0": "exit 1"})
+	if code := j.run(t.Context()); code != 137 {
+		t.Errorf("code %d", code)
+	}
+	if c := j.cause(); c.Kind != protocol.StepFailed || len(j.Asked()) == 0 {
+		t.Errorf("%+v, %q", c, j.Asked())
+	}
+	j.says("BENCHMARK hangs: ending it")
+}
