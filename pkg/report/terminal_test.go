@@ -100,6 +100,7 @@ func TestEveryKindIsDecided(t *testing.T) {
 		protocol.EntryKind(protocol.EventUnready), protocol.EntryKind(protocol.EventStopped),
 		protocol.EntryKind(protocol.EventRelease), protocol.EntryKind(protocol.EventWarned),
 		protocol.EntryKind(protocol.EventRecovered), protocol.EntryKind(protocol.EventChecked),
+		protocol.EntryKind(protocol.EventReached),
 	}
 	for _, kind := range protocol.EntryKinds() {
 		lines := show(newProgress(), protocol.Entry{Kind: kind, Role: &gen, Detail: "x"})
