@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ type ownHealth struct {
 	mu      sync.Mutex
 	asked   time.Time // when the probe that has not answered yet was sent; zero: none
 	failing string    // why the last one failed, "" if it did not
+	silent  bool      // it got no answer at all
 	streak  int       // how many in a row failed
 	since   time.Time // when the first of those in a row was sent
 	ended   time.Time // when nobody asked any more; zero before
@@ -59,9 +61,15 @@ func (h *ownHealth) answer(now time.Time, err error, ended bool) {
 		if h.streak++; h.streak == 1 {
 			h.since = h.asked
 		}
-		h.failing = err.Error()
+		h.failing, h.silent = err.Error(), noAnswer(err)
 	}
 	h.asked = time.Time{}
+}
+
+// noAnswer tells whether a probe failed because nobody answered, and not because of what was answered.
+func noAnswer(err error) bool {
+	f, ok := errors.AsType[*healthcheck.Failure](err)
+	return ok && (f.Reason == healthcheck.Timeout || f.Reason == healthcheck.Refused)
 }
 
 // watched tells whether the live probe has been asked at all.
@@ -83,7 +91,7 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 		waited = now.Sub(h.asked)
 	}
 	switch {
-	case h.streak > 1 || h.streak == 1 && waited > slowAnswer: // a single failure may have passed
+	case h.streak > 1 || h.streak == 1 && (h.silent || waited > slowAnswer): // a single bad answer may have passed
 		return h.failing, h.since.UTC()
 	case waited > slowAnswer:
 		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/disagg/disagg/pkg/healthcheck"
 )
 
 // probeFunc is a probe that a test plays.
@@ -18,18 +20,21 @@ func (f probeFunc) Probe(ctx context.Context) error { return f(ctx) }
 func TestOwnHealth(t *testing.T) {
 	fails, works := errors.New("refused"), error(nil)
 	hangs := errors.New("hangs")
+	silent, bad := &healthcheck.Failure{Reason: healthcheck.Timeout}, &healthcheck.Failure{Reason: healthcheck.Status}
 	for name, tt := range map[string]struct {
 		answers []error // a second after each other
 		why     string
 		since   time.Duration
 	}{
-		"never asked":           {nil, "", 0},
-		"it works":              {[]error{works, works}, "", 0},
-		"it works again":        {[]error{fails, works}, "", 0},
-		"it failed once":        {[]error{works, fails}, "", 0},
-		"it fails":              {[]error{works, fails, fails}, "refused", time.Second},
-		"it hangs":              {[]error{works, hangs}, "it has not answered for 3s", time.Second},
-		"it failed, then hangs": {[]error{fails, hangs}, "refused", 0},
+		"never asked":            {nil, "", 0},
+		"it works":               {[]error{works, works}, "", 0},
+		"it works again":         {[]error{fails, works}, "", 0},
+		"it failed once":         {[]error{works, fails}, "", 0},
+		"it was silent once":     {[]error{works, silent}, "timeout", time.Second},
+		"it answered badly once": {[]error{works, bad}, "", 0},
+		"it fails":               {[]error{works, fails, fails}, "refused", time.Second},
+		"it hangs":               {[]error{works, hangs}, "it has not answered for 3s", time.Second},
+		"it failed, then hangs":  {[]error{fails, hangs}, "refused", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

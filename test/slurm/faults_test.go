@@ -180,7 +180,7 @@ func faults() []fault {
 		{
 			name: "Slurm warns of the time limit", env: []string{loading}, when: "started",
 			act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed,
-			cause: "BENCHMARK.0 on gpu1: time_limit", state: "FAILED 124:0", both: true,
+			cause: "the whole job: time_limit", state: "FAILED 124:0", both: true,
 		},
 		{
 			name: "the batch script is killed", env: []string{loading}, when: "started",
@@ -207,8 +207,8 @@ func faults() []fault {
 		{
 			name: "a host is cut off", env: []string{loading}, when: "started",
 			act: func(j *job) { j.must(j.Cut("gpu2")) }, heal: func(c *cluster) error { return c.Heal("gpu2") },
-			away: "gpu2", verdict: failed, cause: "CTX_0.",
-			detail: "on gpu2: agent_lost: its agent is lost: no sign of life for 5s", state: plain,
+			away: "gpu2", verdict: failed, cause: "host gpu2: host_lost: all of its agents (2) fell silent",
+			detail: "is not reached from gpu1 and gpu3", state: plain,
 		},
 		{
 			name: "a host is lost", env: []string{loading}, when: "started",
