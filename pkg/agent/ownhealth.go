@@ -21,13 +21,20 @@ type ownHealth struct {
 	since   time.Time // when the first of those in a row was sent
 	ended   time.Time // when nobody asked any more; zero before
 	begun   bool
+	slow    time.Duration // how long a probe may be without an answer before that means anything
 }
 
-// slowAnswer is how long a probe may be without an answer before that means anything.
+// slowAnswer is how long a probe without a short timeout may be without an answer.
 const slowAnswer = time.Second
 
-// noting wraps the live probe.
-func (h *ownHealth) noting(p healthcheck.Probe) healthcheck.Probe { return notingProbe{p, h} }
+// noting wraps the live probe, which has a timeout.
+func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration) healthcheck.Probe {
+	h.slow = slowAnswer
+	if timeout > 0 {
+		h.slow = min(slowAnswer, timeout/2)
+	}
+	return notingProbe{p, h}
+}
 
 type notingProbe struct {
 	probe  healthcheck.Probe
@@ -91,9 +98,9 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 		waited = now.Sub(h.asked)
 	}
 	switch {
-	case h.streak > 1 || h.streak == 1 && (h.silent || waited > slowAnswer): // a single bad answer may have passed
+	case h.streak > 1 || h.streak == 1 && (h.silent || waited > h.slow): // a single bad answer may have passed
 		return h.failing, h.since.UTC()
-	case waited > slowAnswer:
+	case waited > h.slow:
 		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
 	}
 	return "", time.Time{}

@@ -49,7 +49,7 @@ func TestOwnHealth(t *testing.T) {
 							return ctx.Err()
 						}
 						return answer
-					}))
+					}), 0)
 					_ = probe.Probe(ctx)
 					time.Sleep(time.Second)
 				}

@@ -146,7 +146,7 @@ func (s *service) watchLive(p recipe.Probe) {
 		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 		return
 	}
-	rule(p).Watch(s.ctx, s.own.noting(probe), func(err error) {
+	rule(p).Watch(s.ctx, s.own.noting(probe, time.Duration(p.Timeout)), func(err error) {
 		if err == nil {
 			s.tell(protocol.Event{Kind: protocol.EventRecovered})
 			return

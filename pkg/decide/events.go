@@ -106,7 +106,7 @@ func (m *Machine) wasUnwell(t *task, e protocol.Event, now time.Time) {
 	if first == nil || !(t.Role == first.Role && first.Symptom || m.dependsOn(first.Role, t.Role)) {
 		return
 	}
-	f := m.fact(t, protocol.HealthLost, "its service no longer answered: "+e.Detail, now)
+	f := m.fact(t, protocol.HealthLost, "its service no longer answers: "+e.Detail, now)
 	f.Since = t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std())
 	t.cause = f.Kind
 	m.fail(f, now)

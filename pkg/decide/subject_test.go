@@ -43,7 +43,7 @@ func TestSubject(t *testing.T) {
 			b.told(server, protocol.EventUnhealthy, "503: GEN_0 does not answer")
 			b.now = b.now.Add(time.Second)
 			unwell(b, gen0, 20*time.Second)
-		}, gen0, protocol.HealthLost, "its service no longer answered: timeout"},
+		}, gen0, protocol.HealthLost, "its service no longer answers: timeout"},
 		"one that nobody needs was unwell": {func(b *bench) {
 			b.exit(gen0, protocol.Outcome{Code: 1})
 			unwell(b, server, time.Minute)
