@@ -160,9 +160,10 @@ func (a *Attribution) precedes(f Fact) bool {
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
 		return first.Symptom
-	case first.Kind == protocol.HealthLost && f.Kind == protocol.HealthLost && !f.Symptom:
-		// When services are found not to answer depends on when they were asked.
-		return a.DependsOn(first.Role, f.Role)
+	case a.bothSilent(first, f) && a.DependsOn(first.Role, f.Role):
+		return true
+	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):
+		return false
 	case f.Loss:
 		return later < 0 || later == 0 && !first.Loss // of a host several agents vanish together
 	case later < -precision:
@@ -173,6 +174,12 @@ func (a *Attribution) precedes(f Fact) bool {
 		return first.Weak && !f.Weak
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// bothSilent tells whether two facts are of services that do not answer: when that is found depends on when they were
+// asked, so that the one which the other needs comes first whenever it was.
+func (a *Attribution) bothSilent(first, f Fact) bool {
+	return first.Kind == protocol.HealthLost && f.Kind == protocol.HealthLost && !f.Symptom
 }
 
 // explainsItself tells whether a cause of a kind is nobody's consequence.

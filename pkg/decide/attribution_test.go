@@ -208,7 +208,7 @@ func TestPrecedes(t *testing.T) {
 	kind := func(k protocol.CauseKind) func(*Fact) { return func(f *Fact) { f.Kind = k } }
 	weak, loss, symptom := func(f *Fact) { f.Weak = true }, func(f *Fact) { f.Loss = true },
 		func(f *Fact) { f.Symptom = true }
-	asked := kind(protocol.CauseCancelled)
+	asked, silent := kind(protocol.CauseCancelled), kind(protocol.HealthLost)
 	first := fact("CTX_0", 0)
 	for name, tt := range map[string]struct {
 		first, then Fact
@@ -228,9 +228,17 @@ func TestPrecedes(t *testing.T) {
 		"others noticed it, its agent is lost":  {fact("CTX_0", 0, symptom), fact("CTX_0", 1, loss), Replaced},
 		"it says why, others noticed it":        {first, fact("CTX_0", -time.Minute, symptom), Noted},
 		"others noticed what it needs":          {fact("DISAGG_SERVER", 0), fact("CTX_0", 0, symptom), Noted},
-		"the end was asked for":                 {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour), Noted},
-		"it failed, the end was asked for":      {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
-		"it failed, memory had run out":         {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
+		"neither answers, it needs the other": {
+			fact("DISAGG_SERVER", -time.Minute, silent), fact("CTX_0", 0, silent), Replaced,
+		},
+		"neither answers, the other needs it": {
+			fact("CTX_0", 0, silent), fact("DISAGG_SERVER", -time.Minute, silent), Noted,
+		},
+		"neither answers, one for longer":      {fact("GEN_0", 0, silent), fact("CTX_0", -time.Minute, silent), Replaced},
+		"neither answers, one not for so long": {fact("GEN_0", 0, silent), fact("CTX_0", time.Minute, silent), Noted},
+		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour), Noted},
+		"it failed, the end was asked for":     {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
+		"it failed, memory had run out":        {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
 	} {
 		a := Attribution{DependsOn: func(r, other roles.Role) bool {
 			return r.Kind == roles.Coordinator && other.Kind != roles.Coordinator
