@@ -1,13 +1,13 @@
 package agent
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/disagg/disagg/test/check"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -21,7 +21,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
-	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -88,36 +87,6 @@ func testPlan(t *testing.T, script string) plan.Plan {
 	}
 }
 
-// supervise makes this process a supervisor until the test ends, which proves that no process is left.
-func supervise(t *testing.T) *supervisor.Supervisor {
-	t.Helper()
-	s, err := supervisor.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.Close()
-		nothingLeft(t)
-	})
-	return s
-}
-
-// nothingLeft checks that this process has no child, not even a zombie.
-func nothingLeft(t *testing.T) {
-	t.Helper()
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", os.Getpid()))
-	if len(lists) == 0 {
-		t.Skip("this kernel does not list children")
-	}
-	for _, f := range lists {
-		data, _ := os.ReadFile(f)
-		for pid := range strings.FieldsSeq(string(data)) {
-			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
-			t.Errorf("left: %s", stat)
-		}
-	}
-}
-
 // newAgent starts the agent of a task whose child is a script.
 func newAgent(t *testing.T, task roles.Task, script string, change func(*agent)) *agent {
 	t.Helper()
@@ -145,7 +114,7 @@ func prepareAgent(t *testing.T, task roles.Task, script string, change func(*age
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.w, err = newWorker(a.opts, attempt, token, supervise(t)); err != nil {
+	if a.w, err = newWorker(a.opts, attempt, token, check.Supervise(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.w.closeListener)

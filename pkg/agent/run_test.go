@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
@@ -56,7 +58,7 @@ func newProcess(t *testing.T, task roles.Task, script string) *process {
 	p.attempt = rundir.Dir(pl.RunDir).Attempt(0)
 	t.Cleanup(func() {
 		p.opts.Disk.Close(bound)
-		nothingLeft(t)
+		check.NothingLeft(t)
 	})
 	return p
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -28,7 +30,7 @@ func TestRun(t *testing.T) {
 		if got := j.log(r); !strings.Contains(got, want) || !strings.Contains(got, more) {
 			t.Errorf("%s: %q", r, got)
 		}
-		if !exists(rundir.DoneFile(j.attempt.RoleLog(r))) {
+		if !check.Exists(rundir.DoneFile(j.attempt.RoleLog(r))) {
 			t.Errorf("the log of %s is not marked as complete", r)
 		}
 	}
@@ -68,7 +70,7 @@ func TestVerdictInTheHubsPlace(t *testing.T) {
 			if c := j.cause(); c.Kind != tt.kind || c.Detail != tt.detail || c.Role != bench {
 				t.Errorf("%+v", c)
 			}
-			if !exists(j.attempt.Report()) {
+			if !check.Exists(j.attempt.Report()) {
 				t.Error("there is no report")
 			}
 		})

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -53,7 +55,7 @@ func (j *job) interrupted() int {
 	ctx, cancel := context.WithCancelCause(j.t.Context())
 	defer cancel(nil)
 	go func() {
-		eventually(j.t, "the step runs", func() bool { return exists(string(j.attempt) + "/runs") })
+		check.Eventually(j.t, "the step runs", func() bool { return check.Exists(string(j.attempt) + "/runs") })
 		cancel(errors.New("SIGINT"))
 	}()
 	return j.run(ctx)
@@ -115,7 +117,7 @@ func TestByHandIsStoppedBetweenTries(t *testing.T) {
 	j := byHand(t, `echo "fake: transient busy" >&2; : >"$A/runs"; exit 1`)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		eventually(t, "it is to be tried again", func() bool { return strings.Contains(j.text(), "trying again") })
+		check.Eventually(t, "it is to be tried again", func() bool { return strings.Contains(j.text(), "trying again") })
 		cancel(errors.New("SIGINT"))
 	}()
 	if code := j.run(ctx); code != 1 {
@@ -152,10 +154,10 @@ func TestShellIsKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the step runs", func() bool { return exists(string(j.attempt) + "/runs") })
+	check.Eventually(t, "the step runs", func() bool { return check.Exists(string(j.attempt) + "/runs") })
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
 	_ = cmd.Wait()
-	eventually(t, "the step ends", func() bool { return len(processes(j.plan.RunDir)) == 0 })
+	check.Eventually(t, "the step ends", func() bool { return len(processes(j.plan.RunDir)) == 0 })
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"go.uber.org/goleak"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -147,18 +149,6 @@ func (j *job) cause() protocol.Cause {
 	return *r.FirstCause
 }
 
-// eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(bound); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-func exists(file string) bool { _, err := os.Lstat(file); return err == nil }
-
 // processes lists the processes of a run's steps.
 func processes(runDir string) (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
@@ -177,7 +167,7 @@ func (j *job) kill() {
 	for _, pid := range processes(j.plan.RunDir) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	eventually(j.t, "killed processes are gone", func() bool { return len(processes(j.plan.RunDir)) == 0 })
+	check.Eventually(j.t, "killed processes are gone", func() bool { return len(processes(j.plan.RunDir)) == 0 })
 }
 
 // nothingIsLeft fails if a process of the job's steps goes on.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -74,7 +76,7 @@ func TestReportIsRefused(t *testing.T) {
 	for range 3 {
 		line.send(protocol.StepReport{Role: gen, RunID: "run-0"})
 	}
-	eventually(t, "refused reports are left behind", func() bool { return len(line.reports) == 0 })
+	check.Eventually(t, "refused reports are left behind", func() bool { return len(line.reports) == 0 })
 
 	other := newJob(t, nil)
 	lonely := newHubLine(other.attempt, "run-0", "token")

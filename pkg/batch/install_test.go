@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -39,7 +41,7 @@ func TestInstallFails(t *testing.T) {
 			if asked := j.Asked(); len(asked) > 0 {
 				t.Errorf("%v", asked)
 			}
-			if !exists(rundir.DoneFile(j.attempt.InstallLog())) {
+			if !check.Exists(rundir.DoneFile(j.attempt.InstallLog())) {
 				t.Error("the log is not marked as complete")
 			}
 		})
@@ -95,7 +97,7 @@ func TestInstallIsCancelled(t *testing.T) {
 			j.InstallScript = "A=" + string(j.attempt) + "\n" + tt.script
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() {
-				eventually(t, "the command begins", func() bool { return exists(string(j.attempt) + "/runs") })
+				check.Eventually(t, "the command begins", func() bool { return check.Exists(string(j.attempt) + "/runs") })
 				cancel(errors.New("SIGTERM"))
 			}()
 			if code := j.run(ctx); code != protocol.ExitFailed {

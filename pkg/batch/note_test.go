@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/protocol"
@@ -66,9 +68,9 @@ func TestRunDirectoryDoesNotAnswer(t *testing.T) {
 	}
 	j.says("the run directory does not answer: the verdict is left as a note with the job")
 	thaw(t, j.attempt.Records()+"/x.json")
-	eventually(t, "the verdict is written all the same", func() bool {
+	check.Eventually(t, "the verdict is written all the same", func() bool {
 		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
-		return exists(j.attempt.Result()) && len(temporary) == 0
+		return check.Exists(j.attempt.Result()) && len(temporary) == 0
 	})
 }
 
@@ -124,7 +126,7 @@ func drain(t *testing.T, fifo string) {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	buf, empty := make([]byte, 64<<10), 0
-	eventually(t, "nothing more comes", func() bool {
+	check.Eventually(t, "nothing more comes", func() bool {
 		if n, _ := unix.Read(fd, buf); n > 0 {
 			empty = 0
 		} else {

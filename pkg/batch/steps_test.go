@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/disagg/disagg/pkg/control"
@@ -127,7 +129,7 @@ func TestRetry(t *testing.T) {
 	if got := j.log(gen); got != "fake: transient busy\n" {
 		t.Errorf("%q", got)
 	}
-	if !exists(rundir.DoneFile(j.attempt.RoleLog(gen))) {
+	if !check.Exists(rundir.DoneFile(j.attempt.RoleLog(gen))) {
 		t.Error("the log is not marked as complete")
 	}
 }
@@ -231,7 +233,7 @@ func TestLeftOver(t *testing.T) {
 	if p := <-printed; left.Before(p.last) && p.pause < time.Second/2 {
 		t.Errorf("left %v too early: the longest pause was %v", p.last.Sub(left), p.pause)
 	}
-	if exists(rundir.DoneFile(j.attempt.RoleLog(gen))) {
+	if check.Exists(rundir.DoneFile(j.attempt.RoleLog(gen))) {
 		t.Error("the log of a step that goes on is marked as complete")
 	}
 	if len(processes(j.plan.RunDir)) == 0 {
@@ -242,7 +244,7 @@ func TestLeftOver(t *testing.T) {
 // standardOutput opens the standard output of the decode server's step, once that runs.
 func (j *job) standardOutput() *os.File {
 	file := string(j.attempt) + "/pid"
-	eventually(j.t, "the step runs", func() bool { return exists(file) })
+	check.Eventually(j.t, "the step runs", func() bool { return check.Exists(file) })
 	pid, err := os.ReadFile(file)
 	if err != nil {
 		j.t.Error(err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
@@ -41,7 +43,7 @@ const dieVar = "SUPERVISOR_TEST_DIES"
 // left.
 func killSupervisor(t *testing.T, before func(supervisor int), variables ...string) {
 	t.Helper()
-	supervise(t) // what the killed one leaves comes here
+	check.Supervise(t) // what the killed one leaves comes here
 	cmd := exec.Command(os.Args[0], filepath.Join(t.TempDir(), "log"), os.Args[0])
 	cmd.Env = append(append(os.Environ(), childVar+"=supervised"), variables...)
 	out, err := cmd.StdoutPipe()
@@ -76,7 +78,7 @@ func TestGuard(t *testing.T) { killSupervisor(t, nil, programVar+"=tree", guardV
 func TestGuardHeedsNoSignal(t *testing.T) {
 	signalled := 0
 	killSupervisor(t, func(supervisor int) {
-		for _, pid := range childrenOf(supervisor) {
+		for _, pid := range check.ChildrenOf(supervisor) {
 			// Not by its name: what the tree forks is a shell too, until it has become what it is to run.
 			if argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline",
 				pid)); strings.Contains(string(argv), "\x00guard\x00") {
@@ -127,5 +129,5 @@ func readFull(r interface{ Read([]byte) (int, error) }, b []byte) bool {
 // anyChild tells whether this process has a child.
 func anyChild(t *testing.T) bool {
 	t.Helper()
-	return len(childrenOf(os.Getpid())) > 0
+	return len(check.ChildrenOf(os.Getpid())) > 0
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,46 +23,6 @@ type child struct {
 	t     *testing.T
 	log   string
 	ready chan struct{} // closed when it has printed "ready"
-}
-
-// supervise makes this process a supervisor until the test ends, which proves that no process is left.
-func supervise(t *testing.T) *supervisor.Supervisor {
-	t.Helper()
-	s, err := supervisor.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.Close()
-		nothingLeft(t)
-	})
-	return s
-}
-
-// nothingLeft checks that this process has no descendant, not even a zombie.
-func nothingLeft(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil {
-		t.Skip("this kernel does not list children")
-	}
-	for _, pid := range childrenOf(os.Getpid()) {
-		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		t.Errorf("left: %s", stat)
-	}
-}
-
-// childrenOf lists the children of a process.
-func childrenOf(parent int) (pids []int) {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
-	for _, f := range files {
-		data, _ := os.ReadFile(f)
-		for word := range strings.FieldsSeq(string(data)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
 }
 
 // run starts one of this binary's programs.

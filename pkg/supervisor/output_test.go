@@ -8,13 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // The raw bytes are all there, whatever they are.
 func TestRawLog(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	for name, text := range map[string]string{
 		"no last newline": "a\nb", "invalid UTF-8": "\xff\xfe\x00ok\n", "progress bar": "10%\r20%\r100%\n",
 		"long line": strings.Repeat("y", 10<<20) + "\n",
@@ -70,7 +72,7 @@ func (w *slow) Write(b []byte) (int, error) {
 // A copy whose reader is stuck neither blocks the child nor loses a byte of the file; what it misses is counted.
 func TestStuckCopy(t *testing.T) {
 	w := &slow{unblock: make(chan struct{})}
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
 	select {
 	case <-c.Exited():
 	case <-time.After(bound):
@@ -86,7 +88,7 @@ func TestStuckCopy(t *testing.T) {
 // A copy may be behind by any amount: what its reader had no time for while the child ran, it gets afterwards.
 func TestSlowCopy(t *testing.T) {
 	w := &slow{unblock: make(chan struct{})}
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "40")
 	<-c.Exited()
 	close(w.unblock)
 	if o := c.outcome(); o.LogDropped != 0 || w.n != 40_000_000 {
@@ -102,7 +104,7 @@ func TestFailingCopy(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	c := run(t, supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "5")
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) { sp.Output.Copy = w }, "flood", "5")
 	if o := c.outcome(); o.Code != 0 || len(c.output()) != 5_000_000 || o.LogDropped != 5_000_000 {
 		t.Errorf("code %d, %d bytes in the file, %d dropped", o.Code, len(c.output()), o.LogDropped)
 	}
@@ -111,7 +113,7 @@ func TestFailingCopy(t *testing.T) {
 // A file that cannot take more is told, with the number of bytes that are missing; the child goes on.
 func TestFullDisk(t *testing.T) {
 	var copied bytes.Buffer
-	c := run(t, supervise(t),
+	c := run(t, check.Supervise(t),
 		func(sp *supervisor.Spec) { sp.Output.Log, sp.Output.Copy = open(t, "/dev/full"), &copied }, "print", "hello")
 	if o := c.outcome(); o.Code != 0 || o.LogUnstored != 5 || !strings.Contains(o.LogFault, "no space") ||
 		copied.String() != "hello" {
@@ -121,7 +123,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestSecretsAreHidden(t *testing.T) {
 	var copied bytes.Buffer
-	c := run(t, supervise(t), func(sp *supervisor.Spec) {
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
 		sp.Output.Copy, sp.Output.Redact = &copied, logtee.NewRedactor([]string{"X_TOKEN=s3cr3t-value"})
 	}, "print", "a s3cr3t-value b\nlast s3cr3t-value")
 	o := c.outcome()

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/disagg/disagg/test/check"
 )
 
 // A helper is run to its end; its code and the beginning of its output are told, and nothing of it is left.
 func TestHelper(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	tests := map[string]struct {
 		argv   []string
 		output string
@@ -42,7 +44,7 @@ func TestHelper(t *testing.T) {
 
 // The end of the context ends the helper with its group, also beside a child, which is left alone.
 func TestHelperIsKilled(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	c := run(t, s, nil, "wait")
 	c.awaitReady()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

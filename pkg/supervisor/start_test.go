@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -20,7 +22,7 @@ import (
 
 // Every exit code comes through, and code and signal are kept apart.
 func TestAllExitCodes(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	for code := range 256 {
 		c := run(t, s, func(sp *supervisor.Spec) {
 			sp.Argv, sp.Env = []string{"/bin/sh", "-c", fmt.Sprintf("exit %d", code)}, nil
@@ -35,7 +37,7 @@ func TestAllExitCodes(t *testing.T) {
 func TestAllSignals(t *testing.T) {
 	harmless := map[syscall.Signal]bool{unix.SIGCHLD: true, unix.SIGCONT: true, unix.SIGURG: true, unix.SIGWINCH: true}
 	stopping := map[syscall.Signal]bool{unix.SIGSTOP: true, unix.SIGTSTP: true, unix.SIGTTIN: true, unix.SIGTTOU: true}
-	s := supervise(t)
+	s := check.Supervise(t)
 	for sig := syscall.Signal(1); sig < 32; sig++ {
 		c := run(t, s, func(sp *supervisor.Spec) {
 			sp.Argv, sp.Env = []string{
@@ -59,7 +61,7 @@ func TestAllSignals(t *testing.T) {
 
 // A child that never runs says why, in the way that shells do.
 func TestNeverStarted(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	garbage := filepath.Join(dir, "garbage")
@@ -99,7 +101,7 @@ func TestNeverStarted(t *testing.T) {
 
 // A child gets clean signals, no stdin, and the files that its parent was given.
 func TestCleanStart(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	c := run(t, s, nil, "stdin")
 	if c.outcome(); c.output() != "0 bytes" {
 		t.Errorf("stdin held %q", c.output())
@@ -164,7 +166,7 @@ func supervised(args []string) int {
 // A supervisor that was started with signals ignored or blocked, as a shell does in the background, does not hand that
 // on.
 func TestSignalsAreReset(t *testing.T) {
-	supervise(t)
+	check.Supervise(t)
 	script := `trap '' INT QUIT HUP PIPE USR1; exec "$@"`
 	cmd := exec.Command("/bin/sh", "-c", script, "sh", os.Args[0], filepath.Join(t.TempDir(), "log"), "grep", "-E",
 		"^Sig(Ign|Blk)", "/proc/self/status")
@@ -198,7 +200,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
 
 // Other children of the process are left alone, and their status is theirs.
 func TestOtherChildrenKeepTheirStatus(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	var wg sync.WaitGroup
 	codes := make([]int, 40)
 	for i := range codes {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -17,7 +19,7 @@ import (
 func TestNothingSurvives(t *testing.T) {
 	for _, name := range []string{"wait", "stubborn", "tree", "zombies", "stopped"} {
 		t.Run(name, func(t *testing.T) {
-			c := run(t, supervise(t), func(sp *supervisor.Spec) {
+			c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
 				sp.StopPolicy.Budget, sp.StopPolicy.Grace = 200*time.Millisecond, 100*time.Millisecond
 			}, name)
 			c.awaitReady()
@@ -32,7 +34,7 @@ func TestNothingSurvives(t *testing.T) {
 
 func TestForkStorm(t *testing.T) {
 	const hasty = 10 * time.Millisecond
-	c := run(t, supervise(t), func(sp *supervisor.Spec) {
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
 		sp.StopPolicy = supervisor.StopPolicy{Grace: hasty, Budget: hasty, TreeKill: bound}
 	}, "forkstorm", "300")
 	c.awaitReady()
@@ -44,7 +46,7 @@ func TestForkStorm(t *testing.T) {
 
 // A child that ends by itself leaves nothing either, its code is its own, and whoever holds its stdout cannot keep it.
 func TestLeakedStdout(t *testing.T) {
-	c := run(t, supervise(t), nil, "leaver", "3")
+	c := run(t, check.Supervise(t), nil, "leaver", "3")
 	if o := c.outcome(); o.Code != 3 || len(o.Orphans) != 1 || o.Orphans[0].Comm != "sleep" ||
 		o.Orphans[0].Status != "signal 9" {
 		t.Errorf("%+v", o)
@@ -56,7 +58,7 @@ func TestLeakedStdout(t *testing.T) {
 
 // The leader's end is told at once, while its descendants are still being swept.
 func TestExitedBeforeDone(t *testing.T) {
-	c := run(t, supervise(t), nil, "leaver", "3")
+	c := run(t, check.Supervise(t), nil, "leaver", "3")
 	select {
 	case <-c.Exited():
 	case <-time.After(bound):
@@ -70,7 +72,7 @@ func TestExitedBeforeDone(t *testing.T) {
 
 // Slurm sends TERM, CONT, TERM: that is one request, whoever passes it on and however often.
 func TestStopIsOneRequest(t *testing.T) {
-	c := run(t, supervise(t), nil, "polite", fmt.Sprint(int(unix.SIGTERM)))
+	c := run(t, check.Supervise(t), nil, "polite", fmt.Sprint(int(unix.SIGTERM)))
 	c.awaitReady()
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -106,7 +108,7 @@ func TestAsk(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := run(t, supervise(t), func(sp *supervisor.Spec) {
+			c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
 				sp.Argv, sp.Env, sp.StopPolicy = []string{"/bin/sh", "-c", script}, os.Environ(), tt.policy
 				sp.StopPolicy.Grace = 300 * time.Millisecond
 				sp.StopPolicy.Budget = 600 * time.Millisecond
@@ -124,7 +126,7 @@ func TestAsk(t *testing.T) {
 
 // One that is expected to end by itself is given the time, unless it becomes urgent.
 func TestFinish(t *testing.T) {
-	s := supervise(t)
+	s := check.Supervise(t)
 	own := run(t, s, func(sp *supervisor.Spec) {
 		sp.Argv, sp.Env = []string{"/bin/sh", "-c", "echo ready; sleep 0.2; exit 6"}, nil
 		sp.Env = os.Environ()

@@ -86,6 +86,9 @@ var rules = map[string]rule{
 	"documentation": documentation, "size": size,
 }
 
+// belowPkg tells whether an import is of the project's commands or tests.
+func belowPkg(path string) bool { return strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "test/") }
+
 func everyPackageIsKnown(files []file) (broken []string) {
 	for _, f := range files {
 		if _, known := kinds[f.folder]; strings.HasPrefix(f.folder, "pkg/") && !known {
@@ -104,8 +107,7 @@ func importDirections(files []file) (broken []string) {
 			own, other := kinds[f.folder], kinds[path]
 			allowed, isAlone := alone[f.folder]
 			switch {
-			case strings.HasPrefix(f.folder,
-				"pkg/") && (strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "test/")):
+			case strings.HasPrefix(f.folder, "pkg/") && belowPkg(path):
 				broken = append(broken, fmt.Sprintf("%s: a package knows a command or a test: %s", f.at(node), path))
 			case own == 0 || other == 0:
 			case other > own:

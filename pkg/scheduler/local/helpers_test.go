@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/test/check"
+
 	"go.uber.org/goleak"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -140,18 +142,6 @@ func (s *submitter) kill() {
 	_ = s.cmd.Wait()
 }
 
-// eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(bound); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-func exists(file string) bool { _, err := os.Lstat(file); return err == nil }
-
 // phase is what is said of a job.
 func phase(t *testing.T, l *Local, j scheduler.Job) protocol.JobPhase {
 	t.Helper()
@@ -165,5 +155,5 @@ func phase(t *testing.T, l *Local, j scheduler.Job) protocol.JobPhase {
 // ends waits for the end of a job.
 func ends(t *testing.T, l *Local, j scheduler.Job) {
 	t.Helper()
-	eventually(t, "the job ends", func() bool { return phase(t, l, j) == protocol.JobEnded })
+	check.Eventually(t, "the job ends", func() bool { return phase(t, l, j) == protocol.JobEnded })
 }

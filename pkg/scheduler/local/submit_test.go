@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/disagg/disagg/test/check"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -23,7 +25,7 @@ func runs(t *testing.T, dir string) {
 	file := filepath.Join(dir, "runs")
 	for range 2 { // it may be between its signal and its end
 		_ = os.Remove(file)
-		eventually(t, "the job runs", func() bool { return exists(file) })
+		check.Eventually(t, "the job runs", func() bool { return check.Exists(file) })
 	}
 }
 
@@ -82,7 +84,7 @@ func TestJobEndsWithItsSubmitter(t *testing.T) {
 	}
 	s.kill()
 	ends(t, &Local{}, s.job)
-	if !exists(filepath.Join(p.RunDir, "asked")) {
+	if !check.Exists(filepath.Join(p.RunDir, "asked")) {
 		t.Error("it was not asked to end")
 	}
 }
@@ -95,14 +97,14 @@ func TestDetachedJobGoesOn(t *testing.T) {
 	s.kill()
 	runs(t, p.RunDir)
 	l := &Local{}
-	if got := phase(t, l, s.job); got != protocol.JobRunning || exists(filepath.Join(p.RunDir, "asked")) {
+	if got := phase(t, l, s.job); got != protocol.JobRunning || check.Exists(filepath.Join(p.RunDir, "asked")) {
 		t.Errorf("it is %s", got)
 	}
 	if err := l.Cancel(t.Context(), s.job); err != nil {
 		t.Error(err)
 	}
 	ends(t, l, s.job)
-	if !exists(filepath.Join(p.RunDir, "asked")) {
+	if !check.Exists(filepath.Join(p.RunDir, "asked")) {
 		t.Error("it was not asked to end")
 	}
 	if err := l.Cancel(t.Context(), s.job); !errors.Is(err, errGone) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/test/bench"
 	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/tool"
 )
@@ -36,6 +37,11 @@ func (s shape) nodes() int { return s.gen*s.genNodes + s.ctx*s.ctxNodes }
 
 // children is how many processes play the job's roles.
 func (s shape) children() int { return s.nodes()*ranks + 2 }
+
+// job is what is started of that size.
+func (s shape) job() bench.Job {
+	return bench.Job{Gen: s.gen, Ctx: s.ctx, GPUsPerNode: ranks, GenGPUs: s.genNodes * ranks, CtxGPUs: s.ctxNodes * ranks}
+}
 
 const ranks = 4 // a node
 
@@ -77,7 +83,7 @@ func (c *cluster) equip() error {
 		return fmt.Errorf("cannot build the children: %w: %s", err, out)
 	}
 	for name, text := range map[string]string{
-		"recipe.yaml": recipe(c.path("child")), "case.yaml": caseText(c.shape), "profile.yaml": profile,
+		"recipe.yaml": bench.Recipe(c.path("child")), "case.yaml": c.shape.job().Case(), "profile.yaml": profile,
 	} {
 		if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil {
 			return err
@@ -86,36 +92,7 @@ func (c *cluster) equip() error {
 	return nil
 }
 
-// recipe runs the child in every role: nothing has to load, and nobody is asked whether it is ready.
-func recipe(child string) string {
-	return fmt.Sprintf(`schema: 1
-name: bench
-about: the same process in every role
-roles:
-  GEN: &worker {tasks: gpu, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
-  CTX: *worker
-  DISAGG_SERVER: {tasks: one, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
-  BENCHMARK:
-    tasks: one
-    needs: {ready: [GEN, CTX, DISAGG_SERVER]}
-    command: [%[1]s]
-    stop: {signal: TERM, to: group, grace: 1s}
-    results: {format: trtllm, files: '{{joinpath .Dirs.Work "client.{index}.log"}}'}
-`, child)
-}
-
 const profile = "schema: 1\nname: bench\nmpi: none\n"
-
-func caseText(s shape) string {
-	return fmt.Sprintf(`metadata: {model_name: none}
-slurm: {job_time: 00:10:00}
-benchmark: {mode: e2e, concurrency_list: 1, input_length: 1, output_length: 1}
-hardware: {gpus_per_node: %d, num_ctx_servers: %d, num_gen_servers: %d}
-worker_config:
-  gen: {tensor_parallel_size: %d}
-  ctx: {tensor_parallel_size: %d}
-`, ranks, s.ctx, s.gen, s.genNodes*ranks, s.ctxNodes*ranks)
-}
 
 // try is one job under way.
 type try struct {

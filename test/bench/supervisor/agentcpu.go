@@ -74,7 +74,8 @@ func agentCPU(dir string, table *bench.Table) error {
 		return err
 	}
 	recipe, kase := filepath.Join(dir, "cpu-recipe.yaml"), filepath.Join(dir, "cpu.yaml")
-	texts := map[string]string{recipe: cpuRecipe(os.Args[0]), kase: cpuCase()}
+	job := bench.Job{Gen: 1, Ctx: 1, GPUsPerNode: cpuRanks, GenGPUs: cpuRanks, CtxGPUs: cpuRanks}
+	texts := map[string]string{recipe: bench.Recipe(os.Args[0]), kase: job.Case()}
 	for name, text := range texts {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return err
@@ -125,32 +126,4 @@ func reportCPU(notes string, table *bench.Table) error {
 		Goal:    "<= 6ms", Met: m <= 6*time.Millisecond,
 	})
 	return nil
-}
-
-func cpuRecipe(child string) string {
-	return fmt.Sprintf(`schema: 1
-name: cpu
-about: the same process in every role
-roles:
-  GEN: &worker {tasks: gpu, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
-  CTX: *worker
-  DISAGG_SERVER: {tasks: one, command: [%[1]s], stop: {signal: TERM, to: group, grace: 1s}}
-  BENCHMARK:
-    tasks: one
-    needs: {ready: [GEN, CTX, DISAGG_SERVER]}
-    command: [%[1]s]
-    stop: {signal: TERM, to: group, grace: 1s}
-    results: {format: trtllm, files: '{{joinpath .Dirs.Work "client.{index}.log"}}'}
-`, child)
-}
-
-func cpuCase() string {
-	return fmt.Sprintf(`metadata: {model_name: none}
-slurm: {job_time: 00:10:00}
-benchmark: {mode: e2e, concurrency_list: 1, input_length: 1, output_length: 1}
-hardware: {gpus_per_node: %[1]d, num_ctx_servers: 1, num_gen_servers: 1}
-worker_config:
-  gen: {tensor_parallel_size: %[1]d}
-  ctx: {tensor_parallel_size: %[1]d}
-`, cpuRanks)
 }
