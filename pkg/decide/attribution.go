@@ -17,8 +17,10 @@ type Fact struct {
 	Code int
 	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
 	Weak bool
-	// Loss says that nobody reported it: an agent or a host vanished.
+	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it vanished
+	// then at the earliest, and at Since at the latest.
 	Loss bool
+	Seen time.Time
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
 	Symptom bool
 }
@@ -72,7 +74,7 @@ func (a *Attribution) Observe(f Fact) Ruling {
 		}
 		a.cause = &f
 		return Decided
-	case a.precedes(f):
+	case a.precedes(*a.cause, f):
 		a.note(*a.cause)
 		a.cause = &f
 		return Replaced
@@ -87,10 +89,15 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 	switch {
 	case a.cause != nil:
 		return a.Observe(f)
-	case a.provisional != nil || a.closed:
+	case a.closed:
 		a.note(f)
-	default:
+	case a.provisional == nil:
 		a.provisional, a.waits = &f, now.Add(wait)
+	case a.precedes(*a.provisional, f):
+		a.note(*a.provisional)
+		a.provisional, a.waits = &f, now.Add(wait)
+	default:
+		a.note(f)
 	}
 	return Noted
 }
@@ -111,6 +118,9 @@ func (a *Attribution) Expire() Ruling {
 	return a.Observe(*f)
 }
 
+// Precedes tells whether a fact was there before the first cause, if that is known.
+func (a *Attribution) Precedes(f Fact) bool { return a.cause != nil && a.precedes(*a.cause, f) }
+
 // Close fixes that nothing failed: whatever is learned from now on is secondary.
 func (a *Attribution) Close() { a.closed = true }
 
@@ -122,8 +132,8 @@ func (a *Attribution) Deadline() time.Time {
 	return a.waits
 }
 
-// Provisional tells whether a better explanation is awaited.
-func (a *Attribution) Provisional() bool { return a.provisional != nil }
+// Provisional is the fact for which a better explanation is awaited, nil if there is none.
+func (a *Attribution) Provisional() *Fact { return a.provisional }
 
 // Closed tells whether it is fixed that nothing failed.
 func (a *Attribution) Closed() bool { return a.closed }
@@ -145,15 +155,14 @@ func (a *Attribution) note(f Fact) {
 	a.secondary = append(a.secondary, f.Cause)
 }
 
-// precedes tells whether a fact that is learned now was there before the first cause.
+// precedes tells whether a fact that is learned now was there before what was taken for the first cause.
 //
 // What explains itself is nobody's consequence, and a request to end is no explanation of what failed before. What
 // began earlier was there first, however late it is learned: an agent that fell silent, a child that ended. What others
 // noticed of a role gives way to what its own agent says. Of what began at about the same time a role comes before one
 // that needs it, and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI
 // do to the others. Of services that do not answer the one that the others need is why.
-func (a *Attribution) precedes(f Fact) bool {
-	first := *a.cause
+func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)
 	switch {
 	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
@@ -164,8 +173,10 @@ func (a *Attribution) precedes(f Fact) bool {
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):
 		return false
+	case f.Loss && first.Loss:
+		return later < 0 // of a host several agents vanish together
 	case f.Loss:
-		return later < 0 || later == 0 && !first.Loss // of a host several agents vanish together
+		return later <= 0 || later < settle && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case later < -precision:
 		return true
 	case later >= settle || f.Symptom:

@@ -20,20 +20,20 @@ func TestAttribution(t *testing.T) {
 		}
 	}
 	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
-	if r := a.Expire(); r != Noted || a.Provisional() || !a.Deadline().IsZero() {
+	if r := a.Expire(); r != Noted || a.Provisional() != nil || !a.Deadline().IsZero() {
 		t.Errorf("nothing is expected, but %s", r)
 	}
 	a.Presume(fact("GEN_0", true), time.Second, now)
 	a.Presume(fact("GEN_1", true), time.Hour, now) // one is enough
-	if !a.Provisional() || !a.Deadline().Equal(now.Add(time.Second)) || len(a.Secondary()) != 1 {
+	if a.Provisional() == nil || !a.Deadline().Equal(now.Add(time.Second)) || len(a.Secondary()) != 1 {
 		t.Errorf("provisional until %v, secondary %v", a.Deadline(), a.Secondary())
 	}
 	if r := a.Observe(fact("CTX_0", false)); r != Decided || a.Verdict().Role.String() != "CTX_0" ||
-		a.Provisional() {
+		a.Provisional() != nil {
 		t.Errorf("%s, verdict %v", r, a.Verdict())
 	}
 	a.Presume(fact("GEN_2", true), time.Second, now)
-	if a.Provisional() || len(a.Secondary()) != 3 {
+	if a.Provisional() != nil || len(a.Secondary()) != 3 {
 		t.Errorf("something is suspected although the cause is known: %v", a.Secondary())
 	}
 	for _, c := range a.Secondary() {
@@ -48,8 +48,64 @@ func TestAttribution(t *testing.T) {
 		t.Errorf("%s, verdict %v", r, a.Verdict())
 	}
 	a.Presume(fact("GEN_1", true), time.Second, now)
-	if a.Provisional() || len(a.Secondary()) != 2 {
+	if a.Provisional() != nil || len(a.Secondary()) != 2 {
 		t.Errorf("secondary %v", a.Secondary())
+	}
+}
+
+// Of two facts that both wait for a better one, the one that was there first waits on, in whatever order they arrive.
+func TestPresumeTwo(t *testing.T) {
+	now := time.Unix(1000, 0)
+	fact := func(role string, after time.Duration) Fact {
+		return Fact{
+			Since: now.Add(after), Cause: protocol.Cause{Role: rankOf(role, 0).Role, Kind: protocol.ChildExit},
+		}
+	}
+	for name, facts := range map[string][]Fact{
+		"in order": {fact("GEN_0", 0), fact("BENCHMARK", time.Second)},
+		"late":     {fact("BENCHMARK", time.Second), fact("GEN_0", 0)},
+	} {
+		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+		for _, f := range facts {
+			a.Presume(f, time.Minute, now)
+		}
+		a.Expire()
+		if v := a.Verdict(); v == nil || v.Role.String() != "GEN_0" || len(a.Secondary()) != 1 {
+			t.Errorf("%s: verdict %v, secondary %v", name, v, a.Secondary())
+		}
+	}
+}
+
+// That an agent vanished is learned late. If it was not heard since a role failed that needs its own, and the loss
+// was noticed soon after that, then it came first; if it was heard since, it cannot have.
+func TestLossAtTheSameTime(t *testing.T) {
+	now := time.Unix(1000, 0)
+	needs := func(role, other roles.Role) bool { return role.String() == "DISAGG_SERVER" && other.String() == "GEN_0" }
+	for name, c := range map[string]struct {
+		role     string
+		seen, at time.Duration // of the loss, after the failure
+		want     Ruling
+	}{
+		"not heard since":              {"GEN_0", -time.Second, 100 * time.Millisecond, Replaced},
+		"heard since":                  {"GEN_0", 50 * time.Millisecond, 100 * time.Millisecond, Noted},
+		"noticed long after":           {"GEN_0", -time.Second, settle, Noted},
+		"of a role that is not needed": {"CTX_0", -time.Second, 100 * time.Millisecond, Noted},
+		"noticed before":               {"CTX_0", -time.Second, -time.Millisecond, Replaced},
+	} {
+		a := Attribution{DependsOn: needs}
+		a.Observe(Fact{
+			Since: now, Cause: protocol.Cause{Role: rankOf("DISAGG_SERVER", 0).Role, Kind: protocol.ChildExit},
+		})
+		loss := Fact{
+			Since: now.Add(c.at), Seen: now.Add(c.seen), Loss: true, Weak: true,
+			Cause: protocol.Cause{Role: rankOf(c.role, 0).Role, Kind: protocol.AgentLost},
+		}
+		if before := a.Precedes(loss); before != (c.want == Replaced) {
+			t.Errorf("%s: precedes: %t", name, before)
+		}
+		if got := a.Observe(loss); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
 

@@ -50,10 +50,12 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 
 // concludeBenchmark lets the benchmark's failure count, or what it is a consequence of.
 func (m *Machine) concludeBenchmark(now time.Time) {
+	presumed := m.attribution.Provisional()
 	switch {
-	case !m.attribution.Provisional():
+	case presumed == nil:
 	case m.partition.found() != nil:
 		m.fail(*m.partition.found(), now)
+	case presumed.Role != roles.Hub().Role: // it was there first, and has a deadline of its own
 	default:
 		m.ruled(m.attribution.Expire(), now)
 	}

@@ -18,6 +18,7 @@ func (m *Machine) enter(p protocol.Phase, now time.Time) {
 func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
 	fresh := task{Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis}
 	*t = fresh
+	t.hears(h.At, now)
 	t.presence.heard(now, m.pause)
 	if t.Task != roles.Hub() { // the hub cannot be lost to itself
 		m.lookBy(t.presence.deadline())

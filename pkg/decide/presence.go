@@ -19,12 +19,14 @@ type presence struct {
 	pause    pause     // of the hub, in which its connection ended; none: it ended while the hub ran
 }
 
-// heard takes a sign of life. What is heard at the end of a pause of the hub can be as old as that.
+// heard takes a sign of life. What is heard at the end of a pause of the hub can have come at its begin.
 func (p *presence) heard(now time.Time, last pause) {
 	p.silence.Heard(now)
 	p.brokeAt, p.returnBy, p.pause = time.Time{}, time.Time{}, pause{}
-	if p.seen.IsZero() || now.Sub(last.end) > backlog {
+	if begin := last.end.Add(-last.length); now.Sub(last.end) > backlog {
 		p.seen = now
+	} else if begin.After(p.seen) {
+		p.seen = begin
 	}
 }
 
@@ -160,8 +162,8 @@ func (m *Machine) heldUp(now time.Time) time.Duration {
 }
 
 // gaveUp tells whether an agent whose connection ended had lost patience with the hub, which did not run for so long
-// that it counted as lost. If the pause was long enough for all, agents of most roles must have done so: of a role
-// whose agent was killed Slurm kills the others, so roles are counted.
+// that it counted as lost. If the pause was long enough for all, agents of half of the roles must have done so, and of
+// more than one: of a role whose agent was killed Slurm kills the others, so roles are counted.
 func (m *Machine) gaveUp(p *presence) bool {
 	lost, beat := m.plan.Timeouts.Lost.Std(), m.plan.Timeouts.Heartbeat.Std()
 	if p.pause.length < lost+2*beat { // it is known to two heartbeats
@@ -177,7 +179,7 @@ func (m *Machine) gaveUp(p *presence) bool {
 			broke[name.Role] = true
 		}
 	}
-	return 2*len(broke) > len(all)
+	return len(broke) == len(all) || len(broke) > 1 && 2*len(broke) >= len(all)
 }
 
 func (m *Machine) lost(t *task, why string, now time.Time) {
@@ -192,13 +194,12 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 		return
 	}
 	kind, detail := m.explainLoss(t, why, now)
-	since := t.presence.since(m.suspectAfter())
-	if m.phase == protocol.Stopping && since.After(m.failedSince()) {
+	f := m.fact(t, kind, detail, now)
+	f.Weak, f.Loss, f.Since, f.Seen = true, true, t.presence.since(m.suspectAfter()), t.presence.seen
+	if m.phase == protocol.Stopping && f.Since.After(m.failedSince()) && !m.attribution.Precedes(f) {
 		return // it vanished while it was stopped
 	}
 	t.cause = kind
-	f := m.fact(t, kind, detail, now)
-	f.Weak, f.Loss, f.Since = true, true, since
 	m.fail(f, now)
 }
 

@@ -18,6 +18,7 @@ type Hello struct {
 	PID     int        `json:"pid"`
 	Step    string     `json:"step,omitempty"`   // the scheduler's name of its step
 	Listen  string     `json:"listen,omitempty"` // of a leader: where peers try whether its host can be reached
+	At      time.Time  `json:"at,omitzero"`      // when it was sent, by the agent's clock
 }
 
 // EventKind says what happened to an agent's child.

@@ -31,6 +31,7 @@ type agent struct {
 	tick    time.Time
 	watched map[string]int // peers that are watched, and how often in a row they were not reached
 	begun   time.Time
+	dialed  time.Time // when it last asked the hub to let it in
 	heard   bool // a command of the hub's
 	left    bool
 	code    int
@@ -56,7 +57,7 @@ func newAgent(j *job, t roles.Task, h *host) *agent {
 
 // begin begins the agent's life, when Slurm has started it.
 func (a *agent) begin() {
-	a.begun = a.job.now
+	a.begun, a.dialed = a.job.now, a.job.now
 	a.job.tell("%s runs on %s", a.task, a.proc.host.name)
 	if a.isHub() {
 		a.job.hub.begin()
@@ -174,6 +175,7 @@ func (a *agent) dial() {
 		return
 	}
 	way := a.job.net.delay(here, there)
+	a.dialed = a.job.now
 	a.job.after(way, func() {
 		if hub.proc.dead && !there.dead {
 			a.proc.timer(way, func() { a.lost(errHubEnded.Error()) })

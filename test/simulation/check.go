@@ -103,12 +103,21 @@ func (j *job) checkCause(r *Report) {
 		return
 	}
 	r.Named = r.First != nil && j.names(r.First, *r.Cause)
-	together := func(f *Fault) bool { // which of two was first cannot be known
-		return slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
+	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
+		return !j.needs(r.Cause.Role, f.Task.Role) &&
+			slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool { return j.names(f, *r.Cause) || together(f) }) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	}
+}
+
+// needs tells whether by the plan a role needs another to start, directly or not.
+func (j *job) needs(r, other roles.Role) bool {
+	address, ready := j.plan.Needed(r)
+	return slices.ContainsFunc(slices.Concat(address, ready), func(n roles.Role) bool {
+		return n == other || j.needs(n, other)
+	})
 }
 
 // paused tells whether the hub stood still for a while, so that its time is another.

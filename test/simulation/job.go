@@ -94,8 +94,9 @@ func (j *job) isOver() bool {
 }
 
 func (j *job) hello(t roles.Task) protocol.Hello {
-	h := j.agents[t].proc.host
-	hello := protocol.Hello{Task: t, Session: t.String(), Node: h.name, Host: h.name}
+	a := j.agents[t]
+	h := a.proc.host
+	hello := protocol.Hello{Task: t, Session: t.String(), Node: h.name, Host: h.name, At: a.local(a.dialed)}
 	if t.Leader() {
 		hello.Listen = h.name + ":1"
 	}
