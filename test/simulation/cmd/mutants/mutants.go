@@ -29,14 +29,12 @@ var mutants = []mutant{
 	},
 	{
 		name: "what a role needs does not matter", file: attribution,
-		old: "return a.DependsOn(first.Role, f.Role)\n" +
-			"}\n" +
-			"\n" +
-			"// explains",
-		new: "return false\n" +
-			"}\n" +
-			"\n" +
-			"// explains",
+		old: "return first.Weak && !f.Weak\n" +
+			"\t}\n" +
+			"\treturn a.DependsOn(first.Role, f.Role)",
+		new: "return first.Weak && !f.Weak\n" +
+			"\t}\n" +
+			"\treturn false",
 	},
 	{
 		name: "who was killed was first", file: attribution,
@@ -107,11 +105,10 @@ var mutants = []mutant{
 		new: "",
 	},
 	{
-		name: "the hub gives nobody back", file: presence,
+		name: "silence is looked for only once", file: presence,
 		old: "m.lookBy(t.presence.deadline())\n" +
-			"\t\t}",
-		new: "_ = t\n" +
-			"\t\t}",
+			"\t\tm.watchOver(t, now)",
+		new: "m.watchOver(t, now)",
 	},
 	{
 		name: "a step's end is not believed", file: events,
