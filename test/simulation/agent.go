@@ -32,7 +32,7 @@ type agent struct {
 	watched map[string]int // peers that are watched, and how often in a row they were not reached
 	begun   time.Time
 	dialed  time.Time // when it last asked the hub to let it in
-	heard   bool // a command of the hub's
+	heard   bool      // a command of the hub's
 	left    bool
 	code    int
 }

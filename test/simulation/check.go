@@ -66,48 +66,28 @@ func (j *job) check(r *Report) {
 	}
 }
 
-// aboutThen is how long after the decision to stop a fault may still be taken for the cause: the stop is under way.
-const aboutThen = time.Second
-
-// struck are the faults that happened before the job was stopped, in order.
-func (j *job) struck() []*Fault {
-	var list []*Fault
-	for _, f := range j.scenario.Faults {
-		// What happens at about the time of the stop can have been there first as well as after it.
-		until := j.stopAt.Add(aboutThen)
-		if f.Kind == KillHub || f.Kind == PauseHub {
-			until = j.judgedAt
-		}
-		if !f.at.IsZero() && (j.stopAt.IsZero() || !f.at.After(until)) {
-			list = append(list, f)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *Fault) int { return a.at.Compare(b.at) })
-	return list
+func (j *job) judge() Judge {
+	return Judge{scenario: j.scenario, plan: j.plan, of: j.of, StopAt: j.stopAt, JudgedAt: j.judgedAt}
 }
 
 // checkCause checks that the first cause is one of the faults, and whether it is the first that mattered.
 func (j *job) checkCause(r *Report) {
-	struck := j.struck()
-	for _, f := range struck {
-		if f.fatal() {
-			r.First = f
-			break
-		}
-	}
+	g := j.judge()
+	struck := g.Struck()
+	r.First = g.First()
 	if r.Cause == nil {
-		if f := r.First; f != nil && f.mustShow() && !j.paused() && f.at.Before(j.stopAt.Add(-2*time.Second)) {
+		if f := r.First; f != nil && f.mustShow() && !j.paused() && f.At.Before(j.stopAt.Add(-2*time.Second)) {
 			j.broken("passed, although %s", f)
 		}
 		r.Named = r.First == nil
 		return
 	}
-	r.Named = r.First != nil && j.names(r.First, *r.Cause)
+	r.Named = r.First != nil && g.Names(r.First, *r.Cause)
 	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
 		return !j.needs(r.Cause.Role, f.Task.Role) &&
 			slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
 	}
-	if !slices.ContainsFunc(struck, func(f *Fault) bool { return j.names(f, *r.Cause) || together(f) }) {
+	if !slices.ContainsFunc(struck, func(f *Fault) bool { return g.Names(f, *r.Cause) || together(f) }) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	}
 }
@@ -127,60 +107,6 @@ func (j *job) paused() bool {
 	})
 }
 
-// fatal tells whether a fault can fail a job.
-func (f *Fault) fatal() bool {
-	switch f.Kind {
-	case PauseAgent, FreezeDisk, PauseAll:
-		return false
-	case PauseHub:
-		return f.For == 0 || f.For >= 5*time.Second
-	}
-	return true
-}
-
-// mustShow tells whether a job cannot pass in which a fault happened while the benchmark ran.
-func (f *Fault) mustShow() bool {
-	switch f.Kind {
-	case Crash, ExitZero, KillChild, KillAgent, LoseHost, KillHub, BenchFails, PointIsLost, Cancel, TermStep:
-		return f.Phase == protocol.Measuring
-	}
-	return false
-}
-
-// names tells whether a cause names a fault: the role and the host, or whatever else was broken.
-func (j *job) names(f *Fault, c protocol.Cause) bool {
-	host := j.agents[f.Task].proc.host.name
-	on := func(name string) bool { // of an agent that never arrived the host is not known
-		return c.Host == name || c.Host == "" && j.agents[c.Task()].proc.host.name == name
-	}
-	switch f.Kind {
-	case Hang:
-		// A rank that is no leader hangs in silence: all that shows is that requests are not answered.
-		silent := !f.Task.Leader() && c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
-		return silent || c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
-	case Crash, ExitZero, KillChild, Stuck, KillAgent:
-		return c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
-	case TermStep:
-		return c.Kind == protocol.CauseCancelled && (c.Role == f.Task.Role || c.Subject != "")
-	case LoseHost, CutHost:
-		return on(host)
-	case CutPair:
-		return on(host) || on(j.agents[f.Other].proc.host.name)
-	case Cancel:
-		return c.Kind == protocol.CauseCancelled
-	case KillHub, PauseHub:
-		return c.Kind == protocol.HubLost
-	case PauseAll: // about as long as agents wait for a hub: who broke off meanwhile cannot be told
-		lost := j.plan.Timeouts.Lost.Std()
-		return c.Kind == protocol.HubLost && (f.For-lost).Abs() <= 2*time.Second
-	case BenchFails:
-		return c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
-	case PointIsLost:
-		return c.Role == roles.Hub().Role && c.Kind == protocol.ResultsInvalid
-	}
-	return false
-}
-
 // slack is how long what is no part of the budgets may take: noticing that the hub hangs, and ending its step.
 const slack = 15 * time.Second
 
@@ -192,7 +118,7 @@ func (j *job) checkTime(r *Report) {
 		j.broken("it was over %v after it was stopped: want at most %v", r.Stop, most)
 	}
 	if r.Cause != nil && r.Cause.Kind == protocol.HubLost && !j.judgedAt.IsZero() {
-		for _, f := range j.struck() {
+		for _, f := range j.judge().Struck() {
 			if f.Kind != KillHub && f.Kind != PauseHub {
 				continue
 			}
@@ -200,7 +126,7 @@ func (j *job) checkTime(r *Report) {
 			if f.Phase == protocol.Launching {
 				bound += limits.Launch.Std() // agents look for a hub for so long
 			}
-			if took := j.overAt.Sub(f.at); took > bound {
+			if took := j.overAt.Sub(f.At); took > bound {
 				j.broken("it was over %v after the hub was lost: want at most %v", took, bound)
 			}
 			break
@@ -214,7 +140,7 @@ const mostLines = 40
 // Tell is the story of a scenario in at most 40 lines: what it breaks, what happened around that, what is wrong.
 func Tell(s Scenario) string {
 	for _, f := range s.Faults {
-		f.at = time.Time{}
+		f.At = time.Time{}
 	}
 	r, err := Run(s, true)
 	if err != nil {

@@ -59,10 +59,8 @@ func (c *child) serve() {
 	case roles.Benchmark:
 		a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
 		return
-	case roles.Coordinator:
-		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), 100*time.Millisecond)
 	default:
-		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.between(j.scenario.load/2, j.scenario.load))
+		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.scenario.Load(a.task))
 	}
 }
 

@@ -47,7 +47,8 @@ type Fault struct {
 	Phase protocol.Phase
 	After time.Duration
 
-	at time.Time // when it happened; zero: it did not
+	// At is when it happened; zero: it did not.
+	At time.Time
 }
 
 // String is the fault in the grammar of scenarios: "GEN_0.1:kill-child@measuring+1.5s".
@@ -135,7 +136,7 @@ func (j *job) happen(f *Fault) {
 	if !j.strike(f, a) {
 		return
 	}
-	f.at = j.now
+	f.At = j.now
 	j.tell("fault: %s", f)
 }
 

@@ -16,6 +16,7 @@ type job struct {
 	scenario Scenario
 	plan     plan.Plan
 	hosts    []*host
+	of       map[roles.Task]*host
 	skews    map[*host]time.Duration
 	net      *network
 	disk     *disk
@@ -56,14 +57,13 @@ func newJob(s Scenario, told bool) (*job, error) {
 		phase: protocol.Launching,
 		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]bool{}},
 	}
-	var of map[roles.Task]*host
-	j.hosts, of = place(j.plan)
+	j.hosts, j.of = place(j.plan)
 	for _, h := range j.hosts {
 		j.skews[h] = j.between(-2*time.Second, 2*time.Second)
 	}
 	for _, pl := range j.plan.Layout.Placements {
 		for _, t := range pl.Tasks() {
-			j.agents[t] = newAgent(j, t, of[t])
+			j.agents[t] = newAgent(j, t, j.of[t])
 			j.order = append(j.order, t)
 		}
 	}
@@ -215,46 +215,27 @@ func isWorker(r roles.Role) bool { return r.Kind == roles.Gen || r.Kind == roles
 
 // fellOver lets a child that ended before its time take others along.
 func (j *job) fellOver(a *agent) {
-	role := a.task.Role
-	if isWorker(role) { // MPI, and PMIx, end the rest of the role
-		for _, t := range j.order {
-			if sibling := j.agents[t]; t.Role == role && t != a.task && j.chance(0.7) {
-				sibling.proc.timer(j.between(5*time.Millisecond, 400*time.Millisecond), func() {
-					if sibling.child.reason == "" {
-						sibling.child.end(137, "SIGKILL", "")
-					}
-				})
-			}
-		}
-	}
+	begun := j.now
 	for _, t := range j.order {
-		other := j.agents[t]
-		if !t.Leader() || t.Role == role || !j.leansOn(t.Role, role) || !j.chance(j.scenario.falls) {
+		fall, ok := j.scenario.Falls(t, a.task)
+		if !ok {
 			continue
 		}
-		begun := j.now
-		other.proc.timer(j.between(5*time.Millisecond, 3*time.Second), func() {
+		other := j.agents[t]
+		other.proc.timer(fall.After, func() {
 			c := other.child
-			if c.ended || c.reason != "" || !c.ready && t != roles.Hub() {
-				return
+			switch {
+			case c.ended || c.reason != "":
+			case fall.Killed:
+				c.end(137, "SIGKILL", "")
+			case c.ready || t == roles.Hub():
+				if j.now.Sub(begun) < together {
+					j.fell[t.Role] = append(j.fell[t.Role], a.task)
+				}
+				c.end(1, "", "")
 			}
-			if j.now.Sub(begun) < together {
-				j.fell[t.Role] = append(j.fell[t.Role], a.task)
-			}
-			c.end(1, "", "")
 		})
 	}
-}
-
-// leansOn tells whether a role talks to another while the benchmark runs.
-func (j *job) leansOn(r, other roles.Role) bool {
-	switch r.Kind {
-	case roles.Benchmark:
-		return true
-	case roles.Coordinator:
-		return isWorker(other)
-	}
-	return isWorker(other) && r.Kind != other.Kind
 }
 
 // cancel is scancel: every step and the batch script are asked to end.

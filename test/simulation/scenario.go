@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -19,8 +20,9 @@ type Scenario struct {
 	least, most time.Duration // of a message's way
 	tail        float64       // share of messages that TCP has to send again
 	load, bench time.Duration
-	falls       float64 // chance that a role falls with one that it talks to
-	slow        bool    // children take their time to end
+	falls       float64       // chance that a role falls with one that it talks to
+	fallAfter   time.Duration // how long after; 0: drawn
+	slow        bool          // children take their time to end
 }
 
 // Draw draws a scenario with so many faults.
@@ -109,3 +111,64 @@ func (s Scenario) String() string {
 	}
 	return fmt.Sprintf("seed %d, layout %d: %s", s.Seed, s.Shape, strings.Join(list, "; "))
 }
+
+// lot draws for one thing by its name, so that it is the same whatever else happens, and in a real job.
+func (s Scenario) lot(name string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return rand.New(rand.NewPCG(s.Seed, h.Sum64())) //nolint:gosec // no secret
+}
+
+// Fall is how a child ends because of another.
+type Fall struct {
+	After  time.Duration
+	Killed bool // by SIGKILL; else it ends by itself with code 1
+}
+
+// Falls tells whether the end of a task's child, before its time, takes that of another task along. MPI and PMIx end the
+// rest of a worker's ranks; a service that talked to it may fail.
+func (s Scenario) Falls(t, because roles.Task) (f Fall, ok bool) {
+	draw := func(least, most time.Duration, chance float64) bool {
+		lot := s.lot(t.String() + " falls with " + because.String())
+		ok := lot.Float64() < chance
+		f.After = least + time.Duration(lot.Int64N(int64(most-least)))
+		return ok
+	}
+	switch {
+	case t == because:
+	case t.Role == because.Role:
+		f.Killed = true
+		ok = isWorker(t.Role) && draw(5*time.Millisecond, 400*time.Millisecond, 0.7)
+	case t.Leader() && leansOn(t.Role, because.Role):
+		ok = draw(5*time.Millisecond, 3*time.Second, s.falls)
+		if s.fallAfter > 0 {
+			f.After = s.fallAfter
+		}
+	}
+	return f, ok
+}
+
+// leansOn tells whether a role talks to another while the benchmark runs.
+func leansOn(r, other roles.Role) bool {
+	switch r.Kind {
+	case roles.Benchmark:
+		return true
+	case roles.Coordinator:
+		return isWorker(other)
+	}
+	return isWorker(other) && r.Kind != other.Kind
+}
+
+// Load is how long a task's service loads, once it listens.
+func (s Scenario) Load(t roles.Task) time.Duration {
+	if !isWorker(t.Role) {
+		return 100 * time.Millisecond
+	}
+	return s.load/2 + time.Duration(s.lot(t.String()+" loads").Int64N(int64(s.load/2)))
+}
+
+// Measures is how long the benchmark takes.
+func (s Scenario) Measures() time.Duration { return s.bench }
+
+// Slow tells whether children take their time to end.
+func (s Scenario) Slow() bool { return s.slow }

@@ -1,0 +1,114 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Judge tells which faults of a scenario a verdict names, of a simulated job and of a real one.
+type Judge struct {
+	StopAt   time.Time // when the job was told to stop; zero: it was not
+	JudgedAt time.Time // when there was a verdict
+
+	scenario Scenario
+	plan     plan.Plan
+	of       map[roles.Task]*host
+}
+
+// NewJudge makes the judge of a scenario, whose faults know when they happened.
+func NewJudge(s Scenario) (Judge, error) {
+	all, err := plans()
+	if err != nil {
+		return Judge{}, err
+	}
+	_, of := place(all[s.Shape])
+	return Judge{scenario: s, plan: all[s.Shape], of: of}, nil
+}
+
+// aboutThen is how long after the decision to stop a fault may still be taken for the cause: the stop is under way.
+const aboutThen = time.Second
+
+// Struck are the faults that happened before the job was stopped, in order.
+func (g Judge) Struck() []*Fault {
+	var list []*Fault
+	for _, f := range g.scenario.Faults {
+		// What happens at about the time of the stop can have been there first as well as after it.
+		until := g.StopAt.Add(aboutThen)
+		if f.Kind == KillHub || f.Kind == PauseHub {
+			until = g.JudgedAt
+		}
+		if !f.At.IsZero() && (g.StopAt.IsZero() || !f.At.After(until)) {
+			list = append(list, f)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Fault) int { return a.At.Compare(b.At) })
+	return list
+}
+
+// First is the first fault that mattered, nil if none did.
+func (g Judge) First() *Fault {
+	for _, f := range g.Struck() {
+		if f.fatal() {
+			return f
+		}
+	}
+	return nil
+}
+
+// fatal tells whether a fault can fail a job.
+func (f *Fault) fatal() bool {
+	switch f.Kind {
+	case PauseAgent, FreezeDisk, PauseAll:
+		return false
+	case PauseHub:
+		return f.For == 0 || f.For >= 5*time.Second
+	}
+	return true
+}
+
+// mustShow tells whether a job cannot pass in which a fault happened while the benchmark ran.
+func (f *Fault) mustShow() bool {
+	switch f.Kind {
+	case Crash, ExitZero, KillChild, KillAgent, LoseHost, KillHub, BenchFails, PointIsLost, Cancel, TermStep:
+		return f.Phase == protocol.Measuring
+	}
+	return false
+}
+
+// Names tells whether a cause names a fault: the role and the host, or whatever else was broken.
+func (g Judge) Names(f *Fault, c protocol.Cause) bool {
+	host := g.of[f.Task].name
+	on := func(name string) bool { // of an agent that never arrived the host is not known
+		return c.Host == name || c.Host == "" && g.of[c.Task()].name == name
+	}
+	switch f.Kind {
+	case Hang:
+		// A rank that is no leader hangs in silence: all that shows is that requests are not answered.
+		silent := !f.Task.Leader() && c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
+		return silent || c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
+	case Crash, ExitZero, KillChild, Stuck, KillAgent:
+		return c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
+	case TermStep:
+		return c.Kind == protocol.CauseCancelled && (c.Role == f.Task.Role || c.Subject != "")
+	case LoseHost, CutHost:
+		return on(host)
+	case CutPair:
+		return on(host) || on(g.of[f.Other].name)
+	case Cancel:
+		return c.Kind == protocol.CauseCancelled
+	case KillHub, PauseHub:
+		return c.Kind == protocol.HubLost
+	case PauseAll: // about as long as agents wait for a hub: who broke off meanwhile cannot be told
+		lost := g.plan.Timeouts.Lost.Std()
+		return c.Kind == protocol.HubLost && (f.For-lost).Abs() <= 2*time.Second
+	case BenchFails:
+		return c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
+	case PointIsLost:
+		return c.Role == roles.Hub().Role && c.Kind == protocol.ResultsInvalid
+	}
+	return false
+}
