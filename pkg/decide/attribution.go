@@ -103,9 +103,12 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 }
 
 // outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which
-// cannot be why.
+// cannot be why, or of a rank that MPI has ended because of it. Rank 0 may have ended first, and have let it go.
 func (a *Attribution) outlives(p, f Fact) bool {
-	return f.Since.Sub(p.Since) > precision && f.Role != p.Role && !a.DependsOn(p.Role, f.Role)
+	if f.Role == p.Role {
+		return f.Weak && !p.Weak && !f.Task().Leader() && f.Since.Sub(p.Since) > -precision
+	}
+	return f.Since.Sub(p.Since) > precision && !a.DependsOn(p.Role, f.Role)
 }
 
 // Expire lets the provisional fact count. It does nothing if there is none.

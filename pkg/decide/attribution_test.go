@@ -80,7 +80,9 @@ func TestPresumeTwo(t *testing.T) {
 // was noticed soon after that, then it came first; if it was heard since, it cannot have.
 func TestLossAtTheSameTime(t *testing.T) {
 	now := time.Unix(1000, 0)
-	needs := func(role, other roles.Role) bool { return role.String() == "DISAGG_SERVER" && other.String() == "GEN_0" }
+	needs := func(role, other roles.Role) bool {
+		return role.String() == "DISAGG_SERVER" && other.String() == "GEN_0"
+	}
 	for name, c := range map[string]struct {
 		role     string
 		seen, at time.Duration // of the loss, after the failure
@@ -320,9 +322,10 @@ func TestWhen(t *testing.T) {
 		"the clock was set on":     {time.Minute, 4 * time.Second, 4 * time.Second},
 		"exactly as far as it may": {0, 5*time.Second + 10*time.Millisecond, 10 * time.Millisecond},
 	} {
-		var task task
-		task.hears(zero.Add(skew), zero.Add(10*time.Millisecond))
-		task.hears(zero.Add(skew), zero.Add(time.Second)) // a slower one
+		m := &Machine{clocks: map[string]*hostClock{}}
+		task, neighbour := task{clock: m.clockOf("n1")}, task{clock: m.clockOf("n1")}
+		neighbour.hears(zero.Add(skew), zero.Add(10*time.Millisecond)) // it shares the clock
+		task.hears(zero.Add(skew), zero.Add(time.Second))              // a slower message
 		at := zero.Add(skew + tt.ended)
 		if got := task.when(at, zero.Add(tt.arrives), 5*time.Second); !got.Equal(zero.Add(tt.want)) {
 			t.Errorf("%s: %v, want %v", name, got.Sub(zero), tt.want)

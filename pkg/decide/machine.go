@@ -33,8 +33,9 @@ type Machine struct {
 	attribution Attribution
 	preflight   preflight
 	partition   partition
-	inquiries   map[string]*inquiry // about hosts, by name
-	released    bool                // the servers are no longer needed
+	clocks      map[string]*hostClock // by host
+	inquiries   map[string]*inquiry   // about hosts, by name
+	released    bool                  // the servers are no longer needed
 	// starterAsked says that whoever started the steps was asked to end the job.
 	starterAsked bool
 	benchFailed  bool // the benchmark ended by itself, and not well
@@ -53,8 +54,7 @@ type task struct {
 	hello               *protocol.Hello
 	firstSeen           time.Time
 	presence            presence
-	offset              time.Duration // of the hub's clock to the agent's, and the quickest way of a message
-	timed               bool          // that is known
+	clock               *hostClock // of its host
 	startSent, stopSent bool
 	started             bool
 	ready               bool
@@ -82,8 +82,8 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 	m := &Machine{
 		plan: p, opts: o, tasks: map[roles.Task]*task{}, phase: protocol.Launching,
 		since:     map[protocol.Phase]time.Time{protocol.Launching: now},
-		inquiries: map[string]*inquiry{},
-		clock:     liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
+		inquiries: map[string]*inquiry{}, clocks: map[string]*hostClock{},
+		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
 	}
 	m.attribution.DependsOn = m.dependsOn
 	m.preflight = newPreflight(p)

@@ -16,7 +16,9 @@ func (m *Machine) enter(p protocol.Phase, now time.Time) {
 }
 
 func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
-	fresh := task{Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis}
+	fresh := task{
+		Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis, clock: m.clockOf(h.Node),
+	}
 	*t = fresh
 	t.hears(h.At, now)
 	t.presence.heard(now, m.pause)

@@ -67,26 +67,6 @@ func (p *presence) gone(now time.Time) string {
 	return ""
 }
 
-// hears compares clocks: a message that an agent sent arrives now.
-func (t *task) hears(sent, now time.Time) {
-	if d := now.Sub(sent); !sent.IsZero() && (!t.timed || d < t.offset) {
-		t.offset, t.timed = d, true
-	}
-}
-
-// when is a moment by an agent's clock, by that of the hub. It does not lie in the future, nor so far back that the
-// message about it cannot have been under way for so long: then a clock was set.
-func (t *task) when(at, now time.Time, most time.Duration) time.Time {
-	if at.IsZero() || !t.timed {
-		return now
-	}
-	here := at.Add(t.offset)
-	if here.After(now) || now.Sub(here) > most {
-		return now
-	}
-	return here
-}
-
 // broke notes the end of an agent's connection. Most likely it was killed: it must be back within a heartbeat. One that
 // was told to stop has most likely been ended together with its step, and is waited for less. One that sent an invalid
 // message is not let in again: it is at fault itself, and nothing more will be heard of it.

@@ -87,7 +87,9 @@ var rules = map[string]rule{
 }
 
 // belowPkg tells whether an import is of the project's commands or tests.
-func belowPkg(path string) bool { return strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "test/") }
+func belowPkg(path string) bool {
+	return strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "test/")
+}
 
 func everyPackageIsKnown(files []file) (broken []string) {
 	for _, f := range files {

@@ -76,7 +76,7 @@ func (j *job) checkCause(r *Report) {
 	struck := g.Struck()
 	r.First = g.First()
 	if r.Cause == nil {
-		if f := r.First; f != nil && f.mustShow() && !j.paused() && f.At.Before(j.stopAt.Add(-2*time.Second)) {
+		if f := r.First; f != nil && f.mustShow() && !j.paused() && f.At.Before(j.stopAt.Add(-f.showsWithin())) {
 			j.broken("passed, although %s", f)
 		}
 		r.Named = r.First == nil

@@ -53,9 +53,17 @@ func (h *hub) save() {
 	h.proc.timer(time.Second, func() {
 		if !h.over {
 			h.step(decide.Tick{})
+			h.remember()
 			h.save()
 		}
 	})
+}
+
+// remember writes the cause into state.json, as far as it is known.
+func (h *hub) remember() {
+	if h.machine.Cause() != nil {
+		h.job.disk.answers(h.proc, func() { h.known = h.machine.Cause() })
+	}
 }
 
 func (h *hub) step(in decide.Input) {
@@ -66,8 +74,8 @@ func (h *hub) step(in decide.Input) {
 	for _, e := range h.machine.Step(in, h.job.now) {
 		h.perform(e)
 	}
-	if c := h.machine.Cause(); c != nil && h.known == nil {
-		h.job.disk.answers(h.proc, func() { h.known = h.machine.Cause() })
+	if h.known == nil {
+		h.remember()
 	}
 	if phase := h.machine.Phase(); phase != before {
 		h.job.entered(before, phase)

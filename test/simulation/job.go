@@ -74,9 +74,15 @@ func newJob(s Scenario, told bool) (*job, error) {
 
 // run runs the job to its end.
 func (j *job) run() {
+	late := map[roles.Role]time.Duration{} // steps that Slurm starts later than the others
+	for _, pl := range j.plan.Layout.Placements {
+		if pl.Role != roles.Hub().Role && j.chance(0.05) {
+			late[pl.Role] = j.between(0, 4*time.Second)
+		}
+	}
 	for _, t := range j.order {
 		a := j.agents[t]
-		a.proc.timer(j.between(20*time.Millisecond, 300*time.Millisecond), a.begin)
+		a.proc.timer(late[t.Role]+j.between(20*time.Millisecond, 300*time.Millisecond), a.begin)
 	}
 	j.schedule(protocol.Launching)
 	limit := j.now.Add(j.plan.Timeouts.Job.Std())

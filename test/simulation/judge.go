@@ -79,6 +79,25 @@ func (f *Fault) mustShow() bool {
 	return false
 }
 
+// blurred tells whether another rank of the same worker may be named: MPI ended it, and its end looks the same; rank 0,
+// whose launcher lets the others go before it ends, or one on another host, whose clock is not known that well; or it
+// was all that was known when the hub was lost.
+func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
+	hubWasLost := slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		return (f.Kind == KillHub || f.Kind == PauseHub) && !f.At.IsZero()
+	})
+	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
+	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || hubWasLost
+}
+
+// showsWithin is how long after a fault a job may still end as if there was none.
+func (f *Fault) showsWithin() time.Duration {
+	if f.Kind == BenchFails || f.Kind == PointIsLost {
+		return 0 // it is what the verdict is about
+	}
+	return 2 * time.Second
+}
+
 // Names tells whether a cause names a fault: the role and the host, or whatever else was broken.
 func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 	host := g.of[f.Task].name
@@ -90,7 +109,9 @@ func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 		// A rank that is no leader hangs in silence: all that shows is that requests are not answered.
 		silent := !f.Task.Leader() && c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
 		return silent || c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
-	case Crash, ExitZero, KillChild, Stuck, KillAgent:
+	case Crash, ExitZero, KillChild:
+		return c.Role == f.Task.Role && (c.Rank == f.Task.Rank || g.blurred(f, c)) && c.Kind != protocol.CauseCancelled
+	case Stuck, KillAgent:
 		return c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
 	case TermStep:
 		return c.Kind == protocol.CauseCancelled && (c.Role == f.Task.Role || c.Subject != "")

@@ -54,6 +54,57 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 	return s, nil
 }
 
+// DrawForLab draws a scenario that can be played on the lab: in a good network, and with faults of what runs already. A
+// file system that stands still would hold the player up too, and has a test of its own.
+func DrawForLab(seed uint64, faults int) (Scenario, error) {
+	s, err := Draw(seed, faults)
+	s.least, s.most, s.tail = 50*time.Microsecond, 500*time.Microsecond, 0
+	for _, f := range s.Faults {
+		if f.Phase == protocol.Launching {
+			f.Phase = protocol.Readying
+		}
+		if f.Kind == FreezeDisk {
+			f.Kind = PauseAgent
+		}
+	}
+	return s, err
+}
+
+// Scripted is a scenario with these faults, in the layout with one decode server of four ranks and two prefill servers
+// of two. After the end of a child every role that talks to it falls so much later; 0: none does.
+func Scripted(falls time.Duration, faults ...*Fault) Scenario {
+	s := Scenario{
+		Shape: 1, Faults: faults, least: 50 * time.Microsecond, most: 500 * time.Microsecond, load: time.Second,
+		bench: 8 * time.Second, fallAfter: falls,
+	}
+	if falls > 0 {
+		s.falls = 1
+	}
+	return s
+}
+
+// Servers is the layout of a scenario: how many servers of each kind, and GPUs of each.
+func (s Scenario) Servers() (gen, genGPUs, ctx, ctxGPUs int) {
+	l := shapes[s.Shape]
+	return l.gen, l.genGPUs, l.ctx, l.ctxGPUs
+}
+
+// Tasks lists all ranks of a scenario with their hosts, "n1" and so on.
+func (s Scenario) Tasks() (order []roles.Task, hosts map[roles.Task]string, err error) {
+	all, err := plans()
+	if err != nil {
+		return nil, nil, err
+	}
+	_, of := place(all[s.Shape])
+	hosts = map[roles.Task]string{}
+	for _, pl := range all[s.Shape].Layout.Placements {
+		for _, t := range pl.Tasks() {
+			order, hosts[t] = append(order, t), of[t].name
+		}
+	}
+	return order, hosts, nil
+}
+
 // drawFault draws a fault and the moment it happens.
 func drawFault(rng *rand.Rand, tasks []roles.Task) *Fault {
 	kinds := Kinds()

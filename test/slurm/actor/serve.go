@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// serve serves /health, which the recipe's probes ask, and /generate, which stands for a request.
+func serve(host, file string, workers []string) error {
+	var urls []string
+	for _, list := range workers {
+		var some []string
+		if err := json.Unmarshal([]byte(list), &some); err != nil {
+			return fmt.Errorf("cannot read the workers' addresses: %w", err)
+		}
+		urls = append(urls, some...)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return err
+	}
+	if err := publish(file, l.Addr().String()); err != nil {
+		return err
+	}
+	ready := time.Now().Add(load())
+	answer := func(path string, ok func(*http.Request) bool) {
+		http.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if time.Now().Before(ready) || !ok(r) {
+				http.Error(w, "not all of it is there", http.StatusServiceUnavailable)
+			}
+		})
+	}
+	answer("/health", func(*http.Request) bool { return allAnswer(urls, "/health") })
+	answer("/generate", func(r *http.Request) bool {
+		if len(urls) > 0 {
+			return allAnswer(urls, "/generate?peers="+url.QueryEscape(strings.Join(urls, ",")))
+		}
+		return computes() && reaches(strings.Split(r.FormValue("peers"), ","))
+	})
+	server := http.Server{ReadHeaderTimeout: time.Minute}
+	return server.Serve(l)
+}
+
+// publish writes an address where the agent looks for it.
+func publish(file, address string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".tmp", []byte(address+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".tmp", file)
+}
+
+// answerBound is how long a service may take to answer.
+const answerBound = time.Second
+
+// allAnswer asks all services at once, and tells whether each says yes.
+func allAnswer(addresses []string, path string) bool {
+	client := http.Client{Timeout: answerBound, Transport: &http.Transport{DisableKeepAlives: true}}
+	oks := make(chan bool, len(addresses))
+	for _, a := range addresses {
+		go func() {
+			r, err := client.Get("http://" + a + path)
+			if err == nil {
+				r.Body.Close()
+			}
+			oks <- err == nil && r.StatusCode == http.StatusOK
+		}()
+	}
+	all := true
+	for range addresses {
+		all = <-oks && all
+	}
+	return all
+}
+
+// reaches tells whether every address can be connected to.
+func reaches(addresses []string) bool {
+	for _, a := range addresses {
+		conn, err := net.DialTimeout("tcp", a, answerBound)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+	}
+	return true
+}
+
+// patience is how long the benchmark waits for requests that are not answered.
+const patience = 20 * time.Second
+
+// measure plays the benchmark: when its time is over, what it has sent must be answered.
+func measure(coordinator string) error {
+	time.Sleep(duration(measuresVar))
+	for ends := time.Now().Add(patience); !allAnswer([]string{coordinator}, "/generate"); time.Sleep(answerBound) {
+		if time.Now().After(ends) {
+			return errors.New("requests were not answered")
+		}
+	}
+	if _, err := os.Stat(filepath.Join(os.Getenv(dirVar), "lose-point")); err == nil {
+		return nil
+	}
+	return os.WriteFile("client.0.log", []byte(block()), 0o600)
+}
+
+// block is a result block that counts.
+func block() string {
+	var b strings.Builder
+	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 4\nFailed requests: 0\n")
+	for _, name := range []string{
+		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
+		"User throughput (tok/s)",
+	} {
+		fmt.Fprintf(&b, "%s: 1.0\n", name)
+	}
+	for _, stat := range []string{"Mean", "Median", "P99"} {
+		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
+			fmt.Fprintf(&b, "%s %s (ms): 1.0\n", stat, of)
+		}
+	}
+	return b.String() + strings.Repeat("=", 50) + "\n"
+}

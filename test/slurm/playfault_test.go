@@ -1,0 +1,164 @@
+package slurm
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/test/simulation"
+)
+
+// happen breaks what a fault is about, if that is still there, and notes when.
+func (p *player) happen(f *simulation.Fault) {
+	if _, err := os.Stat(filepath.Join(p.attempt(), "result.json")); err == nil {
+		return
+	}
+	at := time.Now()
+	if p.strike(f) {
+		f.At = at
+	}
+}
+
+// childSignals are what the faults of a child are to an actor.
+var childSignals = map[simulation.Kind]syscall.Signal{
+	simulation.Crash: syscall.SIGUSR2, simulation.ExitZero: syscall.SIGHUP, simulation.KillChild: syscall.SIGKILL,
+	simulation.Hang: syscall.SIGSTOP, simulation.BenchFails: syscall.SIGUSR1,
+}
+
+// strike does it, and tells whether there was anything to break.
+func (p *player) strike(f *simulation.Fault) bool {
+	a, begun := p.actors[f.Task]
+	host := p.labHost(f.Task)
+	if sig, ok := childSignals[f.Kind]; ok {
+		return begun && !p.dead[f.Task] && p.signal(a.child, sig)
+	}
+	switch f.Kind {
+	case simulation.Stuck:
+		return begun && !p.dead[f.Task] && p.hold(a.child)
+	case simulation.KillAgent, simulation.KillHub:
+		return p.signal(p.agent(f.Task), syscall.SIGKILL)
+	case simulation.PauseAgent, simulation.PauseHub:
+		return p.pause(f.For, p.agent(f.Task))
+	case simulation.TermStep:
+		p.scancel("--signal=TERM", p.step(f.Task.Role.String()))
+	case simulation.Cancel:
+		p.scancel(p.id)
+	case simulation.LoseHost, simulation.CutHost:
+		return p.cut(f, host)
+	case simulation.CutPair:
+		other := p.labHost(f.Other)
+		if other == host {
+			return false
+		}
+		p.must(p.CutBetween(host, other))
+		p.healLater(f, func() error { return p.HealBetween(host, other) })
+	case simulation.PointIsLost:
+		p.must(os.WriteFile(filepath.Join(p.dir, "lose-point"), nil, 0o600))
+	case simulation.PauseAll:
+		return p.pause(f.For, p.everybody()...)
+	}
+	return true
+}
+
+// labHost is the lab's name of a task's host.
+func (p *player) labHost(t roles.Task) string { return strings.Replace(p.hosts[t], "n", "gpu", 1) }
+
+// agent is the process of a task's agent, 0 while it is not known.
+func (p *player) agent(t roles.Task) int {
+	if a, ok := p.actors[t]; ok {
+		return a.agent
+	}
+	var pub protocol.Published
+	data, err := os.ReadFile(filepath.Join(p.attempt(), "agents", t.String()+".json"))
+	if err != nil {
+		return 0
+	}
+	mustDecode(p.t, data, &pub)
+	return pub.PID
+}
+
+// everybody lists all of the job's processes.
+func (p *player) everybody() (pids []int) {
+	for _, h := range p.Hosts() {
+		procs, err := p.Processes(h)
+		p.must(err)
+		for _, proc := range procs {
+			pids = append(pids, proc.PID)
+		}
+	}
+	return pids
+}
+
+// pause stops processes for a while; 0: for ever.
+func (p *player) pause(d time.Duration, pids ...int) bool {
+	stopped := false
+	for _, pid := range pids {
+		stopped = p.signal(pid, syscall.SIGSTOP) || stopped
+	}
+	if d > 0 {
+		p.do(time.Now().Add(d), func() {
+			for _, pid := range pids {
+				p.signal(pid, syscall.SIGCONT)
+			}
+		})
+	}
+	return stopped
+}
+
+// cut takes a host off the network; one that is lost also ends, as when its power fails.
+func (p *player) cut(f *simulation.Fault, host string) bool {
+	if host == p.labHost(roles.Hub()) {
+		return false // with the hub and the batch script: then nobody in the job can say anything
+	}
+	p.must(p.Cut(host))
+	p.away[host] = p.away[host] || f.For == 0
+	heal := func() error { return p.Heal(host) }
+	if f.Kind == simulation.LoseHost {
+		p.must(p.StopNode(host))
+		p.healed = append(p.healed, heal, func() error { return p.StartNode(host) })
+		return true
+	}
+	p.healLater(f, heal)
+	return true
+}
+
+func (p *player) healLater(f *simulation.Fault, heal func() error) {
+	if f.For > 0 {
+		p.do(time.Now().Add(f.For), func() { p.must(heal()) })
+		return
+	}
+	p.healed = append(p.healed, heal)
+}
+
+// hold traces a process, so that nobody can reap it when it is killed: whoever waits for it waits until the tracer lets
+// go. A process in an uninterruptible wait is the same to its agent.
+func (p *player) hold(pid int) bool {
+	held, end := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // a tracer is a thread
+		defer runtime.UnlockOSThread()
+		_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid), 0, 0, 0, 0)
+		if errno != 0 {
+			held <- errno
+			return
+		}
+		held <- nil
+		<-end
+		_, _, _ = unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(pid), 0, 0, 0, 0)
+		var status unix.WaitStatus
+		_, _ = unix.Wait4(pid, &status, unix.WALL|unix.WNOHANG, nil)
+	}()
+	if err := <-held; err != nil {
+		p.t.Logf("cannot hold process %d: %v", pid, err)
+		return false
+	}
+	p.release = append(p.release, end)
+	return true
+}
