@@ -2,12 +2,9 @@ package agent
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/roles"
 )
 
 // preflight checks this host, if it is asked to, and the way to its peers, at the same time, and reports what is found.
@@ -29,14 +26,7 @@ func (w *worker) preflight(peers map[string]string, host bool) {
 
 // reach tries whether the hosts of roles answer, and reports those that do not.
 func (w *worker) reach(addresses map[string]string) {
-	e := protocol.Event{Kind: protocol.EventReached}
-	for name, alive := range preflight.HostsAnswer(context.Background(), addresses) {
-		if r, err := roles.ParseRole(name); err == nil && !alive {
-			e.Peers = append(e.Peers, r)
-		}
-	}
-	slices.SortFunc(e.Peers, func(a, b roles.Role) int { return strings.Compare(a.String(), b.String()) })
-	w.tell(e)
+	w.tell(preflight.Reached(context.Background(), addresses))
 }
 
 // host is what this rank's host must have: all that is planned on it, whichever role asks.

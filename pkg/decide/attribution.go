@@ -17,8 +17,8 @@ type Fact struct {
 	Code int
 	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
 	Weak bool
-	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it vanished
-	// then at the earliest, and at Since at the latest.
+	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it
+	// vanished then at the earliest, and at Since at the latest.
 	Loss bool
 	Seen time.Time
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.

@@ -241,10 +241,10 @@ func TestWeakCauseStands(t *testing.T) {
 	b := newBench(t)
 	b.measuring()
 	b.exit(gen1, protocol.Outcome{})
-	if d := b.job.attribution.Deadline().Sub(b.now); d != settle {
+	if d := b.job.attribution.Deadline().Sub(b.now); d != launcherLag {
 		t.Fatalf("the provisional cause counts in %v", d)
 	}
-	b.after(settle)
+	b.after(launcherLag)
 	if c := b.job.Cause(); c == nil || c.Rank != 1 || c.Kind != protocol.ChildExit ||
 		b.job.Phase() != protocol.Stopping {
 		t.Errorf("cause %v, phase %s", c, b.job.Phase())

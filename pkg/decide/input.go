@@ -82,6 +82,8 @@ type (
 	}
 	// LookFor asks whether what an agent wrote to the run directory is seen here; the answer is Visible.
 	LookFor struct{ Task roles.Task }
+	// TryHosts tries from the hub's host whether those of roles answer; the answer is an EventReached of BENCHMARK's.
+	TryHosts struct{ Peers map[string]string }
 	// Follow begins to read the benchmark's results.
 	Follow struct{}
 	// EndFollow says that the benchmark has ended: the rest is to be read, and the answer is Measured.
@@ -98,6 +100,7 @@ type (
 func (Send) effect()      {}
 func (Drop) effect()      {}
 func (LookFor) effect()   {}
+func (TryHosts) effect()  {}
 func (Follow) effect()    {}
 func (EndFollow) effect() {}
 func (NeverCame) effect() {}

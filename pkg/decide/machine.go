@@ -124,7 +124,7 @@ func (m *Machine) take(in Input, now time.Time) {
 	case Broke:
 		m.with(in.Task, func(t *task) { m.broke(t, in.Fault, now) })
 	case Bye:
-		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); t.gone = true })
+		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); t.gone = true; m.left(t, now) })
 	case Reported:
 		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); m.event(t, in.Event, now) })
 	case Step:

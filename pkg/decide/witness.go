@@ -22,7 +22,7 @@ type inquiry struct {
 }
 
 // mostWitnesses is how many hosts are asked: two that agree cannot both be at fault themselves. A job of two hosts has
-// one.
+// one, and so has a job of which the others have left already.
 const mostWitnesses = 2
 
 // suspectAfter is how long an agent is silent before others are asked about its host.
@@ -71,7 +71,12 @@ func (m *Machine) inquire(host string, now time.Time) {
 	m.inquiries[host] = q
 	for _, w := range witnesses {
 		q.open[w] = true
-		m.send(w, protocol.Command{Kind: protocol.CommandReach, Peers: map[string]string{role.String(): address}})
+		peers := map[string]string{role.String(): address}
+		if w == roles.Hub() {
+			m.do(TryHosts{Peers: peers})
+		} else {
+			m.send(w, protocol.Command{Kind: protocol.CommandReach, Peers: peers})
+		}
 	}
 }
 
@@ -91,15 +96,30 @@ func (m *Machine) allSilent(host string, now time.Time) bool {
 	return some
 }
 
-// otherHosts is how many hosts the job has beside one.
+// otherHosts is how many hosts the job has beside one; while it is stopped, the hub's and those on which an agent is
+// left.
 func (m *Machine) otherHosts(host string) int {
 	others := map[string]bool{}
-	for _, t := range m.tasks {
-		if t.hello != nil && t.host() != host {
+	for name, t := range m.tasks {
+		left := t.gone && m.phase == protocol.Stopping && name != roles.Hub()
+		if t.hello != nil && t.host() != host && !left {
 			others[t.host()] = true
 		}
 	}
 	return len(others)
+}
+
+// left sees to it that others are asked what an agent that has left was asked.
+func (m *Machine) left(t *task, now time.Time) {
+	if t.Task == roles.Hub() {
+		return // the hub tries itself
+	}
+	for host, q := range m.inquiries {
+		if q.open[t.Task] {
+			delete(m.inquiries, host)
+			m.lookBy(now)
+		}
+	}
 }
 
 // door is an address of a host that its peers have reached before: that of a closed port is as good, for the host's
@@ -120,10 +140,11 @@ func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
 	for _, mayBeHere := range []bool{false, true} {
 		for _, name := range m.order {
 			t := m.tasks[name]
-			if t.hello == nil || t.gone || seen[t.host()] || (t.host() == own) != mayBeHere {
+			here := name == roles.Hub()
+			if t.hello == nil || t.gone && !here || seen[t.host()] || (t.host() == own) != mayBeHere {
 				continue
 			}
-			if name == roles.Hub() || now.Sub(t.presence.silence.Last()) < m.suspectAfter() {
+			if here || now.Sub(t.presence.silence.Last()) < m.suspectAfter() {
 				seen[t.host()] = true
 				if list = append(list, name); len(list) == mostWitnesses {
 					return list

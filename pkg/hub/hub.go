@@ -11,6 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -44,7 +45,7 @@ type Hub struct {
 	journal *journal
 	outbox  rundir.Outbox
 
-	visible chan decide.Visible
+	answers chan decide.Input   // of what takes a while
 	follow  chan protocol.Point // points as they are complete; closed when the follower has read everything
 	cancel  context.CancelFunc  // ends the follower
 	points  []protocol.Point
@@ -59,7 +60,7 @@ func New(opts Options) *Hub {
 	}
 	h := &Hub{
 		opts: opts, machine: decide.New(opts.Plan, decide.Options{JobEnds: opts.JobEnds}, now),
-		outbox: opts.Attempt.OpenOutbox(), visible: make(chan decide.Visible, opts.Plan.Layout.Tasks()),
+		outbox: opts.Attempt.OpenOutbox(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()),
 	}
 	h.journal = newJournal(opts.Disk, opts.Attempt)
 	return h
@@ -77,8 +78,8 @@ func (h *Hub) Run(ctx context.Context) (protocol.Result, bool) {
 		select {
 		case in := <-h.opts.Server.Inbound():
 			h.received(in)
-		case v := <-h.visible:
-			h.step(v)
+		case in := <-h.answers:
+			h.step(in)
 		case pt, more := <-h.follow:
 			h.point(pt, more)
 		case e := <-h.opts.DiskEvents:
@@ -126,6 +127,8 @@ func (h *Hub) perform(e decide.Effect) {
 		})
 	case decide.LookFor:
 		go h.lookFor(e.Task)
+	case decide.TryHosts:
+		go h.tryHosts(e.Peers)
 	case decide.Follow:
 		h.startFollowing()
 	case decide.EndFollow:
@@ -179,6 +182,11 @@ const (
 	seenPause = 50 * time.Millisecond
 )
 
+// tryHosts tries whether the hosts of roles answer.
+func (h *Hub) tryHosts(addresses map[string]string) {
+	h.answers <- decide.Reported{Task: roles.Hub(), Event: preflight.Reached(context.Background(), addresses)}
+}
+
 // lookFor finds out whether what an agent wrote to the run directory is seen here.
 func (h *Hub) lookFor(t roles.Task) {
 	file := h.opts.Attempt.Agent(t)
@@ -186,7 +194,7 @@ func (h *Hub) lookFor(t roles.Task) {
 	for {
 		_, err := os.Stat(file)
 		if err == nil || time.Since(begun) > seenBound {
-			h.visible <- decide.Visible{Task: t, OK: err == nil}
+			h.answers <- decide.Visible{Task: t, OK: err == nil}
 			return
 		}
 		time.Sleep(seenPause)

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // How a host is tried: many times, a moment after each other, because packets are lost; a host whose packets are lost,
@@ -35,6 +40,18 @@ func HostsAnswer(ctx context.Context, addresses map[string]string) map[string]bo
 	}
 	wg.Wait()
 	return answers
+}
+
+// Reached tries whether the hosts of roles answer, and is the event that names those that do not.
+func Reached(ctx context.Context, addresses map[string]string) protocol.Event {
+	e := protocol.Event{Kind: protocol.EventReached}
+	for name, alive := range HostsAnswer(ctx, addresses) {
+		if r, err := roles.ParseRole(name); err == nil && !alive {
+			e.Peers = append(e.Peers, r)
+		}
+	}
+	slices.SortFunc(e.Peers, func(a, b roles.Role) int { return strings.Compare(a.String(), b.String()) })
+	return e
 }
 
 // answersAt tries one address until it answers.

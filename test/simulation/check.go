@@ -87,10 +87,22 @@ func (j *job) checkCause(r *Report) {
 		return !j.needs(r.Cause.Role, f.Task.Role) &&
 			slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
 	}
-	if !slices.ContainsFunc(struck, func(f *Fault) bool { return g.Names(f, *r.Cause) || together(f) }) {
+	// What fell with a host may be all that was known when the hub was lost soon after.
+	unseen := func(f *Fault) bool {
+		return j.by != "hub" && (f.Kind == LoseHost || f.Kind == CutHost) &&
+			slices.ContainsFunc(struck, func(h *Fault) bool {
+				return (h.Kind == KillHub || h.Kind == PauseHub) && h.At.Sub(f.At).Abs() < lossBound
+			})
+	}
+	if !slices.ContainsFunc(struck, func(f *Fault) bool {
+		return g.Names(f, *r.Cause) || together(f) || unseen(f)
+	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	}
 }
+
+// lossBound is how long it takes until a lost host is known.
+const lossBound = 2500 * time.Millisecond
 
 // needs tells whether by the plan a role needs another to start, directly or not.
 func (j *job) needs(r, other roles.Role) bool {

@@ -157,12 +157,16 @@ func (j *job) strike(f *Fault, a *agent) bool {
 			return false // with the hub and the batch script: then nobody in the job can say anything
 		}
 		a.proc.host.dead = true
+		j.vanished(a.proc.host)
 	case CutHost:
 		if a.proc.host == j.hosts[0] {
 			return false
 		}
 		j.net.cut(a.proc.host, nil)
 		j.healLater(f, func() { j.net.heal(a.proc.host, nil) })
+		if f.For == 0 {
+			j.vanished(a.proc.host)
+		}
 	case CutPair:
 		other := j.agents[f.Other].proc.host
 		if other == a.proc.host {

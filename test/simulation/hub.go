@@ -78,6 +78,7 @@ func (h *hub) step(in decide.Input) {
 		h.remember()
 	}
 	if phase := h.machine.Phase(); phase != before {
+		h.remember()
 		h.job.entered(before, phase)
 	}
 	if h.machine.Over() {
@@ -111,6 +112,9 @@ func (h *hub) perform(e decide.Effect) {
 		}
 	case decide.LookFor:
 		h.job.disk.answers(h.proc, func() { h.step(decide.Visible{Task: e.Task, OK: true}) })
+	case decide.TryHosts:
+		a := h.job.agents[roles.Hub()]
+		a.tryHosts(e.Peers)
 	case decide.EndFollow:
 		h.proc.timer(h.job.between(time.Millisecond, 50*time.Millisecond), func() {
 			h.job.disk.answers(h.proc, func() { h.step(decide.Measured{Points: h.job.points()}) })

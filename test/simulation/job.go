@@ -219,6 +219,15 @@ func (j *job) workersReach() bool {
 
 func isWorker(r roles.Role) bool { return r.Kind == roles.Gen || r.Kind == roles.Ctx }
 
+// vanished lets fall what talked to the children of a host that is gone for ever.
+func (j *job) vanished(h *host) {
+	for _, t := range j.order {
+		if a := j.agents[t]; a.proc.host == h && a.child.started && !a.child.ended {
+			j.fellOver(a)
+		}
+	}
+}
+
 // fellOver lets a child that ended before its time take others along.
 func (j *job) fellOver(a *agent) {
 	begun := j.now
@@ -228,6 +237,9 @@ func (j *job) fellOver(a *agent) {
 			continue
 		}
 		other := j.agents[t]
+		if fall.Killed && !j.net.way(a.proc.host, other.proc.host) {
+			continue
+		}
 		other.proc.timer(fall.After, func() {
 			c := other.child
 			switch {

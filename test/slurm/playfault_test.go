@@ -118,7 +118,10 @@ func (p *player) cut(f *simulation.Fault, host string) bool {
 		return false // with the hub and the batch script: then nobody in the job can say anything
 	}
 	p.must(p.Cut(host))
-	p.away[host] = p.away[host] || f.For == 0
+	if f.For == 0 {
+		p.away[host] = true
+		p.vanished(p.hosts[f.Task])
+	}
 	heal := func() error { return p.Heal(host) }
 	if f.Kind == simulation.LoseHost {
 		p.must(p.StopNode(host))

@@ -18,6 +18,7 @@ import (
 
 // Its environment.
 const (
+	rankVar     = "ACTOR_RANK"
 	dirVar      = "ACTOR_DIR"      // where actors note their process ids
 	loadsVar    = "ACTOR_LOADS"    // "GEN_0.0=1.5s,…": how long services load
 	measuresVar = "ACTOR_MEASURES" // how long the benchmark measures
@@ -32,7 +33,7 @@ func main() {
 	signal.Notify(told, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	note(task())
 	ended := make(chan int, 1)
-	if os.Getenv("DISAGG_RANK") == "0" {
+	if os.Getenv(rankVar) == "0" {
 		go func() { ended <- play(os.Args[1:]) }()
 	}
 	select {
@@ -63,7 +64,7 @@ func play(args []string) int {
 }
 
 // task is the rank that this process plays: "GEN_0.1".
-func task() string { return os.Getenv("DISAGG_SERVING_TYPE") + "." + os.Getenv("DISAGG_RANK") }
+func task() string { return os.Getenv("DISAGG_SERVING_TYPE") + "." + os.Getenv(rankVar) }
 
 func duration(name string) time.Duration {
 	d, _ := time.ParseDuration(os.Getenv(name))

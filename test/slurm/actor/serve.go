@@ -115,7 +115,7 @@ func measure(coordinator string) error {
 // block is a result block that counts.
 func block() string {
 	var b strings.Builder
-	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 4\nFailed requests: 0\n")
+	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 1\nFailed requests: 0\n")
 	for _, name := range []string{
 		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
 		"User throughput (tok/s)",
