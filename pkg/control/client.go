@@ -163,6 +163,7 @@ func (c *Client) converse(ctx context.Context) error {
 	}
 	close(c.found)
 	c.alive()
+	c.silent() // from now on a pause of this process is noticed
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go c.listen(ctx, cancel)

@@ -2,6 +2,9 @@ package decide
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +67,8 @@ func (b *bench) in(inputs ...Input) {
 			case Send:
 				b.sent = append(b.sent, fmt.Sprintf("%s %s", e.Task, e.Command.Kind))
 				b.code[e.Task], b.peers[e.Task] = e.Command.Code, e.Command.Peers
+			case TryHosts:
+				b.sent = append(b.sent, "try "+strings.Join(slices.Sorted(maps.Keys(e.Peers)), " "))
 			case LookFor:
 				b.in(Visible{Task: e.Task, OK: b.see == nil || b.see(e.Task)})
 			default:

@@ -93,6 +93,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 			m.order = append(m.order, t)
 		}
 	}
+	m.clock.Tick(now) // from now on a pause of the hub is noticed
 	return m
 }
 

@@ -165,3 +165,22 @@ func TestPauseIsNoLoss(t *testing.T) {
 		t.Errorf("cause %v", c)
 	}
 }
+
+// While the job is stopped the others leave, and with them the witnesses: the hub then tries the host itself, so that
+// the nodes are not held for as long as silence alone would take.
+func TestTheHubIsAWitness(t *testing.T) {
+	b := onHosts(t)
+	begun := b.now
+	b.quietly(500*time.Millisecond, gen0, gen1)
+	b.exit(server, protocol.Outcome{Started: true, Code: 1})
+	b.quietly(800*time.Millisecond, gen0, gen1)
+	b.take()
+	b.gone(ctx0, server, benchmark) // two of them while they are asked
+	b.quietly(100*time.Millisecond, gen0, gen1, ctx0, server, benchmark)
+	b.expect("DISAGG_SERVER.0 reach", "try GEN_0", "try GEN_0") // of CTX_0, which leaves first, and of the coordinator
+	b.answers(benchmark, false)
+	r := b.job.Result(Times{}, b.now)
+	if !b.job.Over() || r.FirstCause.Kind != protocol.HostLost || b.now.Sub(begun) > 2*time.Second {
+		t.Errorf("over: %t after %v, first cause %v", b.job.Over(), b.now.Sub(begun), r.FirstCause)
+	}
+}

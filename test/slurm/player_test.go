@@ -32,6 +32,7 @@ type player struct {
 	hosts    map[roles.Task]string // in the simulation's names
 	actors   map[roles.Task]actor
 	dead     map[roles.Task]bool
+	paused   map[int]time.Time // until when processes stand still
 	events   int // bytes of events.ndjson that have been read
 	due      []action
 	stopAt   time.Time
@@ -113,7 +114,7 @@ func (c *cluster) play(t *testing.T, name string, s simulation.Scenario) *player
 	t.Helper()
 	p := &player{
 		scenario: s, dir: filepath.Join(c.Shared(), "notes-"+name), actors: map[roles.Task]actor{},
-		dead: map[roles.Task]bool{}, away: map[string]bool{}, gone: map[string]bool{},
+		dead: map[roles.Task]bool{}, paused: map[int]time.Time{}, away: map[string]bool{}, gone: map[string]bool{},
 	}
 	var err error
 	if p.order, p.hosts, err = s.Tasks(); err == nil {

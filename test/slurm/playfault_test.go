@@ -96,16 +96,25 @@ func (p *player) everybody() (pids []int) {
 	return pids
 }
 
-// pause stops processes for a while; 0: for ever.
+// pause stops processes for a while; 0: for ever. Whoever is stopped twice goes on when both times are over.
 func (p *player) pause(d time.Duration, pids ...int) bool {
 	stopped := false
+	until := time.Now().Add(d)
+	if d == 0 {
+		until = time.Now().Add(overWithin)
+	}
 	for _, pid := range pids {
 		stopped = p.signal(pid, syscall.SIGSTOP) || stopped
+		if until.After(p.paused[pid]) {
+			p.paused[pid] = until
+		}
 	}
 	if d > 0 {
-		p.do(time.Now().Add(d), func() {
+		p.do(until, func() {
 			for _, pid := range pids {
-				p.signal(pid, syscall.SIGCONT)
+				if !time.Now().Before(p.paused[pid]) {
+					p.signal(pid, syscall.SIGCONT)
+				}
 			}
 		})
 	}
