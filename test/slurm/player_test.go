@@ -33,7 +33,8 @@ type player struct {
 	actors   map[roles.Task]actor
 	dead     map[roles.Task]bool
 	paused   map[int]time.Time // until when processes stand still
-	events   int // bytes of events.ndjson that have been read
+	all      time.Time         // until when all of them do
+	events   int               // bytes of events.ndjson that have been read
 	due      []action
 	stopAt   time.Time
 	healed   []func() error  // what must be undone at the end
@@ -134,7 +135,7 @@ func (c *cluster) play(t *testing.T, name string, s simulation.Scenario) *player
 	if s.Slow() {
 		stop = "5s"
 	}
-	cmd := c.command(t.Context(), "disagg-submit", "run", "--detach", "--launcher", "slurm",
+	cmd := c.command(t.Context(), "disagg-submit", "run", "--detach", "--launcher", "slurm", "--ready-timeout", "12s",
 		"--run-dir", filepath.Join(c.Shared(), "run-"+name), "--recipe", filepath.Join(c.Shared(), "actor.yaml"),
 		"--profile", filepath.Join(c.Shared(), "actor-profile.yaml"), kase)
 	cmd.Env = append(cmd.Env, "ACTOR_DIR="+p.dir, "ACTOR_LOADS="+strings.Join(loads, ","),

@@ -21,6 +21,10 @@ func (p *player) happen(f *simulation.Fault) {
 		return
 	}
 	at := time.Now()
+	if at.Before(p.all) {
+		p.do(p.all.Add(300*time.Millisecond), func() { p.happen(f) })
+		return // nothing happens while everything stands still
+	}
 	if p.strike(f) {
 		f.At = at
 	}
@@ -62,6 +66,7 @@ func (p *player) strike(f *simulation.Fault) bool {
 	case simulation.PointIsLost:
 		p.must(os.WriteFile(filepath.Join(p.dir, "lose-point"), nil, 0o600))
 	case simulation.PauseAll:
+		p.all = time.Now().Add(f.For)
 		return p.pause(f.For, p.everybody()...)
 	}
 	return true
