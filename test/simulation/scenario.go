@@ -83,6 +83,12 @@ func Scripted(falls time.Duration, faults ...*Fault) Scenario {
 	return s
 }
 
+// Measuring is the scenario with a benchmark that takes so long.
+func (s Scenario) Measuring(d time.Duration) Scenario {
+	s.bench = d
+	return s
+}
+
 // Servers is the layout of a scenario: how many servers of each kind, and GPUs of each.
 func (s Scenario) Servers() (gen, genGPUs, ctx, ctxGPUs int) {
 	l := shapes[s.Shape]

@@ -55,7 +55,7 @@ func (c *cluster) loseOne(t *testing.T, what string, falls time.Duration, n int)
 		t.Fatal(err)
 	}
 	p := c.play(t, fmt.Sprintf("%s-%v-%d", f.Kind, falls, n), simulation.Scripted(falls, f))
-	r := p.toTheEnd()
+	r := p.toTheEnd(overWithin)
 	switch {
 	case p.judge(r) != f:
 		t.Errorf("named is %v", r.FirstCause)

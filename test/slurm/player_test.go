@@ -111,7 +111,7 @@ func (c *cluster) write(t *testing.T, name, text string) string {
 }
 
 // play submits a scenario's job.
-func (c *cluster) play(t *testing.T, name string, s simulation.Scenario) *player {
+func (c *cluster) play(t *testing.T, name string, s simulation.Scenario, flags ...string) *player {
 	t.Helper()
 	p := &player{
 		scenario: s, dir: filepath.Join(c.Shared(), "notes-"+name), actors: map[roles.Task]actor{},
@@ -135,9 +135,12 @@ func (c *cluster) play(t *testing.T, name string, s simulation.Scenario) *player
 	if s.Slow() {
 		stop = "5s"
 	}
-	cmd := c.command(t.Context(), "disagg-submit", "run", "--detach", "--launcher", "slurm", "--ready-timeout", "12s",
+	args := append([]string{
+		"run", "--detach", "--launcher", "slurm", "--ready-timeout", "12s",
 		"--run-dir", filepath.Join(c.Shared(), "run-"+name), "--recipe", filepath.Join(c.Shared(), "actor.yaml"),
-		"--profile", filepath.Join(c.Shared(), "actor-profile.yaml"), kase)
+		"--profile", filepath.Join(c.Shared(), "actor-profile.yaml"),
+	}, flags...)
+	cmd := c.command(t.Context(), "disagg-submit", append(args, kase)...)
 	cmd.Env = append(cmd.Env, "ACTOR_DIR="+p.dir, "ACTOR_LOADS="+strings.Join(loads, ","),
 		"ACTOR_MEASURES="+s.Measures().String(), "ACTOR_STOP="+stop)
 	p.job = &job{cluster: c, t: t, runDir: filepath.Join(c.Shared(), "run-"+name)}
@@ -154,15 +157,15 @@ func (c *cluster) play(t *testing.T, name string, s simulation.Scenario) *player
 	return p
 }
 
-// overWithin bounds a played job, with the longest pause that is drawn.
+// overWithin bounds a played job with the longest pause that is drawn.
 const overWithin = 2 * time.Minute
 
-// toTheEnd plays until there is a verdict and nothing is left, and returns the verdict.
-func (p *player) toTheEnd() protocol.Result {
+// toTheEnd plays until there is a verdict and nothing is left, within a bound, and returns the verdict.
+func (p *player) toTheEnd(bound time.Duration) protocol.Result {
 	p.t.Helper()
 	defer p.undo()
 	looked := time.Now()
-	for deadline := time.Now().Add(overWithin); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
 		p.read()
 		p.bury()
 		p.act()
@@ -172,7 +175,7 @@ func (p *player) toTheEnd() protocol.Result {
 			}
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("not over within %v; left: %s", overWithin, strings.Join(p.left(p.t), "; "))
+			p.t.Fatalf("not over within %v; left: %s", bound, strings.Join(p.left(p.t), "; "))
 		}
 	}
 }

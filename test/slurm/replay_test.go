@@ -16,9 +16,10 @@ var (
 )
 
 // TestReplay plays seeds of the simulation on the lab. There, too, the first cause is one of the faults, and nothing is
-// left; how many verdicts agree with the simulated ones in role, host and kind is shown.
+// left. How many verdicts agree with the simulated ones in role, host and kind is shown; where they do not, the lab's
+// timing has mostly let other faults strike: a child that has not started cannot be killed.
 func TestReplay(t *testing.T) {
-	agreed, played := 0, 0
+	var sum struct{ played, same, otherFaults int }
 	for _, cgroup := range []bool{true, false} {
 		t.Run(fmt.Sprintf("cgroup=%v", cgroup), func(t *testing.T) {
 			o := standard(cgroup)
@@ -27,19 +28,23 @@ func TestReplay(t *testing.T) {
 			c.equipActors(t)
 			for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 				t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
-					played++
-					if replay(t, c, seed) {
-						agreed++
+					sum.played++
+					switch same, sameFaults := replay(t, c, seed); {
+					case same:
+						sum.same++
+					case !sameFaults:
+						sum.otherFaults++
 					}
 				})
 			}
 		})
 	}
-	t.Logf("%d of %d agree with the simulation", agreed, played)
+	t.Logf("%d played: %d agree with the simulation, %d had other faults", sum.played, sum.same, sum.otherFaults)
 }
 
-// replay plays one seed, and tells whether the verdict is the simulated one.
-func replay(t *testing.T, c *cluster, seed uint64) bool {
+// replay plays one seed, and tells whether the verdict is the simulated one, and whether the same faults struck.
+func replay(t *testing.T, c *cluster, seed uint64) (same, sameFaults bool) {
+	t.Helper()
 	s, err := simulation.DrawForLab(seed, 1+int(seed%3))
 	if err != nil {
 		t.Fatal(err)
@@ -48,15 +53,21 @@ func replay(t *testing.T, c *cluster, seed uint64) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range s.Faults {
-		f.At = time.Time{}
+	struck := make([]bool, len(s.Faults))
+	for i, f := range s.Faults {
+		struck[i], f.At = !f.At.IsZero(), time.Time{}
 	}
 	p := c.play(t, fmt.Sprintf("seed-%d", seed), s)
-	r := p.toTheEnd()
+	r := p.toTheEnd(overWithin)
 	p.judge(r)
-	same := sameCause(simulated.Cause, r.FirstCause)
-	t.Logf("%s\nsimulated %v\non the lab %v\nsame: %t", s, simulated.Cause, r.FirstCause, same)
-	return same
+	sameFaults = true
+	for i, f := range s.Faults {
+		sameFaults = sameFaults && struck[i] == !f.At.IsZero()
+	}
+	same = sameCause(simulated.Cause, r.FirstCause)
+	t.Logf("%s\nsimulated %v\non the lab %v\nsame: %t, the same faults struck: %t", s, simulated.Cause, r.FirstCause,
+		same, sameFaults)
+	return same, sameFaults
 }
 
 // judge checks that a verdict names one of the faults that happened, and that there is one if it had to show.

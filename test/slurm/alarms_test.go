@@ -1,0 +1,108 @@
+package slurm
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/test/simulation"
+)
+
+var alarmsFor = flag.Duration("alarms", time.Minute, "how long a job runs that must not be disturbed")
+
+// How bad the surroundings are.
+const (
+	farAway    = "delay 100ms 20ms" // each way, of every packet
+	lossBurst  = "delay 100ms 20ms loss 20%"
+	burstLasts = 3 * time.Second
+	stopLasts  = time.Second // of an agent, or of its child
+)
+
+// TestNoFalseAlarms: packets that come late, bursts of lost ones, agents that the machine stops for a second and busy
+// processors are nobody's death.
+func TestNoFalseAlarms(t *testing.T) {
+	if _, err := exec.LookPath("tc"); err != nil {
+		t.Skip("there is no tc, which makes a network bad")
+	}
+	c := start(t, standard(true))
+	c.equipActors(t)
+	busy(t)
+	limit := strconv.Itoa(int(alarmsFor.Seconds())+300) + "s"
+	p := c.play(t, "alarms", simulation.Scripted(0).Measuring(*alarmsFor), "--time", limit,
+		"--benchmark-timeout", limit)
+	p.await("every actor runs", func() bool { p.read(); return len(p.actors) == len(p.order) })
+	p.awaitPhase(protocol.Measuring)
+	trouble := p.trouble(time.Now().Add(*alarmsFor - burstLasts))
+	r := p.toTheEnd(*alarmsFor + overWithin)
+	if r.Verdict != protocol.Passed {
+		t.Errorf("%s: %v; secondary: %v", r.Verdict, r.FirstCause, r.Secondary)
+	}
+	t.Logf("%v: %s", *alarmsFor, trouble)
+}
+
+// trouble counts what was done to a job.
+type trouble struct{ bursts, stops int }
+
+func (n *trouble) String() string {
+	return fmt.Sprintf("%d bursts of lost packets, %d stopped agents", n.bursts, n.stops)
+}
+
+// trouble makes the network bad, and plans until the end what happens once in a while.
+func (p *player) trouble(end time.Time) *trouble {
+	n := &trouble{}
+	for _, h := range p.Hosts() {
+		p.netem("add", h, farAway)
+	}
+	var burst, stop func()
+	burst = func() {
+		host := p.Hosts()[rand.IntN(len(p.Hosts()))]
+		p.netem("change", host, lossBurst)
+		p.do(time.Now().Add(burstLasts), func() { p.netem("change", host, farAway) })
+		n.bursts++
+		p.doBefore(end, 5*time.Second, burst)
+	}
+	stop = func() {
+		a := p.actors[p.order[rand.IntN(len(p.order))]]
+		p.pause(stopLasts, a.agent)
+		n.stops++
+		p.doBefore(end, 2*time.Second, stop)
+	}
+	burst()
+	stop()
+	return n
+}
+
+// doBefore plans something after about a while, unless that is too late.
+func (p *player) doBefore(end time.Time, about time.Duration, do func()) {
+	at := time.Now().Add(about/2 + time.Duration(rand.Int64N(int64(about))))
+	if at.Before(end) {
+		p.do(at, do)
+	}
+}
+
+func (p *player) netem(action, host, how string) {
+	p.t.Helper()
+	argv := append([]string{"tc", "qdisc", action, "dev", "eth0", "root", "netem"}, strings.Fields(how)...)
+	if out, err := p.Command(p.t.Context(), host, argv...).CombinedOutput(); err != nil {
+		p.t.Errorf("%s: %v: %s", strings.Join(argv, " "), err, out)
+	}
+}
+
+// busy keeps every processor busy until the test ends.
+func busy(t *testing.T) {
+	t.Helper()
+	for range runtime.NumCPU() {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", "while :; do :; done")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	}
+}
