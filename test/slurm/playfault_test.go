@@ -33,13 +33,16 @@ func (p *player) happen(f *simulation.Fault) {
 // childSignals are what the faults of a child are to an actor.
 var childSignals = map[simulation.Kind]syscall.Signal{
 	simulation.Crash: syscall.SIGUSR2, simulation.ExitZero: syscall.SIGHUP, simulation.KillChild: syscall.SIGKILL,
-	simulation.Hang: syscall.SIGSTOP, simulation.BenchFails: syscall.SIGUSR1,
+	simulation.BenchFails: syscall.SIGUSR1,
 }
 
 // strike does it, and tells whether there was anything to break.
 func (p *player) strike(f *simulation.Fault) bool {
 	a, begun := p.actors[f.Task]
 	host := p.labHost(f.Task)
+	if f.Kind == simulation.Hang {
+		return begun && !p.dead[f.Task] && p.pause(f.For, a.child)
+	}
 	if sig, ok := childSignals[f.Kind]; ok {
 		return begun && !p.dead[f.Task] && p.signal(a.child, sig)
 	}
