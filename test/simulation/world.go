@@ -86,8 +86,11 @@ func (w *world) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
 // run lets time pass until something holds, nothing is left to happen, or the limit.
 func (w *world) run(until func() bool, limit time.Time) {
 	most := int64(limit.Sub(beginning))
-	for len(w.queue) > 0 && !until() {
+	for still := 0; len(w.queue) > 0 && !until() && still < mostAtOnce; still++ {
 		next := w.queue.pop()
+		if next.at > int64(w.now.Sub(beginning)) {
+			still = 0
+		}
 		if next.at > most {
 			w.now = limit
 			return
@@ -96,6 +99,9 @@ func (w *world) run(until func() bool, limit time.Time) {
 		next.do()
 	}
 }
+
+// mostAtOnce is how much may happen at one moment: more is something that keeps itself awake for ever.
+const mostAtOnce = 100_000
 
 // between draws a duration.
 func (w *world) between(least, most time.Duration) time.Duration {

@@ -69,7 +69,7 @@ func (m mutant) try(count uint64) (found string, err error) {
 	switch {
 	case err == nil:
 		return "", nil
-	case errors.As(err, &exit):
+	case errors.As(err, &exit) && exit.ExitCode() == 1:
 		line, _, _ := strings.Cut(string(out), "\n")
 		return line, nil
 	}
