@@ -15,10 +15,11 @@ import (
 // hub hears nor two others reach has vanished.
 type inquiry struct {
 	about     roles.Role // in whose name it is asked
-	open      map[roles.Task]bool
-	wanted    int       // how many hosts must not reach it
-	unreached []string  // those that do not
-	again     time.Time // when it may be asked anew
+	address   string
+	open      map[roles.Task]bool // who has not answered yet
+	wanted    int                 // how many hosts must not reach it
+	unreached []string            // those that do not
+	again     time.Time           // when it may be asked anew
 }
 
 // mostWitnesses is how many hosts are asked: two that agree cannot both be at fault themselves. A job of two hosts has
@@ -67,16 +68,20 @@ func (m *Machine) inquire(host string, now time.Time) {
 		return
 	}
 	again := now.Add(m.plan.Timeouts.Lost.Std() / 2)
-	q := &inquiry{about: role, wanted: wanted, open: map[roles.Task]bool{}, again: again}
+	q := &inquiry{about: role, address: address, wanted: wanted, open: map[roles.Task]bool{}, again: again}
 	m.inquiries[host] = q
 	for _, w := range witnesses {
-		q.open[w] = true
-		peers := map[string]string{role.String(): address}
-		if w == roles.Hub() {
-			m.do(TryHosts{Peers: peers})
-		} else {
-			m.send(w, protocol.Command{Kind: protocol.CommandReach, Peers: peers})
-		}
+		m.askWitness(q, w)
+	}
+}
+
+func (m *Machine) askWitness(q *inquiry, w roles.Task) {
+	q.open[w] = true
+	peers := map[string]string{q.about.String(): q.address}
+	if w == roles.Hub() {
+		m.do(TryHosts{Peers: peers})
+	} else {
+		m.send(w, protocol.Command{Kind: protocol.CommandReach, Peers: peers})
 	}
 }
 
@@ -109,16 +114,17 @@ func (m *Machine) otherHosts(host string) int {
 	return len(others)
 }
 
-// left sees to it that others are asked what an agent that has left was asked.
+// left goes on without an agent that has left: what it was asked the hub tries itself.
 func (m *Machine) left(t *task, now time.Time) {
-	if t.Task == roles.Hub() {
-		return // the hub tries itself
-	}
 	for host, q := range m.inquiries {
-		if q.open[t.Task] {
-			delete(m.inquiries, host)
-			m.lookBy(now)
+		q.wanted = min(q.wanted, m.otherHosts(host))
+		if q.open[t.Task] && t.Task != roles.Hub() {
+			delete(q.open, t.Task)
+			if !q.open[roles.Hub()] && !slices.Contains(q.unreached, m.benchmark().host()) {
+				m.askWitness(q, roles.Hub())
+			}
 		}
+		m.agree(host, q, now)
 	}
 }
 
@@ -165,10 +171,17 @@ func (m *Machine) reached(t *task, e protocol.Event, now time.Time) {
 		if !slices.Contains(e.Peers, q.about) {
 			continue // the host is there: its agents stand still, or the hub is cut off from it
 		}
-		q.unreached = append(q.unreached, t.host())
-		if len(q.unreached) == q.wanted && m.allSilent(host, now) {
-			m.vanished(host, q, now)
+		if !slices.Contains(q.unreached, t.host()) {
+			q.unreached = append(q.unreached, t.host())
 		}
+		m.agree(host, q, now)
+	}
+}
+
+// agree gives a host up if as many others as are wanted do not reach it.
+func (m *Machine) agree(host string, q *inquiry, now time.Time) {
+	if len(q.unreached) > 0 && len(q.unreached) >= q.wanted && m.allSilent(host, now) {
+		m.vanished(host, q, now)
 	}
 }
 

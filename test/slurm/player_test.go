@@ -119,7 +119,7 @@ func (c *cluster) play(t *testing.T, name string, s simulation.Scenario, flags .
 	}
 	var err error
 	if p.order, p.hosts, err = s.Tasks(); err == nil {
-		err = os.MkdirAll(p.dir, 0o755)
+		err = errors.Join(os.MkdirAll(p.dir, 0o755), c.WaitIdle(t.Context())) // else it may get other hosts
 	}
 	if err != nil {
 		t.Fatal(err)

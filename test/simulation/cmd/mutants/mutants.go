@@ -101,8 +101,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "the hub's pause counts as silence", file: machine,
-		old: "\t\tt.presence.missed(d)\n",
-		new: "",
+		old: "t.presence.missed(d)",
+		new: "_ = t",
 	},
 	{
 		name: "silence is looked for only once", file: presence,
