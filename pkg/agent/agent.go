@@ -132,7 +132,7 @@ func newWorker(o Options, attempt rundir.Attempt, token string, sup *supervisor.
 	pl, _ := o.Plan.Layout.Find(o.Role)
 	w.data.Rank, w.data.Ranks, w.data.Node, w.data.Host = o.Identity.Rank, pl.Ranks, o.Node, o.Host
 	w.data.RunID, w.data.AuthKey, w.data.Dirs = w.runID, rundir.AuthKey(token), attempt.Dirs(w.task, o.Plan.Case.TestID)
-	if w.task.Leader() && !o.Plan.Policy.Interactive {
+	if pl.FirstOnNode(w.task.Rank) && !o.Plan.Policy.Interactive {
 		var err error
 		if w.listener, err = preflight.Listen(o.Host, token); err != nil {
 			return nil, fmt.Errorf("cannot listen on this host's address: %w: check the profile (interface)", err)

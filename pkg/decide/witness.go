@@ -128,8 +128,8 @@ func (m *Machine) left(t *task, now time.Time) {
 	}
 }
 
-// door is an address of a host that its peers have reached before: that of a closed port is as good, for the host's
-// kernel answers.
+// door is an address of a host at which an agent has listened, and a role of that host: the port is closed by now, but
+// the host's kernel answers.
 func (m *Machine) door(host string) (r roles.Role, address string) {
 	for _, name := range m.order {
 		if t := m.tasks[name]; t.hello != nil && t.host() == host && t.hello.Listen != "" {

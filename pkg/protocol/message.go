@@ -17,7 +17,7 @@ type Hello struct {
 	Host    string     `json:"host"`    // address that peers reach it by
 	PID     int        `json:"pid"`
 	Step    string     `json:"step,omitempty"`   // the scheduler's name of its step
-	Listen  string     `json:"listen,omitempty"` // of a leader: where peers try whether its host can be reached
+	Listen  string     `json:"listen,omitempty"` // where peers try whether its host can be reached
 	At      time.Time  `json:"at,omitzero"`      // when it was sent, by the agent's clock
 }
 

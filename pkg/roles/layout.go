@@ -56,6 +56,9 @@ func (p Placement) Tasks() []Task {
 // NodeOf is the index, in allocation order, of the node that holds a rank.
 func (p Placement) NodeOf(rank int) int { return p.FirstNode + rank/p.RanksPerNode }
 
+// FirstOnNode tells whether a rank is the first of its role on its node.
+func (p Placement) FirstOnNode(rank int) bool { return rank == 0 || rank%p.RanksPerNode == 0 }
+
 // Layout is what runs where, before anybody knows the nodes' names.
 type Layout struct {
 	GPUsPerNode int         `json:"gpus_per_node"`

@@ -40,6 +40,9 @@ func TestLayoutPlacesGenFirst(t *testing.T) {
 	if l.TotalNodes != 6 || l.TotalGPUs() != 24 || l.Tasks() != 18 {
 		t.Errorf("%d nodes, %d GPUs, %d tasks", l.TotalNodes, l.TotalGPUs(), l.Tasks())
 	}
+	if p := l.Placements[0]; !p.FirstOnNode(0) || p.FirstOnNode(3) || !p.FirstOnNode(4) || p.FirstOnNode(5) {
+		t.Errorf("not the ranks 0 and 4 of %+v are the first on their nodes", p)
+	}
 	if p := l.Placements[0]; p.Even() || p.NodeOf(3) != 0 || p.NodeOf(4) != 1 {
 		t.Errorf("ranks 3 and 4 of %+v are on nodes %d and %d", p, p.NodeOf(3), p.NodeOf(4))
 	}

@@ -374,9 +374,9 @@ func (a *agent) unreachable(kind protocol.EventKind, names []string, why string)
 func (a *agent) tryHosts(peers map[string]string) {
 	e := protocol.Event{Kind: protocol.EventReached}
 	took := a.job.between(time.Millisecond, 50*time.Millisecond)
-	for name := range peers { // one, so that no order matters
+	for name, address := range peers { // one, so that no order matters
 		r, _ := roles.ParseRole(name)
-		there := a.job.agents[roles.Task{Role: r}].proc.host
+		there := a.job.hostAt(address)
 		if there.dead || !a.job.net.way(a.proc.host, there) {
 			e.Peers, took = append(e.Peers, r), 750*time.Millisecond
 		}

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/steps"
@@ -103,10 +105,16 @@ func (j *job) hello(t roles.Task) protocol.Hello {
 	a := j.agents[t]
 	h := a.proc.host
 	hello := protocol.Hello{Task: t, Session: t.String(), Node: h.name, Host: h.name, At: a.local(a.dialed)}
-	if t.Leader() {
+	if pl, _ := j.plan.Layout.Find(t.Role); pl.FirstOnNode(t.Rank) {
 		hello.Listen = h.name + ":1"
 	}
 	return hello
+}
+
+// hostAt is the host of an address that an agent has told.
+func (j *job) hostAt(address string) *host {
+	name, _, _ := strings.Cut(address, ":")
+	return j.hosts[slices.IndexFunc(j.hosts, func(h *host) bool { return h.name == name })]
 }
 
 // points is what the benchmark has left.

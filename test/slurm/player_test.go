@@ -345,7 +345,7 @@ func (p *player) undo() {
 		}
 	}
 	if len(p.away) > 0 {
-		p.empty(p.t, 60)
+		p.empty(p.t, 150) // Slurm tells a host that was away again when it likes
 		if err := p.WaitIdle(p.t.Context()); err != nil {
 			p.t.Error(err)
 		}
