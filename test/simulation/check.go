@@ -58,7 +58,7 @@ func (j *job) check(r *Report) {
 	for _, t := range j.order {
 		a := j.agents[t]
 		c := j.hub.agents[t]
-		known := c != nil && !c.session.Ended
+		known := c != nil && !c.session.Ended && !c.late
 		alive := !a.proc.dead && !a.proc.host.dead && !a.proc.stopped && j.net.way(a.proc.host, j.hosts[0])
 		if known && alive && a.machine.Stopped() == "" && j.by == "hub" {
 			j.broken("%s was not told to stop", t)

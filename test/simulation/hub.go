@@ -28,6 +28,7 @@ type client struct {
 	conv     session.Conversation[protocol.Command, protocol.Event]
 	link     *endpoint
 	reported time.Time
+	late     bool // it came when the job was over
 }
 
 // greeting is the hub's answer to an agent that wants to be let in.
@@ -153,7 +154,7 @@ func (h *hub) accept(a *agent, its, agents *endpoint) {
 		c.link.close()
 		h.broke(a.task, c, c.link)
 	case session.Welcome:
-		c = &client{hello: h.job.hello(a.task)}
+		c = &client{hello: h.job.hello(a.task), late: h.machine.Over()}
 		h.agents[a.task] = c
 		fallthrough
 	case session.Resumed:

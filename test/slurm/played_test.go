@@ -101,7 +101,7 @@ func (row played) try(t *testing.T, c *cluster, name string) time.Duration {
 	last := faults[len(faults)-1]
 	p := c.play(t, name, simulation.Scripted(row.falls, faults...))
 	r := p.toTheEnd(overWithin)
-	free := time.Since(last.At)
+	free := p.freeAt.Sub(last.At)
 	within := row.within
 	if within == 0 {
 		within = freeSoon

@@ -37,6 +37,7 @@ type player struct {
 	events   int               // bytes of events.ndjson that have been read
 	due      []action
 	stopAt   time.Time
+	freeAt   time.Time // when nothing was left
 	healed   []func() error  // what must be undone at the end
 	away     map[string]bool // hosts of which nothing is expected at the end
 	gone     map[string]bool // hosts that have vanished for ever, in the simulation's names
@@ -171,6 +172,7 @@ func (p *player) toTheEnd(bound time.Duration) protocol.Result {
 		p.act()
 		if time.Since(looked) > 100*time.Millisecond {
 			if looked = time.Now(); p.isOver() {
+				p.freeAt = time.Now()
 				return p.verdict()
 			}
 		}
