@@ -37,7 +37,7 @@ type player struct {
 	events   int               // bytes of events.ndjson that have been read
 	due      []action
 	stopAt   time.Time
-	freeAt   time.Time // when nothing was left
+	freeAt   time.Time       // when nothing was left
 	healed   []func() error  // what must be undone at the end
 	away     map[string]bool // hosts of which nothing is expected at the end
 	gone     map[string]bool // hosts that have vanished for ever, in the simulation's names
