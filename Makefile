@@ -57,6 +57,15 @@ faults: ## end a job in every way, 20 times each, on the lab: about an hour
 simulate: ## run a million simulated jobs with one to three faults each: about five minutes
 	go run ./test/simulation/cmd/simulate -count 1000000
 
+.PHONY: replay
+replay: ## play seeds of the simulation, and faults while the benchmark runs, on the lab: about three hours
+	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm -args -seeds 200 -repeat 20 \
+	  | grep -v '^=== '
+
+.PHONY: alarms
+alarms: ## run a job for two hours in a bad network, with agents that are stopped now and then: it must pass
+	go test -v -count=1 -timeout 3h -run TestNoFalseAlarms ./test/slurm -args -alarms 2h
+
 .PHONY: mutants
 mutants: ## break the judgement in one place after the other, and see that the simulation notices
 	go run ./test/simulation/cmd/mutants
