@@ -103,12 +103,19 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 }
 
 // outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which
-// cannot be why, or of a rank that MPI has ended because of it. Rank 0 may have ended first, and have let it go.
+// cannot be why, or of a rank that MPI has ended because of it. A launcher at rank 0 that ends with a code tells of what
+// it ran, which may have ended first, and have let the other ranks go.
 func (a *Attribution) outlives(p, f Fact) bool {
-	if f.Role == p.Role {
-		return f.Weak && !p.Weak && !f.Task().Leader() && f.Since.Sub(p.Since) > -precision
+	later := f.Since.Sub(p.Since)
+	switch {
+	case f.Role != p.Role:
+		return later > precision && !a.DependsOn(p.Role, f.Role)
+	case !f.Weak || p.Weak:
+		return false
+	case f.Task().Leader():
+		return f.Kind == protocol.ChildSignal && later > precision
 	}
-	return f.Since.Sub(p.Since) > precision && !a.DependsOn(p.Role, f.Role)
+	return later > -precision
 }
 
 // Expire lets the provisional fact count. It does nothing if there is none.

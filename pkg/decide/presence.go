@@ -150,9 +150,10 @@ func (m *Machine) gaveUp(p *presence) bool {
 		return p.pause.length >= lost-beat
 	}
 	broke, all := map[roles.Role]bool{}, map[roles.Role]bool{}
+	begin := p.pause.end.Add(-p.pause.length)
 	for name, t := range m.tasks {
-		if t.hello == nil || name == roles.Hub() {
-			continue
+		if t.hello == nil || name == roles.Hub() || t.firstSeen.After(begin) {
+			continue // who came since has waited for less long
 		}
 		all[name.Role] = true
 		if t.presence.pause.length >= lost-beat {

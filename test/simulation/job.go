@@ -78,7 +78,7 @@ func newJob(s Scenario, told bool) (*job, error) {
 func (j *job) run() {
 	late := map[roles.Role]time.Duration{} // steps that Slurm starts later than the others
 	for _, pl := range j.plan.Layout.Placements {
-		if pl.Role != roles.Hub().Role && j.chance(0.05) {
+		if pl.Role != roles.Hub().Role && j.chance(0.15) {
 			late[pl.Role] = j.between(0, 4*time.Second)
 		}
 	}

@@ -35,8 +35,7 @@ func TestNoFalseAlarms(t *testing.T) {
 	c.equipActors(t)
 	busy(t)
 	limit := strconv.Itoa(int(alarmsFor.Seconds())+300) + "s"
-	p := c.play(t, "alarms", simulation.Scripted(0).Measuring(*alarmsFor), "--time", limit,
-		"--benchmark-timeout", limit)
+	p := c.play(t, "alarms", simulation.Scripted(0).Measuring(*alarmsFor), "--time", limit)
 	p.await("every actor runs", func() bool { p.read(); return len(p.actors) == len(p.order) })
 	p.awaitPhase(protocol.Measuring)
 	trouble := p.trouble(time.Now().Add(*alarmsFor - burstLasts))
