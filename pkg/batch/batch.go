@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		err = rundir.SetCurrent(dir, o.Attempt)
 	}
 	if err != nil {
-		return protocol.ExitUsage, err
+		return protocol.ExitUsage, b.neverBegan(err)
 	}
 	b.disk = rundir.NewDisk(rundir.DiskOptions{Patience: o.Plan.Timeouts.Disk.Std()})
 	defer b.disk.Close(diskPatience)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // conclude makes sure that there is a verdict, in a goroutine of its own: the run directory may not answer.
@@ -48,6 +49,16 @@ const (
 )
 
 var errSilent = errors.New("the run directory does not answer")
+
+// neverBegan leaves a verdict for a job whose run directory cannot be used: whoever watches it need not wait for one.
+func (b *batch) neverBegan(why error) error {
+	if b.single() {
+		return why
+	}
+	return b.note(nil, protocol.Cause{
+		Role: roles.Hub().Role, Subject: "the run directory", Kind: protocol.NeverStarted, Detail: why.Error(),
+	}, why)
+}
 
 // keep writes the verdict if the hub has not.
 func (b *batch) keep(verdict *protocol.Result, cause protocol.Cause) error {

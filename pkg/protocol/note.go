@@ -66,7 +66,7 @@ func (n Note) Result() Result {
 	r := Result{
 		Schema: 1, RunID: n.RunID, Verdict: n.Verdict, ExitCode: n.ExitCode, FirstCause: n.Cause, Points: []Point{},
 		Roles: []RankOutcome{},
-		Lost:  "the run directory did not answer at the end",
+		Lost:  "the run directory did not take the verdict",
 	}
 	if n.Kept != "" {
 		r.Lost += ": all of the verdict, " + fmt.Sprint(n.Points) + " points included, is in " + n.Kept

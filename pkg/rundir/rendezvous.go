@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,18 +84,40 @@ func sharedToken(file string) (string, error) {
 	return token, err
 }
 
+// openOwn opens a file that only this user can have written. Neither a planted link is followed nor a planted pipe
+// waited for.
+func openOwn(file string) (*os.File, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, notFollowed(err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = checkOwn(info, file, 0, os.Geteuid())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// notFollowed says in plain words that a link is not followed.
+func notFollowed(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, syscall.ELOOP) {
+		return fmt.Errorf("%s is a link, and links are not followed here: remove it", e.Path)
+	}
+	return err
+}
+
 // readToken reads a token that only its owner, this user, can have written and read.
 func readToken(file string) (string, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // a planted pipe would hold us
+	f, err := openOwn(file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
-	}
-	if err := checkOwn(info, file, 0, os.Geteuid()); err != nil {
 		return "", err
 	}
 	if info.Mode().Perm()&0o077 != 0 {

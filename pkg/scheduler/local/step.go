@@ -111,7 +111,7 @@ type reader struct{ line string }
 
 // Line implements scheduler.Reader.
 func (r *reader) Line(text string) {
-	if r.line == "" && (strings.HasPrefix(text, "disagg-agent ") || strings.HasPrefix(text, "disagg-agent: ")) {
+	if r.line == "" && protocol.GaveUp(text) {
 		r.line = strings.TrimSpace(text)
 	}
 }
