@@ -164,8 +164,11 @@ func (w *worker) publish(hub string) error {
 	return err
 }
 
-// findHub waits for the hub, for as long as the plan allows agents to arrive.
+// findHub waits for the hub, for as long as the plan allows agents to arrive, and as the batch script lives: without it
+// no hub will come.
 func (w *worker) findHub(ctx context.Context) (string, error) {
+	ctx, stop := whileAlive(ctx, w.opts.Batch, w.log)
+	defer stop()
 	if p := w.opts.Plan; !p.Policy.Interactive {
 		late := fmt.Errorf("no hub within %v", p.Timeouts.Launch)
 		var cancel context.CancelFunc

@@ -78,7 +78,10 @@ func Run(ctx context.Context, o Options) (int, error) {
 		running: map[roles.Role]*step{}, former: map[roles.Role]string{},
 	}
 	var err error
-	if b.token, err = rundir.OpenAttempt(b.attempt, o.Plan.Case.TestID); err == nil {
+	if b.token, err = rundir.OpenAttempt(b.attempt, o.Plan.Case.TestID); err == nil && !b.single() {
+		err = rundir.Claim(b.attempt, o.JobID)
+	}
+	if err == nil {
 		err = rundir.SetCurrent(dir, o.Attempt)
 	}
 	if err != nil {

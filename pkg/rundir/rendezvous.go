@@ -46,6 +46,44 @@ func OpenAttempt(a Attempt, testID string) (token string, err error) {
 	return token, nil
 }
 
+// Claim makes an attempt a job's. One that is another job's is refused, for instance when a batch script was submitted
+// twice: two hubs would write one verdict.
+func Claim(a Attempt, jobID string) error {
+	f, err := os.OpenFile(a.Owner(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, sharedMode)
+	if err == nil {
+		_, err = f.WriteString(jobID + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("cannot claim attempt: %w", err)
+	}
+	owner, err := readOwner(a)
+	if err != nil {
+		return fmt.Errorf("cannot claim attempt: %w", err)
+	}
+	if owner != jobID {
+		return fmt.Errorf("cannot run %s: it is job %q's, and this is job %q: "+
+			"start each job in a run directory of its own", filepath.Base(string(a)), owner, jobID)
+	}
+	return nil
+}
+
+// maxOwner bounds a job's id, in bytes.
+const maxOwner = 256
+
+func readOwner(a Attempt) (string, error) {
+	f, err := openOwn(a.Owner())
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := readAll(f, maxOwner)
+	return strings.TrimSpace(string(data)), err
+}
+
 // ownFolder makes a folder, or makes sure that the one that is there is a folder of this user.
 func ownFolder(dir string) error {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
