@@ -101,6 +101,13 @@ func TestReader(t *testing.T) {
 	if got := r.Diagnosis(); got != want || r.Ranks() != nil {
 		t.Errorf("%+v, %v", got, r.Ranks())
 	}
+	r = (&Local{}).Reader()
+	for _, line := range []string{"runtime: out of memory", "fatal error: out of memory", "goroutine 1:"} {
+		r.Line(line)
+	}
+	if got := r.Diagnosis().Line; got != "fatal error: out of memory" {
+		t.Errorf("of a crash it keeps %q", got)
+	}
 }
 
 // This machine has no grace period, no time limit, no steps, and one attempt of a job; it can let a job go on.
