@@ -362,7 +362,7 @@ func TestNoVerdict(t *testing.T) {
 				"runtime: may need to increase max user processes (ulimit -u)\nfatal error: newosproc\n\ngoroutine 1:\n"},
 			": runtime: may need to increase max user processes (ulimit -u): see $DIR",
 		},
-		"there are logs":            {gone.State, logs, ": see $DIR/attempt-0/logs"},
+		"there are logs": {gone.State, logs, ": see $DIR/attempt-0/logs"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
