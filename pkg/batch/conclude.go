@@ -97,7 +97,7 @@ func (b *batch) note(verdict *protocol.Result, cause protocol.Cause, why error) 
 		err = b.opts.Starter.LeaveNote(ctx, text)
 	}
 	if err != nil {
-		return fmt.Errorf("the verdict is lost: %w; cannot leave it as a note: %w", why, err)
+		return fmt.Errorf(protocol.VerdictLost+": %w; cannot leave it as a note: %w", why, err)
 	}
 	return fmt.Errorf("%w: the verdict is left as a note with the job", why)
 }

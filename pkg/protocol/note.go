@@ -10,6 +10,9 @@ import (
 // NoteSize is how many bytes a note may have: Slurm keeps no longer comment with a job.
 const NoteSize = 1000
 
+// VerdictLost is what the batch script prints of a verdict that neither the run directory nor the scheduler takes.
+const VerdictLost = "the verdict is lost"
+
 // Note is what is left with the scheduler of a verdict that the run directory does not take.
 type Note struct {
 	Schema   int     `json:"schema"` // 1

@@ -47,6 +47,9 @@ func SaysNoAgent(d Dir, agent string) bool {
 	return agent != "" && strings.Contains(line, ": line ") && strings.Contains(line, ": "+agent+": ")
 }
 
+// SaysLost tells whether the batch script says that it could leave the verdict nowhere.
+func SaysLost(d Dir) bool { return strings.Contains(LastWords(d), protocol.VerdictLost) }
+
 // lastWordsSize is how much of the end of a file is read for its last words, in bytes.
 const lastWordsSize = 64 << 10
 

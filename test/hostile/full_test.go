@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +17,15 @@ func (p *place) onSmallDisk(options string) {
 	p.t.Helper()
 	p.off = "all" // preflight would find the disk too small, as it should
 	const script = `set -e
-mount -t tmpfs -o "$1,mode=755" none "$2/runs"
-shift; code=0
-set +e
-"$@"; code=$?
-cd / && cp -a "$HOST_DIR/runs" "$HOST_DIR/copy" && umount "$HOST_DIR/runs" && cp -a "$HOST_DIR/copy/." "$HOST_DIR/runs"
+mount -t tmpfs -o "$1,mode=755" none "$HOST_DIR/runs"
+shift
+code=0
+"$@" || code=$?
+cp -a "$HOST_DIR/runs" "$HOST_DIR/copy"
+umount "$HOST_DIR/runs"
+cp -a "$HOST_DIR/copy/." "$HOST_DIR/runs"
 exit "$code"`
-	p.wrap = []string{"unshare", "-m", "sh", "-c", strings.Replace(script, "shift;", "shift 2;", 1), "sh", options, p.dir}
+	p.wrap = []string{"unshare", "-m", "sh", "-c", script, "sh", options}
 }
 
 // nothingIsLost checks a job on a disk that is full at some time: it ends with the code of its verdict, which is kept
@@ -128,6 +129,6 @@ func TestNoRoomAnywhere(t *testing.T) {
 	}
 	o.oneLine(t, protocol.ExitFailed, "the job ended without a verdict: ")
 	if !strings.Contains(o.stderr, "no space left on device") && !strings.Contains(o.stderr, "is full") {
-		t.Error(fmt.Sprint(o.stderr))
+		t.Errorf("it does not say why: %s", o.stderr)
 	}
 }
