@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/steps"
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -242,7 +243,7 @@ func (b *batch) findJobEnd() {
 		return
 	}
 	b.mu.Lock()
-	b.ends = at
+	b.ends = hub.Anchored(at)
 	b.mu.Unlock()
 	b.hub.send(protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID, JobEnds: at})
 }

@@ -188,8 +188,11 @@ func readAll(f *os.File, most int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file (its type is %v)", f.Name(), info.Mode().Type())
 	}
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
+	var data []byte
+	if info.Size() <= most { // it may still grow
+		data, err = io.ReadAll(io.LimitReader(f, most+1))
+	}
+	if err == nil && max(info.Size(), int64(len(data))) > most {
 		err = fmt.Errorf("%s has more than %d bytes", f.Name(), most)
 	}
 	return data, err
