@@ -164,11 +164,8 @@ func (w *worker) publish(hub string) error {
 	return err
 }
 
-// findHub waits for the hub, for as long as the plan allows agents to arrive, and as the batch script lives: without it
-// no hub will come.
+// findHub waits for the hub, for as long as the plan allows agents to arrive.
 func (w *worker) findHub(ctx context.Context) (string, error) {
-	ctx, stop := whileAlive(ctx, w.opts.Batch, w.log)
-	defer stop()
 	if p := w.opts.Plan; !p.Policy.Interactive {
 		late := fmt.Errorf("no hub within %v", p.Timeouts.Launch)
 		var cancel context.CancelFunc

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -24,7 +23,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
-	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // process is an agent from its start to its exit code, in this process.
@@ -213,23 +211,6 @@ func TestRunCannotBegin(t *testing.T) {
 			p.exits(tt.code, tt.said)
 		})
 	}
-}
-
-// An agent that waits for its hub ends with the batch script: no hub comes any more.
-func TestBatchScriptEndsBeforeThereIsAHub(t *testing.T) {
-	p := newProcess(t, gen0, "exit 0")
-	batch := exec.Command("sleep", "600")
-	if err := batch.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.opts.Batch = supervisor.MarkOf(batch.Process.Pid)
-	p.run()
-	check.Eventually(t, "the agent is there", func() bool { return check.Exists(p.attempt.Agent(gen0)) })
-	if err := batch.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = batch.Wait()
-	p.exits(protocol.ExitFailed, errBatchEnded.Error())
 }
 
 // block puts a file in the place of a folder.

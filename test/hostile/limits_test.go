@@ -1,13 +1,16 @@
 package hostile
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/test/check"
 )
@@ -81,7 +84,27 @@ func TestSmallSharedMemory(t *testing.T) {
 	p.says(p.see(p.runArgs()...), "/dev/shm holds 0 MiB")
 }
 
-// No process outlives a batch script that is killed, whether its job has begun or not.
+// No process outlives a batch script that is killed before its job has begun: agents do not wait for a hub that may
+// never come.
+func TestBatchScriptIsKilledEarly(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	if o := p.see(p.runArgs("--dry-run", "case.yaml")...); o.code != 0 {
+		t.Fatal(o.stderr)
+	}
+	// A folder in the place of the hub's address keeps the hub from being found.
+	p.must(os.MkdirAll(filepath.Join(p.run().Attempt(0).Agents(), "BENCHMARK.0.json"), 0o755))
+	cmd := p.command(t.Context(), "disagg-agent", "batch", "--plan", p.run().Plan())
+	p.must(cmd.Start())
+	check.Eventually(t, "an agent waits for its hub", func() bool {
+		return check.Exists(p.run().Attempt(0).Agent(roles.Task{Role: roles.Role{Kind: roles.Gen}}))
+	})
+	p.must(cmd.Process.Kill())
+	_ = cmd.Wait()
+	p.nothingIsLeft()
+}
+
+// A batch script that is killed ends its job: no process outlives it, and the verdict says who was to blame.
 func TestBatchScriptIsKilled(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -3,6 +3,7 @@ package local
 import (
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +23,7 @@ func TestSteps(t *testing.T) {
 	}
 	var got []string
 	for _, cmd := range cmds {
-		if !cmd.SysProcAttr.Setpgid {
+		if !cmd.SysProcAttr.Setpgid || cmd.SysProcAttr.Pdeathsig != syscall.SIGTERM {
 			t.Error("a rank is in the process group of its starter")
 		}
 		out, err := cmd.Output()
