@@ -24,7 +24,7 @@ func TestSteps(t *testing.T) {
 	var got []string
 	for _, cmd := range cmds {
 		if !cmd.SysProcAttr.Setpgid || cmd.SysProcAttr.Pdeathsig != syscall.SIGTERM {
-			t.Error("a rank is in the process group of its starter")
+			t.Error("a rank is in the process group of its starter, or outlives it")
 		}
 		out, err := cmd.Output()
 		if err != nil {
