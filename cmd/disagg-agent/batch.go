@@ -36,7 +36,7 @@ func runBatch(c *cli.Context) error {
 	if at := moment(protocol.EnvBatchStart); !at.IsZero() {
 		begun = at
 	}
-	p, err := rundir.ReadPlan(c.String("plan"))
+	p, err := rundir.ReadOwnPlan(c.String("plan"))
 	if err != nil {
 		return err
 	}

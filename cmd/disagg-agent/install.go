@@ -21,7 +21,7 @@ func installCommand() *cli.Command {
 		Usage: "run the profile's install command on this node (the batch script does this, once a node)",
 		Flags: []cli.Flag{planFlag()},
 		Action: func(c *cli.Context) error {
-			p, err := rundir.ReadPlan(c.String("plan"))
+			p, err := rundir.ReadOwnPlan(c.String("plan"))
 			if err != nil || p.Cluster.Install == "" {
 				return err
 			}

@@ -57,7 +57,7 @@ const diskPatience = 500 * time.Millisecond
 
 // taskOptions finds out who this task is.
 func taskOptions(planFile string, role roles.Role) (o agent.Options, err error) {
-	p, err := rundir.ReadPlan(planFile)
+	p, err := rundir.ReadOwnPlan(planFile)
 	if err != nil {
 		return o, err
 	}

@@ -9,6 +9,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -52,17 +53,27 @@ func Create(file string, data []byte, perm os.FileMode) error {
 
 func writeTemp(file string, data []byte, perm os.FileMode, sync bool) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return "", &fs.PathError{Op: "create", Path: file, Err: e.Err}
+	}
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(perm))
-	if sync {
-		err = errors.Join(err, f.Sync())
+	if err == nil {
+		err = f.Chmod(perm)
 	}
-	err = errors.Join(err, f.Close())
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("cannot write %s: %w", f.Name(), err), os.Remove(f.Name()))
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err // whose path is that of the temporary file
+		}
+		return "", errors.Join(fmt.Errorf("cannot write %s: %w", file, err), os.Remove(f.Name()))
 	}
 	return f.Name(), nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/steps"
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -78,11 +79,14 @@ func Run(ctx context.Context, o Options) (int, error) {
 		running: map[roles.Role]*step{}, former: map[roles.Role]string{},
 	}
 	var err error
-	if b.token, err = rundir.OpenAttempt(b.attempt, o.Plan.Case.TestID); err == nil {
+	if b.token, err = rundir.OpenAttempt(b.attempt, o.Plan.Case.TestID); err == nil && !b.single() {
+		err = rundir.Claim(b.attempt, o.JobID)
+	}
+	if err == nil {
 		err = rundir.SetCurrent(dir, o.Attempt)
 	}
 	if err != nil {
-		return protocol.ExitUsage, err
+		return protocol.ExitUsage, b.neverBegan(err)
 	}
 	b.disk = rundir.NewDisk(rundir.DiskOptions{Patience: o.Plan.Timeouts.Disk.Std()})
 	defer b.disk.Close(diskPatience)
@@ -239,7 +243,7 @@ func (b *batch) findJobEnd() {
 		return
 	}
 	b.mu.Lock()
-	b.ends = at
+	b.ends = hub.Anchored(at)
 	b.mu.Unlock()
 	b.hub.send(protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID, JobEnds: at})
 }

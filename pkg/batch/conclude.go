@@ -10,6 +10,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // conclude makes sure that there is a verdict, in a goroutine of its own: the run directory may not answer.
@@ -49,6 +50,16 @@ const (
 
 var errSilent = errors.New("the run directory does not answer")
 
+// neverBegan leaves a verdict for a job whose run directory cannot be used: whoever watches it need not wait for one.
+func (b *batch) neverBegan(why error) error {
+	if b.single() {
+		return why
+	}
+	return b.note(nil, protocol.Cause{
+		Role: roles.Hub().Role, Subject: "the run directory", Kind: protocol.NeverStarted, Detail: why.Error(),
+	}, why)
+}
+
 // keep writes the verdict if the hub has not.
 func (b *batch) keep(verdict *protocol.Result, cause protocol.Cause) error {
 	if verdict != nil {
@@ -86,7 +97,7 @@ func (b *batch) note(verdict *protocol.Result, cause protocol.Cause, why error) 
 		err = b.opts.Starter.LeaveNote(ctx, text)
 	}
 	if err != nil {
-		return fmt.Errorf("the verdict is lost: %w; cannot leave it as a note: %w", why, err)
+		return fmt.Errorf(protocol.VerdictLost+": %w; cannot leave it as a note: %w", why, err)
 	}
 	return fmt.Errorf("%w: the verdict is left as a note with the job", why)
 }

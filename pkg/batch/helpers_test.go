@@ -30,7 +30,17 @@ func TestMain(m *testing.M) {
 		shell(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	own, err := os.MkdirTemp("", "disagg-batch-") // verdicts that find no other place go to the temporary folder
+	if err == nil {
+		err = os.Setenv("TMPDIR", own)
+	}
+	if err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(own)
+		os.Exit(code)
+	}))
 }
 
 // bound is on anything that should happen at once.

@@ -3,7 +3,9 @@ package batch
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +74,42 @@ func TestRunDirectoryDoesNotAnswer(t *testing.T) {
 		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
 		return check.Exists(j.attempt.Result()) && len(temporary) == 0
 	})
+}
+
+// A job that cannot use its run directory, or whose attempt is another job's, leaves its verdict with the scheduler at
+// once, and starts nothing.
+func TestNeverBegan(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		spoil func(*job) error
+		want  string
+	}{
+		"the attempt is a file": {
+			func(j *job) error { return os.WriteFile(string(j.attempt), nil, 0o600) }, "cannot open attempt: ",
+		},
+		"the attempt is another job's": {
+			func(j *job) error {
+				return errors.Join(os.Mkdir(string(j.attempt), 0o755), rundir.Claim(j.attempt, "6"))
+			},
+			`cannot run attempt-0: it is job "6"'s, and this is job "7": `,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, map[string]string{"BENCHMARK": "exit 0"})
+			if err := tt.spoil(j); err != nil {
+				t.Fatal(err)
+			}
+			code, err := j.try(t.Context())
+			if code != protocol.ExitUsage || err == nil || !strings.Contains(err.Error(), tt.want) ||
+				!strings.Contains(err.Error(), "the verdict is left as a note with the job") {
+				t.Errorf("code %d, %v", code, err)
+			}
+			if c := j.note().FirstCause; c == nil || c.Subject != "the run directory" || !strings.Contains(c.Detail, tt.want) {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
 }
 
 // thaw lets a reader of a pipe go on.

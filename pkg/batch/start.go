@@ -14,8 +14,8 @@ import (
 )
 
 // startBound starts a command that is asked to end (SIGTERM) when this process ends, however it does: the step of an
-// engineer's shell must not outlive a closed terminal. Ctrl-C in the terminal does not reach it: its agents are asked
-// to stop, in order. The command is over when ended is closed.
+// engineer's shell must not outlive a closed terminal, nor one that its scheduler does not end. Ctrl-C in the terminal
+// does not reach it: its agents are asked to stop, in order. The command is over when ended is closed.
 func startBound(cmd *exec.Cmd, ended <-chan struct{}) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

@@ -87,7 +87,7 @@ func (s *step) run(cmds []*exec.Cmd) error {
 	for _, cmd := range cmds {
 		cmd.Stdout, cmd.Stderr = outW, errW
 		start := (*exec.Cmd).Start
-		if s.batch.single() {
+		if s.batch.single() || cmd.SysProcAttr != nil && cmd.SysProcAttr.Pdeathsig != 0 {
 			start = func(cmd *exec.Cmd) error { return startBound(cmd, s.over) }
 		}
 		if err := start(cmd); err != nil {

@@ -55,6 +55,7 @@ type Hub struct {
 // New prepares a hub. The attempt's folder must exist.
 func New(opts Options) *Hub {
 	now := time.Now()
+	opts.JobEnds = Anchored(opts.JobEnds)
 	if opts.DiskPatience == 0 {
 		opts.DiskPatience = defaultPatience
 	}
@@ -64,6 +65,16 @@ func New(opts Options) *Hub {
 	}
 	h.journal = newJournal(opts.Disk, opts.Attempt)
 	return h
+}
+
+// Anchored is a time that somebody else's clock tells, or that an environment brings, such that setting this host's
+// clock from now on moves it no more. Zero stays zero.
+func Anchored(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	now := time.Now()
+	return now.Add(t.Sub(now))
 }
 
 // Run decides until the job is over and nothing is left of any role, then uploads what was measured and writes the
@@ -158,7 +169,9 @@ func (h *Hub) received(in control.Inbound) {
 	case in.Bye:
 		h.step(decide.Bye{Task: in.Task})
 	case in.Step != nil:
-		h.step(decide.Step{Report: *in.Step})
+		report := *in.Step
+		report.JobEnds = Anchored(report.JobEnds)
+		h.step(decide.Step{Report: report})
 	}
 	h.journal.received(in, h.machine.Host(in.Task))
 }

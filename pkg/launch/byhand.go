@@ -82,7 +82,7 @@ func (r Request) join(ctx context.Context) (plan.Plan, error) {
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		first, err := rundir.ReadPlan(rundir.Dir(dir).Plan())
+		first, err := rundir.ReadOwnPlan(rundir.Dir(dir).Plan())
 		if err == nil {
 			return r.adopt(ctx, first)
 		}

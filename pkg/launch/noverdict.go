@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -43,10 +45,19 @@ func lookForReason(d rundir.Dir, end protocol.JobState) (why, where string) {
 	switch line := rundir.LastWords(d); {
 	case line != "":
 		why = ": " + line
+	case full(string(d)):
+		why = ": the run directory's file system is full"
 	case !exists(string(rundir.Current(d))) && end.Cause == "":
 		why = ": nothing of it is to be seen: do the nodes see " + string(d) + "?"
 	}
 	return why, where
+}
+
+// full tells whether nothing more can be written where a folder is.
+func full(dir string) bool {
+	var fs unix.Statfs_t
+	err := unix.Statfs(dir, &fs)
+	return err == nil && fs.Blocks > 0 && (fs.Bavail == 0 || fs.Files > 0 && fs.Ffree == 0)
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/perfsanity"
 	"github.com/disagg/disagg/pkg/plan"
@@ -21,6 +24,7 @@ import (
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/local"
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
 // Request is what a person asks for.
@@ -75,7 +79,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	}
 	c, original, err := perfsanity.Load(perfsanity.Source{
 		Name: r.Case, Mode: r.Mode, Checkout: checkout, ModelsRoot: prof.ModelsRoot, Folders: configFolders(),
-		Read: os.ReadFile,
+		Read: readInput,
 	})
 	if err != nil {
 		return Job{}, err
@@ -154,6 +158,18 @@ func isFile(name string) bool {
 	return strings.ContainsRune(name, filepath.Separator) || filepath.Ext(name) != ""
 }
 
+// readInput reads a file that somebody names: of one that is too large as much as shows that. It may be a pipe, such as
+// a shell's <(…), but one that nobody writes to is empty and not waited for.
+func readInput(file string) ([]byte, error) {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: file, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), file)
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, yamlfile.MaxSize+1))
+}
+
 // loadRecipe reads a recipe by the name of a built-in one or by the path of a file.
 func loadRecipe(nameOrFile string) (recipe.Recipe, error) {
 	if r, ok, err := recipe.Load(nameOrFile); ok {
@@ -163,12 +179,16 @@ func loadRecipe(nameOrFile string) (recipe.Recipe, error) {
 		return recipe.Recipe{}, fmt.Errorf("unknown recipe %q: want %s, or a path to a recipe file",
 			nameOrFile, strings.Join(recipe.Builtin(), ", "))
 	}
-	data, err := os.ReadFile(nameOrFile)
+	data, err := readInput(nameOrFile)
 	if err != nil {
 		return recipe.Recipe{}, fmt.Errorf("cannot read recipe: %w", err)
 	}
 	return recipe.Parse(nameOrFile, data, func(beside string) ([]byte, error) {
-		return os.ReadFile(filepath.Join(filepath.Dir(nameOrFile), beside))
+		data, err := readInput(filepath.Join(filepath.Dir(nameOrFile), beside))
+		if len(data) > yamlfile.MaxSize {
+			err = fmt.Errorf("%s is too large: want at most %d KiB", beside, yamlfile.MaxSize>>10)
+		}
+		return data, err
 	})
 }
 
@@ -181,7 +201,7 @@ func loadProfile(nameOrFile string) (profile.Profile, error) {
 		return profile.Profile{}, fmt.Errorf("unknown profile %q: want %s, or a path to a profile file",
 			nameOrFile, strings.Join(profile.Builtin(), ", "))
 	}
-	data, err := os.ReadFile(nameOrFile)
+	data, err := readInput(nameOrFile)
 	if err != nil {
 		return profile.Profile{}, fmt.Errorf("cannot read profile: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
@@ -187,6 +189,38 @@ func TestMakeFaults(t *testing.T) {
 	r.Sinks, r.Upload = sinks, "sqlite:///x.db"
 	if _, err := r.Make(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What somebody names is read with a bound, and not waited for: a device has no end, and a pipe may have no writer.
+func TestInputsAreBounded(t *testing.T) {
+	pipe, beside := filepath.Join(t.TempDir(), "pipe.yaml"), filepath.Join(t.TempDir(), "r.yaml")
+	err := errors.Join(unix.Mkfifo(pipe, 0o600), os.WriteFile(beside, []byte(`schema: 1
+name: r
+roles:
+  GEN: &any {tasks: one, command: [x], stop: {signal: TERM, to: leader}, files: [{path: z, from: zero}]}
+  CTX: *any
+  BENCHMARK: {tasks: one, command: [x], stop: {signal: TERM, to: leader}, results: {format: json, files: x}}
+`), 0o600), os.Symlink("/dev/zero", filepath.Join(filepath.Dir(beside), "zero")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(*Request)
+		want   string
+	}{
+		"case is a pipe":      {func(r *Request) { r.Case = pipe }, "pipe.yaml: the file is empty"},
+		"profile is a pipe":   {func(r *Request) { r.Profile = pipe }, "pipe.yaml: the file is empty"},
+		"profile is a device": {func(r *Request) { r.Profile = "/dev/zero" }, "it is too large: want at most 1024 KiB"},
+		"recipe is a device":  {func(r *Request) { r.Recipe = "/dev/zero" }, "it is too large: want at most 1024 KiB"},
+		"a file beside it is": {func(r *Request) { r.Recipe = beside }, "zero is too large: want at most 1024 KiB"},
+	} {
+		r := request(t)
+		tt.change(&r)
+		_, err := r.Make(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
 	}
 }
 

@@ -139,7 +139,7 @@ func (w Watch) perform(ctx context.Context, e watch.Effect, inputs chan<- watch.
 		})
 	case watch.AskOutput:
 		ask(func(context.Context) watch.Input {
-			return watch.Output{NoAgent: rundir.SaysNoAgent(w.dir(), w.Plan.Agent)}
+			return watch.Output{NoAgent: rundir.SaysNoAgent(w.dir(), w.Plan.Agent) || rundir.SaysLost(w.dir())}
 		})
 	case watch.AskHistory:
 		ask(func(ctx context.Context) watch.Input {

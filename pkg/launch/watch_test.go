@@ -356,7 +356,13 @@ func TestNoVerdict(t *testing.T) {
 		"cancelled while it waited": {protocol.JobState{Word: "CANCELLED", Cause: protocol.CauseCancelled}, nil,
 			", CANCELLED: see $DIR"},
 		"the batch script said why": {gone.State, printed, ": bash: /nowhere/disagg-agent: not found: see $DIR"},
-		"there are logs":            {gone.State, logs, ": see $DIR/attempt-0/logs"},
+		"the batch script crashed": {
+			gone.State,
+			map[string]string{"local.out": "runtime: failed to create new OS thread\n" +
+				"runtime: may need to increase max user processes (ulimit -u)\nfatal error: newosproc\n\ngoroutine 1:\n"},
+			": runtime: may need to increase max user processes (ulimit -u): see $DIR",
+		},
+		"there are logs": {gone.State, logs, ": see $DIR/attempt-0/logs"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

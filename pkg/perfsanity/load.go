@@ -130,6 +130,9 @@ func (c config) check(file string) error {
 	if len(c.Benchmark.Concurrency) == 0 {
 		bad("benchmark.concurrency_list", "missing")
 	}
+	if n := c.Benchmark.MultiRound; n < 0 || n > maxRounds {
+		bad("benchmark.multi_round", fmt.Sprintf("%d: want at most %d", n, maxRounds))
+	}
 	if !c.WorkerConfig.Gen.IsMapping() {
 		bad("worker_config.gen", "missing, or not a mapping")
 	}
@@ -219,15 +222,27 @@ func (c config) load(m Mode) roles.Load {
 
 // sizes reads the part of the workers' blocks that the tool acts on.
 func (c config) sizes(file string) (map[roles.Kind]parallel, error) {
-	var gen, ctx parallel
-	if err := c.WorkerConfig.Gen.Decode(file, "worker_config.gen", &gen); err != nil {
+	gen, err := size(c.WorkerConfig.Gen, c.Hardware.GPUsPerGenServer, file, "worker_config.gen")
+	if err != nil {
 		return nil, err
 	}
-	if err := c.WorkerConfig.Ctx.Decode(file, "worker_config.ctx", &ctx); err != nil {
+	ctx, err := size(c.WorkerConfig.Ctx, c.Hardware.GPUsPerCtxServer, file, "worker_config.ctx")
+	if err != nil {
 		return nil, err
 	}
-	gen.explicit, ctx.explicit = c.Hardware.GPUsPerGenServer, c.Hardware.GPUsPerCtxServer
 	return map[roles.Kind]parallel{roles.Gen: gen, roles.Ctx: ctx}, nil
+}
+
+// size reads a worker's size from its block. The file and the key serve errors.
+func size(b yamlfile.Block, explicit int, file, key string) (p parallel, err error) {
+	if err := b.Decode(file, key, &p); err != nil {
+		return p, err
+	}
+	p.explicit = explicit
+	if problem := p.fault(); problem != "" {
+		return p, &yamlfile.Error{File: file, Line: b.Line(), Key: key, Problem: problem}
+	}
+	return p, nil
 }
 
 func (c config) servers(m Mode, sizes map[roles.Kind]parallel) map[roles.Kind]roles.Server {

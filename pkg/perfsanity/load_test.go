@@ -191,6 +191,24 @@ func TestFaults(t *testing.T) {
 		"reserved":        {"tool_parser: own", "port: 1", "server_config_extra.port: is set by the tool"},
 		"shell expansion": {"LOG=INFO", "LOG=$HOME", ":41: environment.worker_env_var: cannot split"},
 		"not a variable":  {"LOG=INFO", "LOG", `:41: environment.worker_env_var: "LOG" is not NAME=VALUE`},
+		"no shell's name": {"LOG=INFO", "'A B=1'", `:41: environment.worker_env_var: "A B=1" is not NAME=VALUE`},
+		"a number's name": {"LOG=INFO", "1A=1", `"1A=1" is not NAME=VALUE`},
+		"of the tool": {
+			"LOG=INFO", "DISAGG_GUARD=1",
+			":41: environment.worker_env_var: DISAGG_GUARD is set by the tool and may not be given here",
+		},
+		"large concurrency": {"concurrency_list: '30'", "concurrency_list: 1000001", "from 1 to 1000000"},
+		"many points": {
+			"concurrency_list: '30'", "concurrency_list: '" + strings.Repeat("1 ", 1001) + "'",
+			"benchmark.concurrency_list: 1001 points: want at most 1000",
+		},
+		"below none": {
+			"tensor_parallel_size: 6", "tensor_parallel_size: -6", "worker_config.gen: a size of -6: want at least 1",
+		},
+		"a product that is no number": {
+			"tensor_parallel_size: 6", "tensor_parallel_size: 4611686018427387904",
+			"worker_config.gen: one server has more than 100000 GPUs",
+		},
 		"text for a number": {
 			"tensor_parallel_size: 6", "tensor_parallel_size: six",
 			":60: worker_config.gen.tensor_parallel_size: \"six\": want a whole number",

@@ -2,10 +2,12 @@ package perfsanity
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/shellwords"
 	"github.com/disagg/disagg/pkg/yamlfile"
@@ -115,12 +117,30 @@ type parallel struct {
 	explicit    int  // generation 0 gives the number of GPUs itself
 }
 
-// gpus is the size of one server. Expert parallelism is not a factor: it splits the same GPUs again.
+// maxServerGPUs bounds a server. No machine has so many: more is a slip, and the product of slips no number any more.
+const maxServerGPUs = 100_000
+
+// gpus is the size of one server, at most one more than maxServerGPUs. Expert parallelism is not a factor: it splits
+// the same GPUs again.
 func (p parallel) gpus() int {
-	if p.explicit > 0 {
-		return p.explicit
+	n := max(p.explicit, 1)
+	if p.explicit <= 0 {
+		for _, size := range []int{p.Tensor, p.Pipeline, p.Context} {
+			n = min(n, maxServerGPUs+1) * min(max(size, 1), maxServerGPUs+1)
+		}
 	}
-	return max(p.Tensor, 1) * max(p.Pipeline, 1) * max(p.Context, 1)
+	return min(n, maxServerGPUs+1)
+}
+
+// fault tells what is wrong with the sizes, "" if nothing is.
+func (p parallel) fault() string {
+	switch n := min(p.Tensor, p.Pipeline, p.Context, p.MaxBatch, p.explicit); {
+	case n < 0:
+		return fmt.Sprintf("a size of %d: want at least 1", n)
+	case p.gpus() > maxServerGPUs:
+		return fmt.Sprintf("one server has more than %d GPUs", maxServerGPUs)
+	}
+	return ""
 }
 
 // vars are a role's variables: one text of NAME=VALUE words, quoted as for a shell.
@@ -134,12 +154,22 @@ func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
 	*v = nil
 	for _, w := range words {
 		name, value, ok := strings.Cut(w, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%q is not NAME=VALUE", w)}
+		switch {
+		case !ok || !isName(name):
+			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%.200q is not NAME=VALUE", w)}
+		case slices.ContainsFunc(protocol.Variables(), func(own protocol.Variable) bool { return own.Name == name }):
+			return &yamlfile.Error{Line: n.Line, Problem: name + " is set by the tool and may not be given here"}
 		}
 		*v = append(*v, roles.Var{Name: name, Value: value})
 	}
 	return nil
+}
+
+// isName tells whether every shell takes a text for the name of a variable.
+func isName(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}) && (text[0] < '0' || text[0] > '9')
 }
 
 // UnmarshalYAML reads a mode; an empty one leaves it to the test id.
@@ -176,6 +206,13 @@ func parseJobTime(text string) (roles.Duration, error) {
 	return roles.ParseLimit(text)
 }
 
+// Bounds of what a case may ask for. More is a slip: the run would never end.
+const (
+	maxConcurrency = 1_000_000
+	maxPoints      = 1000
+	maxRounds      = 1_000_000
+)
+
 // concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4].
 type concurrency []int
 
@@ -187,12 +224,14 @@ func (c *concurrency) UnmarshalYAML(n *yamlfile.Node) error {
 	*c = nil
 	for _, w := range words {
 		v, err := strconv.Atoi(w)
-		if err != nil || v < 1 {
-			return &yamlfile.Error{
-				Line: n.Line, Problem: fmt.Sprintf("%q is not a concurrency: want whole numbers above 0", w),
-			}
+		if err != nil || v < 1 || v > maxConcurrency {
+			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf(
+				"%.200q is not a concurrency: want whole numbers from 1 to %d", w, maxConcurrency)}
 		}
 		*c = append(*c, v)
+	}
+	if len(*c) > maxPoints {
+		return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%d points: want at most %d", len(*c), maxPoints)}
 	}
 	if len(*c) == 0 {
 		return &yamlfile.Error{Line: n.Line, Problem: "no concurrency: want at least one whole number above 0"}

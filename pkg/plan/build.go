@@ -97,21 +97,32 @@ func mergeValues(r recipe.Recipe, profile, asked map[string]string) (map[string]
 	return values, nil
 }
 
+// maxName bounds the name of a case, in bytes: files are named after it, with more before and behind it.
+const maxName = 200
+
 // check refuses what could not be used: names with characters that end a line, and clients that nobody can read.
 func (p Plan) check() error {
 	var errs []error
-	for what, text := range map[string]string{
-		"case name": p.Case.Name, "test id": p.Case.TestID, "run directory": p.RunDir, "checkout": p.Checkout,
-		"agent":                   p.Agent,
-		"partition (--partition)": p.Cluster.Partition, "account (--account)": p.Cluster.Account,
+	name := p.Case.Name
+	for _, part := range []struct{ what, text string }{
+		{"case name", name}, {"test id", strings.ReplaceAll(p.Case.TestID, name, "")},
+		{"case's model", p.Case.Model}, {"case's model folder", p.Case.ModelDir},
+		{"run directory", p.RunDir}, {"checkout", p.Checkout}, {"agent", p.Agent},
+		{"partition (--partition)", p.Cluster.Partition}, {"account (--account)", p.Cluster.Account},
 	} {
-		if profile.HasControl(text) {
-			errs = append(errs, fmt.Errorf("cannot plan: the %s, %q, has a control character", what, text))
+		if profile.HasControl(part.text) {
+			errs = append(errs,
+				fmt.Errorf("cannot plan: the %s, %.200q, has a control character", part.what, part.text))
 		}
 	}
-	if name := p.Case.Name; name != filepath.Base(name) || p.Case.TestID != filepath.Base(p.Case.TestID) {
+	switch {
+	case name != filepath.Base(name) || p.Case.TestID != filepath.Base(p.Case.TestID):
 		errs = append(errs,
-			fmt.Errorf("cannot plan: the case's name %q or its test id %q is no plain name", name, p.Case.TestID))
+			fmt.Errorf("cannot plan: the case's name %.200q or its test id %.200q is no plain name", name,
+				p.Case.TestID))
+	case len(name) > maxName:
+		errs = append(errs, fmt.Errorf("cannot plan: the case's name %.40q… has %d bytes: want at most %d",
+			name, len(name), maxName))
 	}
 	if spec := p.Spec(roles.Hub().Role); spec.Results != nil {
 		if _, err := results.FormatNamed(spec.Results.Format); err != nil {

@@ -120,9 +120,20 @@ func TestPlanFaults(t *testing.T) {
 		},
 		"line break":         {func(in *plan.Input) { in.Case.Name = "a\nb" }, "control character"},
 		"escape in the path": {func(in *plan.Input) { in.RunDir = "/a\x1b[2J" }, "control character"},
-		"partition":          {func(in *plan.Input) { in.Profile.Partition = "a\nb" }, "partition (--partition)"},
-		"path as a test id":  {func(in *plan.Input) { in.Case.TestID = "../../x" }, "no plain name"},
-		"no servers":         {func(in *plan.Input) { in.Case.Servers = nil }, "it has no servers"},
+		"model":              {func(in *plan.Input) { in.Case.Model = "a\x1b[2J" }, "the case's model, "},
+		"long name": {
+			func(in *plan.Input) { in.Case.Name = strings.Repeat("n", 201) }, "has 201 bytes: want at most 200",
+		},
+		"NUL in a value": {
+			func(in *plan.Input) { in.Values = map[string]string{"serve": "a\x00b"} }, "has a NUL character",
+		},
+		"NUL in the environment": {
+			func(in *plan.Input) { in.Profile.Env = map[string]string{"A": "a\x00b"} },
+			`profile c: env.A: "a\x00b" has a NUL character`,
+		},
+		"partition":         {func(in *plan.Input) { in.Profile.Partition = "a\nb" }, "partition (--partition)"},
+		"path as a test id": {func(in *plan.Input) { in.Case.TestID = "../../x" }, "no plain name"},
+		"no servers":        {func(in *plan.Input) { in.Case.Servers = nil }, "it has no servers"},
 		"reserved key": {func(in *plan.Input) { in.Case.WorkerConfig[roles.Gen] = "internal_request_auth_key: mine\n" },
 			"worker.yaml: internal_request_auth_key: is given by the case ({{.Worker}}) and by the recipe"},
 		"nested reserved key": {

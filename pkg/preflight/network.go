@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,13 +25,18 @@ type Listener struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 	once sync.Once
+
+	mu   sync.Mutex
+	open []net.Conn // the oldest first
 }
 
 const (
 	reachBound    = 3500 * time.Millisecond // of all tries: TCP sends a lost packet again after 1 s, and then after 2 s
 	listenBound   = 5 * time.Second         // of a peer that says nothing
+	acceptPause   = 50 * time.Millisecond
 	challengeSize = 32
-	atOnce        = 64 // connections that one host tries at the same time
+	atOnce        = 64   // connections that one host tries at the same time
+	maxOpen       = 1024 // connections that are answered at the same time; a peer's takes a moment
 
 	noKeepAlive = -1 // these connections end at once
 )
@@ -63,15 +69,44 @@ func (n *Listener) Close() {
 func (n *Listener) serve(token string) {
 	for {
 		conn, err := n.tcp.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+		if err != nil { // out of files, say: that may pass
+			select {
+			case <-n.ctx.Done():
+				return
+			case <-time.After(acceptPause):
+				continue
+			}
+		}
+		n.begin(conn)
 		n.wg.Go(func() {
-			defer conn.Close()
+			defer n.ended(conn)
 			stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 			defer stop()
 			prove(conn, token)
 		})
+	}
+}
+
+// begin notes a connection. When there are too many the oldest has to go: it is a stranger's that says nothing.
+func (n *Listener) begin(conn net.Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.open) >= maxOpen {
+		_ = n.open[0].Close()
+		n.open = n.open[1:]
+	}
+	n.open = append(n.open, conn)
+}
+
+func (n *Listener) ended(conn net.Conn) {
+	_ = conn.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if i := slices.Index(n.open, conn); i >= 0 {
+		n.open = slices.Delete(n.open, i, i+1)
 	}
 }
 

@@ -3,6 +3,7 @@ package preflight
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -55,6 +56,67 @@ func TestReach(t *testing.T) {
 	if got := Reach(t.Context(), "guess", map[string]string{"peer": l.Address()}); got["peer"] == "" {
 		t.Error("a peer with another token is answered")
 	}
+}
+
+// Strangers who say nothing, however many, keep nobody from being answered: the oldest has to go.
+func TestStrangersDoNotBlock(t *testing.T) {
+	l, err := Listen("127.0.0.1", "token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var strangers []net.Conn
+	for range maxOpen + 8 {
+		c, err := net.Dial("tcp", l.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		strangers = append(strangers, c)
+	}
+	if got := Reach(t.Context(), "token", map[string]string{"peer": l.Address()}); got["peer"] != "" {
+		t.Errorf("got %q", got)
+	}
+	_ = strangers[0].SetReadDeadline(time.Now().Add(listenBound / 2))
+	if _, err := strangers[0].Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the oldest stranger is still there")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open) > maxOpen {
+		t.Errorf("%d connections are open", len(l.open))
+	}
+}
+
+// A port that cannot accept for a while, because files have run out, is not given up.
+func TestAcceptGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refusals := make(chan error, 3)
+		for range cap(refusals) {
+			refusals <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
+		}
+		close(refusals)
+		n := &Listener{tcp: &refusing{refusals: refusals}}
+		n.ctx, n.end = context.WithCancel(t.Context())
+		begun := time.Now()
+		n.serve("token")
+		if took := time.Since(begun); took != 3*acceptPause {
+			t.Errorf("it ended after %v", took)
+		}
+	})
+}
+
+// refusing is a port that cannot accept, and is closed after its last refusal.
+type refusing struct {
+	net.Listener
+	refusals chan error
+}
+
+func (r *refusing) Accept() (net.Conn, error) {
+	if err, ok := <-r.refusals; ok {
+		return nil, err
+	}
+	return nil, net.ErrClosed
 }
 
 // A try that gets no answer is followed by others until one is answered or the time is over; an answer ends them, and

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -129,6 +130,19 @@ const (
 // Meanings lists every meaning.
 func Meanings() []Meaning {
 	return []Meaning{Unexplained, OutOfMemory, OutOfTime, NodeFailed, Preempted, Asked, Transient}
+}
+
+// GaveUp tells whether a line is one with which an agent, or the runtime of its language, says why it gives up.
+func GaveUp(line string) bool {
+	for _, begin := range []string{
+		"disagg-agent ", "disagg-agent: ", "fatal error: ", "panic: ",
+		"runtime: may need ", // "to increase max user processes (ulimit -u)", before a fatal error that does not tell
+	} {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
 }
 
 // StoppedEarly is what an agent prints that a signal stops before it has reached the hub: nobody else could tell why

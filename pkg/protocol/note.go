@@ -10,6 +10,9 @@ import (
 // NoteSize is how many bytes a note may have: Slurm keeps no longer comment with a job.
 const NoteSize = 1000
 
+// VerdictLost is what the batch script prints of a verdict that neither the run directory nor the scheduler takes.
+const VerdictLost = "the verdict is lost"
+
 // Note is what is left with the scheduler of a verdict that the run directory does not take.
 type Note struct {
 	Schema   int     `json:"schema"` // 1
@@ -66,7 +69,7 @@ func (n Note) Result() Result {
 	r := Result{
 		Schema: 1, RunID: n.RunID, Verdict: n.Verdict, ExitCode: n.ExitCode, FirstCause: n.Cause, Points: []Point{},
 		Roles: []RankOutcome{},
-		Lost:  "the run directory did not answer at the end",
+		Lost:  "the run directory did not take the verdict",
 	}
 	if n.Kept != "" {
 		r.Lost += ": all of the verdict, " + fmt.Sprint(n.Points) + " points included, is in " + n.Kept

@@ -55,7 +55,7 @@ func add(text string, n int) (int, error) {
 // Render renders one template over the data. The name only serves errors.
 func Render(name, text string, d Data) (string, error) {
 	if !strings.Contains(text, "{{") {
-		return text, nil
+		return text, withoutNUL(text)
 	}
 	t, err := template.New(name).Option("missingkey=error").Funcs(templateFuncs()).Parse(text)
 	if err != nil {
@@ -65,7 +65,15 @@ func Render(name, text string, d Data) (string, error) {
 	if err := t.Execute(&b, d); err != nil {
 		return "", fmt.Errorf("cannot render template: %w", err)
 	}
-	return b.String(), nil
+	return b.String(), withoutNUL(b.String())
+}
+
+// withoutNUL refuses what no program can be given, neither as an argument nor in its environment.
+func withoutNUL(text string) error {
+	if strings.ContainsRune(text, 0) {
+		return fmt.Errorf("%.200q has a NUL character", text)
+	}
+	return nil
 }
 
 // RenderArgs renders a command: empty texts are left out, words are split. The name only serves errors.

@@ -11,6 +11,17 @@ type Server struct {
 	GPUs  int `json:"gpus"`  // of each: tensor * pipeline * context parallel size
 }
 
+// maxGPUs bounds a job. No machine has so many: more is a slip in the case.
+const maxGPUs = 100_000
+
+// total is how many GPUs the servers have in all, not more than one above the bound.
+func (s Server) total() int {
+	if s.Count > 0 && s.GPUs > maxGPUs/s.Count {
+		return maxGPUs + 1
+	}
+	return s.Count * s.GPUs
+}
+
 // TasksPer says how many processes a recipe starts for one role.
 type TasksPer string
 
@@ -120,6 +131,9 @@ func NewLayout(gpusPerNode int, gen, ctx Server, shape func(Kind) Shape) (Layout
 			return Layout{}, fmt.Errorf("cannot lay out the case: it has %d %s servers of %d GPUs each: "+
 				"want at least 1 GPU, and at most %d servers", s.Count, s.kind, s.GPUs, maxIndex)
 		}
+	}
+	if gen.total()+ctx.total() > maxGPUs {
+		return Layout{}, fmt.Errorf("cannot lay out the case: its servers have more than %d GPUs in all", maxGPUs)
 	}
 	if gen.Count+ctx.Count == 0 {
 		return Layout{}, errors.New("cannot lay out the case: it has no servers")

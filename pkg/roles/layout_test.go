@@ -146,6 +146,8 @@ func TestLayoutRefusesNonsense(t *testing.T) {
 		"a server of no GPU": {4, one, roles.Server{Count: 2}, "it has 2 CTX servers of 0 GPUs each: want at least"},
 		"fewer than none":    {4, roles.Server{Count: -1, GPUs: 1}, one, "it has -1 GEN servers"},
 		"more than any":      {4, roles.Server{Count: 1 << 40, GPUs: 1}, one, "at most 99999 servers"},
+		"more in all":        {4, roles.Server{Count: 50_000, GPUs: 2}, one, "more than 100000 GPUs in all"},
+		"more than numbers":  {4, roles.Server{Count: 2, GPUs: 1 << 62}, one, "more than 100000 GPUs in all"},
 	} {
 		_, err := roles.NewLayout(tt.gpus, tt.gen, tt.ctx, perGPU)
 		fails(t, name, err, "cannot lay out the case: ", tt.want)

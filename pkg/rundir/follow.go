@@ -47,15 +47,18 @@ func SaysNoAgent(d Dir, agent string) bool {
 	return agent != "" && strings.Contains(line, ": line ") && strings.Contains(line, ": "+agent+": ")
 }
 
+// SaysLost tells whether the batch script says that it could leave the verdict nowhere.
+func SaysLost(d Dir) bool { return strings.Contains(LastWords(d), protocol.VerdictLost) }
+
 // lastWordsSize is how much of the end of a file is read for its last words, in bytes.
-const lastWordsSize = 16 << 10
+const lastWordsSize = 64 << 10
 
 // LastWords is the last line that the first process of a job printed, "" if there is none: the batch script's own
-// output, which tells why a job ended before it had begun.
+// output, which tells why a job ended before it had begun. Of a crash it is the line that says what happened.
 func LastWords(d Dir) string {
 	newest, at := "", time.Time{}
 	for _, f := range filesIn(string(d), "", ".out") {
-		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+		if info, err := os.Stat(f); err == nil && !info.IsDir() && info.ModTime().After(at) {
 			newest, at = f, info.ModTime()
 		}
 	}
@@ -67,10 +70,14 @@ func LastWords(d Dir) string {
 	if info, err := f.Stat(); err == nil && info.Size() > lastWordsSize {
 		_, _ = f.Seek(-lastWordsSize, io.SeekEnd)
 	}
-	data, _ := io.ReadAll(f)
+	data, _ := io.ReadAll(io.LimitReader(f, lastWordsSize)) // it may grow, or have no end
 	last := ""
 	for line := range strings.Lines(string(data)) {
-		if text := strings.TrimSpace(line); text != "" {
+		text := strings.TrimSpace(line)
+		if protocol.GaveUp(text) && !strings.HasPrefix(text, "disagg-agent") {
+			return text // what follows is where it happened
+		}
+		if text != "" {
 			last = text
 		}
 	}

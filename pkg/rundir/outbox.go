@@ -88,7 +88,12 @@ func (o Outbox) list(state string) ([]string, error) {
 
 // Record reads a record.
 func (o Outbox) Record(id string) (results.Record, error) {
-	data, err := os.ReadFile(filepath.Join(o.records, id+".json"))
+	f, err := os.Open(filepath.Join(o.records, id+".json"))
+	var data []byte
+	if err == nil {
+		data, err = readAll(f, maxJSON)
+		_ = f.Close()
+	}
 	if err != nil {
 		return results.Record{}, fmt.Errorf("cannot read record %s: %w", id, err)
 	}

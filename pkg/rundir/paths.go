@@ -60,6 +60,9 @@ func (a Attempt) join(elem ...string) string {
 // Token is the file that names the attempt and lets its agents trust each other.
 func (a Attempt) Token() string { return a.join("token") }
 
+// Owner is the file that names the job whose attempt it is.
+func (a Attempt) Owner() string { return a.join("job") }
+
 // Agents is the folder in which agents publish themselves.
 func (a Attempt) Agents() string { return a.join("agents") }
 

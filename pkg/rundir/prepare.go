@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,14 +23,16 @@ var ErrOccupied = errors.New("it holds a run already: name a new one with --run-
 
 // Create makes the run directory of a plan: the case's copy, the batch script and the plan. All of it is made beside
 // its place first, so that a start that fails, or comes second, changes nothing of another's run. A directory that
-// exists and holds no run is filled. The case's bytes are kept under the name of the plan's case.
+// exists and holds no run is filled, unless others can write to it. The case's bytes are kept under the name of the
+// plan's case.
 func Create(p plan.Plan, original []byte, script string) error {
 	dir := Dir(p.RunDir)
 	err := create(dir, p, original, script)
 	if err == nil {
 		return nil
 	}
-	if _, taken := os.Lstat(dir.Plan()); taken == nil { // perhaps only now: another start was faster
+	_, taken := os.Lstat(dir.Plan())
+	if errors.Is(err, ErrOccupied) || taken == nil { // perhaps only now: another start was faster
 		return fmt.Errorf("cannot use run directory %s: %w", dir, ErrOccupied)
 	}
 	return fmt.Errorf("cannot make run directory %s: %w: name another with --run-dir", dir, err)
@@ -45,7 +48,11 @@ func create(dir Dir, p plan.Plan, original []byte, script string) error {
 	info, err := os.Stat(string(dir))
 	there := err == nil && info.IsDir()
 	fresh, place := temporary(string(dir)), os.Rename
-	if there { // it may be a link, or of another file system than its parent
+	if there {
+		if err := checkFree(dir, info); err != nil {
+			return err
+		}
+		// It may be a link, or of another file system than its parent.
 		fresh, place = temporary(filepath.Join(string(dir), "start")), moveInto
 	}
 	if err := os.Mkdir(fresh, folderMode); err != nil {
@@ -56,6 +63,24 @@ func create(dir Dir, p plan.Plan, original []byte, script string) error {
 		return err
 	}
 	return place(fresh, string(dir))
+}
+
+// checkFree refuses a directory that others can write to, and one in which something stands where a run will write:
+// that is another run's, or was planted. What a start begins with, and has left, is no hindrance: it is replaced.
+func checkFree(dir Dir, info os.FileInfo) error {
+	if err := checkOwn(info, string(dir), os.ModeDir, os.Geteuid()); err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("everybody can write to it (%v)", info.Mode().Perm())
+	}
+	for _, name := range filesIn(string(dir), "", "") {
+		base := filepath.Base(name)
+		if name == dir.Current() || name == dir.Submission() || strings.HasPrefix(base, "attempt-") {
+			return ErrOccupied
+		}
+	}
+	return nil
 }
 
 // temporary is a name beside a path that nobody else uses, and that no pattern of a reader matches.
@@ -73,11 +98,13 @@ func fill(dir Dir, p plan.Plan, original []byte, script string) error {
 	if err := os.MkdirAll(filepath.Dir(caseCopy), folderMode); err != nil {
 		return err
 	}
-	return errors.Join(
-		atomicfile.Write(caseCopy, original, secretMode),
-		atomicfile.Write(dir.Script(), []byte(script), scriptMode),
-		atomicfile.Write(dir.Plan(), append(data, '\n'), secretMode),
-	)
+	if err := atomicfile.Write(caseCopy, original, secretMode); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(dir.Script(), []byte(script), scriptMode); err != nil {
+		return err
+	}
+	return atomicfile.Write(dir.Plan(), append(data, '\n'), secretMode)
 }
 
 // moveInto moves what a run directory begins with to a directory that exists. The plan comes first, because that can be
@@ -89,7 +116,7 @@ func moveInto(fresh, dir string) error {
 	}
 	err := os.Rename(from.Script(), to.Script())
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(to.Case("")), folderMode)
+		err = ownFolder(filepath.Dir(to.Case("")))
 	}
 	for _, file := range filesIn(filepath.Dir(from.Case("")), "", "") {
 		if err == nil {
@@ -102,7 +129,7 @@ func moveInto(fresh, dir string) error {
 	return nil
 }
 
-// ReadPlan reads a plan.
+// ReadPlan reads a plan, to show it or to watch its job. It may be another user's.
 func ReadPlan(file string) (p plan.Plan, err error) {
 	if err = readJSON(file, &p, &p.Schema); err != nil {
 		err = fmt.Errorf("cannot read plan: %w", err)
@@ -110,11 +137,38 @@ func ReadPlan(file string) (p plan.Plan, err error) {
 	return p, err
 }
 
+// ReadOwnPlan reads a plan whose commands are to be run. It must be this user's: who can put another in its place can
+// run anything as this user.
+func ReadOwnPlan(file string) (p plan.Plan, err error) {
+	f, err := openOwn(file)
+	if err == nil {
+		err = decode(f, &p, &p.Schema)
+		_ = f.Close()
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot read plan: %w", err)
+	}
+	return p, err
+}
+
+// maxJSON bounds what is read of a file, in bytes: the verdict of a thousand ranks has a tenth of it.
+const maxJSON = 64 << 20
+
 // readJSON reads a file into v, of which schema is the part that says how the rest is to be understood.
 func readJSON(file string, v any, schema *int) error {
-	data, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return err // it names the file
+	}
+	defer f.Close()
+	return decode(f, v, schema)
+}
+
+func decode(f *os.File, v any, schema *int) error {
+	file := f.Name()
+	data, err := readAll(f, maxJSON)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
@@ -123,6 +177,25 @@ func readJSON(file string, v any, schema *int) error {
 		return fmt.Errorf("%s: schema %d is not supported: use the version of the tool that wrote it", file, *schema)
 	}
 	return nil
+}
+
+// readAll reads a file that may be anybody's: what is no file, such as a device, or too large, is refused.
+func readAll(f *os.File, most int64) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file (its type is %v)", f.Name(), info.Mode().Type())
+	}
+	var data []byte
+	if info.Size() <= most { // it may still grow
+		data, err = io.ReadAll(io.LimitReader(f, most+1))
+	}
+	if err == nil && max(info.Size(), int64(len(data))) > most {
+		err = fmt.Errorf("%s has more than %d bytes", f.Name(), most)
+	}
+	return data, err
 }
 
 // SetCurrent points the run directory's link at an attempt. What a killed process left of an earlier try does not

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -122,6 +123,55 @@ func TestCreateFaults(t *testing.T) {
 	}
 	if got := names(t, string(empty)) + names(t, string(script)); got != "job.sbatch" {
 		t.Errorf("in the directories there is %s", got)
+	}
+}
+
+// A directory in which something stands where a run will write holds another run, or was planted. Nothing in it is
+// touched, and no link in it is followed.
+func TestCreateRefusesWhatIsPlanted(t *testing.T) {
+	elsewhere := t.TempDir()
+	for name, tt := range map[string]struct {
+		plant func(*testing.T, rundir.Dir)
+		want  string
+	}{
+		"an attempt": {
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, string(d.Attempt(0))) }, rundir.ErrOccupied.Error(),
+		},
+		"a later attempt": {
+			func(t *testing.T, d rundir.Dir) { writeFile(t, d.Attempt(7).Result(), "", 0o644) },
+			rundir.ErrOccupied.Error(),
+		},
+		"the link to the current one": {
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, d.Current()) }, rundir.ErrOccupied.Error(),
+		},
+		"a submission": {
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, d.Submission()) }, rundir.ErrOccupied.Error(),
+		},
+		"a plan": {
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, d.Plan()) }, rundir.ErrOccupied.Error(),
+		},
+		"the case's folder": {
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, filepath.Join(string(d), "case")) },
+			"case is not what it must be",
+		},
+		"anything, by everybody": {
+			func(t *testing.T, d rundir.Dir) { must(t, os.Chmod(string(d), 0o777)) }, "everybody can write to it",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := rundir.Dir(t.TempDir())
+			tt.plant(t, d)
+			before := names(t, string(d))
+			err := create(d, "1", "c")
+			fails(t, name, err, "cannot ", tt.want)
+			fails(t, name, err, "cannot ", "--run-dir")
+			if got := strings.TrimSpace(strings.Replace(names(t, string(d)), "job.sbatch", "", 1)); got != before {
+				t.Errorf("it holds %q, before it was %q", got, before)
+			}
+		})
+	}
+	if got := names(t, elsewhere); got != "" {
+		t.Errorf("a link was followed: there is %s", got)
 	}
 }
 
@@ -250,6 +300,44 @@ func TestReadersRefuse(t *testing.T) {
 				fails(t, text, reader.read(), "cannot read "+name+": "+reader.file+": ", want)
 			}
 		})
+	}
+}
+
+// What is no file, or larger than any of ours, is refused: a device has no end.
+func TestReadersAreBounded(t *testing.T) {
+	d := rundir.Dir(t.TempDir())
+	a := d.Attempt(0)
+	must(t, os.Mkdir(string(a), 0o755))
+	symlink(t, "/dev/zero", a.Result())
+	_, err := rundir.ReadResult(a)
+	fails(t, "a device", err, "cannot read result: ", "is no file")
+	symlink(t, "/dev/zero", a.Events())
+	(&rundir.Tail{File: a.Events()}).Read(func([]byte) { t.Error("a device has lines") })
+	symlink(t, "/dev/zero", filepath.Join(string(d), "x.out"))
+	if got := rundir.LastWords(d); strings.Trim(got, "\x00") != "" {
+		t.Errorf("a device says %q", got)
+	}
+	writeFile(t, a.State(), "", 0o644)
+	must(t, os.Truncate(a.State(), 64<<20+1))
+	_, err = rundir.ReadState(a)
+	fails(t, "a large file", err, "cannot read state: ", "has more than 67108864 bytes")
+}
+
+// Only this user's own plan is run: no link is followed to it, and no pipe holds its reader.
+func TestReadOwnPlan(t *testing.T) {
+	d := rundir.Dir(t.TempDir())
+	must(t, create(d, "1", "c"))
+	if p, err := rundir.ReadOwnPlan(d.Plan()); err != nil || p.ID != "1" {
+		t.Errorf("%s, %v", p.ID, err)
+	}
+	link, pipe := filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "pipe")
+	symlink(t, d.Plan(), link)
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	for file, want := range map[string]string{
+		link: link + " is a link, and links are not followed here: remove it", pipe: "is not what it must be",
+	} {
+		_, err := rundir.ReadOwnPlan(file)
+		fails(t, file, err, "cannot read plan: ", want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,44 @@ func OpenAttempt(a Attempt, testID string) (token string, err error) {
 		return "", fmt.Errorf("cannot open attempt: %w", err)
 	}
 	return token, nil
+}
+
+// Claim makes an attempt a job's. One that is another job's is refused, for instance when a batch script was submitted
+// twice: two hubs would write one verdict.
+func Claim(a Attempt, jobID string) error {
+	f, err := os.OpenFile(a.Owner(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, sharedMode)
+	if err == nil {
+		_, err = f.WriteString(jobID + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("cannot claim attempt: %w", err)
+	}
+	owner, err := readOwner(a)
+	if err != nil {
+		return fmt.Errorf("cannot claim attempt: %w", err)
+	}
+	if owner != jobID {
+		return fmt.Errorf("cannot run %s: it is job %q's, and this is job %q: "+
+			"start each job in a run directory of its own", filepath.Base(string(a)), owner, jobID)
+	}
+	return nil
+}
+
+// maxOwner bounds a job's id, in bytes.
+const maxOwner = 256
+
+func readOwner(a Attempt) (string, error) {
+	f, err := openOwn(a.Owner())
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := readAll(f, maxOwner)
+	return strings.TrimSpace(string(data)), err
 }
 
 // ownFolder makes a folder, or makes sure that the one that is there is a folder of this user.
@@ -83,18 +122,40 @@ func sharedToken(file string) (string, error) {
 	return token, err
 }
 
+// openOwn opens a file that only this user can have written. Neither a planted link is followed nor a planted pipe
+// waited for.
+func openOwn(file string) (*os.File, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, notFollowed(err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = checkOwn(info, file, 0, os.Geteuid())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// notFollowed says in plain words that a link is not followed.
+func notFollowed(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, syscall.ELOOP) {
+		return fmt.Errorf("%s is a link, and links are not followed here: remove it", e.Path)
+	}
+	return err
+}
+
 // readToken reads a token that only its owner, this user, can have written and read.
 func readToken(file string) (string, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // a planted pipe would hold us
+	f, err := openOwn(file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
-	}
-	if err := checkOwn(info, file, 0, os.Geteuid()); err != nil {
 		return "", err
 	}
 	if info.Mode().Perm()&0o077 != 0 {

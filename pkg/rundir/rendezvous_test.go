@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,7 +99,7 @@ func TestOpenAttemptRefusesWhatIsPlanted(t *testing.T) {
 		},
 		"the token is a link": {
 			func(t *testing.T, a rundir.Attempt) { symlink(t, filepath.Join(elsewhere, "token"), a.Token()) },
-			"too many levels of symbolic links",
+			"is a link, and links are not followed here: remove it",
 		},
 		"the token can be read by others": {
 			func(t *testing.T, a rundir.Attempt) { writeFile(t, a.Token(), token, 0o640) },
@@ -131,6 +132,38 @@ func TestOpenAttemptRefusesWhatIsPlanted(t *testing.T) {
 	}
 	if got := names(t, elsewhere); got != "token" {
 		t.Errorf("a link was followed: there is now %s", got)
+	}
+}
+
+// An attempt is one job's for good, and a job may claim its own again.
+func TestClaim(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	fails(t, "without the attempt", rundir.Claim(a, "7"), "cannot claim attempt: ", "no such file")
+	must(t, os.Mkdir(string(a), 0o755))
+	must(t, rundir.Claim(a, "7"))
+	must(t, rundir.Claim(a, "7"))
+	fails(t, "another job", rundir.Claim(a, "8"), `cannot run attempt-0: it is job "7"'s, and this is job "8": `,
+		"start each job in a run directory of its own")
+	must(t, errors.Join(os.Remove(a.Owner()), os.Symlink("token", a.Owner())))
+	fails(t, "a planted link", rundir.Claim(a, "7"), "cannot claim attempt: ", "is a link")
+}
+
+// Of jobs that claim an attempt at once one gets it.
+func TestClaimAtOnce(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	must(t, os.Mkdir(string(a), 0o755))
+	won := make(chan error, 8)
+	for i := range cap(won) {
+		go func() { won <- rundir.Claim(a, strconv.Itoa(i)) }()
+	}
+	n := 0
+	for range cap(won) {
+		if <-won == nil {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d jobs have the attempt", n)
 	}
 }
 

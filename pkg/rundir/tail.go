@@ -24,6 +24,9 @@ func (t *Tail) Read(line func([]byte)) {
 		return // not begun yet
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return // a device may have no end
+	}
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := f.ReadAt(buf, t.offset)

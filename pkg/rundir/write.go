@@ -38,7 +38,7 @@ func (d *Disk) Touch(file string) {
 func touch(file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, sharedMode)
 	if err != nil {
-		return fmt.Errorf("cannot mark %s: %w", filepath.Base(file), err)
+		return fmt.Errorf("cannot mark %s: %w", filepath.Base(file), notFollowed(err))
 	}
 	return f.Close()
 }
@@ -121,7 +121,7 @@ func openAppend(file string, mode os.FileMode) (*os.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot open %s: %w", filepath.Base(file), err)
+		return nil, fmt.Errorf("cannot open %s: %w", filepath.Base(file), notFollowed(err))
 	}
 	return f, nil
 }

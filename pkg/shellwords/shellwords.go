@@ -10,6 +10,9 @@ import (
 // Split splits a text as a shell would, quotes and backslashes included. What a shell would expand (variables,
 // commands) is refused: its meaning would depend on the host that expands it.
 func Split(text string) ([]string, error) {
+	if strings.ContainsRune(text, 0) { // a shell drops it, and no program can be given it
+		return nil, fmt.Errorf("cannot split %.200q into words: it has a NUL character", text)
+	}
 	var words []string
 	p := syntax.NewParser(syntax.Variant(syntax.LangBash))
 	for w, err := range p.WordsSeq(strings.NewReader(text)) {
@@ -18,7 +21,7 @@ func Split(text string) ([]string, error) {
 			err = literal(&b, w.Parts, false)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot split %q into words: %w", text, err)
+			return nil, fmt.Errorf("cannot split %.200q into words: %w", text, err)
 		}
 		words = append(words, b.String())
 	}

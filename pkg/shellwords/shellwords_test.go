@@ -35,7 +35,7 @@ func TestSplit(t *testing.T) {
 func TestSplitRefusesExpansion(t *testing.T) {
 	for _, text := range []string{
 		"A=$HOME", `A="$HOME"`, "A=$(id)", "A=`id`", "A=${X:-1}", "A=$((1+1))", `A=$'\t'`, `A='open`, "A=1; B=2",
-		"A=1 | B", "A=<(x)",
+		"A=1 | B", "A=<(x)", "A=\x00",
 	} {
 		if got, err := shellwords.Split(text); err == nil {
 			t.Errorf("Split(%q) = %q, want an error", text, got)

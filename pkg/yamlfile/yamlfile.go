@@ -43,13 +43,28 @@ func (e *Error) Error() string {
 		key = strconv.Quote(key)
 	}
 	var parts []string
-	for _, part := range []string{place, key, e.Problem} {
+	for _, part := range []string{place, clip(key), clip(e.Problem)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
 	return strings.Join(parts, ": ")
 }
+
+// mostShown is how many bytes of a key, and of a problem, an error shows: both may quote what the file holds.
+const mostShown = 500
+
+// clip cuts a text to what an error shows of it, not within a character.
+func clip(text string) string {
+	if len(text) <= mostShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostShown], "") + "…"
+}
+
+// MaxSize bounds a file, in bytes. The largest that people write have a hundredth of it, and the library needs up to
+// forty times the memory of what it reads.
+const MaxSize = 1 << 20
 
 // Decode reads the one document in data into v, a pointer. The name of the file is only used in errors, which are
 // [*Error]. Struct fields are matched by their `yaml` tags; a map field with the option "inline" takes the keys that no
@@ -66,6 +81,9 @@ func Decode(file string, data []byte, v any) error {
 
 // parse reads the one document in data, and refuses what could not be decoded in reason.
 func parse(file string, data []byte) (*yaml.Node, error) {
+	if len(data) > MaxSize {
+		return nil, &Error{File: file, Problem: fmt.Sprintf("it is too large: want at most %d KiB", MaxSize>>10)}
+	}
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil {
@@ -119,34 +137,48 @@ func keyInText(data []byte, line int) string {
 	return ""
 }
 
-// maxNodes bounds a document after its aliases are resolved: a few lines of aliases of aliases can stand for more than
-// any memory holds.
+// maxNodes bounds a document after its aliases are resolved, as MaxSize bounds its texts: a few lines of aliases of
+// aliases can stand for more than any memory holds.
 const maxNodes = 100_000
+
+// extent is the size of a part of a document whose aliases are resolved.
+type extent struct{ nodes, bytes int }
+
+// fault tells what is too much, "" if nothing is.
+func (e extent) fault() string {
+	switch {
+	case e.nodes > maxNodes:
+		return fmt.Sprintf("more than %d values once aliases are resolved", maxNodes)
+	case e.bytes > MaxSize:
+		return fmt.Sprintf("more than %d KiB of text once aliases are resolved", MaxSize>>10)
+	}
+	return ""
+}
 
 // checkAliases refuses documents whose aliases cannot be resolved in reason.
 func checkAliases(file string, doc *yaml.Node) error {
-	size := map[*yaml.Node]int{} // -1 while a node is being counted
-	var count func(n *yaml.Node, path string) (int, error)
-	count = func(n *yaml.Node, path string) (int, error) {
+	size := map[*yaml.Node]extent{} // no nodes while a node is being counted
+	var count func(n *yaml.Node, path string) (extent, error)
+	count = func(n *yaml.Node, path string) (extent, error) {
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias
 		}
-		switch known := size[n]; {
-		case known < 0:
-			return 0, &Error{File: file, Line: n.Line, Key: path, Problem: "the anchor contains an alias of itself"}
-		case known > 0:
+		switch known, begun := size[n]; {
+		case begun && known.nodes == 0:
+			return known, &Error{File: file, Line: n.Line, Key: path, Problem: "the anchor contains an alias of itself"}
+		case begun:
 			return known, nil
 		}
-		size[n] = -1
-		total := 1
+		size[n] = extent{}
+		total := extent{nodes: 1, bytes: len(n.Value)}
 		for i, c := range n.Content {
 			part, err := count(c, childPath(n, i, path))
 			if err != nil {
-				return 0, err
+				return total, err
 			}
-			if total += part; total > maxNodes {
-				problem := fmt.Sprintf("more than %d values once aliases are resolved", maxNodes)
-				return 0, &Error{File: file, Line: n.Line, Problem: problem}
+			total = extent{total.nodes + part.nodes, total.bytes + part.bytes}
+			if problem := total.fault(); problem != "" {
+				return total, &Error{File: file, Line: n.Line, Problem: problem}
 			}
 		}
 		size[n] = total

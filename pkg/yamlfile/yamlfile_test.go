@@ -62,8 +62,23 @@ func TestDecodeFaults(t *testing.T) {
 		"merged text": {
 			"group:\n  <<: 1\n", "f.yaml:2: group.<<: want a mapping, or a list of mappings",
 		},
-		"alias cycle":   {"group:\n  rest: &x [*x]\n", "f.yaml:2: group.rest: the anchor contains an alias of itself"},
-		"alias bomb":    {bomb(), "f.yaml:8: more than 100000 values once aliases are resolved"},
+		"alias cycle": {"group:\n  rest: &x [*x]\n", "f.yaml:2: group.rest: the anchor contains an alias of itself"},
+		"alias bomb":  {bomb(), "f.yaml:8: more than 100000 values once aliases are resolved"},
+		"bomb of text": {
+			"group:\n  rest:\n    a: &a " + strings.Repeat("x", 1<<18) + "\n    b: [*a, *a, *a, *a]\n",
+			"f.yaml:3: more than 1024 KiB of text once aliases are resolved",
+		},
+		"large file": {
+			"name: a\n#" + strings.Repeat("x", yamlfile.MaxSize), "f.yaml: it is too large: want at most 1024 KiB",
+		},
+		"long value": {
+			"group: " + strings.Repeat("x", 1<<18) + "\n",
+			`f.yaml:1: group: "` + strings.Repeat("x", 499) + "…",
+		},
+		"long key": {
+			strings.Repeat("k", 1<<10) + ": 1\n",
+			"f.yaml:1: " + strings.Repeat("k", 500) + "…: unknown key: check its spelling, or remove it",
+		},
 		"not a mapping": {"- a\n", "f.yaml:1: a list: want keys and values"},
 		"a text":        {"a\n", "f.yaml:1: \"a\": want keys and values"},
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-// Steps implements scheduler.Starter: one agent a rank. Ranks of MPI roles get what mpirun would give them.
+// Steps implements scheduler.Starter: one agent a rank. Ranks of MPI roles get what mpirun would give them. Nobody else
+// ends an agent whose batch script was killed, so it is bound to that.
 func (*Local) Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, error) {
 	pl, ok := p.Layout.Find(r)
 	if !ok {
@@ -34,7 +35,7 @@ func (*Local) Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, error
 			"OMPI_COMM_WORLD_RANK="+strconv.Itoa(t.Rank), "OMPI_COMM_WORLD_SIZE="+strconv.Itoa(pl.Ranks),
 			"OMPI_COMM_WORLD_LOCAL_RANK="+strconv.Itoa(t.Rank%pl.RanksPerNode),
 		)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 		cmds = append(cmds, cmd)
 	}
 	return cmds, nil
@@ -111,7 +112,7 @@ type reader struct{ line string }
 
 // Line implements scheduler.Reader.
 func (r *reader) Line(text string) {
-	if r.line == "" && (strings.HasPrefix(text, "disagg-agent ") || strings.HasPrefix(text, "disagg-agent: ")) {
+	if r.line == "" && protocol.GaveUp(text) {
 		r.line = strings.TrimSpace(text)
 	}
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,8 +23,8 @@ func TestSteps(t *testing.T) {
 	}
 	var got []string
 	for _, cmd := range cmds {
-		if !cmd.SysProcAttr.Setpgid {
-			t.Error("a rank is in the process group of its starter")
+		if !cmd.SysProcAttr.Setpgid || cmd.SysProcAttr.Pdeathsig != syscall.SIGTERM {
+			t.Error("a rank is in the process group of its starter, or outlives it")
 		}
 		out, err := cmd.Output()
 		if err != nil {
@@ -100,6 +101,13 @@ func TestReader(t *testing.T) {
 	want := protocol.Diagnosis{Line: "disagg-agent: cannot read plan"}
 	if got := r.Diagnosis(); got != want || r.Ranks() != nil {
 		t.Errorf("%+v, %v", got, r.Ranks())
+	}
+	r = (&Local{}).Reader()
+	for _, line := range []string{"runtime: out of memory", "fatal error: out of memory", "goroutine 1:"} {
+		r.Line(line)
+	}
+	if got := r.Diagnosis().Line; got != "fatal error: out of memory" {
+		t.Errorf("of a crash it keeps %q", got)
 	}
 }
 

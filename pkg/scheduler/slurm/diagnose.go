@@ -109,7 +109,7 @@ func rate(text string) (score int, meaning protocol.Meaning) {
 		return tellsWait, protocol.Unexplained
 	case generic().MatchString(text):
 		return tellsLittle, protocol.Unexplained
-	case strings.HasPrefix(text, "disagg-agent") || isContainerLog(text) && telling().MatchString(text):
+	case protocol.GaveUp(text) || isContainerLog(text) && telling().MatchString(text):
 		return tellsDetail, protocol.Unexplained
 	case isContainerLog(text):
 		return tellsLittle, protocol.Unexplained
@@ -161,7 +161,7 @@ func (r *reader) taskEnd(text string) {
 // or what an agent says that gives up.
 func ownWords(line string) (text string, ok bool) {
 	line = strings.TrimRight(line, " \t\r\n")
-	if strings.HasPrefix(line, "disagg-agent ") || strings.HasPrefix(line, "disagg-agent: ") {
+	if protocol.GaveUp(line) {
 		return line, true
 	}
 	who, text, ok := strings.Cut(strings.TrimLeft(line, " \t"), ": ")

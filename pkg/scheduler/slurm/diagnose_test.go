@@ -122,6 +122,14 @@ func TestDiagnosisOfSteps(t *testing.T) {
 			},
 			protocol.Diagnosis{Line: "disagg-agent CTX_0.1: cannot reach the hub at 10.0.0.1:5: timeout"},
 		},
+		"the agent's runtime gives up": {
+			[]string{
+				"runtime: failed to create new OS thread (have 7 already; errno=11)",
+				"runtime: may need to increase max user processes (ulimit -u)", "fatal error: newosproc",
+				"srun: error: n2: task 1: Exited with exit code 2",
+			},
+			protocol.Diagnosis{Line: "runtime: may need to increase max user processes (ulimit -u)"},
+		},
 		"the program is not there": {
 			[]string{
 				"slurmstepd: error: execve(): /opt/disagg-agent: No such file or directory",
