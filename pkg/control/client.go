@@ -230,7 +230,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	r, err := ask(conn, c.opts.Token, wish{Hello: &c.opts.Hello}, c.opts.Lost)
+	r, err := ask(conn, c.opts.Token, wish{Hello: &c.opts.Hello, Begun: c.conv.begun()}, c.opts.Lost)
 	switch {
 	case errors.Is(err, errStranger):
 		return false, fmt.Errorf("cannot reach the hub at %s: somebody else answers there: %w", hub, err)

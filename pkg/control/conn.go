@@ -59,6 +59,13 @@ func (c *conversation[Out, In]) allDelivered() bool {
 	return c.state.Delivered()
 }
 
+// begun tells whether anything that either side said has arrived.
+func (c *conversation[Out, In]) begun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Begun()
+}
+
 // leaving tells whether this side has said, or is about to say, goodbye.
 func (c *conversation[Out, In]) leaving() bool {
 	select {

@@ -135,7 +135,7 @@ func (h *hub) accept(a *agent, its, agents *endpoint) {
 	if c != nil {
 		state = c.session
 	}
-	answer, _ := state.Admit(h.job.hello(a.task))
+	answer, _ := state.Admit(h.job.hello(a.task), a.conv.Begun())
 	switch answer {
 	case session.Retry:
 		c.link.close()

@@ -60,3 +60,9 @@ func (c *Conversation[Out, In]) Take(f Frame[In]) (fresh []In) {
 
 // Delivered tells whether every message has arrived.
 func (c *Conversation[Out, In]) Delivered() bool { return len(c.pending) == 0 }
+
+// Begun tells whether a message has arrived, in either direction. From then on the other side must be the one that the
+// conversation began with: another would take none of what is left for the next message.
+func (c *Conversation[Out, In]) Begun() bool {
+	return c.received > 0 || c.pushed > int64(len(c.pending))
+}

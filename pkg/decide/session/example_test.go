@@ -44,7 +44,7 @@ func ExampleSession() {
 	}
 	var s session.Session
 	ask := func(id string) {
-		answer, why := s.Admit(hello(id))
+		answer, why := s.Admit(hello(id), false)
 		if why != "" {
 			why = ": " + why
 		}

@@ -23,10 +23,13 @@ const (
 )
 
 // Admit decides on an agent that wants to be let in, and begins its session if it is welcome. A task that had no agent
-// has the empty session; why explains a refusal.
-func (s *Session) Admit(h protocol.Hello) (a Answer, why string) {
+// has the empty session. Begun says that the agent's conversation has begun, with whatever hub; why explains a refusal.
+func (s *Session) Admit(h protocol.Hello, begun bool) (a Answer, why string) {
+	isNew := s.ID == "" || s.Ended && s.ID != h.Session
 	switch {
-	case s.ID == "" || s.Ended && s.ID != h.Session:
+	case isNew && begun:
+		return Refused, "its conversation began with another hub"
+	case isNew:
 		*s = Session{ID: h.Session, Connected: true}
 		return Welcome, ""
 	case s.Fault != "":

@@ -77,7 +77,7 @@ func TestAdmit(t *testing.T) {
 	hello := func(id string) protocol.Hello { return protocol.Hello{Task: roles.Hub(), Session: id} }
 	connected := func() *session.Session {
 		s := &session.Session{}
-		s.Admit(hello("a"))
+		s.Admit(hello("a"), false)
 		return s
 	}
 	after := func(e session.End) *session.Session {
@@ -104,7 +104,7 @@ func TestAdmit(t *testing.T) {
 		"the hub's own, from afar":   {&session.Session{ID: "a", Local: true}, "a", session.Refused, other},
 		"another in the hub's place": {&session.Session{ID: "a", Local: true}, "b", session.Refused, other},
 	} {
-		if got, why := tt.state.Admit(hello(tt.id)); got != tt.want || why != tt.why {
+		if got, why := tt.state.Admit(hello(tt.id), false); got != tt.want || why != tt.why {
 			t.Errorf("%s: %d, %q", name, got, why)
 		}
 	}
@@ -116,7 +116,7 @@ func TestDisconnected(t *testing.T) {
 		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false,
 	} {
 		s := &session.Session{}
-		s.Admit(protocol.Hello{Session: "a"})
+		s.Admit(protocol.Hello{Session: "a"}, false)
 		if s.Disconnected(e, "") != want {
 			t.Errorf("end %d is told: %t", e, !want)
 		}
