@@ -1,6 +1,7 @@
 package connections
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -8,14 +9,15 @@ import (
 )
 
 // recovery is how long, after a fault of that length, a connection may need to be there again: the time until a lost
-// packet is sent once more, and handshakes after that. An older connection that the hub holds costs a second one.
-func recovery(kind string, length time.Duration) time.Duration {
+// packet is sent once more, and handshakes after that. An older connection that the hub holds costs a second one, and an
+// agent that is not told that its try is in vain gives it up after half of its patience.
+func (w *world) recovery(kind string, length time.Duration) time.Duration {
 	const handshakes = 2500 * time.Millisecond
 	switch kind {
 	case isReset, resetAgent, isStalled, isPaused:
 		return handshakes
 	case resetHub:
-		return handshakes + time.Second // the agent learns of it when it sends the next heartbeat
+		return w.lost/2 + handshakes
 	case isCut, cutUp, cutDown: // the pauses between tries to connect have grown with it
 		return length + handshakes + 2*time.Second
 	case lossy:
@@ -26,15 +28,22 @@ func recovery(kind string, length time.Duration) time.Duration {
 	return -1 // strangers are no reason
 }
 
+// cutOff tells whether the way between an agent and the hub is cut for ever.
+func (w *world) cutOff(a *agent) bool {
+	return slices.ContainsFunc(w.faults, func(f fault) bool {
+		return f.agent != hub && w.agents[f.agent] == a.plan && f.kind != isKilled && f.To == memnet.Forever
+	})
+}
+
 // excuse is a fault that explains why an agent and the hub do not hear each other; false: there is none.
 func (w *world) excuse(a *agent, late time.Duration) (fault, bool) {
 	now := w.net.Now()
 	for _, f := range w.faults {
 		own := f.agent == hub || w.agents[f.agent].link == a.plan.link
-		if !own || now < f.From || recovery(f.kind, 0) < 0 {
+		if !own || now < f.From || w.recovery(f.kind, 0) < 0 {
 			continue
 		}
-		if f.To == memnet.Forever || now <= f.To+recovery(f.kind, f.To-f.From)+late {
+		if f.To == memnet.Forever || now <= f.To+w.recovery(f.kind, f.To-f.From)+late {
 			return f, true
 		}
 	}
@@ -185,7 +194,7 @@ func (w *world) leave() {
 	time.Sleep(w.beat)
 	for _, a := range w.all() {
 		a.mu.Lock()
-		if !a.killed && a.err == nil && !a.dropped && !a.bye && len(w.broken) == 0 {
+		if !a.killed && a.err == nil && !a.dropped && !a.bye && !w.cutOff(a) {
 			w.violated("the hub does not hear the goodbye of %s", a.id)
 		}
 		a.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 // ear is what one side hears of the other.
 type ear struct {
 	mu    sync.Mutex
-	last  time.Duration // when the last frame of a conversation was read
-	worst time.Duration // the longest time without one
+	last  time.Duration // when something of a conversation was last read
+	worst time.Duration // the longest time without
 }
 
 func (e *ear) hears(now time.Duration) {
@@ -50,6 +50,9 @@ const mostFrame = 512 << 10
 
 func (c *watched) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if n > 0 && c.frames >= shakes {
+		c.ear.hears(c.w.net.Now())
+	}
 	for rest := b[:n]; len(rest) > 0; {
 		rest = c.parse(rest)
 	}
@@ -63,7 +66,7 @@ func (c *watched) parse(b []byte) (rest []byte) {
 		c.head = append(c.head, b[:n]...)
 		if len(c.head) == 4 {
 			c.left, c.head = int(binary.BigEndian.Uint32(c.head)), nil
-			if c.left > mostFrame {
+			if c.left > mostFrame && c.frames >= shakes {
 				c.w.violated("%s reads a frame of %d bytes", c.who, c.left)
 			}
 		}
@@ -71,9 +74,7 @@ func (c *watched) parse(b []byte) (rest []byte) {
 	}
 	n := min(c.left, len(b))
 	if c.left -= n; c.left == 0 {
-		if c.frames++; c.frames > shakes {
-			c.ear.hears(c.w.net.Now())
-		}
+		c.frames++
 	}
 	return b[n:]
 }

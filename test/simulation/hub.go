@@ -124,7 +124,7 @@ func (h *hub) send(t roles.Task, c protocol.Command) {
 
 func (h *hub) flush(c *client) {
 	if c.link != nil && !c.link.closed {
-		c.link.send(c.conv.Frame())
+		c.link.send(c.conv.Frame(nil))
 	}
 }
 

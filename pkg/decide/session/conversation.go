@@ -31,18 +31,28 @@ func (c *Conversation[Out, In]) Push(body Out) {
 // Connected begins a connection: it carries nothing yet.
 func (c *Conversation[Out, In]) Connected() { c.sent = 0 }
 
-// Frame is what is to be written to the present connection: an acknowledgement, and what it has not carried yet.
-func (c *Conversation[Out, In]) Frame() Frame[Out] {
+// Frame is what is to be written to the present connection: an acknowledgement, and what it has not carried yet; at
+// least one message, and more as long as they fit. Nil: they all do.
+func (c *Conversation[Out, In]) Frame(fits func(Out) bool) Frame[Out] {
 	f := Frame[Out]{Ack: c.received}
-	for i, m := range c.pending {
-		if m.Seq > c.sent {
-			f.Items = append(f.Items, c.pending[i:]...)
-			c.sent = c.pushed
+	for _, m := range c.waiting() {
+		if fits != nil && !fits(m.Body) && len(f.Items) > 0 {
 			break
 		}
+		f.Items = append(f.Items, m)
+		c.sent = m.Seq
 	}
 	return f
 }
+
+// waiting is what the present connection has not carried yet.
+func (c *Conversation[Out, In]) waiting() []Numbered[Out] {
+	acknowledged := c.pushed - int64(len(c.pending))
+	return c.pending[max(c.sent-acknowledged, 0):]
+}
+
+// Waits tells whether there is something that the present connection has not carried yet.
+func (c *Conversation[Out, In]) Waits() bool { return len(c.waiting()) > 0 }
 
 // Take takes in a frame and returns the messages that are new.
 func (c *Conversation[Out, In]) Take(f Frame[In]) (fresh []In) {

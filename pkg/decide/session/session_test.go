@@ -25,7 +25,7 @@ func TestConversation(t *testing.T) {
 				up.Push(pushed)
 				down.Push(-pushed)
 			}
-			f, g := up.Frame(), down.Frame()
+			f, g := up.Frame(nil), down.Frame(nil)
 			if rng.IntN(4) == 0 { // the connection breaks: what it carried last is lost, in one direction or both
 				if rng.IntN(2) == 0 {
 					heard = append(heard, down.Take(f)...)
@@ -66,7 +66,7 @@ func TestTake(t *testing.T) {
 			t.Errorf("frame %d: %q, want %q", i, got, tt.want)
 		}
 	}
-	if f := c.Frame(); f.Ack != 5 || len(f.Items) > 0 {
+	if f := c.Frame(nil); f.Ack != 5 || len(f.Items) > 0 {
 		t.Errorf("acknowledged: %+v", f)
 	}
 }
