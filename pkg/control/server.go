@@ -215,7 +215,7 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 		return
 	}
 	if writeFrame(conn, s.opts.Handshake, rep) != nil {
-		end := session.Broke
+		end := session.NotBack
 		if how == session.Welcome {
 			end = session.Unheard
 		}

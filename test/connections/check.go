@@ -156,9 +156,8 @@ func (w *world) unsettled() {
 			w.violated("%s: %s: sent %d, reached %v, told %v, heard %v", a.id, why, a.sent, a.reached, a.told, a.heard)
 			a.mu.Unlock()
 		}
-		a.ear.hears(w.net.Now())
-		if a.plan.link.Name != "local" && !a.gone() && a.ear.worst > w.lost+2*w.beat {
-			w.violated("%s bears a silence of %v", a.id, a.ear.worst)
+		if worst := a.ear.longest(w.net.Now()); a.id != "local" && !a.gone() && worst > w.lost+2*w.beat {
+			w.violated("%s bears a silence of %v", a.id, worst)
 		}
 	}
 }

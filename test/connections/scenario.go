@@ -86,7 +86,7 @@ func draw(seed uint64) *scenario {
 	d.beat = d.between(500*time.Millisecond, time.Second)
 	d.lost = d.between(4*time.Second, 6*time.Second)
 	d.strict = d.chance(0.3)
-	d.length = d.between(2*time.Second, 10*time.Second)
+	d.length = d.between(2*time.Second, 7*time.Second)
 	for i := range 2 + d.rng.IntN(5) {
 		d.agents = append(d.agents, d.agent(i))
 	}
@@ -109,7 +109,7 @@ func (d drawing) agent(i int) *plan {
 	if d.chance(0.1) {
 		p.slow = d.between(time.Millisecond, 50*time.Millisecond)
 	}
-	p.events, p.commands = d.sayings(p.begins, 25), d.sayings(0, 15)
+	p.events, p.commands = d.sayings(p.begins, 12), d.sayings(0, 8)
 	return p
 }
 
@@ -117,7 +117,7 @@ func (d drawing) agent(i int) *plan {
 func (d drawing) sayings(from time.Duration, most int) (list []saying) {
 	for range d.rng.IntN(most + 1) {
 		s := saying{at: d.between(from, d.length), size: d.rng.IntN(200)}
-		if d.chance(0.03) {
+		if d.chance(0.01) {
 			s.size = d.pick(4<<10, 20<<10, 60<<10)
 		}
 		list = append(list, s)
@@ -132,8 +132,8 @@ func (d drawing) sayings(from time.Duration, most int) (list []saying) {
 
 func (d drawing) link(i int) *memnet.Link {
 	l := &memnet.Link{
-		Name: fmt.Sprintf("agent-%d", i), Window: d.pick(4<<10, 64<<10, 256<<10, 4<<20), Packet: d.pick(0, 0, 100, 1460),
-		Piece: d.pick(0, 0, 0, 1, 7, 512),
+		Name: fmt.Sprintf("agent-%d", i), Window: d.pick(4<<10, 64<<10, 256<<10, 4<<20), Packet: d.pick(0, 0, 0, 0, 20, 100, 1460),
+		Piece: d.pick(0, 0, 0, 0, 0, 0, 0, 1, 7, 100),
 	}
 	l.Up, l.Down = d.way(), d.way()
 	return l

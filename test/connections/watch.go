@@ -21,6 +21,13 @@ func (e *ear) hears(now time.Duration) {
 	e.last = now
 }
 
+// longest is the longest silence up to now.
+func (e *ear) longest(now time.Duration) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return max(e.worst, now-e.last)
+}
+
 func (e *ear) since() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -114,9 +114,7 @@ func (c *Conn) take(b []byte) (int, error) {
 	if first.data == nil {
 		return 0, io.EOF
 	}
-	if piece := c.pair.link.Piece; piece > 0 && len(b) > piece {
-		b = b[:piece]
-	}
+	b = b[:part(len(b), c.pair.link.Piece)]
 	n := copy(b, first.data)
 	if first.data = first.data[n:]; len(first.data) == 0 {
 		c.arriving = c.arriving[1:]
@@ -146,16 +144,24 @@ func (c *Conn) Write(b []byte) (int, error) {
 		case deadline <= now:
 			return sent, c.fail("write", os.ErrDeadlineExceeded)
 		case room > 0:
-			n := min(room, len(b)-sent)
-			if packet := c.pair.link.Packet; packet > 0 {
-				n = min(n, packet)
-			}
+			n := min(room, len(b)-sent, part(len(b), c.pair.link.Packet))
 			c.send(now, b[sent:sent+n])
 			sent += n
 		default:
 			c.pair.wait(deadline)
 		}
 	}
+}
+
+// mostParts is into how many parts a read or a write is cut at most: more would only cost time.
+const mostParts = 64
+
+// part is how much of so many bytes goes at once.
+func part(size, most int) int {
+	if most == 0 {
+		return size
+	}
+	return min(size, max(most, size/mostParts))
 }
 
 // send lets a packet travel to the peer; one without data is the last.

@@ -45,7 +45,8 @@ type Link struct {
 	Up, Down Way    // towards the listener, and back
 	// Window is how many bytes may be under way in each direction before a write waits.
 	Window int
-	// Packet is the largest packet, and Piece the most that one read returns, in bytes; 0: any size.
+	// Packet is the largest packet, and Piece the most that one read returns, in bytes; 0: any size. Large writes and
+	// reads are cut into a bounded number of them.
 	Packet, Piece int
 	// Stalls are when the client reads nothing.
 	Stalls []Span

@@ -54,6 +54,7 @@ const (
 	Goodbye     // the agent said so
 	Invalid     // the agent sent an invalid message: it would send that again
 	Unheard     // before a new agent knew that it was welcome: it is as if it had never come
+	NotBack     // before an agent that came back knew that it may: it is as if it had not come back
 )
 
 // Disconnected takes in the end of the connection, with the fault of an invalid message. It tells whether the end means
@@ -63,8 +64,11 @@ func (s *Session) Disconnected(e End, fault string) (tell bool) {
 		*s = Session{}
 		return false
 	}
-	tell = !s.Ended
 	s.Connected = false
+	if e == NotBack {
+		return false
+	}
+	tell = !s.Ended
 	if e == Invalid {
 		s.Fault = fault
 	}
