@@ -24,10 +24,9 @@ func (e invalidError) Unwrap() error { return e.error }
 
 // conversation moves messages over one connection after another: Out leaves, In arrives.
 type conversation[Out, In any] struct {
-	mu    sync.Mutex
-	state session.Conversation[json.RawMessage, In]
-	// saidBye: the last frame was written.
-	saidBye bool
+	mu      sync.Mutex
+	state   session.Conversation[json.RawMessage, In]
+	saidBye bool // the last frame was written
 
 	changed   chan struct{} // holds one token whenever there may be something new to send
 	delivered chan struct{} // holds one token whenever everything has arrived
@@ -94,8 +93,8 @@ func (l lively) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// run talks over one connection until it breaks, the context ends or one side says goodbye. Whatever arrives is reported
-// to alive; messages go to deliver, whose error ends the connection.
+// run talks over one connection until it breaks, the context ends or one side says goodbye. Whatever arrives is
+// reported to alive; messages go to deliver, whose error ends the connection.
 func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(),
 	deliver func(In) error) error {
 	c.mu.Lock()

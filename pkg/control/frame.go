@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Bounds of a frame, in bytes: of a stranger's, of one that brings a request with its proof, and of a peer's. No message
-// is added to a frame that is larger than smallFrame with it.
+// Bounds of a frame, in bytes: of a stranger's, of one that brings a request with its proof, and of a peer's. No
+// message is added to a frame that is larger than smallFrame with it.
 const (
 	maxStranger = 1 << 10
 	maxRequest  = 256 << 10

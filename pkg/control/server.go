@@ -291,7 +291,7 @@ func (s *Server) alive(t roles.Task, a *agent) {
 	}
 }
 
-// detach notes the end of a connection. It is told before the lock is given up: the agent's next connection may be there.
+// detach notes the end of a connection. It is told under the lock: the agent's next connection may be waiting for it.
 func (s *Server) detach(t roles.Task, a *agent, e session.End, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,10 +29,12 @@ type agent struct {
 	reached map[int]int // events that arrived, by the hub that they arrived at
 	killed  bool
 	lostAt  time.Duration
-	err     error // why it lost the hub
-	dropped bool  // the hub gave it up
-	bye     bool  // the hub has heard its goodbye
-	closed  bool  // it has said everything
+	err     error         // why it lost the hub
+	dropped bool          // the hub gave it up
+	bye     bool          // the hub has heard its goodbye
+	closed  bool          // it has said everything
+	took    time.Duration // to end
+	amid    bool          // it ended amid a fault: the hub may not have heard its goodbye
 }
 
 // startAgent begins an agent of the plan, unless it was killed before.
@@ -52,6 +54,9 @@ func (w *world) startAgent(p *plan, id string) {
 	w.tell("%s begins", id)
 	client := control.Dial(o)
 	a.live(client)
+	if p.leaves > 0 {
+		w.at(p.leaves, a.leave)
+	}
 	w.wg.Go(func() { a.follow(client) })
 }
 
@@ -94,7 +99,7 @@ func (a *agent) say(size int) {
 	}
 	a.sent++
 	a.link.Send(protocol.Event{
-		Kind: protocol.EventUnready, PID: a.sent, Detail: a.id + "#" + strings.Repeat("x", size),
+		Kind: protocol.EventUnready, At: time.Now(), PID: a.sent, Detail: a.id + "#" + strings.Repeat("x", size),
 	})
 }
 
@@ -147,9 +152,41 @@ func (a *agent) follow(c *control.Client) {
 // kill ends the agent's process. What is left of it here is cleared away.
 func (a *agent) kill() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.killed && !a.closed {
+		a.w.wg.Go(a.link.Close)
+	}
 	a.killed = true
+}
+
+// leave says a last word and ends in good order. If that takes less than its bound, everything has arrived.
+func (a *agent) leave() {
+	a.say(10)
+	a.mu.Lock()
+	over := a.killed || a.closed
+	a.closed = true
 	a.mu.Unlock()
-	a.w.wg.Go(a.link.Close)
+	if over {
+		return
+	}
+	begun := a.w.net.Now()
+	a.link.Close()
+	_, amid := a.w.excuse(a, 0)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.amid = amid && begun < a.w.length || a.w.cutOff(a)
+	a.took = a.w.net.Now() - begun
+	if a.id != "local" && a.err == nil && !a.killed && a.took < a.w.lost && a.arrived() < a.sent {
+		a.w.violated("%s ends after %v, and %d of %d events have arrived", a.id, a.took, a.arrived(), a.sent)
+	}
+}
+
+// arrived is how many events have arrived. A hub may end before it has acknowledged any: they go to the next, then.
+func (a *agent) arrived() (most int) {
+	for _, n := range a.reached {
+		most = max(most, n)
+	}
+	return most
 }
 
 // takesOver begins an agent in the place of one that was given up.

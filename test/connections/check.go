@@ -3,6 +3,7 @@ package connections
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/disagg/disagg/test/memnet"
@@ -14,7 +15,7 @@ import (
 func (w *world) recovery(kind string, length time.Duration) time.Duration {
 	const handshakes = 2500 * time.Millisecond
 	switch kind {
-	case isReset, resetAgent, isStalled, isPaused:
+	case isReset, resetAgent, resetLeft, isStalled, isPaused:
 		return handshakes
 	case resetHub:
 		return w.lost/2 + handshakes
@@ -33,6 +34,14 @@ func (w *world) cutOff(a *agent) bool {
 	return slices.ContainsFunc(w.faults, func(f fault) bool {
 		return f.agent != hub && w.agents[f.agent] == a.plan && f.kind != isKilled && f.To == memnet.Forever
 	})
+}
+
+// undisturbed tells whether nothing holds up what an agent says, no fault and no large message.
+func (w *world) undisturbed(a *agent) bool {
+	large := func(s saying) bool { return s.size > 1000 }
+	l := a.plan.link
+	return len(w.faults) == 0 && l.Up.Rate == 0 && l.Packet == 0 && w.net.Now() > a.plan.begins+time.Second &&
+		!slices.ContainsFunc(a.plan.events, large)
 }
 
 // excuse is a fault that explains why an agent and the hub do not hear each other; false: there is none.
@@ -105,11 +114,11 @@ func (w *world) judgeDrop(h *hubEnd, a *agent, late bool) {
 	}
 }
 
-// gone tells whether an agent's process has ended, or has lost the hub.
+// gone tells whether an agent's process has ended or is about to, or has lost the hub.
 func (a *agent) gone() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.killed || a.err != nil
+	return a.killed || a.closed || a.err != nil
 }
 
 // settled tells whether everything that was said has arrived, or its side knows that it will not.
@@ -131,7 +140,7 @@ func (a *agent) open() string {
 	here := p != nil && p.agent == a && p.gone == 0
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch over := a.killed || a.err != nil; {
+	switch over := a.killed || a.closed || a.err != nil; {
 	case over && here:
 		return "the hub does not know that it is gone"
 	case over:
@@ -164,37 +173,23 @@ func (w *world) unsettled() {
 
 // leave lets every agent end in good order. That takes no longer than its bounds, and who is attached says goodbye.
 func (w *world) leave() {
-	done := make(chan *agent)
-	count := 0
+	var all sync.WaitGroup
 	for _, a := range w.all() {
-		a.mu.Lock()
-		if !a.killed {
-			count++
-			a.closed = true
-			go func() {
-				a.link.Close()
-				done <- a
-			}()
-		}
-		a.mu.Unlock()
+		all.Go(a.leave)
 	}
-	begun := w.net.Now()
-	bound := time.NewTimer(w.lost + 2*w.beat)
-	defer bound.Stop()
-	for range count {
-		select {
-		case <-done:
-		case <-bound.C:
-			w.violated("an agent does not end")
-			panic("an agent does not end")
-		}
-	}
-	w.tell("all have left after %v", w.net.Now()-begun)
+	all.Wait()
+	w.tell("all have left")
 	time.Sleep(w.beat)
 	for _, a := range w.all() {
 		a.mu.Lock()
-		if !a.killed && a.err == nil && !a.dropped && !a.bye && !w.cutOff(a) {
+		if a.took > w.lost+2*w.beat {
+			w.violated("%s takes %v to end", a.id, a.took)
+		}
+		if !a.killed && a.err == nil && !a.dropped && !a.bye && !a.amid {
 			w.violated("the hub does not hear the goodbye of %s", a.id)
+		}
+		if a.bye && a.arrived() < a.sent {
+			w.violated("%s says goodbye, and %d of %d events have arrived", a.id, a.arrived(), a.sent)
 		}
 		a.mu.Unlock()
 	}

@@ -34,6 +34,7 @@ const (
 	isReset    = "its connection is reset"
 	resetAgent = "its connection is reset, and the hub is not told"
 	resetHub   = "its connection is reset, and the agent is not told"
+	resetLeft  = "its connection is reset, and the hub never learns of it"
 	isStalled  = "it reads nothing"
 	isKilled   = "it is killed"
 	isPaused   = "stands still"
@@ -71,7 +72,7 @@ func (d drawing) reset(_ *plan, i int, at time.Duration) {
 }
 
 func (d drawing) half(_ *plan, i int, at time.Duration) {
-	d.note(i, []string{resetAgent, resetHub}[d.rng.IntN(2)], at, at)
+	d.note(i, []string{resetAgent, resetHub, resetLeft}[d.rng.IntN(3)], at, at)
 }
 
 func (d drawing) stall(p *plan, i int, at time.Duration) {

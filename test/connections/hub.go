@@ -235,7 +235,13 @@ func (a *agent) arrives(h *hubEnd, e protocol.Event) {
 		a.w.violated("the hub hears event %d, %.20q as %d of %s", e.PID, e.Detail, number, a.id)
 	}
 	a.reached[h.number] = number
+	if took := time.Since(e.At); took > prompt && a.w.undisturbed(a) {
+		a.w.violated("event %d of %s takes %v", number, a.id, took)
+	}
 }
+
+// prompt is how long a small message takes at most, by itself and in a network in which nothing breaks.
+const prompt = 300 * time.Millisecond
 
 func (a *agent) saysBye() {
 	a.mu.Lock()

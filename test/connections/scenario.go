@@ -36,6 +36,7 @@ type plan struct {
 	commands []saying // what the hub tells it
 	slow     time.Duration
 	killed   time.Duration // when its process is killed; 0: it is not
+	leaves   time.Duration // when it ends by itself; 0: at the end
 	follows  bool          // another takes its place when it counts as lost
 }
 
@@ -108,6 +109,9 @@ func (d drawing) agent(i int) *plan {
 	}
 	if d.chance(0.1) {
 		p.slow = d.between(time.Millisecond, 50*time.Millisecond)
+	}
+	if d.chance(0.15) {
+		p.leaves = d.between(p.begins, d.length)
 	}
 	p.events, p.commands = d.sayings(p.begins, 12), d.sayings(0, 8)
 	return p

@@ -164,11 +164,13 @@ func (w *world) strike(f fault) {
 		w.restartHub()
 	case f.agent == hub:
 	case f.kind == isReset:
-		w.agents[f.agent].link.Reset(true, true)
+		w.agents[f.agent].link.Reset(memnet.AtOnce, memnet.AtOnce)
 	case f.kind == resetAgent:
-		w.agents[f.agent].link.Reset(true, false)
+		w.agents[f.agent].link.Reset(memnet.AtOnce, memnet.OnWrite)
 	case f.kind == resetHub:
-		w.agents[f.agent].link.Reset(false, true)
+		w.agents[f.agent].link.Reset(memnet.OnWrite, memnet.AtOnce)
+	case f.kind == resetLeft:
+		w.agents[f.agent].link.Reset(memnet.AtOnce, memnet.NotAtAll)
 	case f.kind == isKilled:
 		w.agents[f.agent].link.Kill()
 		if a := w.session(w.agents[f.agent].link.Name); a != nil {

@@ -30,6 +30,7 @@ type Conn struct {
 	way       passage // from here to the peer
 	closed    bool
 	cut       bool  // what it sends vanishes
+	deaf      bool  // and nobody says so
 	err       error // how the connection ended, if not from here
 	resetting bool  // the peer will learn that this end took no more
 	read      time.Time
@@ -114,7 +115,7 @@ func (c *Conn) take(b []byte) (int, error) {
 	if first.data == nil {
 		return 0, io.EOF
 	}
-	b = b[:part(len(b), c.pair.link.Piece)]
+	b = b[:part(min(len(b), len(first.data)), c.pair.link.Piece)]
 	n := copy(b, first.data)
 	if first.data = first.data[n:]; len(first.data) == 0 {
 		c.arriving = c.arriving[1:]
@@ -234,7 +235,7 @@ func (c *Conn) refuse(now, at time.Duration) {
 
 // strike is what an end that was not told of a reset meets: the other's kernel knows of no connection, and says so.
 func (c *Conn) strike(now, at time.Duration) {
-	if c.peer.err == nil || at == Forever {
+	if c.deaf || c.peer.err == nil || at == Forever {
 		return
 	}
 	c.pair.after(at-now, func() {
@@ -262,7 +263,7 @@ func (c *Conn) broken() {
 }
 
 // reset breaks the connection at once. What is under way is lost.
-func (p *pair) reset(tell ...bool) {
+func (p *pair) reset(tell ...Tell) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.network.Now()
@@ -274,7 +275,7 @@ func (p *pair) reset(tell ...bool) {
 				break
 			}
 		}
-		if tell[i] {
+		if c.deaf = tell[i] == NotAtAll; tell[i] == AtOnce {
 			c.broken()
 		}
 	}

@@ -83,7 +83,7 @@ func (l *Listener) Close() error {
 		for {
 			select {
 			case c := <-l.backlog:
-				c.pair.reset(true, true)
+				c.pair.reset(AtOnce, AtOnce)
 			default:
 				return
 			}

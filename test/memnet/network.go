@@ -56,14 +56,24 @@ type Link struct {
 	pairs []*pair
 }
 
-// Reset breaks every connection of the link. An end that is not told learns of it when it sends something.
-func (l *Link) Reset(tellClient, tellListener bool) {
+// Tell says how an end of a connection learns that it was reset.
+type Tell int
+
+// The ways to learn of a reset.
+const (
+	AtOnce   Tell = iota
+	OnWrite       // the other end's kernel says so when something is sent to it
+	NotAtAll      // whoever was between the two has forgotten the connection
+)
+
+// Reset breaks every connection of the link.
+func (l *Link) Reset(client, listener Tell) {
 	l.mu.Lock()
 	pairs := l.pairs
 	l.pairs = nil
 	l.mu.Unlock()
 	for _, p := range pairs {
-		p.reset(tellClient, tellListener)
+		p.reset(client, listener)
 	}
 }
 
@@ -72,7 +82,7 @@ func (l *Link) Kill() {
 	l.mu.Lock()
 	l.dead = true
 	l.mu.Unlock()
-	l.Reset(true, true)
+	l.Reset(AtOnce, AtOnce)
 }
 
 // add notes a connection, unless the client has ended.
