@@ -176,6 +176,9 @@ func (w *world) leave() {
 	var all sync.WaitGroup
 	for _, a := range w.all() {
 		all.Go(a.leave)
+		if a.plan.parting > 0 {
+			w.at(w.net.Now()+a.plan.parting, func() { a.plan.link.Reset(memnet.AtOnce, memnet.AtOnce) })
+		}
 	}
 	all.Wait()
 	w.tell("all have left")

@@ -12,7 +12,7 @@ func (d drawing) fault() {
 	p := d.agents[i]
 	at := d.between(0, d.length)
 	kinds := []func(*plan, int, time.Duration){
-		d.burst, d.cut, d.cut, d.reset, d.reset, d.half, d.stall, d.kill, d.pause, d.stranger, d.rival,
+		d.burst, d.cut, d.cut, d.reset, d.reset, d.reset, d.stall, d.kill, d.pause, d.stranger, d.rival,
 	}
 	kinds[d.rng.IntN(len(kinds))](p, i, at)
 }
@@ -63,16 +63,13 @@ func (d drawing) cut(p *plan, i int, at time.Duration) {
 	d.note(i, kind, s.From, s.To)
 }
 
-// reset breaks a connection, and those after it too as it may be.
+// reset breaks a connection, and those after it too as it may be: while they begin, too.
 func (d drawing) reset(_ *plan, i int, at time.Duration) {
+	kinds := []string{isReset, isReset, resetAgent, resetHub, resetLeft}
 	for range d.pick(1, 1, 2, 5) {
-		d.note(i, isReset, at, at)
+		d.note(i, kinds[d.rng.IntN(len(kinds))], at, at)
 		at = min(at+d.between(0, 300*time.Millisecond), d.length)
 	}
-}
-
-func (d drawing) half(_ *plan, i int, at time.Duration) {
-	d.note(i, []string{resetAgent, resetHub, resetLeft}[d.rng.IntN(3)], at, at)
 }
 
 func (d drawing) stall(p *plan, i int, at time.Duration) {

@@ -37,6 +37,7 @@ type plan struct {
 	slow     time.Duration
 	killed   time.Duration // when its process is killed; 0: it is not
 	leaves   time.Duration // when it ends by itself; 0: at the end
+	parting  time.Duration // when its connection is reset while it ends; 0: it is not
 	follows  bool          // another takes its place when it counts as lost
 }
 
@@ -84,7 +85,7 @@ func (d drawing) pick(list ...int) int { return list[d.rng.IntN(len(list))] }
 // draw draws what happens. Every fifth seed has no fault.
 func draw(seed uint64) *scenario {
 	d := drawing{&scenario{seed: seed}, rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // no secret
-	d.beat = d.between(500*time.Millisecond, time.Second)
+	d.beat = d.between(700*time.Millisecond, time.Second)
 	d.lost = d.between(4*time.Second, 6*time.Second)
 	d.strict = d.chance(0.3)
 	d.length = d.between(2*time.Second, 7*time.Second)
@@ -113,8 +114,22 @@ func (d drawing) agent(i int) *plan {
 	if d.chance(0.15) {
 		p.leaves = d.between(p.begins, d.length)
 	}
+	if d.chance(0.1) {
+		p.parting = d.between(1, 200*time.Millisecond)
+	}
 	p.events, p.commands = d.sayings(p.begins, 12), d.sayings(0, 8)
+	if d.chance(0.02) {
+		d.slow(p)
+	}
 	return p
+}
+
+// slow gives an agent a network that is just about fast enough, and much to say.
+func (d drawing) slow(p *plan) {
+	p.link.Up.Rate, p.link.Packet, p.leaves = 30_000, 1460, 0
+	for range 4 {
+		p.events = append(p.events, saying{p.begins, 60 << 10})
+	}
 }
 
 // sayings draws messages that are said at random times, some of them in a row.

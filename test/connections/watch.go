@@ -53,7 +53,7 @@ type watched struct {
 const shakes = 2
 
 // mostFrame bounds a frame of a conversation: a message, and what may go with it.
-const mostFrame = 512 << 10
+const mostFrame = 150 << 10
 
 func (c *watched) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)

@@ -108,6 +108,7 @@ func (w *world) session(id string) *agent {
 
 // play runs the seed, up to the point where everybody is gone.
 func (w *world) play() {
+	defer time.AfterFunc(w.length+time.Hour, func() { panic(w.summary()) }).Stop() // it would never end
 	w.startHub(token, runID)
 	w.local()
 	for _, p := range w.agents {
