@@ -57,8 +57,12 @@ faults: ## end a job in every way, 20 times each, on the lab: about an hour
 simulate: ## run a million simulated jobs with one to three faults each: about five minutes
 	go run ./test/simulation/cmd/simulate -count 1000000
 
+.PHONY: connections
+connections: ## break real connections between agents and hub, in 10,000 ways under the race detector: about five minutes
+	go test -race -v -count=1 -timeout 1h -run 'TestSeeds$$' ./test/connections -args -seeds 10000
+
 .PHONY: mutants
-mutants: ## break the judgement in one place after the other, and see that the simulation notices
+mutants: ## break the judgement and the connections in one place after the other, and see that a simulation notices
 	go run ./test/simulation/cmd/mutants
 
 .PHONY: fuzz

@@ -176,7 +176,7 @@ func (a *agent) leave() {
 	defer a.mu.Unlock()
 	a.amid = amid && begun < a.w.length || a.w.cutOff(a)
 	a.took = a.w.net.Now() - begun
-	if a.id != "local" && a.err == nil && !a.killed && a.took < a.w.lost && a.arrived() < a.sent {
+	if a.id != "local" && a.link.Err() == nil && !a.killed && a.took < a.w.lost && a.arrived() < a.sent {
 		a.w.violated("%s ends after %v, and %d of %d events have arrived", a.id, a.took, a.arrived(), a.sent)
 	}
 }

@@ -40,7 +40,8 @@ func (w *world) cutOff(a *agent) bool {
 func (w *world) undisturbed(a *agent) bool {
 	large := func(s saying) bool { return s.size > 1000 }
 	l := a.plan.link
-	return len(w.faults) == 0 && l.Up.Rate == 0 && l.Packet == 0 && w.net.Now() > a.plan.begins+time.Second &&
+	now := w.net.Now()
+	return len(w.faults) == 0 && l.Up.Rate == 0 && l.Packet == 0 && now > a.plan.begins+time.Second && now < w.length &&
 		!slices.ContainsFunc(a.plan.events, large)
 }
 
@@ -188,7 +189,7 @@ func (w *world) leave() {
 		if a.took > w.lost+2*w.beat {
 			w.violated("%s takes %v to end", a.id, a.took)
 		}
-		if !a.killed && a.err == nil && !a.dropped && !a.bye && !a.amid {
+		if !a.killed && a.link.Err() == nil && !a.dropped && !a.bye && !a.amid {
 			w.violated("the hub does not hear the goodbye of %s", a.id)
 		}
 		if a.bye && a.arrived() < a.sent {

@@ -2,13 +2,19 @@ package connections
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var count = flag.Uint64("seeds", 1000, "how many seeds TestSeeds runs")
 
@@ -22,6 +28,42 @@ func TestSeed(t *testing.T) {
 	t.Log("\n" + story)
 	if len(broken) > 0 {
 		t.Fail()
+	}
+}
+
+// A story has at most forty lines, and says how to run its seed again.
+func TestStory(t *testing.T) {
+	for seed := range uint64(20) {
+		w := newWorld(draw(seed))
+		for range 100 {
+			w.tell("something happens")
+			w.violated("nothing holds")
+		}
+		story := w.summary()
+		lines := strings.Split(story, "\n")
+		if len(lines) > mostLines || !strings.HasPrefix(lines[0], fmt.Sprintf("seed %d: ", seed)) ||
+			!strings.Contains(lines[1], fmt.Sprintf("CONNECTIONS_SEED=%d ", seed)) ||
+			!strings.HasPrefix(lines[len(lines)-1], "broken: nothing holds") {
+			t.Errorf("%d lines:\n%s", len(lines), story)
+		}
+	}
+}
+
+// The same seed draws the same.
+func TestDraw(t *testing.T) {
+	all := func(s *scenario) string {
+		text := fmt.Sprintln(s.beat, s.lost, s.strict, s.length, s.faults, s.pauses, s.restart, s.gap, s.again)
+		for _, p := range s.agents {
+			text += fmt.Sprintln(p.task, p.begins, p.events, p.commands, p.killed, p.leaves, p.parting, p.link.Up,
+				p.link.Down, p.link.Window, p.link.Packet, p.link.Piece, p.link.Stalls)
+		}
+		return text
+	}
+	for seed := range uint64(100) {
+		one, other := all(draw(seed)), all(draw(seed))
+		if one != other || one == all(draw(seed+1)) {
+			t.Errorf("seed %d draws\n%s\nand\n%s", seed, one, other)
+		}
 	}
 }
 

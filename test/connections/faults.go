@@ -89,13 +89,19 @@ func (d drawing) kill(p *plan, i int, at time.Duration) {
 	d.note(i, isKilled, at, memnet.Forever)
 }
 
-func (d drawing) pause(_ *plan, _ int, at time.Duration) {
+// pause lets the hub stand still. As it may be, an agent is about to connect then, and has given up when it goes on.
+func (d drawing) pause(_ *plan, i int, at time.Duration) {
 	if len(d.pauses) > 0 || d.restart > 0 {
 		return
 	}
 	s := d.span(at, d.lost+2*time.Second)
 	d.pauses = append(d.pauses, s)
 	d.note(hub, isPaused, s.From, s.To)
+	if d.chance(0.5) {
+		before, amid := max(at-d.between(0, 150*time.Millisecond), 0), d.between(s.From, s.To)
+		d.note(i, isReset, before, before)
+		d.note(i, isReset, amid, amid)
+	}
 }
 
 // hubRestarts ends the hub; agents of the attempt must not go on with another as if nothing had been.
@@ -110,7 +116,7 @@ func (d drawing) hubRestarts() {
 	d.note(hub, isOver, d.restart, memnet.Forever)
 }
 
-// strangers come to the hub and want something.
+// Strangers come to the hub and want something, or are just there.
 const (
 	garbage = "sends garbage"
 	silent  = "says nothing"

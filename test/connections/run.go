@@ -28,9 +28,14 @@ func run(t *testing.T, seed uint64) (broken []string, story string) {
 
 // summary is what was drawn, and the last of what happened.
 func (w *world) summary() string {
-	lines := []string{fmt.Sprintf(
-		"seed %d: %d agents, heartbeat %v, lost after %v, strict: %t, %v; CONNECTIONS_SEED=%d go test -race -v -run TestSeed "+
-			"./test/connections", w.seed, len(w.agents), w.beat, w.lost, w.strict, w.length, w.seed)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	const again = "again: CONNECTIONS_SEED=%d go test -race -v -run 'TestSeed$' ./test/connections"
+	lines := []string{
+		fmt.Sprintf("seed %d: %d agents, heartbeat %v, lost after %v, strict: %t, %v", w.seed, len(w.agents), w.beat, w.lost,
+			w.strict, w.length),
+		fmt.Sprintf(again, w.seed),
+	}
 	for _, f := range w.faults {
 		lines = append(lines, "drawn "+f.String())
 	}

@@ -126,7 +126,7 @@ func (d drawing) agent(i int) *plan {
 
 // slow gives an agent a network that is just about fast enough, and much to say.
 func (d drawing) slow(p *plan) {
-	p.link.Up.Rate, p.link.Packet, p.leaves = 30_000, 1460, 0
+	p.link.Up.Rate, p.link.Packet, p.leaves, p.parting = 30_000, 1460, 0, 0
 	for range 4 {
 		p.events = append(p.events, saying{p.begins, 60 << 10})
 	}
@@ -151,8 +151,10 @@ func (d drawing) sayings(from time.Duration, most int) (list []saying) {
 
 func (d drawing) link(i int) *memnet.Link {
 	l := &memnet.Link{
-		Name: fmt.Sprintf("agent-%d", i), Window: d.pick(4<<10, 64<<10, 256<<10, 4<<20), Packet: d.pick(0, 0, 0, 0, 20, 100, 1460),
-		Piece: d.pick(0, 0, 0, 0, 0, 0, 0, 1, 7, 100),
+		Name:   fmt.Sprintf("agent-%d", i),
+		Window: d.pick(4<<10, 64<<10, 256<<10, 4<<20),
+		Packet: d.pick(0, 0, 0, 0, 20, 100, 1460),
+		Piece:  d.pick(0, 0, 0, 0, 0, 0, 0, 1, 7, 100),
 	}
 	l.Up, l.Down = d.way(), d.way()
 	return l

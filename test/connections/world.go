@@ -132,8 +132,8 @@ func (w *world) play() {
 }
 
 // patience is how long, after the last fault, it may take until everybody is back or given up: each side notices within
-// its limit, the hub after the agent.
-func (w *world) patience() time.Duration { return 2*w.lost + w.recovery(lossy, 0) }
+// its limit, the hub after the agent. Then what has gathered must pass, over a slow network too.
+func (w *world) patience() time.Duration { return 2*w.lost + w.recovery(lossy, 0) + 30*time.Second }
 
 // calm is when the last packet that was lost has been sent again.
 func (w *world) calm() time.Duration {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -262,21 +263,21 @@ func (c *Conn) broken() {
 	}
 }
 
-// reset breaks the connection at once. What is under way is lost.
+// reset breaks the connection at once. What is under way is lost, and tells its sender.
 func (p *pair) reset(tell ...Tell) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.network.Now()
 	for i, c := range p.ends {
-		c.cut = true
-		for j, packet := range c.arriving {
-			if packet.at > now {
-				c.arriving = c.arriving[:j]
-				break
-			}
-		}
-		if c.deaf = tell[i] == NotAtAll; tell[i] == AtOnce {
+		if c.cut, c.deaf = true, tell[i] == NotAtAll; tell[i] == AtOnce {
 			c.broken()
+		}
+	}
+	now := p.network.Now()
+	for _, c := range p.ends {
+		under := slices.IndexFunc(c.arriving, func(p packet) bool { return p.at > now })
+		if under >= 0 {
+			c.peer.strike(now, c.arriving[under].at)
+			c.arriving = c.arriving[:under]
 		}
 	}
 }

@@ -71,6 +71,65 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// A frame holds what fits, at least one message; what does not is for the next.
+func TestFrame(t *testing.T) {
+	var c session.Conversation[int, int]
+	for i := range 5 {
+		c.Push(i + 1)
+	}
+	room := 0
+	fits := func(size int) bool { room -= size; return room >= 0 }
+	for i, want := range [][]int{{1, 2}, {3}, {4}, {5}, nil} {
+		room = 3
+		var got []int
+		for _, m := range c.Frame(fits).Items {
+			got = append(got, m.Body)
+		}
+		if !slices.Equal(got, want) || c.Waits() != (i < 3) {
+			t.Errorf("frame %d: %v, want %v; more waits: %t", i, got, want, c.Waits())
+		}
+	}
+	c.Take(session.Frame[int]{Ack: 3})
+	c.Connected()
+	if got := c.Frame(nil).Items; len(got) != 2 || got[0].Seq != 4 {
+		t.Errorf("over the next connection: %v", got)
+	}
+}
+
+// A conversation has begun once a message has arrived, in either direction.
+func TestBegun(t *testing.T) {
+	var said, heard session.Conversation[int, int]
+	said.Push(1)
+	f := said.Frame(nil)
+	if said.Begun() || heard.Begun() {
+		t.Error("it begins before anything has arrived")
+	}
+	heard.Take(f)
+	said.Take(heard.Frame(nil))
+	if !said.Begun() || !heard.Begun() {
+		t.Error("it does not begin")
+	}
+}
+
+// Who talks with another hub is not welcome, unless the session is known here.
+func TestBegunElsewhere(t *testing.T) {
+	var s session.Session
+	h := protocol.Hello{Task: roles.Hub(), Session: "a"}
+	if got, why := s.Admit(h, true); got != session.Refused || why != "its conversation began with another hub" {
+		t.Errorf("%d, %q", got, why)
+	}
+	s.Admit(h, false)
+	s.Disconnected(session.Broke, "")
+	if got, why := s.Admit(h, true); got != session.Resumed {
+		t.Errorf("%d, %q", got, why)
+	}
+	s.Ended = true
+	h.Session = "b"
+	if got, why := s.Admit(h, true); got != session.Refused {
+		t.Errorf("in another's place: %d, %q", got, why)
+	}
+}
+
 // Who is let in, after whatever ended the connection before.
 func TestAdmit(t *testing.T) {
 	const other = "another agent runs BENCHMARK.0"
@@ -97,6 +156,7 @@ func TestAdmit(t *testing.T) {
 		"the same, after goodbye":    {after(session.Goodbye), "a", session.Refused, "it counts as lost"},
 		"the same, after a fault":    {after(session.Invalid), "a", session.Refused, "it is no event"},
 		"the same, unheard":          {after(session.Unheard), "a", session.Welcome, ""},
+		"the same, not back":         {after(session.NotBack), "a", session.Resumed, ""},
 		"another, connected":         {connected(), "b", session.Refused, other},
 		"another, after a break":     {after(session.Broke), "b", session.Refused, other},
 		"another, after goodbye":     {after(session.Goodbye), "b", session.Welcome, ""},
