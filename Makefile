@@ -66,8 +66,12 @@ replay: ## play seeds of the simulation, and faults while the benchmark runs, on
 alarms: ## run a job for two hours in a bad network, with agents that are stopped now and then: it must pass
 	go test -v -count=1 -timeout 3h -run TestNoFalseAlarms ./test/slurm -args -alarms 2h
 
+.PHONY: connections
+connections: ## break real connections between agents and hub, in 10,000 ways under the race detector: about five minutes
+	go test -race -v -count=1 -timeout 1h -run 'TestSeeds$$' ./test/connections -args -seeds 10000
+
 .PHONY: mutants
-mutants: ## break the judgement in one place after the other, and see that the simulation notices
+mutants: ## break the judgement and the connections in one place after the other, and see that a simulation notices
 	go run ./test/simulation/cmd/mutants
 
 .PHONY: fuzz

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -180,7 +181,7 @@ func (c *Client) converse(ctx context.Context) error {
 			redial.Reset()
 		}
 		switch {
-		case c.conv.leaving():
+		case c.conv.left() && heard(err):
 			return nil
 		case errors.Is(context.Cause(ctx), errSilent):
 			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, last)
@@ -199,6 +200,9 @@ func (c *Client) converse(ctx context.Context) error {
 		pause.Stop()
 	}
 }
+
+// heard tells whether the hub knows of a goodbye: it closes the connection then, and lets nobody in who has said it.
+func heard(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, errRefused) }
 
 // listen ends the conversation when the hub has been silent for too long.
 func (c *Client) listen(ctx context.Context, end context.CancelCauseFunc) {
@@ -219,7 +223,8 @@ func (c *Client) listen(ctx context.Context, end context.CancelCauseFunc) {
 
 // connectOnce talks over one connection until it ends; worked tells whether there was one.
 func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err error) {
-	dialCtx, cancelDial := context.WithTimeout(ctx, c.opts.Lost)
+	bound := c.opts.Lost / 2 // a try that hangs must leave time for another
+	dialCtx, cancelDial := context.WithTimeout(ctx, bound)
 	defer cancelDial()
 	conn, err := c.opts.Dial(dialCtx, hub)
 	if err != nil && dialCtx.Err() != nil {
@@ -233,7 +238,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	defer stop()
 	hello := c.opts.Hello
 	hello.At = time.Now()
-	r, err := ask(conn, c.opts.Token, wish{Hello: &hello}, c.opts.Lost)
+	r, err := ask(conn, c.opts.Token, wish{Hello: &hello, Begun: c.conv.begun()}, bound)
 	switch {
 	case errors.Is(err, errStranger):
 		return false, fmt.Errorf("cannot reach the hub at %s: somebody else answers there: %w", hub, err)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -23,8 +24,9 @@ func (e invalidError) Unwrap() error { return e.error }
 
 // conversation moves messages over one connection after another: Out leaves, In arrives.
 type conversation[Out, In any] struct {
-	mu    sync.Mutex
-	state session.Conversation[Out, In]
+	mu      sync.Mutex
+	state   session.Conversation[json.RawMessage, In]
+	saidBye bool // the last frame was written
 
 	changed   chan struct{} // holds one token whenever there may be something new to send
 	delivered chan struct{} // holds one token whenever everything has arrived
@@ -44,10 +46,14 @@ func notify(c chan struct{}) {
 	}
 }
 
-// push queues a message. It never blocks.
+// push queues a message. It never blocks. What the message points to may change afterwards.
 func (c *conversation[Out, In]) push(body Out) {
+	data, err := json.Marshal(body)
+	if err != nil { // it has a form that JSON has not: its receiver would refuse it
+		data = []byte("null")
+	}
 	c.mu.Lock()
-	c.state.Push(body)
+	c.state.Push(data)
 	c.mu.Unlock()
 	notify(c.changed)
 }
@@ -59,18 +65,36 @@ func (c *conversation[Out, In]) allDelivered() bool {
 	return c.state.Delivered()
 }
 
-// leaving tells whether this side has said, or is about to say, goodbye.
-func (c *conversation[Out, In]) leaving() bool {
-	select {
-	case <-c.bye:
-		return true
-	default:
-		return false
-	}
+// begun tells whether anything that either side said has arrived.
+func (c *conversation[Out, In]) begun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Begun()
 }
 
-// run talks over one connection until it breaks, the context ends or one side says goodbye. Every arrival, heartbeats
-// included, is reported to alive; messages go to deliver, whose error ends the connection.
+// left tells whether this side has said goodbye.
+func (c *conversation[Out, In]) left() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.saidBye
+}
+
+// lively reports that something arrives. A large message over a slow network is a sign of life for as long as it takes.
+type lively struct {
+	io.Reader
+	alive func()
+}
+
+func (l lively) Read(b []byte) (int, error) {
+	n, err := l.Reader.Read(b)
+	if n > 0 {
+		l.alive()
+	}
+	return n, err
+}
+
+// run talks over one connection until it breaks, the context ends or one side says goodbye. Whatever arrives is
+// reported to alive; messages go to deliver, whose error ends the connection.
 func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(),
 	deliver func(In) error) error {
 	c.mu.Lock()
@@ -80,17 +104,16 @@ func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat tim
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	g.Go(func() error { return c.write(ctx, conn, beat) })
-	g.Go(func() error { return c.read(conn, alive, deliver) })
+	g.Go(func() error { return c.read(lively{conn, alive}, deliver) })
 	return g.Wait()
 }
 
-func (c *conversation[Out, In]) read(conn io.Reader, alive func(), deliver func(In) error) error {
+func (c *conversation[Out, In]) read(conn io.Reader, deliver func(In) error) error {
 	for {
 		var f session.Frame[In]
 		if err := readFrame(conn, maxFrame, &f); err != nil {
 			return err
 		}
-		alive()
 		for _, m := range c.take(f) {
 			if err := deliver(m); err != nil {
 				return err
@@ -115,11 +138,19 @@ func (c *conversation[Out, In]) take(f session.Frame[In]) []In {
 	return fresh
 }
 
-func (c *conversation[Out, In]) frame(bye bool) session.Frame[Out] {
+// frame is the next that is to be written: small, unless a message is large. If the connection breaks, what it has not
+// carried to its end is sent again: one frame of all that has gathered might never pass.
+func (c *conversation[Out, In]) frame() session.Frame[json.RawMessage] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.state.Frame()
-	f.Bye = bye
+	room := smallFrame
+	f := c.state.Frame(func(m json.RawMessage) bool {
+		room -= len(m)
+		return room >= 0
+	})
+	if c.state.Waits() {
+		notify(c.changed)
+	}
 	return f
 }
 
@@ -128,21 +159,40 @@ func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat t
 	defer ticker.Stop()
 	timeout := beat + time.Second
 	for {
-		if err := writeFrame(conn, timeout, c.frame(false)); err != nil {
+		if err := writeFrame(conn, timeout, c.frame()); err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.bye:
-			// The other side closes once it has read this. Closing first could discard it on the way.
-			if err := writeFrame(conn, timeout, c.frame(true)); err != nil {
+			if err := c.sayBye(conn, timeout); err != nil {
 				return err
 			}
-			<-ctx.Done()
+			<-ctx.Done() // the other side closes once it has read that. Closing first could discard it on the way
 			return ctx.Err()
 		case <-c.changed:
 		case <-ticker.C:
 		}
 	}
+}
+
+// sayBye writes what is left, and that it is the last.
+func (c *conversation[Out, In]) sayBye(conn net.Conn, timeout time.Duration) error {
+	for {
+		f := c.frame()
+		c.mu.Lock()
+		f.Bye = !c.state.Waits()
+		c.mu.Unlock()
+		if err := writeFrame(conn, timeout, f); err != nil {
+			return err
+		}
+		if f.Bye {
+			break
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saidBye = true
+	return nil
 }

@@ -37,6 +37,14 @@ func listen(t *testing.T) *control.Server { return listenOn(t, nil) }
 // listenOn is a hub that listens on a listener; nil: on a port of its own.
 func listenOn(t *testing.T, l net.Listener) *control.Server {
 	t.Helper()
+	s := begin(t, l)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// begin begins a hub that the test ends.
+func begin(t *testing.T, l net.Listener) *control.Server {
+	t.Helper()
 	s, err := control.Listen(control.ServerOptions{
 		Host: "127.0.0.1", Listener: l, Token: token, RunID: runID, Heartbeat: beat,
 		Expected: func(task roles.Task) bool { return task.Role.Kind == roles.Gen && task.Rank < 4 },
@@ -44,7 +52,6 @@ func listenOn(t *testing.T, l net.Listener) *control.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
 	return s
 }
 

@@ -6,28 +6,36 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
-// Bounds of a frame, in bytes: of a stranger's, of one that brings a request with its proof, and of a peer's.
+// Bounds of a frame, in bytes: of a stranger's, of one that brings a request with its proof, and of a peer's. No
+// message is added to a frame that is larger than smallFrame with it.
 const (
 	maxStranger = 1 << 10
 	maxRequest  = 256 << 10
 	maxFrame    = 8 << 20
+	smallFrame  = 64 << 10
 )
 
-// writeFrame sends a value as JSON behind its length, four bytes in network order.
+// piece is how much must be sent within the timeout of a write, in bytes: a slow network is none that hangs.
+const piece = 16 << 10
+
+// writeFrame sends a value as JSON behind its length, four bytes in network order. The timeout is of each piece.
 func writeFrame(conn net.Conn, timeout time.Duration, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("cannot send: %w", err)
 	}
 	packet := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(data)), uint32(len(data)))
-	if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-		return fmt.Errorf("cannot send: %w", err)
-	}
-	if _, err := conn.Write(append(packet, data...)); err != nil {
-		return fmt.Errorf("cannot send: %w", err)
+	for part := range slices.Chunk(append(packet, data...), piece) {
+		if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return fmt.Errorf("cannot send: %w", err)
+		}
+		if _, err := conn.Write(part); err != nil {
+			return fmt.Errorf("cannot send: %w", err)
+		}
 	}
 	return nil
 }

@@ -43,9 +43,10 @@ type (
 	}
 )
 
-// wish is the body of a request: exactly one of them is set.
+// wish is the body of a request: exactly one of hello and step is set.
 type wish struct {
 	Hello *protocol.Hello      `json:"hello,omitempty"` // to attach
+	Begun bool                 `json:"begun,omitempty"` // with hello: something was said over an earlier connection
 	Step  *protocol.StepReport `json:"step,omitempty"`  // to report about a step
 }
 

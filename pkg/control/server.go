@@ -161,7 +161,7 @@ func (s *Server) serve(conn net.Conn) {
 	switch {
 	case err != nil: // a stranger learns nothing
 	case w.Hello != nil:
-		s.attach(conn, *w.Hello)
+		s.attach(conn, *w.Hello, w.Begun)
 	case w.Step != nil:
 		_ = writeFrame(conn, s.opts.Handshake, s.step(*w.Step))
 	}
@@ -206,16 +206,16 @@ func (s *Server) step(r protocol.StepReport) reply {
 }
 
 // attach talks with an agent over one connection.
-func (s *Server) attach(conn net.Conn, hello protocol.Hello) {
+func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	a, how, rep := s.admit(hello, cancel)
+	a, how, rep := s.admit(hello, begun, cancel)
 	if a == nil {
 		_ = writeFrame(conn, s.opts.Handshake, rep)
 		return
 	}
 	if writeFrame(conn, s.opts.Handshake, rep) != nil {
-		end := session.Broke
+		end := session.NotBack
 		if how == session.Welcome {
 			end = session.Unheard
 		}
@@ -247,7 +247,7 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello) {
 }
 
 // admit lets an agent in, or says why not.
-func (s *Server) admit(h protocol.Hello, hangUp context.CancelFunc) (*agent, session.Answer, reply) {
+func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) (*agent, session.Answer, reply) {
 	if err := h.Validate(); err != nil {
 		return nil, session.Refused, reply{refused, err.Error()}
 	}
@@ -261,7 +261,7 @@ func (s *Server) admit(h protocol.Hello, hangUp context.CancelFunc) (*agent, ses
 	if a != nil {
 		state = a.session
 	}
-	answer, why := state.Admit(h)
+	answer, why := state.Admit(h, begun)
 	switch answer {
 	case session.Refused:
 		return nil, answer, reply{conflict, why}
@@ -291,13 +291,12 @@ func (s *Server) alive(t roles.Task, a *agent) {
 	}
 }
 
-// detach notes the end of a connection.
+// detach notes the end of a connection. It is told under the lock: the agent's next connection may be waiting for it.
 func (s *Server) detach(t roles.Task, a *agent, e session.End, fault string) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	a.hangUp = nil
-	tell := a.session.Disconnected(e, fault) && s.ctx.Err() == nil
-	s.mu.Unlock()
-	if tell {
+	if a.session.Disconnected(e, fault) && s.ctx.Err() == nil {
 		s.inbound.put(Inbound{Task: t, Bye: e == session.Goodbye, Broke: e != session.Goodbye, Fault: fault})
 	}
 }

@@ -139,7 +139,7 @@ func (a *agent) isHub() bool { return a.task == roles.Hub() }
 
 func (a *agent) flush() {
 	if a.link != nil && !a.link.closed {
-		a.link.send(a.conv.Frame())
+		a.link.send(a.conv.Frame(nil))
 	}
 }
 
@@ -282,7 +282,7 @@ func (a *agent) leave(code int) {
 		case a.link == nil && (a.hubGone || a.job.hub.proc.dead), !a.job.now.Before(until):
 			a.exit()
 		case a.conv.Delivered() && a.link != nil:
-			f := a.conv.Frame()
+			f := a.conv.Frame(nil)
 			f.Bye = true
 			a.link.send(f)
 			a.link.closed = true // its end is no break

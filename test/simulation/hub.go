@@ -137,7 +137,7 @@ func (h *hub) send(t roles.Task, c protocol.Command) {
 
 func (h *hub) flush(c *client) {
 	if c.link != nil && !c.link.closed {
-		c.link.send(c.conv.Frame())
+		c.link.send(c.conv.Frame(nil))
 	}
 }
 
@@ -148,7 +148,7 @@ func (h *hub) accept(a *agent, its, agents *endpoint) {
 	if c != nil {
 		state = c.session
 	}
-	answer, _ := state.Admit(h.job.hello(a.task))
+	answer, _ := state.Admit(h.job.hello(a.task), a.conv.Begun())
 	switch answer {
 	case session.Retry:
 		c.link.close()

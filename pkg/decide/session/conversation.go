@@ -31,18 +31,28 @@ func (c *Conversation[Out, In]) Push(body Out) {
 // Connected begins a connection: it carries nothing yet.
 func (c *Conversation[Out, In]) Connected() { c.sent = 0 }
 
-// Frame is what is to be written to the present connection: an acknowledgement, and what it has not carried yet.
-func (c *Conversation[Out, In]) Frame() Frame[Out] {
+// Frame is what is to be written to the present connection: an acknowledgement, and what it has not carried yet; at
+// least one message, and more as long as they fit. Nil: they all do.
+func (c *Conversation[Out, In]) Frame(fits func(Out) bool) Frame[Out] {
 	f := Frame[Out]{Ack: c.received}
-	for i, m := range c.pending {
-		if m.Seq > c.sent {
-			f.Items = append(f.Items, c.pending[i:]...)
-			c.sent = c.pushed
+	for _, m := range c.waiting() {
+		if fits != nil && !fits(m.Body) && len(f.Items) > 0 {
 			break
 		}
+		f.Items = append(f.Items, m)
+		c.sent = m.Seq
 	}
 	return f
 }
+
+// waiting is what the present connection has not carried yet.
+func (c *Conversation[Out, In]) waiting() []Numbered[Out] {
+	acknowledged := c.pushed - int64(len(c.pending))
+	return c.pending[max(c.sent-acknowledged, 0):]
+}
+
+// Waits tells whether there is something that the present connection has not carried yet.
+func (c *Conversation[Out, In]) Waits() bool { return len(c.waiting()) > 0 }
 
 // Take takes in a frame and returns the messages that are new.
 func (c *Conversation[Out, In]) Take(f Frame[In]) (fresh []In) {
@@ -60,3 +70,9 @@ func (c *Conversation[Out, In]) Take(f Frame[In]) (fresh []In) {
 
 // Delivered tells whether every message has arrived.
 func (c *Conversation[Out, In]) Delivered() bool { return len(c.pending) == 0 }
+
+// Begun tells whether a message has arrived, in either direction. From then on the other side must be the one that the
+// conversation began with: another would take none of what is left for the next message.
+func (c *Conversation[Out, In]) Begun() bool {
+	return c.received > 0 || c.pushed > int64(len(c.pending))
+}

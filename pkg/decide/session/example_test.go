@@ -15,18 +15,18 @@ func ExampleConversation() {
 	var hub session.Conversation[string, string]
 
 	agent.Push("started")
-	fmt.Println(hub.Take(agent.Frame()))
-	agent.Take(hub.Frame()) // the acknowledgement
+	fmt.Println(hub.Take(agent.Frame(nil)))
+	agent.Take(hub.Frame(nil)) // the acknowledgement
 
 	agent.Push("ready")
-	fmt.Println(hub.Take(agent.Frame())) // it arrives, but its acknowledgement does not
+	fmt.Println(hub.Take(agent.Frame(nil))) // it arrives, but its acknowledgement does not
 	fmt.Println("all delivered:", agent.Delivered())
 
 	agent.Connected()
 	hub.Connected()
-	again := agent.Frame()
+	again := agent.Frame(nil)
 	fmt.Println("sent again:", again.Items[0].Body, "- new:", len(hub.Take(again)))
-	agent.Take(hub.Frame())
+	agent.Take(hub.Frame(nil))
 	fmt.Println("all delivered:", agent.Delivered())
 	// Output:
 	// [started]
@@ -44,7 +44,7 @@ func ExampleSession() {
 	}
 	var s session.Session
 	ask := func(id string) {
-		answer, why := s.Admit(hello(id))
+		answer, why := s.Admit(hello(id), false)
 		if why != "" {
 			why = ": " + why
 		}

@@ -23,10 +23,13 @@ const (
 )
 
 // Admit decides on an agent that wants to be let in, and begins its session if it is welcome. A task that had no agent
-// has the empty session; why explains a refusal.
-func (s *Session) Admit(h protocol.Hello) (a Answer, why string) {
+// has the empty session. Begun says that the agent's conversation has begun, with whatever hub; why explains a refusal.
+func (s *Session) Admit(h protocol.Hello, begun bool) (a Answer, why string) {
+	isNew := s.ID == "" || s.Ended && s.ID != h.Session
 	switch {
-	case s.ID == "" || s.Ended && s.ID != h.Session:
+	case isNew && begun:
+		return Refused, "its conversation began with another hub"
+	case isNew:
 		*s = Session{ID: h.Session, Connected: true}
 		return Welcome, ""
 	case s.Fault != "":
@@ -51,6 +54,7 @@ const (
 	Goodbye     // the agent said so
 	Invalid     // the agent sent an invalid message: it would send that again
 	Unheard     // before a new agent knew that it was welcome: it is as if it had never come
+	NotBack     // before an agent that came back knew that it may: it is as if it had not come back
 )
 
 // Disconnected takes in the end of the connection, with the fault of an invalid message. It tells whether the end means
@@ -60,8 +64,11 @@ func (s *Session) Disconnected(e End, fault string) (tell bool) {
 		*s = Session{}
 		return false
 	}
-	tell = !s.Ended
 	s.Connected = false
+	if e == NotBack {
+		return false
+	}
+	tell = !s.Ended
 	if e == Invalid {
 		s.Fault = fault
 	}

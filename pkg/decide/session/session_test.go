@@ -25,7 +25,7 @@ func TestConversation(t *testing.T) {
 				up.Push(pushed)
 				down.Push(-pushed)
 			}
-			f, g := up.Frame(), down.Frame()
+			f, g := up.Frame(nil), down.Frame(nil)
 			if rng.IntN(4) == 0 { // the connection breaks: what it carried last is lost, in one direction or both
 				if rng.IntN(2) == 0 {
 					heard = append(heard, down.Take(f)...)
@@ -66,8 +66,67 @@ func TestTake(t *testing.T) {
 			t.Errorf("frame %d: %q, want %q", i, got, tt.want)
 		}
 	}
-	if f := c.Frame(); f.Ack != 5 || len(f.Items) > 0 {
+	if f := c.Frame(nil); f.Ack != 5 || len(f.Items) > 0 {
 		t.Errorf("acknowledged: %+v", f)
+	}
+}
+
+// A frame holds what fits, at least one message; what does not is for the next.
+func TestFrame(t *testing.T) {
+	var c session.Conversation[int, int]
+	for i := range 5 {
+		c.Push(i + 1)
+	}
+	room := 0
+	fits := func(size int) bool { room -= size; return room >= 0 }
+	for i, want := range [][]int{{1, 2}, {3}, {4}, {5}, nil} {
+		room = 3
+		var got []int
+		for _, m := range c.Frame(fits).Items {
+			got = append(got, m.Body)
+		}
+		if !slices.Equal(got, want) || c.Waits() != (i < 3) {
+			t.Errorf("frame %d: %v, want %v; more waits: %t", i, got, want, c.Waits())
+		}
+	}
+	c.Take(session.Frame[int]{Ack: 3})
+	c.Connected()
+	if got := c.Frame(nil).Items; len(got) != 2 || got[0].Seq != 4 {
+		t.Errorf("over the next connection: %v", got)
+	}
+}
+
+// A conversation has begun once a message has arrived, in either direction.
+func TestBegun(t *testing.T) {
+	var said, heard session.Conversation[int, int]
+	said.Push(1)
+	f := said.Frame(nil)
+	if said.Begun() || heard.Begun() {
+		t.Error("it begins before anything has arrived")
+	}
+	heard.Take(f)
+	said.Take(heard.Frame(nil))
+	if !said.Begun() || !heard.Begun() {
+		t.Error("it does not begin")
+	}
+}
+
+// Who talks with another hub is not welcome, unless the session is known here.
+func TestBegunElsewhere(t *testing.T) {
+	var s session.Session
+	h := protocol.Hello{Task: roles.Hub(), Session: "a"}
+	if got, why := s.Admit(h, true); got != session.Refused || why != "its conversation began with another hub" {
+		t.Errorf("%d, %q", got, why)
+	}
+	s.Admit(h, false)
+	s.Disconnected(session.Broke, "")
+	if got, why := s.Admit(h, true); got != session.Resumed {
+		t.Errorf("%d, %q", got, why)
+	}
+	s.Ended = true
+	h.Session = "b"
+	if got, why := s.Admit(h, true); got != session.Refused {
+		t.Errorf("in another's place: %d, %q", got, why)
 	}
 }
 
@@ -77,7 +136,7 @@ func TestAdmit(t *testing.T) {
 	hello := func(id string) protocol.Hello { return protocol.Hello{Task: roles.Hub(), Session: id} }
 	connected := func() *session.Session {
 		s := &session.Session{}
-		s.Admit(hello("a"))
+		s.Admit(hello("a"), false)
 		return s
 	}
 	after := func(e session.End) *session.Session {
@@ -97,6 +156,7 @@ func TestAdmit(t *testing.T) {
 		"the same, after goodbye":    {after(session.Goodbye), "a", session.Refused, "it counts as lost"},
 		"the same, after a fault":    {after(session.Invalid), "a", session.Refused, "it is no event"},
 		"the same, unheard":          {after(session.Unheard), "a", session.Welcome, ""},
+		"the same, not back":         {after(session.NotBack), "a", session.Resumed, ""},
 		"another, connected":         {connected(), "b", session.Refused, other},
 		"another, after a break":     {after(session.Broke), "b", session.Refused, other},
 		"another, after goodbye":     {after(session.Goodbye), "b", session.Welcome, ""},
@@ -104,7 +164,7 @@ func TestAdmit(t *testing.T) {
 		"the hub's own, from afar":   {&session.Session{ID: "a", Local: true}, "a", session.Refused, other},
 		"another in the hub's place": {&session.Session{ID: "a", Local: true}, "b", session.Refused, other},
 	} {
-		if got, why := tt.state.Admit(hello(tt.id)); got != tt.want || why != tt.why {
+		if got, why := tt.state.Admit(hello(tt.id), false); got != tt.want || why != tt.why {
 			t.Errorf("%s: %d, %q", name, got, why)
 		}
 	}
@@ -113,10 +173,10 @@ func TestAdmit(t *testing.T) {
 // The end of a connection is told once: not that of an agent which counts as lost, or was never welcome.
 func TestDisconnected(t *testing.T) {
 	for e, want := range map[session.End]bool{
-		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false,
+		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false, session.NotBack: false,
 	} {
 		s := &session.Session{}
-		s.Admit(protocol.Hello{Session: "a"})
+		s.Admit(protocol.Hello{Session: "a"}, false)
 		if s.Disconnected(e, "") != want {
 			t.Errorf("end %d is told: %t", e, !want)
 		}

@@ -1,15 +1,16 @@
-// Command mutants breaks the judgement on purpose, in one place after the other, and shows whether the simulation
-// notices: `make mutants`. A mutant that nobody notices is a gap in what is simulated.
+// Command mutants breaks the judgement and the connections on purpose, in one place after the other, and shows whether
+// the simulation, or the test of connections, notices: `make mutants`. A mutant that nobody notices is a gap in what is
+// simulated.
 package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,16 +18,17 @@ import (
 )
 
 func main() {
-	count := flag.Uint64("count", 100_000, "how many seeds each mutant has to survive")
-	only := flag.String("only", "", "only the mutants whose name contains this")
+	jobs := flag.Uint64("count", 100_000, "how many simulated jobs each mutant has to survive")
+	connections := flag.Uint64("connections", 3000, "how many seeds of connections")
+	only := flag.String("only", "", "only the mutants whose name or file contains this")
 	flag.Parse()
 	alive := 0
-	for _, m := range mutants {
-		if !strings.Contains(m.name, *only) {
+	for _, m := range slices.Concat(mutants, connectionMutants) {
+		if !strings.Contains(m.name+" "+m.file, *only) {
 			continue
 		}
 		begun := time.Now()
-		found, err := m.try(*count)
+		found, err := m.try(*jobs, *connections)
 		switch {
 		case err != nil:
 			fmt.Fprintf(os.Stderr, "mutants: %s: %v\n", m.name, err)
@@ -46,9 +48,9 @@ func main() {
 // mutant is one fault that is planted: in a file one text takes the place of another that stands there once.
 type mutant struct{ name, file, old, new string }
 
-// try runs the simulation with the fault, and returns the first line about what it found, "" if it found nothing. The
-// fault is in a copy of the file, which takes its place in this build alone (go build -overlay).
-func (m mutant) try(count uint64) (found string, err error) {
+// try runs what can notice the fault, and returns what was found, "" if that is nothing. The fault is in a copy of the
+// file, which takes its place in these builds alone (go build -overlay).
+func (m mutant) try(jobs, connections uint64) (found string, err error) {
 	dir, err := os.MkdirTemp("", "disagg-mutant-")
 	if err != nil {
 		return "", err
@@ -58,22 +60,18 @@ func (m mutant) try(count uint64) (found string, err error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "simulate")
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", bin, "./test/simulation/cmd/simulate")
-	build.Dir = tool.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cannot build: %w: %s", err, out)
+	var all []string
+	detectors := m.detectors(jobs, connections)
+	for _, name := range slices.Sorted(maps.Keys(detectors)) {
+		one, err := detectors[name](overlay, dir)
+		if err != nil {
+			return "", err
+		}
+		if one != "" {
+			all = append(all, name+": "+one)
+		}
 	}
-	out, err := exec.Command(bin, "-until-broken", "-count", fmt.Sprint(count)).CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return "", nil
-	case errors.As(err, &exit) && exit.ExitCode() == 1:
-		line, _, _ := strings.Cut(string(out), "\n")
-		return line, nil
-	}
-	return "", err
+	return strings.Join(all, "; "), nil
 }
 
 // overlay writes the file with the fault, and the overlay that names it.
