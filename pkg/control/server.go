@@ -98,6 +98,9 @@ func (s *Server) Inbound() <-chan Inbound { return s.inbound.out }
 func (s *Server) Send(t roles.Task, c protocol.Command) {
 	s.mu.Lock()
 	a := s.agents[t]
+	if a != nil {
+		a.reported = time.Time{} // the answer shows that the agent was there when it was told
+	}
 	s.mu.Unlock()
 	switch {
 	case a == nil:
@@ -276,8 +279,8 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 	return a, answer, reply{Status: granted}
 }
 
-// alive reports a sign of life, not more often than twenty times a heartbeat: when an agent was last there decides what
-// it can be the cause of.
+// alive reports a sign of life, not more often than twenty times a heartbeat, and the first after each command: when an
+// agent was last there decides what it can be the cause of.
 func (s *Server) alive(t roles.Task, a *agent) {
 	s.mu.Lock()
 	now := time.Now()

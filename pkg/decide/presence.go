@@ -72,7 +72,7 @@ func (p *presence) gone(now time.Time) string {
 // message is not let in again: it is at fault itself, and nothing more will be heard of it.
 func (m *Machine) broke(t *task, fault string, now time.Time) {
 	t.presence.brokeAt = now
-	if now.Sub(m.pause.end) < m.plan.Timeouts.Heartbeat.Std() {
+	if now.Sub(m.pause.end) < m.plan.Timeouts.Heartbeat.Std()/2 { // what an agent did meanwhile is known at once
 		t.presence.pause = m.pause
 	}
 	if fault == "" || t.gone {
@@ -177,11 +177,18 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
 	f.Weak, f.Loss, f.Since, f.Seen = true, true, t.presence.since(m.suspectAfter()), t.presence.seen
-	if m.phase == protocol.Stopping && f.Since.After(m.failedSince()) && !m.attribution.Precedes(f) {
-		return // it vanished while it was stopped
+	if m.phase == protocol.Stopping && f.Since.After(m.failedSince()) &&
+		(m.hubWasLost() || !m.attribution.Precedes(f)) {
+		return // it vanished while it was stopped, or has given the hub up like others
 	}
 	t.cause = kind
 	m.fail(f, now)
+}
+
+// hubWasLost tells whether the job failed because the hub stood still for too long.
+func (m *Machine) hubWasLost() bool {
+	f := m.attribution.Verdict()
+	return f != nil && f.Kind == protocol.HubLost
 }
 
 // failedSince is when the first cause began; zero if nothing failed.

@@ -130,6 +130,7 @@ func (h *hub) send(t roles.Task, c protocol.Command) {
 		return
 	}
 	if to := h.agents[t]; to != nil {
+		to.reported = time.Time{}
 		to.conv.Push(c)
 		h.flush(to)
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +100,7 @@ func busy(t *testing.T) {
 	t.Helper()
 	for range runtime.NumCPU() {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", "while :; do :; done")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // with the test, however that ends
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
