@@ -23,7 +23,7 @@ const (
 	farAway    = "delay 100ms 20ms" // each way, of every packet
 	lossBurst  = "delay 100ms 20ms loss 20%"
 	burstLasts = 3 * time.Second
-	stopLasts  = time.Second // of an agent, or of its child
+	stopLasts  = time.Second // of an agent
 )
 
 // TestNoFalseAlarms: packets that come late, bursts of lost ones, agents that the machine stops for a second and busy
