@@ -21,6 +21,8 @@ type Fact struct {
 	// vanished then at the earliest, and at Since at the latest.
 	Loss bool
 	Seen time.Time
+	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
+	LetGo bool
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
 	Symptom bool
 }
@@ -30,6 +32,8 @@ const (
 	precision = 50 * time.Millisecond
 	// settle is how much later than its consequence a cause may seem to have begun: it takes a while to be noticed.
 	settle = 500 * time.Millisecond
+	// launcherLag is how much later than the ranks that it lets go a launcher may end, on a machine that is loaded.
+	launcherLag = 1500 * time.Millisecond
 )
 
 // Attribution decides what broke first. Facts are observed as they are learned, which is not the order in which they
@@ -189,6 +193,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return later <= 0 || later < settle && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case later < -precision:
 		return true
+	case first.LetGo && f.Role == first.Role && f.Task().Leader() && f.Kind == protocol.ChildExit:
+		return later < launcherLag
 	case later >= settle || f.Symptom:
 		return false
 	case f.Role == first.Role:

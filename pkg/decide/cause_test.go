@@ -236,15 +236,38 @@ func TestWeakCauseWaitsForAStrongerOne(t *testing.T) {
 	}
 }
 
+// A launcher that ends after the job was stopped because of a rank that it let go is named all the same; one that was
+// killed, or that ends much later, is not.
+func TestLauncherEndsLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		o     protocol.Outcome
+		rank  int
+	}{
+		"it tells what it ran": {settle + 300*time.Millisecond, protocol.Outcome{Started: true, Code: 137}, 0},
+		"it is killed":         {settle + 300*time.Millisecond, protocol.Outcome{Started: true, Signal: "SIGKILL"}, 1},
+		"much later":           {launcherLag + time.Second, protocol.Outcome{Started: true, Code: 137}, 1},
+	} {
+		b := newBench(t)
+		b.measuring()
+		b.exit(gen1, protocol.Outcome{})
+		b.after(c.after)
+		b.exit(gen0, c.o)
+		if got := b.job.Cause(); got == nil || got.Role != gen0.Role || got.Rank != c.rank {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // A worker that ended well for no reason that anybody knows is a cause too, a moment later.
 func TestWeakCauseStands(t *testing.T) {
 	b := newBench(t)
 	b.measuring()
 	b.exit(gen1, protocol.Outcome{})
-	if d := b.job.attribution.Deadline().Sub(b.now); d != launcherLag {
+	if d := b.job.attribution.Deadline().Sub(b.now); d != settle {
 		t.Fatalf("the provisional cause counts in %v", d)
 	}
-	b.after(launcherLag)
+	b.after(settle)
 	if c := b.job.Cause(); c == nil || c.Rank != 1 || c.Kind != protocol.ChildExit ||
 		b.job.Phase() != protocol.Stopping {
 		t.Errorf("cause %v, phase %s", c, b.job.Phase())

@@ -203,15 +203,12 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	case o.Clean() && !t.Leader():
 		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends
 		// itself: the workers are reported first.
-		m.ruled(m.attribution.Presume(f, launcherLag, now), now)
+		f.LetGo = true
+		m.ruled(m.attribution.Presume(f, settle, now), now)
 	default:
 		m.fail(f, now)
 	}
 }
-
-// launcherLag is how much later than its workers a rank launcher may end: its own command has to be reaped first, on a
-// machine that may be loaded.
-const launcherLag = 1500 * time.Millisecond
 
 // mayBeScheduler tells whether a child was ended in a way in which Slurm ends the rest of a step.
 func mayBeScheduler(o protocol.Outcome) bool {

@@ -16,7 +16,7 @@ import (
 	"github.com/disagg/disagg/test/simulation"
 )
 
-var alarmsFor = flag.Duration("alarms", 20*time.Second, "how long a job runs that must not be disturbed")
+var alarmsFor = flag.Duration("alarms", 10*time.Second, "how long a job runs that must not be disturbed")
 
 // How bad the surroundings are.
 const (
