@@ -191,16 +191,23 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return later < 0 // of a host several agents vanish together
 	case f.Loss:
 		return later <= 0 || later < settle && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
+	case lets(first, f):
+		return later < -launcherLag
+	case lets(f, first):
+		return later < launcherLag
 	case later < -precision:
 		return true
-	case first.LetGo && f.Role == first.Role && f.Task().Leader() && f.Kind == protocol.ChildExit:
-		return later < launcherLag
 	case later >= settle || f.Symptom:
 		return false
 	case f.Role == first.Role:
 		return first.Weak && !f.Weak
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// lets tells whether a launcher may have let a rank go before it ended.
+func lets(launcher, rank Fact) bool {
+	return rank.LetGo && rank.Role == launcher.Role && launcher.Task().Leader() && launcher.Kind == protocol.ChildExit
 }
 
 // bothSilent tells whether two facts are of services that do not answer: when that is found depends on when they were

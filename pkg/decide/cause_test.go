@@ -236,6 +236,19 @@ func TestWeakCauseWaitsForAStrongerOne(t *testing.T) {
 	}
 }
 
+// Of several ranks that a launcher lets go, some are heard of only after it: it is named all the same.
+func TestRanksAreHeardOfAfterTheirLauncher(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	ended := b.now
+	b.after(200 * time.Millisecond)
+	b.exit(gen0, protocol.Outcome{Started: true, Code: 137, EndedAt: b.now})
+	b.exit(gen1, protocol.Outcome{Started: true, EndedAt: ended})
+	if c := b.job.Cause(); c == nil || c.Rank != 0 {
+		t.Errorf("cause %v", c)
+	}
+}
+
 // A launcher that ends after the job was stopped because of a rank that it let go is named all the same; one that was
 // killed, or that ends much later, is not.
 func TestLauncherEndsLate(t *testing.T) {
