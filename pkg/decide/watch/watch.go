@@ -37,7 +37,8 @@ type (
 		State protocol.JobState
 		Err   error
 	}
-	// Output is what the job's first process printed; NoAgent says that it could not run the agent.
+	// Output is what the job's first process printed; NoAgent says that there will be no verdict: it could not run the
+	// agent, or says that the verdict is lost.
 	Output struct{ NoAgent bool }
 	// Began says that the run directory shows that the job runs.
 	Began struct{}
