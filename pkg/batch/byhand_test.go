@@ -117,7 +117,9 @@ func TestByHandIsStoppedBetweenTries(t *testing.T) {
 	j := byHand(t, `echo "fake: transient busy" >&2; : >"$A/runs"; exit 1`)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		check.Eventually(t, "it is to be tried again", func() bool { return strings.Contains(j.text(), "trying again") })
+		check.Eventually(t, "it is to be tried again", func() bool {
+			return strings.Contains(j.text(), "trying again")
+		})
 		cancel(errors.New("SIGINT"))
 	}()
 	if code := j.run(ctx); code != 1 {

@@ -97,7 +97,9 @@ func TestInstallIsCancelled(t *testing.T) {
 			j.InstallScript = "A=" + string(j.attempt) + "\n" + tt.script
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() {
-				check.Eventually(t, "the command begins", func() bool { return check.Exists(string(j.attempt) + "/runs") })
+				check.Eventually(t, "the command begins", func() bool {
+					return check.Exists(string(j.attempt) + "/runs")
+				})
 				cancel(errors.New("SIGTERM"))
 			}()
 			if code := j.run(ctx); code != protocol.ExitFailed {

@@ -105,7 +105,8 @@ func TestNeverBegan(t *testing.T) {
 				!strings.Contains(err.Error(), "the verdict is left as a note with the job") {
 				t.Errorf("code %d, %v", code, err)
 			}
-			if c := j.note().FirstCause; c == nil || c.Subject != "the run directory" || !strings.Contains(c.Detail, tt.want) {
+			if c := j.note().FirstCause; c == nil || c.Subject != "the run directory" ||
+				!strings.Contains(c.Detail, tt.want) {
 				t.Errorf("%+v", c)
 			}
 		})

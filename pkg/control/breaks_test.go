@@ -47,8 +47,8 @@ func (n network) options() control.ClientOptions {
 	return o
 }
 
-// A hub that takes another's place at once does not go on with its conversations: what was said before is unknown to it,
-// and what is said now would get lost without a word.
+// A hub that takes another's place at once does not go on with its conversations: what was said before is unknown to
+// it, and what is said now would get lost without a word.
 func TestAnotherHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()

@@ -292,7 +292,9 @@ func TestPrecedes(t *testing.T) {
 		"neither answers, the other needs it": {
 			fact("CTX_0", 0, silent), fact("DISAGG_SERVER", -time.Minute, silent), Noted,
 		},
-		"neither answers, one for longer":      {fact("GEN_0", 0, silent), fact("CTX_0", -time.Minute, silent), Replaced},
+		"neither answers, one for longer": {
+			fact("GEN_0", 0, silent), fact("CTX_0", -time.Minute, silent), Replaced,
+		},
 		"neither answers, one not for so long": {fact("GEN_0", 0, silent), fact("CTX_0", time.Minute, silent), Noted},
 		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour), Noted},
 		"it failed, the end was asked for":     {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},

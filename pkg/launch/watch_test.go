@@ -359,7 +359,8 @@ func TestNoVerdict(t *testing.T) {
 		"the batch script crashed": {
 			gone.State,
 			map[string]string{"local.out": "runtime: failed to create new OS thread\n" +
-				"runtime: may need to increase max user processes (ulimit -u)\nfatal error: newosproc\n\ngoroutine 1:\n"},
+				"runtime: may need to increase max user processes (ulimit -u)\n" +
+				"fatal error: newosproc\n\ngoroutine 1:\n"},
 			": runtime: may need to increase max user processes (ulimit -u): see $DIR",
 		},
 		"there are logs": {gone.State, logs, ": see $DIR/attempt-0/logs"},

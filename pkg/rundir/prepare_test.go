@@ -135,7 +135,8 @@ func TestCreateRefusesWhatIsPlanted(t *testing.T) {
 		want  string
 	}{
 		"an attempt": {
-			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, string(d.Attempt(0))) }, rundir.ErrOccupied.Error(),
+			func(t *testing.T, d rundir.Dir) { symlink(t, elsewhere, string(d.Attempt(0))) },
+			rundir.ErrOccupied.Error(),
 		},
 		"a later attempt": {
 			func(t *testing.T, d rundir.Dir) { writeFile(t, d.Attempt(7).Result(), "", 0o644) },

@@ -171,7 +171,7 @@ func (a *agent) leave() {
 	}
 	begun := a.w.net.Now()
 	a.link.Close()
-	_, amid := a.w.excuse(a, 0)
+	amid := a.w.excused(a, 0)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.amid = amid && begun < a.w.length || a.w.cutOff(a)

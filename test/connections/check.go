@@ -10,8 +10,8 @@ import (
 )
 
 // recovery is how long, after a fault of that length, a connection may need to be there again: the time until a lost
-// packet is sent once more, and handshakes after that. An older connection that the hub holds costs a second one, and an
-// agent that is not told that its try is in vain gives it up after half of its patience.
+// packet is sent once more, and handshakes after that. An older connection that the hub holds costs a second one, and
+// an agent that is not told that its try is in vain gives it up after half of its patience.
 func (w *world) recovery(kind string, length time.Duration) time.Duration {
 	const handshakes = 2500 * time.Millisecond
 	switch kind {
@@ -45,8 +45,8 @@ func (w *world) undisturbed(a *agent) bool {
 		!slices.ContainsFunc(a.plan.events, large)
 }
 
-// excuse is a fault that explains why an agent and the hub do not hear each other; false: there is none.
-func (w *world) excuse(a *agent, late time.Duration) (fault, bool) {
+// excused tells whether a fault explains that an agent and the hub do not hear each other.
+func (w *world) excused(a *agent, late time.Duration) bool {
 	now := w.net.Now()
 	for _, f := range w.faults {
 		own := f.agent == hub || w.agents[f.agent].link == a.plan.link
@@ -54,10 +54,10 @@ func (w *world) excuse(a *agent, late time.Duration) (fault, bool) {
 			continue
 		}
 		if f.To == memnet.Forever || now <= f.To+w.recovery(f.kind, f.To-f.From)+late {
-			return f, true
+			return true
 		}
 	}
-	return fault{}, false
+	return false
 }
 
 // judgeLoss tells whether an agent may take the hub for lost.
@@ -72,7 +72,7 @@ func (w *world) judgeLoss(a *agent, err error) {
 		if quiet < w.lost || quiet > w.lost+2*w.beat {
 			w.violated("%s loses the hub after a silence of %v", a.id, quiet)
 		}
-		if _, is := w.excuse(a, 0); !is {
+		if !w.excused(a, 0) {
 			w.violated("%s loses the hub without a reason", a.id)
 		}
 	case strings.Contains(text, "another agent runs"):
@@ -105,7 +105,7 @@ func (w *world) shared(a *agent) bool {
 
 // judgeDrop tells whether the hub may give an agent up.
 func (w *world) judgeDrop(h *hubEnd, a *agent, late bool) {
-	if _, is := w.excuse(a, w.beat); !is && !a.gone() {
+	if !w.excused(a, w.beat) && !a.gone() {
 		w.violated("the hub gives up %s without a reason", a.id)
 	}
 	e := h.ears[a.plan.link.Name]

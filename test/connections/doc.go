@@ -7,8 +7,8 @@
 // for ever.
 //
 // Rules:
-//   - Goroutines are real, so the order of what happens at one moment is not drawn. Delays differ by nanoseconds, so that
-//     little happens at one moment.
+//   - Goroutines are real, so the order of what happens at one moment is not drawn. Delays differ by nanoseconds, so
+//     that little happens at one moment.
 //   - A reason to give somebody up is a fault that was drawn, and recent. Without one it is a violation.
 //
 // Terms: a session is one agent process; a fault is what a seed breaks; the story is what happened, for people.

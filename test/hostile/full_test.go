@@ -51,8 +51,8 @@ func (p *place) nothingIsLost(o outcome) {
 	}
 }
 
-// A disk that is full from one write on, be it the first, the last or any between, costs neither the verdict nor a point
-// that was measured.
+// A disk that is full from one write on, be it the first, the last or any between, costs neither the verdict nor a
+// point that was measured.
 func TestDiskIsFullFromSomeWriteOn(t *testing.T) {
 	needsMounts(t)
 	for _, options := range []string{
@@ -76,7 +76,8 @@ func TestDiskFillsUp(t *testing.T) {
 	needsMounts(t)
 	p := newPlace(t)
 	p.onSmallDisk("size=1m")
-	fill := "while ! ls ../../records/*.json >/dev/null 2>&1; do sleep 0.02; done; cat /dev/zero >fill 2>/dev/null || true"
+	fill := "while ! ls ../../records/*.json >/dev/null 2>&1; do sleep 0.02; done; " +
+		"cat /dev/zero >fill 2>/dev/null || true"
 	p.write("light.yaml", strings.Replace(light, "      while [", "      "+fill+"\n      while [", 1))
 	o := p.see(p.runArgs()...)
 	p.nothingIsLost(o)

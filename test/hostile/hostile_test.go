@@ -232,7 +232,8 @@ func (p *place) passes(o outcome) {
 // oneLine checks that a command was refused in one line that says something.
 func (o outcome) oneLine(t *testing.T, code int, want string) {
 	t.Helper()
-	if o.code != code || !strings.Contains(o.stderr, want) || strings.Count(o.stderr, "\n") != 1 || len(o.stderr) > 1200 {
+	if o.code != code || !strings.Contains(o.stderr, want) || strings.Count(o.stderr, "\n") != 1 ||
+		len(o.stderr) > 1200 {
 		t.Errorf("code %d, want %d: %q in\n%.2000s", o.code, code, want, o.stderr)
 	}
 }

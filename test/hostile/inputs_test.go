@@ -43,14 +43,18 @@ func TestHarmfulCases(t *testing.T) {
 		"command":            {"", env("A=$(id)"), "would be expanded by a shell"},
 		"long text":          {"", env("A=$(" + strings.Repeat("x", 900_000) + ")"), "environment.worker_env_var"},
 		"control characters": {"", strings.Replace(goodCase, "none", `"a\e[2Jb"`, 1), "has a control character"},
-		"a billion servers":  {"", strings.Replace(goodCase, "gen_servers: 1", "gen_servers: 1000000000", 1), "at most 99999"},
-		"a billion GPUs":     {"", strings.Replace(goodCase, "_size: 2", "_size: 1000000000", 1), "more than 100000 GPUs"},
-		"name with a line":   {"a\nb.yaml", goodCase, "has a control character"},
-		"name that colours":  {"a\x1b[31m.yaml", goodCase, "has a control character"},
-		"no name at all":     {".yaml", goodCase, "is no plain name"},
-		"long name":          {strings.Repeat("n", 240) + ".yaml", goodCase, "want at most 200"},
-		"path in a test id":  {"disagg-e2e-../../case", goodCase, "has no folders"},
-		"a device":           {"/dev/zero.yaml", "", "no such file"},
+		"a billion servers": {
+			"", strings.Replace(goodCase, "gen_servers: 1", "gen_servers: 1000000000", 1), "at most 99999",
+		},
+		"a billion GPUs": {
+			"", strings.Replace(goodCase, "_size: 2", "_size: 1000000000", 1), "more than 100000 GPUs",
+		},
+		"name with a line":  {"a\nb.yaml", goodCase, "has a control character"},
+		"name that colours": {"a\x1b[31m.yaml", goodCase, "has a control character"},
+		"no name at all":    {".yaml", goodCase, "is no plain name"},
+		"long name":         {strings.Repeat("n", 240) + ".yaml", goodCase, "want at most 200"},
+		"path in a test id": {"disagg-e2e-../../case", goodCase, "has no folders"},
+		"a device":          {"/dev/zero.yaml", "", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,8 +98,8 @@ func TestEndlessFiles(t *testing.T) {
 	}
 }
 
-// Variables that change how programs are loaded reach the roles that the case gives them to, and nobody else: the agents
-// work as ever.
+// Variables that change how programs are loaded reach the roles that the case gives them to, and nobody else: the
+// agents work as ever.
 func TestVariablesOfACase(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

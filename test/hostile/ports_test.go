@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,7 +65,7 @@ func stranger(address string, say func(net.Conn)) (told []byte, err error) {
 	_ = c.SetDeadline(time.Now().Add(strangerBound))
 	go say(c)
 	told, err = io.ReadAll(c)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		return told, fmt.Errorf("it puts up with a stranger for more than %v", strangerBound)
 	}
 	return told, nil // a reset is a way to hang up
@@ -139,8 +140,8 @@ func (r recording) Write(b []byte) (int, error) {
 	return r.Conn.Write(b)
 }
 
-// knock tries to attach as an agent, and returns why that failed, and what was sent.
-func knock(t *testing.T, address, token, runID string) (why error, sent []byte) {
+// knock tries to attach as an agent, and returns what was sent, and why that failed.
+func knock(t *testing.T, address, token, runID string) (sent []byte, why error) {
 	t.Helper()
 	var mu sync.Mutex
 	var buf bytes.Buffer
@@ -164,7 +165,7 @@ func knock(t *testing.T, address, token, runID string) (why error, sent []byte) 
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	return c.Err(), bytes.Clone(buf.Bytes())
+	return bytes.Clone(buf.Bytes()), c.Err()
 }
 
 // Nobody gets in with the token of another run, from an older attempt, or in the place of an agent that is there; and
@@ -183,7 +184,7 @@ func TestImpostors(t *testing.T) {
 		"an older attempt":    {token, p.runID(1), "it is of another attempt"},
 		"another agent":       {token, p.runID(0), "refused by the hub"},
 	} {
-		why, sent := knock(t, hub, tt.token, tt.runID)
+		sent, why := knock(t, hub, tt.token, tt.runID)
 		if why == nil || !strings.Contains(why.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", name, why, tt.want)
 		}

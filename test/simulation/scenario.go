@@ -182,8 +182,8 @@ type Fall struct {
 	Killed bool // by SIGKILL; else it ends by itself with code 1
 }
 
-// Falls tells whether the end of a task's child, before its time, takes that of another task along. MPI and PMIx end the
-// rest of a worker's ranks; a service that talked to it may fail.
+// Falls tells whether the end of a task's child, before its time, takes that of another task along. MPI and PMIx end
+// the rest of a worker's ranks; a service that talked to it may fail.
 func (s Scenario) Falls(t, because roles.Task) (f Fall, ok bool) {
 	draw := func(least, most time.Duration, chance float64) bool {
 		lot := s.lot(t.String() + " falls with " + because.String())

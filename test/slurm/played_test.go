@@ -22,7 +22,8 @@ type played struct {
 
 // usual tells whether a row is one of the few that every run of the tests plays: it takes a moment, and is a hard one.
 func (row played) usual() bool {
-	return row.within == 0 && (row.falls == 300*time.Millisecond || row.passes && strings.Contains(row.faults, "pause-all"))
+	hard := row.falls == 300*time.Millisecond || row.passes && strings.Contains(row.faults, "pause-all")
+	return row.within == 0 && hard
 }
 
 // freeSoon is within how long the nodes are free again if nothing holds them up.
@@ -82,8 +83,9 @@ func TestPlayed(t *testing.T) {
 				}
 			}
 			table.Add(bench.Row{
-				Measure: name, Figure: bench.Short(bench.Median(took)), Baseline: bench.Short(bench.Percentile(took, 99)),
-				Ratio: fmt.Sprintf("%d of %d", len(took), *repeats), Goal: "right", Met: !t.Failed(),
+				Measure: name, Figure: bench.Short(bench.Median(took)),
+				Baseline: bench.Short(bench.Percentile(took, 99)),
+				Ratio:    fmt.Sprintf("%d of %d", len(took), *repeats), Goal: "right", Met: !t.Failed(),
 			})
 		})
 	}

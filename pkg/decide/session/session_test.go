@@ -173,7 +173,8 @@ func TestAdmit(t *testing.T) {
 // The end of a connection is told once: not that of an agent which counts as lost, or was never welcome.
 func TestDisconnected(t *testing.T) {
 	for e, want := range map[session.End]bool{
-		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false, session.NotBack: false,
+		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false,
+		session.NotBack: false,
 	} {
 		s := &session.Session{}
 		s.Admit(protocol.Hello{Session: "a"}, false)

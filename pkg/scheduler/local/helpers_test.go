@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/disagg/disagg/test/check"
 
@@ -23,9 +22,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
-
-// bound is on anything that should happen at once.
-const bound = 20 * time.Second
 
 // What the test's program plays, as this variable says.
 const (

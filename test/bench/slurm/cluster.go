@@ -40,7 +40,9 @@ func (s shape) children() int { return s.nodes()*ranks + 2 }
 
 // job is what is started of that size.
 func (s shape) job() bench.Job {
-	return bench.Job{Gen: s.gen, Ctx: s.ctx, GPUsPerNode: ranks, GenGPUs: s.genNodes * ranks, CtxGPUs: s.ctxNodes * ranks}
+	return bench.Job{
+		Gen: s.gen, Ctx: s.ctx, GPUsPerNode: ranks, GenGPUs: s.genNodes * ranks, CtxGPUs: s.ctxNodes * ranks,
+	}
 }
 
 const ranks = 4 // a node

@@ -1,5 +1,5 @@
-// Command actor plays every role when a seed of the simulation is replayed on the lab: it starts at once, serves what the
-// recipe's probes ask for, and dies in the way that the player asks for.
+// Command actor plays every role when a seed of the simulation is replayed on the lab: it starts at once, serves what
+// the recipe's probes ask for, and dies in the way that the player asks for.
 //
 //	actor serve HOST ADDRESS-FILE [WORKERS...]   lists of addresses as JSON
 //	actor measure COORDINATOR
