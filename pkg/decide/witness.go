@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -116,7 +117,8 @@ func (m *Machine) otherHosts(host string) int {
 
 // left goes on without an agent that has left: what it was asked the hub tries itself.
 func (m *Machine) left(t *task, now time.Time) {
-	for host, q := range m.inquiries {
+	for _, host := range slices.Sorted(maps.Keys(m.inquiries)) {
+		q := m.inquiries[host]
 		q.wanted = min(q.wanted, m.otherHosts(host))
 		if q.open[t.Task] && t.Task != roles.Hub() {
 			delete(q.open, t.Task)
@@ -163,7 +165,8 @@ func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
 
 // reached takes in whether a witness reaches the hosts that it was asked about.
 func (m *Machine) reached(t *task, e protocol.Event, now time.Time) {
-	for host, q := range m.inquiries {
+	for _, host := range slices.Sorted(maps.Keys(m.inquiries)) {
+		q := m.inquiries[host]
 		if !q.open[t.Task] {
 			continue
 		}

@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Recipe runs the same program in every role: nothing has to load, and readiness is not asked for.
 func Recipe(program string) string {
@@ -37,4 +40,23 @@ worker_config:
   gen: {tensor_parallel_size: %d}
   ctx: {tensor_parallel_size: %d}
 `, j.GPUsPerNode, j.Ctx, j.Gen, j.GenGPUs, j.CtxGPUs)
+}
+
+// ResultBlock is what TensorRT-LLM's benchmark client prints for a point that counts: so many requests, all answered.
+func ResultBlock(requests int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "============ Serving Benchmark Result ============\nSuccessful requests: %d\nFailed requests: 0\n",
+		requests)
+	for _, name := range []string{
+		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
+		"User throughput (tok/s)",
+	} {
+		fmt.Fprintf(&b, "%s: 1.0\n", name)
+	}
+	for _, stat := range []string{"Mean", "Median", "P99"} {
+		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
+			fmt.Fprintf(&b, "%s %s (ms): 1.0\n", stat, of)
+		}
+	}
+	return b.String() + strings.Repeat("=", 50) + "\n"
 }

@@ -76,7 +76,7 @@ func (j *job) checkCause(r *Report) {
 	struck := g.Struck()
 	r.First = g.First()
 	if r.Cause == nil {
-		if f := r.First; f != nil && f.mustShow() && !j.paused() && f.At.Before(j.stopAt.Add(-f.showsWithin())) {
+		if f := g.HadToShow(); f != nil {
 			j.broken("passed, although %s", f)
 		}
 		r.Named = r.First == nil
@@ -109,13 +109,6 @@ func (j *job) needs(r, other roles.Role) bool {
 	address, ready := j.plan.Needed(r)
 	return slices.ContainsFunc(slices.Concat(address, ready), func(n roles.Role) bool {
 		return n == other || j.needs(n, other)
-	})
-}
-
-// paused tells whether the hub stood still for a while, so that its time is another.
-func (j *job) paused() bool {
-	return slices.ContainsFunc(j.scenario.Faults, func(f *Fault) bool {
-		return f.Kind == PauseAll || f.Kind == PauseHub
 	})
 }
 

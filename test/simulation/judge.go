@@ -98,6 +98,18 @@ func (f *Fault) showsWithin() time.Duration {
 	return 2 * time.Second
 }
 
+// HadToShow is a fault because of which the job cannot have passed, nil if there is none.
+func (g Judge) HadToShow() *Fault {
+	stoodStill := slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool { // then the hub's time is another
+		return f.Kind == PauseAll || f.Kind == PauseHub
+	})
+	f := g.First()
+	if f == nil || stoodStill || !f.mustShow() || !f.At.Before(g.StopAt.Add(-f.showsWithin())) {
+		return nil
+	}
+	return f
+}
+
 // Names tells whether a cause names a fault: the role and the host, or whatever else was broken.
 func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 	host := g.of[f.Task].name

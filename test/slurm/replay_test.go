@@ -80,6 +80,9 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 	g.StopAt, g.JudgedAt = p.stopAt, r.EndedAt
 	struck := g.Struck()
 	if r.FirstCause == nil {
+		if f := g.HadToShow(); f != nil {
+			p.t.Errorf("passed, although %s", f)
+		}
 		return nil
 	}
 	for _, f := range struck {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/disagg/disagg/test/bench"
 )
 
 // serve serves /health, which the recipe's probes ask, and /generate, which stands for a request.
@@ -109,23 +111,5 @@ func measure(coordinator string) error {
 	if _, err := os.Stat(filepath.Join(os.Getenv(dirVar), "lose-point")); err == nil {
 		return nil
 	}
-	return os.WriteFile("client.0.log", []byte(block()), 0o600)
-}
-
-// block is a result block that counts.
-func block() string {
-	var b strings.Builder
-	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 1\nFailed requests: 0\n")
-	for _, name := range []string{
-		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
-		"User throughput (tok/s)",
-	} {
-		fmt.Fprintf(&b, "%s: 1.0\n", name)
-	}
-	for _, stat := range []string{"Mean", "Median", "P99"} {
-		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
-			fmt.Fprintf(&b, "%s %s (ms): 1.0\n", stat, of)
-		}
-	}
-	return b.String() + strings.Repeat("=", 50) + "\n"
+	return os.WriteFile("client.0.log", []byte(bench.ResultBlock(1)), 0o600)
 }

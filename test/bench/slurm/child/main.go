@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/disagg/disagg/test/bench"
 )
 
 // Its environment.
@@ -63,7 +65,7 @@ func benchmark() int {
 			}
 		}
 	}
-	if err := os.WriteFile("client.0.log", []byte(block()), 0o644); err != nil {
+	if err := os.WriteFile("client.0.log", []byte(bench.ResultBlock(1)), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -84,22 +86,4 @@ func workersLive() bool {
 		}
 	}
 	return true
-}
-
-// block is a result block that counts.
-func block() string {
-	var b strings.Builder
-	b.WriteString("============ Serving Benchmark Result ============\nSuccessful requests: 4\nFailed requests: 0\n")
-	for _, name := range []string{
-		"Request throughput (req/s)", "Output token throughput (tok/s)", "Total Token throughput (tok/s)",
-		"User throughput (tok/s)",
-	} {
-		fmt.Fprintf(&b, "%s: 1.0\n", name)
-	}
-	for _, stat := range []string{"Mean", "Median", "P99"} {
-		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {
-			fmt.Fprintf(&b, "%s %s (ms): 1.0\n", stat, of)
-		}
-	}
-	return b.String() + strings.Repeat("=", 50) + "\n"
 }
