@@ -29,6 +29,8 @@ const slowAnswer = time.Second
 
 // noting wraps the live probe, which has a timeout.
 func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration) healthcheck.Probe {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.slow = slowAnswer
 	if timeout > 0 {
 		h.slow = min(slowAnswer, timeout/2)
