@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/tool"
 )
 
@@ -67,6 +68,11 @@ func project(t *testing.T) string {
 			err = copyFile(to, from, info.Mode())
 		}
 		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if venv := filepath.Join(tool.Root(), ".venv"); check.Exists(venv) { // made once, not for every page
+		if err := os.Symlink(venv, filepath.Join(dir, ".venv")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "the first seed that is replayed")
-	seeds     = flag.Uint64("seeds", 2, "how many seeds are replayed, with either kind of process tracking")
+	seeds     = flag.Uint64("seeds", 1, "how many seeds are replayed, with either kind of process tracking")
 )
 
 // TestReplay plays seeds of the simulation on the lab. There, too, the first cause is one of the faults, and nothing is
