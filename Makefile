@@ -59,7 +59,7 @@ simulate: ## run a million simulated jobs with one to three faults each: about s
 
 .PHONY: replay
 replay: ## play seeds of the simulation, and faults while the benchmark runs, on the lab: about three hours
-	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm -args -seeds 200 -repeat 20 \
+	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm -args -seed 1 -seeds 200 -repeat 20 \
 	  | grep -v '^=== '
 
 .PHONY: alarms

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	firstSeed = flag.Uint64("seed", 1, "the first seed that is replayed")
+	firstSeed = flag.Uint64("seed", 2, "the first seed that is replayed")
 	seeds     = flag.Uint64("seeds", 1, "how many seeds are replayed, with either kind of process tracking")
 )
 
