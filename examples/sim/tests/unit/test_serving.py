@@ -198,6 +198,7 @@ def test_faults_of_answers(job, fault, path, answers):
         ("flood=50", None, "flood xxx"),
         ("oom=1", None, "holding 1 MB"),
     ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
 )
 def test_faults_that_are_acts(job, fault, code, output):
     job.worker("GEN_0", {}, SIM_FAULTS=f"GEN_0:{fault}@0.3")
