@@ -184,7 +184,7 @@ func (c *Client) converse(ctx context.Context) error {
 		case c.conv.left() && heard(err):
 			return nil
 		case errors.Is(context.Cause(ctx), errSilent):
-			return fmt.Errorf("no sign of life from the hub for %v: %w", c.opts.Lost, last)
+			return fmt.Errorf("%s for %v: %w", protocol.NoSignOfLife, c.opts.Lost, last)
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errRefused), errors.As(err, new(invalidError)):
@@ -213,7 +213,7 @@ func (c *Client) listen(ctx context.Context, end context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if c.silent() {
+			if c.silent() && (c.conv.sayGaveUp(ctx, c.silent, c.opts.Heartbeat/4) || c.silent()) {
 				end(errSilent)
 				return
 			}
@@ -249,7 +249,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	case r.Status != granted:
 		return false, fmt.Errorf("cannot reach the hub at %s: %s", hub, r.Reason)
 	}
-	return true, c.conv.run(ctx, conn, c.opts.Heartbeat, c.alive, c.receive)
+	return true, c.conv.run(ctx, conn, c.opts.Heartbeat, func(time.Time) { c.alive() }, c.receive)
 }
 
 // receive takes a command. One that is invalid ends the conversation: the hub is of another version, or none.

@@ -14,7 +14,10 @@ import (
 	"github.com/disagg/disagg/pkg/decide/session"
 )
 
-var errBye = errors.New("the other side ended the conversation")
+var (
+	errBye    = errors.New("the other side ended the conversation")
+	errGaveUp = errors.New("the other side has heard nothing for too long")
+)
 
 // invalidError says that the other side sent a message that it may not send. It would send that again over the next
 // connection, so the conversation is over.
@@ -31,11 +34,15 @@ type conversation[Out, In any] struct {
 	changed   chan struct{} // holds one token whenever there may be something new to send
 	delivered chan struct{} // holds one token whenever everything has arrived
 	bye       chan struct{} // closed when this side wants to end
+	// giveUp holds a question when this side has heard nothing for too long: whether that is still so.
+	giveUp chan func() bool
+	gaveUp chan bool // whether it has said so
 }
 
 func newConversation[Out, In any]() *conversation[Out, In] {
 	return &conversation[Out, In]{
 		changed: make(chan struct{}, 1), delivered: make(chan struct{}, 1), bye: make(chan struct{}),
+		giveUp: make(chan func() bool, 1), gaveUp: make(chan bool, 1),
 	}
 }
 
@@ -79,23 +86,27 @@ func (c *conversation[Out, In]) left() bool {
 	return c.saidBye
 }
 
-// lively reports that something arrives. A large message over a slow network is a sign of life for as long as it takes.
+// lively reports that a part of a frame has arrived: a large message over a slow network is a sign of life for as long
+// as it takes.
 type lively struct {
 	io.Reader
 	alive func()
+	gap   int // bytes since the last report, or since the last frame
 }
 
-func (l lively) Read(b []byte) (int, error) {
+func (l *lively) Read(b []byte) (int, error) {
 	n, err := l.Reader.Read(b)
-	if n > 0 {
+	if l.gap += n; l.gap >= piece {
+		l.gap = 0
 		l.alive()
 	}
 	return n, err
 }
 
 // run talks over one connection until it breaks, the context ends or one side says goodbye. Whatever arrives is
-// reported to alive; messages go to deliver, whose error ends the connection.
-func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(),
+// reported to alive, with the moment at which it was sent, or none for a part of a frame; messages go to deliver, whose
+// error ends the connection.
+func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(sent time.Time),
 	deliver func(In) error) error {
 	c.mu.Lock()
 	c.state.Connected()
@@ -104,16 +115,19 @@ func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat tim
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	g.Go(func() error { return c.write(ctx, conn, beat) })
-	g.Go(func() error { return c.read(lively{conn, alive}, deliver) })
+	g.Go(func() error { return c.read(conn, alive, deliver) })
 	return g.Wait()
 }
 
-func (c *conversation[Out, In]) read(conn io.Reader, deliver func(In) error) error {
+func (c *conversation[Out, In]) read(conn io.Reader, alive func(sent time.Time), deliver func(In) error) error {
+	parts := &lively{Reader: conn, alive: func() { alive(time.Time{}) }}
 	for {
 		var f session.Frame[In]
-		if err := readFrame(conn, maxFrame, &f); err != nil {
+		if err := readFrame(parts, maxFrame, &f); err != nil {
 			return err
 		}
+		parts.gap = 0
+		alive(f.At)
 		for _, m := range c.take(f) {
 			if err := deliver(m); err != nil {
 				return err
@@ -122,8 +136,11 @@ func (c *conversation[Out, In]) read(conn io.Reader, deliver func(In) error) err
 		if len(f.Items) > 0 {
 			notify(c.changed) // an acknowledgement is due
 		}
-		if f.Bye {
+		switch {
+		case f.Bye:
 			return errBye
+		case f.GaveUp:
+			return errGaveUp
 		}
 	}
 }
@@ -148,6 +165,7 @@ func (c *conversation[Out, In]) frame() session.Frame[json.RawMessage] {
 		room -= len(m)
 		return room >= 0
 	})
+	f.At = time.Now()
 	if c.state.Waits() {
 		notify(c.changed)
 	}
@@ -171,9 +189,37 @@ func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat t
 			}
 			<-ctx.Done() // the other side closes once it has read that. Closing first could discard it on the way
 			return ctx.Err()
+		case silent := <-c.giveUp:
+			var err error
+			said := silent()
+			if said {
+				err = writeFrame(conn, timeout, session.Frame[json.RawMessage]{GaveUp: true})
+			}
+			c.gaveUp <- said && err == nil
+			if err != nil {
+				return err
+			}
 		case <-c.changed:
 		case <-ticker.C:
 		}
+	}
+}
+
+// sayGaveUp says that this side has heard nothing for too long, if that still holds when it can be said, within a bound.
+func (c *conversation[Out, In]) sayGaveUp(ctx context.Context, silent func() bool, bound time.Duration) (said bool) {
+	c.giveUp <- silent
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	select {
+	case said = <-c.gaveUp:
+		return said
+	case <-ctx.Done():
+	}
+	select {
+	case <-c.giveUp: // nobody is connected
+		return false
+	case said = <-c.gaveUp: // it was about to be said
+		return said
 	}
 }
 

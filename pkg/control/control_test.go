@@ -154,17 +154,19 @@ type proxy struct {
 	mu       sync.Mutex
 	conns    []net.Conn
 	frozen   atomic.Bool
+	deaf     atomic.Bool // only what the hub says vanishes
 	wg       sync.WaitGroup
 }
 
 // gate lets bytes through, unless the proxy is frozen: then they vanish, as they do when a cable is pulled.
 type gate struct {
 	*proxy
-	to net.Conn
+	to      net.Conn
+	toAgent bool
 }
 
 func (g gate) Write(b []byte) (int, error) {
-	if g.frozen.Load() {
+	if g.frozen.Load() || g.toAgent && g.deaf.Load() {
 		return len(b), nil
 	}
 	return g.to.Write(b)
@@ -196,8 +198,8 @@ func (p *proxy) serve() {
 		p.mu.Lock()
 		p.conns = append(p.conns, in, out)
 		p.mu.Unlock()
-		p.wg.Go(func() { _, _ = io.Copy(gate{p, out}, in); out.Close() })
-		p.wg.Go(func() { _, _ = io.Copy(gate{p, in}, out); in.Close() })
+		p.wg.Go(func() { _, _ = io.Copy(gate{p, out, false}, in); out.Close() })
+		p.wg.Go(func() { _, _ = io.Copy(gate{p, in, true}, out); in.Close() })
 	}
 }
 
@@ -266,6 +268,32 @@ func TestSilence(t *testing.T) {
 		}
 	case <-time.After(bound):
 		t.Error("the agent does not notice that the hub is gone")
+	}
+}
+
+// An agent that hears nothing says that it gives the hub up, with what it had to say before, and is not let in again.
+func TestGivesUp(t *testing.T) {
+	s := listen(t)
+	p := newProxy(t, s.Address())
+	c := dial(t, options(p.listener.Addr().String()))
+	sees(t, s, "a sign of life", func(in control.Inbound) bool { return in.Alive })
+	p.deaf.Store(true)
+	c.Send(protocol.Event{Kind: protocol.EventUnready, PID: 1})
+	sees(t, s, "what it said", func(in control.Inbound) bool { return in.Event != nil })
+	sees(t, s, "that it gives up", func(in control.Inbound) bool { return in.Broke && in.GaveUp })
+	<-c.Lost()
+	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "no sign of life from the hub for 400ms") {
+		t.Error(err)
+	}
+	p.deaf.Store(false)
+	again := dial(t, options(p.listener.Addr().String()))
+	select {
+	case <-again.Lost():
+		if err := again.Err(); err == nil || !strings.Contains(err.Error(), "counts as lost") {
+			t.Error(err)
+		}
+	case <-time.After(bound):
+		t.Error("it is let in again")
 	}
 }
 

@@ -30,12 +30,16 @@ type Inbound struct {
 	Hello *protocol.Hello // an agent attached for the first time
 	Event *protocol.Event
 	Alive bool // it gave a sign of life; not each is reported
+	// Sent comes with Alive: when that was given, by the agent's clock; zero: it is not known.
+	Sent  time.Time
 	Broke bool // its connection ended without a goodbye
 	Back  bool // it connected again
 	Bye   bool // it ended the conversation in good order
 	Step  *protocol.StepReport
 	// Fault comes with Broke: what was wrong with a message that it sent. It is refused from then on.
 	Fault string
+	// GaveUp comes with Broke: it has heard nothing from the hub for too long, and does not come back.
+	GaveUp bool
 }
 
 // Server is the hub's end of every agent's conversation.
@@ -230,7 +234,7 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 	} else {
 		s.inbound.put(Inbound{Task: hello.Task, Back: true})
 	}
-	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func() { s.alive(hello.Task, a) },
+	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func(sent time.Time) { s.alive(hello.Task, a, sent) },
 		func(e protocol.Event) error {
 			if err := e.Validate(); err != nil {
 				return invalidError{err}
@@ -244,6 +248,8 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 		s.detach(hello.Task, a, session.Invalid, invalid.Error())
 	case errors.Is(err, errBye):
 		s.detach(hello.Task, a, session.Goodbye, "")
+	case errors.Is(err, errGaveUp):
+		s.detach(hello.Task, a, session.GaveUp, "")
 	default:
 		s.detach(hello.Task, a, session.Broke, "")
 	}
@@ -281,7 +287,7 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 
 // alive reports a sign of life, not more often than twenty times a heartbeat, and the first after each command: when an
 // agent was last there decides what it can be the cause of.
-func (s *Server) alive(t roles.Task, a *agent) {
+func (s *Server) alive(t roles.Task, a *agent, sent time.Time) {
 	s.mu.Lock()
 	now := time.Now()
 	report := now.Sub(a.reported) >= s.opts.Heartbeat/20
@@ -290,7 +296,7 @@ func (s *Server) alive(t roles.Task, a *agent) {
 	}
 	s.mu.Unlock()
 	if report {
-		s.inbound.put(Inbound{Task: t, Alive: true})
+		s.inbound.put(Inbound{Task: t, Alive: true, Sent: sent})
 	}
 }
 
@@ -300,6 +306,8 @@ func (s *Server) detach(t roles.Task, a *agent, e session.End, fault string) {
 	defer s.mu.Unlock()
 	a.hangUp = nil
 	if a.session.Disconnected(e, fault) && s.ctx.Err() == nil {
-		s.inbound.put(Inbound{Task: t, Bye: e == session.Goodbye, Broke: e != session.Goodbye, Fault: fault})
+		s.inbound.put(Inbound{
+			Task: t, Bye: e == session.Goodbye, Broke: e != session.Goodbye, Fault: fault, GaveUp: e == session.GaveUp,
+		})
 	}
 }

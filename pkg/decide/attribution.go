@@ -19,8 +19,9 @@ type Fact struct {
 	Weak bool
 	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it
 	// vanished then at the earliest, and at Since at the latest.
-	Loss bool
-	Seen time.Time
+	// Silent says that its connection has not ended: its host has vanished with it, or is cut off.
+	Loss, Silent bool
+	Seen         time.Time
 	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
 	LetGo bool
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
@@ -189,6 +190,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
+	case f.Loss && f.Role == first.Role && f.Silent && first.Weak: // its last words may have been on the way
+		return later < settle
 	case f.Loss:
 		return later <= 0 || later < settle && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case lets(first, f):
@@ -201,6 +204,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Role == first.Role:
 		return first.Weak && !f.Weak
+	case first.Loss && !first.Silent && later > precision: // no failure of another role kills an agent
+		return false
 	}
 	return a.DependsOn(first.Role, f.Role)
 }

@@ -9,7 +9,6 @@ import (
 )
 
 func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
-	t.hears(e.At, now)
 	switch e.Kind {
 	case protocol.EventStarted:
 		t.started = true
@@ -159,6 +158,10 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 	absent.asked = r.Diagnosis.Meaning == protocol.Asked
 	absent.cause = kind
 	m.do(NeverCame{Task: absent.Task, Detail: detail})
+	if r.Diagnosis.Meaning == protocol.HubSilent && m.stoodStill(now) {
+		m.failHub(absent, now)
+		return
+	}
 	m.fail(m.fact(absent, kind, detail, now), now)
 }
 

@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"time"
+
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -16,12 +18,17 @@ type (
 		Hello protocol.Hello
 	}
 	// Alive says that an agent gave a sign of life.
-	Alive struct{ Task roles.Task }
+	Alive struct {
+		Task roles.Task
+		Sent time.Time // by the agent's clock; zero: that is not known
+	}
 	// Broke says that the connection of an agent ended without a goodbye.
 	Broke struct {
 		Task roles.Task
 		// Fault is what was wrong with a message that it sent: then it is not let in again. "": it may come back.
 		Fault string
+		// GaveUp says that it had lost patience with the hub, and does not come back.
+		GaveUp bool
 	}
 	// Back says that an agent whose connection had ended has connected again.
 	Back struct{ Task roles.Task }

@@ -119,15 +119,15 @@ func (m *Machine) take(in Input, now time.Time) {
 	case Attached:
 		m.with(in.Task, func(t *task) { m.attach(t, in.Hello, now) })
 	case Alive:
-		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause) })
+		m.with(in.Task, func(t *task) { m.heard(t, in.Sent, now) })
 	case Back:
-		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause) })
+		m.with(in.Task, func(t *task) { m.heard(t, time.Time{}, now) })
 	case Broke:
-		m.with(in.Task, func(t *task) { m.broke(t, in.Fault, now) })
+		m.with(in.Task, func(t *task) { m.broke(t, in, now) })
 	case Bye:
-		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); t.gone = true; m.left(t, now) })
+		m.with(in.Task, func(t *task) { m.heard(t, time.Time{}, now); t.gone = true; m.left(t, now) })
 	case Reported:
-		m.with(in.Task, func(t *task) { t.presence.heard(now, m.pause); m.event(t, in.Event, now) })
+		m.with(in.Task, func(t *task) { m.heard(t, in.Event.At, now); m.event(t, in.Event, now) })
 	case Step:
 		m.with(roles.Task{Role: in.Report.Role}, func(*task) { m.step(in.Report, now) })
 	case Measured:

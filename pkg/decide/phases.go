@@ -20,8 +20,7 @@ func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
 		Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis, clock: m.clockOf(h.Node),
 	}
 	*t = fresh
-	t.hears(h.At, now)
-	t.presence.heard(now, m.pause)
+	m.heard(t, h.At, now)
 	if t.Task != roles.Hub() { // the hub cannot be lost to itself
 		m.lookBy(t.presence.deadline())
 		m.watchOver(t, now)
@@ -64,9 +63,11 @@ func (m *Machine) advance(now time.Time) {
 // startRole starts every rank of a role at once, when all of them are attached and what the role needs is there: ranks
 // of an MPI job wait for each other, with a limit.
 func (m *Machine) startRole(pl roles.Placement, now time.Time) {
+	if m.leader(pl.Role).startSent {
+		return
+	}
 	tasks := pl.Tasks()
-	if m.tasks[tasks[0]].startSent ||
-		slices.ContainsFunc(tasks, func(t roles.Task) bool { return m.tasks[t].hello == nil }) {
+	if slices.ContainsFunc(tasks, func(t roles.Task) bool { return m.tasks[t].hello == nil }) {
 		return
 	}
 	peers, ok := m.needed(pl.Role)

@@ -19,14 +19,25 @@ type presence struct {
 	pause    pause     // of the hub, in which its connection ended; none: it ended while the hub ran
 }
 
-// heard takes a sign of life. What is heard at the end of a pause of the hub can have come at its begin.
-func (p *presence) heard(now time.Time, last pause) {
+// heard takes a sign of life, which was sent at a moment by the agent's clock; zero: at an unknown one. What is read at
+// the end of a pause of the hub can have come at its begin.
+func (m *Machine) heard(t *task, sent, now time.Time) {
+	t.hears(sent, now)
+	given := now
+	if begin := m.pause.end.Add(-m.pause.length); now.Sub(m.pause.end) <= backlog {
+		given = begin
+	}
+	if !sent.IsZero() {
+		given = t.when(sent, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	}
+	t.presence.heard(given, now)
+}
+
+func (p *presence) heard(given, now time.Time) {
 	p.silence.Heard(now)
 	p.brokeAt, p.returnBy, p.pause = time.Time{}, time.Time{}, pause{}
-	if begin := last.end.Add(-last.length); now.Sub(last.end) > backlog {
-		p.seen = now
-	} else if begin.After(p.seen) {
-		p.seen = begin
+	if given.After(p.seen) {
+		p.seen = given
 	}
 }
 
@@ -70,19 +81,50 @@ func (p *presence) gone(now time.Time) string {
 // broke notes the end of an agent's connection. Most likely it was killed: it must be back within a heartbeat. One that
 // was told to stop has most likely been ended together with its step, and is waited for less. One that sent an invalid
 // message is not let in again: it is at fault itself, and nothing more will be heard of it.
-func (m *Machine) broke(t *task, fault string, now time.Time) {
+func (m *Machine) broke(t *task, in Broke, now time.Time) {
 	t.presence.brokeAt = now
 	if now.Sub(m.pause.end) < m.plan.Timeouts.Heartbeat.Std()/2 { // what an agent did meanwhile is known at once
 		t.presence.pause = m.pause
 	}
-	if fault == "" || t.gone {
+	switch {
+	case t.gone || in.Fault == "" && !in.GaveUp:
 		m.awaitReturn(t)
+	case in.GaveUp:
+		m.gaveUp(t, now)
+	default:
+		detail := "its agent sent an invalid message: " + in.Fault
+		t.gone, t.lost, t.cause = true, true, protocol.AgentError
+		m.do(Drop{Task: t.Task, Why: detail})
+		m.fail(m.fact(t, protocol.AgentError, detail, now), now)
+	}
+}
+
+// gaveUp takes in that an agent has lost patience with the hub: because the hub did not run, or because what the hub
+// says does not reach the agent.
+func (m *Machine) gaveUp(t *task, now time.Time) {
+	t.gone, t.lost, t.cause = true, true, protocol.AgentLost
+	if m.stoodStill(now) {
+		m.failHub(t, now)
 		return
 	}
-	detail := "its agent sent an invalid message: " + fault
-	t.gone, t.lost, t.cause = true, true, protocol.AgentError
-	m.do(Drop{Task: t.Task, Why: detail})
-	m.fail(m.fact(t, protocol.AgentError, detail, now), now)
+	limit := m.plan.Timeouts.Lost.Std()
+	f := m.fact(t, protocol.AgentLost, fmt.Sprintf("%sit has heard nothing from the hub for %v", agentIsLost, limit), now)
+	f.Since, f.Seen = now.Add(-limit), now
+	m.failLost(t, f, now)
+}
+
+// stoodStill tells whether the hub did not run for so long, and so lately, that this is why an agent gave it up.
+func (m *Machine) stoodStill(now time.Time) bool {
+	limit := m.plan.Timeouts.Lost.Std()
+	return m.pause.length > limit/2 && now.Sub(m.pause.end) < limit
+}
+
+// failHub fails the job because the hub stood still for so long that an agent gave it up.
+func (m *Machine) failHub(t *task, now time.Time) {
+	detail := fmt.Sprintf("it did not run for %v, and %s gave it up", m.pause.length.Round(100*time.Millisecond), t.Task)
+	f := m.fact(m.benchmark(), protocol.HubLost, detail, now)
+	f.Since = m.pause.end.Add(-m.pause.length)
+	m.fail(f, now)
 }
 
 func (m *Machine) awaitReturn(t *task) {
@@ -100,7 +142,7 @@ func (m *Machine) lookBy(at time.Time) {
 
 func (m *Machine) returnGrace(t *task) time.Duration {
 	grace := m.plan.Timeouts.Heartbeat.Std()
-	if t.stopSent {
+	if t.stopSent && t.presence.pause.length == 0 { // after a pause of the hub it may be on its way back
 		grace /= 8
 	}
 	return grace
@@ -141,47 +183,23 @@ func (m *Machine) heldUp(now time.Time) time.Duration {
 	return m.pause.length
 }
 
-// gaveUp tells whether an agent whose connection ended had lost patience with the hub, which did not run for so long
-// that it counted as lost. If the pause was long enough for all, agents of half of the roles must have done so, and of
-// more than one: of a role whose agent was killed Slurm kills the others, so roles are counted.
-func (m *Machine) gaveUp(p *presence) bool {
-	lost, beat := m.plan.Timeouts.Lost.Std(), m.plan.Timeouts.Heartbeat.Std()
-	if p.pause.length < lost+2*beat { // it is known to two heartbeats
-		return p.pause.length >= lost-beat
-	}
-	broke, all := map[roles.Role]bool{}, map[roles.Role]bool{}
-	begin := p.pause.end.Add(-p.pause.length)
-	for name, t := range m.tasks {
-		if t.hello == nil || name == roles.Hub() || t.firstSeen.After(begin) {
-			continue // who came since has waited for less long
-		}
-		all[name.Role] = true
-		if t.presence.pause.length >= lost-beat {
-			broke[name.Role] = true
-		}
-	}
-	return len(broke) == len(all) || len(broke) > 1 && 2*len(broke) >= len(all)
-}
-
 func (m *Machine) lost(t *task, why string, now time.Time) {
 	t.gone, t.lost, t.silent = true, true, t.presence.brokeAt.IsZero()
-	if m.gaveUp(&t.presence) {
-		t.cause = protocol.AgentLost
-		stood := t.presence.pause.length.Round(100 * time.Millisecond)
-		detail := fmt.Sprintf("it did not run for %v, and %s gave it up", stood, t.Task)
-		f := m.fact(m.benchmark(), protocol.HubLost, detail, now)
-		f.Since = t.presence.pause.end.Add(-t.presence.pause.length)
-		m.fail(f, now)
-		return
-	}
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
-	f.Weak, f.Loss, f.Since, f.Seen = true, true, t.presence.since(m.suspectAfter()), t.presence.seen
-	if m.phase == protocol.Stopping && f.Since.After(m.failedSince()) &&
-		(m.hubWasLost() || !m.attribution.Precedes(f)) {
-		return // it vanished while it was stopped, or has given the hub up like others
+	f.Since, f.Seen = t.presence.since(m.suspectAfter()), t.presence.seen
+	m.failLost(t, f, now)
+}
+
+// failLost fails the job because of a lost agent, unless it vanished while it was stopped. Of an agent that vanished
+// while the hub stood still for too long it is not known whether it was there first: the hub is the cause then.
+func (m *Machine) failLost(t *task, f Fact, now time.Time) {
+	f.Weak, f.Loss, f.Silent = true, true, t.silent
+	stopped := m.phase == protocol.Stopping && f.Since.After(m.failedSince())
+	if stopped && !m.attribution.Precedes(f) || m.hubWasLost() && (stopped || t.presence.pause.length > 0) {
+		return
 	}
-	t.cause = kind
+	t.cause = f.Kind
 	m.fail(f, now)
 }
 

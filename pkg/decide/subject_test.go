@@ -176,10 +176,20 @@ func TestHubStoodStill(t *testing.T) {
 	}{
 		"its agents gave it up": {
 			8 * time.Second, func(b *bench) {
-				b.in(Broke{Task: gen0}, Broke{Task: server}, Broke{Task: ctx0})
-				b.after(time.Second, gen0, server, ctx0)
+				b.in(Broke{Task: gen0, GaveUp: true}, Broke{Task: server, GaveUp: true})
 			},
 			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+		},
+		"one gave it up, and Slurm ended the others": {
+			8 * time.Second, func(b *bench) {
+				b.in(Broke{Task: ctx0}, Broke{Task: server}, Broke{Task: gen0, GaveUp: true})
+				b.after(time.Second, ctx0, server)
+			},
+			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+		},
+		"one heard nothing, although the hub ran": {
+			0, func(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) },
+			"GEN_0.0 on n-GEN_0.0: agent_lost: its agent is lost: it has heard nothing from the hub for 5s",
 		},
 		"one agent was killed meanwhile": {
 			8 * time.Second, func(b *bench) { b.lose(ctx0) },

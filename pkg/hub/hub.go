@@ -161,9 +161,9 @@ func (h *Hub) received(in control.Inbound) {
 	case in.Event != nil:
 		h.step(decide.Reported{Task: in.Task, Event: *in.Event})
 	case in.Alive:
-		h.step(decide.Alive{Task: in.Task})
+		h.step(decide.Alive{Task: in.Task, Sent: in.Sent})
 	case in.Broke:
-		h.step(decide.Broke{Task: in.Task, Fault: in.Fault})
+		h.step(decide.Broke{Task: in.Task, Fault: in.Fault, GaveUp: in.GaveUp})
 	case in.Back:
 		h.step(decide.Back{Task: in.Task})
 	case in.Bye:

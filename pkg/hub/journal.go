@@ -23,6 +23,7 @@ type journal struct {
 	seq       int
 	reported  int // how many entries that did not arrive were reported
 	phase     protocol.Phase
+	cause     *protocol.Cause // that state.json tells
 	lastState time.Time
 	dirty     bool // state.json may be out of date
 }
@@ -124,16 +125,17 @@ func (j *journal) due(now time.Time) time.Duration {
 	return max(stateEvery-now.Sub(j.lastState), 0)
 }
 
-// state notes a new phase, and writes state.json if it is due.
+// state notes a new phase, and writes state.json if it is due. A phase and a cause are told at once: they are what is
+// left if the hub is killed.
 func (j *journal) state(m *decide.Machine) {
 	now := time.Now()
 	if phase := m.Phase(); phase != j.phase {
 		j.phase = phase
 		j.write(protocol.Entry{Kind: protocol.EntryPhase, Phase: phase, At: now})
-	} else if !j.dirty || j.due(now) > 0 {
+	} else if m.Cause() == j.cause && (!j.dirty || j.due(now) > 0) {
 		return
 	}
-	j.lastState, j.dirty = now, false
+	j.lastState, j.dirty, j.cause = now, false, m.Cause()
 	data, err := json.MarshalIndent(m.View(now), "", "  ")
 	if err == nil {
 		// It is a view for as long as the hub lives; what must survive is in events.ndjson and result.json.

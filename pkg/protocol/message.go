@@ -123,13 +123,14 @@ const (
 	OutOfTime   Meaning = "out_of_time"
 	NodeFailed  Meaning = "node_failed"
 	Preempted   Meaning = "preempted"
-	Asked       Meaning = "asked"     // somebody asked its tasks to end before they reached the hub
-	Transient   Meaning = "transient" // the step could not be started, and may be if it is tried again
+	Asked       Meaning = "asked"      // somebody asked its tasks to end before they reached the hub
+	HubSilent   Meaning = "hub_silent" // its agents heard nothing from the hub
+	Transient   Meaning = "transient"  // the step could not be started, and may be if it is tried again
 )
 
 // Meanings lists every meaning.
 func Meanings() []Meaning {
-	return []Meaning{Unexplained, OutOfMemory, OutOfTime, NodeFailed, Preempted, Asked, Transient}
+	return []Meaning{Unexplained, OutOfMemory, OutOfTime, NodeFailed, Preempted, Asked, HubSilent, Transient}
 }
 
 // GaveUp tells whether a line is one with which an agent, or the runtime of its language, says why it gives up.
@@ -148,6 +149,9 @@ func GaveUp(line string) bool {
 // StoppedEarly is what an agent prints that a signal stops before it has reached the hub: nobody else could tell why
 // its step has ended.
 const StoppedEarly = "a signal stopped it before it reached the hub"
+
+// NoSignOfLife is how an agent begins to tell that it has given the hub up.
+const NoSignOfLife = "no sign of life from the hub"
 
 // Diagnosis is what the scheduler says about a step.
 type Diagnosis struct {

@@ -181,6 +181,9 @@ func (h *hubEnd) take(in control.Inbound) {
 	case in.Back:
 		p.connected, p.brokeAt = true, 0
 		h.w.tell("%s is back", p.agent.id)
+	case in.GaveUp:
+		p.connected, p.gone = false, max(now, 1)
+		h.w.tell("%s has given the hub up", p.agent.id)
 	case in.Broke:
 		p.connected, p.brokeAt = false, max(now, 1)
 		h.w.tell("%s: its connection broke %s", p.agent.id, in.Fault)
@@ -202,6 +205,8 @@ func what(in control.Inbound) string {
 		return fmt.Sprintf("event %d", in.Event.PID)
 	case in.Alive:
 		return "a sign of life"
+	case in.GaveUp:
+		return "that it is given up"
 	case in.Broke:
 		return "the break"
 	case in.Back:

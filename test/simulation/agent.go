@@ -24,10 +24,12 @@ type agent struct {
 
 	conv    session.Conversation[protocol.Event, protocol.Command]
 	link    *endpoint // nil while there is none
+	trying  *endpoint // a connection on which the hub has not answered yet
 	redial  liveness.Redial
 	clock   liveness.Clock
 	silence liveness.Silence
 	hubGone bool // it is not looked for any more
+	unheard bool // because it was silent for too long
 	tick    time.Time
 	watched map[string]int // peers that are watched, and how often in a row they were not reached
 	begun   time.Time
@@ -139,7 +141,9 @@ func (a *agent) isHub() bool { return a.task == roles.Hub() }
 
 func (a *agent) flush() {
 	if a.link != nil && !a.link.closed {
-		a.link.send(a.conv.Frame(nil))
+		f := a.conv.Frame(nil)
+		f.At = a.local(a.job.now)
+		a.link.send(f)
 	}
 }
 
@@ -182,14 +186,22 @@ func (a *agent) dial() {
 			return
 		}
 		mine, its := a.job.net.connect(a.proc, hub.proc)
-		mine.receive = func(m any) { a.hear(m) }
+		a.trying = mine
+		mine.receive = func(m any) { a.hear(mine, m) }
 		mine.ended = func() { a.broke(mine) }
-		hub.proc.takes(func() { hub.accept(a, its, mine) })
+		a.proc.timer(a.job.plan.Timeouts.Lost.Std()/2, func() {
+			if a.trying == mine {
+				mine.close()
+				a.broke(mine)
+			}
+		})
+		hub.proc.takes(func() { hub.challenge(a, its) })
 	})
 }
 
 // welcome is the hub's answer.
 func (a *agent) welcome(link *endpoint, answer session.Answer) {
+	a.trying = nil
 	switch answer {
 	case session.Welcome, session.Resumed:
 		a.link = link
@@ -210,6 +222,9 @@ func (a *agent) broke(link *endpoint) {
 	if a.link == link {
 		a.link = nil
 	}
+	if a.trying == link {
+		a.trying = nil
+	}
 	if !a.hubGone {
 		a.proc.timer(a.redial.Next(), a.dial)
 	}
@@ -221,10 +236,12 @@ func (a *agent) lost(why string) {
 		return
 	}
 	a.hubGone = true
-	if a.link != nil {
-		a.link.close()
-		a.link = nil
+	for _, link := range []*endpoint{a.link, a.trying} {
+		if link != nil {
+			link.close()
+		}
 	}
+	a.link, a.trying = nil, nil
 	a.step(rank.HubLost{Why: why})
 }
 
@@ -237,6 +254,10 @@ func (a *agent) beat() {
 		a.silence.Missed(missed)
 	}
 	if a.silence.Lost(a.job.now) {
+		if a.link != nil {
+			a.link.send(session.Frame[protocol.Event]{GaveUp: true})
+		}
+		a.unheard = true
 		a.lost("no sign of life from the hub")
 		return
 	}
@@ -244,13 +265,20 @@ func (a *agent) beat() {
 	a.proc.timer(a.clock.Beat, a.beat)
 }
 
-// hear takes in a frame of the hub's.
-func (a *agent) hear(m any) {
-	if answer, ok := m.(greeting); ok {
-		a.welcome(answer.link, answer.answer)
-		return
+// hear takes in what the hub says over a connection.
+func (a *agent) hear(link *endpoint, m any) {
+	switch m := m.(type) {
+	case challenge:
+		link.send(wish{})
+	case greeting:
+		a.welcome(link, m.answer)
+	case session.Frame[protocol.Command]:
+		a.told(m)
 	}
-	f := m.(session.Frame[protocol.Command])
+}
+
+// told takes in a frame of the hub's.
+func (a *agent) told(f session.Frame[protocol.Command]) {
 	a.silence.Heard(a.job.now)
 	fresh := a.conv.Take(f)
 	for _, c := range fresh {
@@ -301,6 +329,8 @@ func (a *agent) exit() {
 	a.job.tell("%s leaves with %d", a.task, a.code)
 	if a.machine.Asked() && !a.heard {
 		a.job.slurm.says(a.task.Role, protocol.Diagnosis{Meaning: protocol.Asked, Line: protocol.StoppedEarly})
+	} else if a.unheard && !a.heard {
+		a.job.slurm.says(a.task.Role, protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife})
 	}
 	a.proc.kill()
 	a.job.slurm.ended(a, a.code, false)
@@ -409,8 +439,8 @@ func (a *agent) check() {
 	a.proc.timer(took, func() { a.send(e) })
 }
 
-// told is a command of the hub in the same process.
-func (a *agent) told(c protocol.Command) {
+// command is one of the hub in the same process.
+func (a *agent) command(c protocol.Command) {
 	if c.Kind == protocol.CommandStop {
 		a.job.toldToStop(a.task)
 	}

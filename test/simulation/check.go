@@ -91,7 +91,7 @@ func (j *job) checkCause(r *Report) {
 	unseen := func(f *Fault) bool {
 		return j.by != "hub" && (f.Kind == LoseHost || f.Kind == CutHost) &&
 			slices.ContainsFunc(struck, func(h *Fault) bool {
-				return (h.Kind == KillHub || h.Kind == PauseHub) && h.At.Sub(f.At).Abs() < lossBound
+				return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < j.lossBound()
 			})
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
@@ -101,8 +101,27 @@ func (j *job) checkCause(r *Report) {
 	}
 }
 
-// lossBound is how long it takes until a lost host is known.
-const lossBound = 2500 * time.Millisecond
+// lossBound is how long it takes until a lost host is known: longer where the messages of witnesses are lost on the way.
+func (j *job) lossBound() time.Duration {
+	if j.net.tail > 0 {
+		return 4 * time.Second
+	}
+	return 2500 * time.Millisecond
+}
+
+// ranBetween is how long the job ran between two moments: not while everything stood still.
+func (j *job) ranBetween(from, to time.Time) time.Duration {
+	if to.Before(from) {
+		from, to = to, from
+	}
+	ran := to.Sub(from)
+	for _, f := range j.scenario.Faults {
+		if f.Kind == PauseAll && f.At.After(from) && f.At.Before(to) {
+			ran -= min(f.For, to.Sub(f.At))
+		}
+	}
+	return ran
+}
 
 // needs tells whether by the plan a role needs another to start, directly or not.
 func (j *job) needs(r, other roles.Role) bool {

@@ -18,7 +18,8 @@ type hub struct {
 	published bool
 	tick      time.Time
 	over      bool
-	known     *protocol.Cause // that state.json tells
+	told      *protocol.Cause // that state.json is to tell
+	known     *protocol.Cause // that it tells
 }
 
 // client is the hub's side of one agent.
@@ -31,11 +32,12 @@ type client struct {
 	late     bool // it came when the job was over
 }
 
-// greeting is the hub's answer to an agent that wants to be let in.
-type greeting struct {
-	answer session.Answer
-	link   *endpoint
-}
+// The handshake: the hub proves itself, the agent does and wants to be let in, and the hub answers.
+type (
+	challenge struct{}
+	wish      struct{}
+	greeting  struct{ answer session.Answer }
+)
 
 func newHub(j *job, proc *process) *hub {
 	return &hub{job: j, proc: proc, agents: map[roles.Task]*client{}}
@@ -75,7 +77,8 @@ func (h *hub) step(in decide.Input) {
 	for _, e := range h.machine.Step(in, h.job.now) {
 		h.perform(e)
 	}
-	if h.known == nil {
+	if h.machine.Cause() != h.told {
+		h.told = h.machine.Cause()
 		h.remember()
 	}
 	if phase := h.machine.Phase(); phase != before {
@@ -126,7 +129,7 @@ func (h *hub) perform(e decide.Effect) {
 func (h *hub) send(t roles.Task, c protocol.Command) {
 	if t == roles.Hub() {
 		a := h.job.agents[t]
-		h.job.after(0, func() { a.proc.takes(func() { a.told(c) }) })
+		h.job.after(0, func() { a.proc.takes(func() { a.command(c) }) })
 		return
 	}
 	if to := h.agents[t]; to != nil {
@@ -142,8 +145,15 @@ func (h *hub) flush(c *client) {
 	}
 }
 
-// accept lets an agent in that has connected.
-func (h *hub) accept(a *agent, its, agents *endpoint) {
+// challenge takes a connection.
+func (h *hub) challenge(a *agent, its *endpoint) {
+	its.receive = func(any) { h.accept(a, its) }
+	its.ended = func() {}
+	its.send(challenge{})
+}
+
+// accept lets an agent in that has proved itself.
+func (h *hub) accept(a *agent, its *endpoint) {
 	c := h.agents[a.task]
 	var state session.Session
 	if c != nil {
@@ -164,7 +174,7 @@ func (h *hub) accept(a *agent, its, agents *endpoint) {
 	}
 	its.receive = func(m any) { h.hear(a.task, c, its, m.(session.Frame[protocol.Event])) }
 	its.ended = func() { h.broke(a.task, c, its) }
-	its.send(greeting{answer, agents})
+	its.send(greeting{answer})
 	switch answer {
 	case session.Welcome:
 		h.step(decide.Attached{Task: a.task, Hello: c.hello})
@@ -198,7 +208,7 @@ func (h *hub) broke(t roles.Task, c *client, link *endpoint) {
 func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[protocol.Event]) {
 	if h.job.now.Sub(c.reported) >= h.job.plan.Timeouts.Heartbeat.Std()/20 {
 		c.reported = h.job.now
-		h.step(decide.Alive{Task: t})
+		h.step(decide.Alive{Task: t, Sent: f.At})
 	}
 	for _, e := range c.conv.Take(f) {
 		h.step(decide.Reported{Task: t, Event: e})
@@ -208,6 +218,11 @@ func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[prot
 		link.closed, c.link = true, nil
 		if c.session.Disconnected(session.Goodbye, "") {
 			h.step(decide.Bye{Task: t})
+		}
+	case f.GaveUp:
+		link.closed, c.link = true, nil
+		if c.session.Disconnected(session.GaveUp, "") {
+			h.step(decide.Broke{Task: t, GaveUp: true})
 		}
 	case len(f.Items) > 0:
 		h.flush(c)

@@ -135,9 +135,6 @@ func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 		return c.Kind == protocol.CauseCancelled
 	case KillHub, PauseHub:
 		return c.Kind == protocol.HubLost
-	case PauseAll: // about as long as agents wait for a hub: who broke off meanwhile cannot be told
-		lost := g.plan.Timeouts.Lost.Std()
-		return c.Kind == protocol.HubLost && (f.For-lost).Abs() <= 2*time.Second
 	case BenchFails:
 		return c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed
 	case PointIsLost:

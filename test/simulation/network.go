@@ -8,7 +8,7 @@ type network struct {
 	least, most time.Duration // of a message's way
 	tail        float64       // share of messages that are sent again, later and later
 	cuts        map[[2]*host]bool
-	held        []func() // messages that wait for a cut to be healed
+	stalled     []*endpoint // at which messages wait for a cut to be healed
 }
 
 func pair(a, b *host) [2]*host {
@@ -28,14 +28,14 @@ func (n *network) key(a, b *host) [2]*host {
 	return pair(a, b)
 }
 
-// heal undoes a cut. What was under way arrives, after TCP has sent it again.
+// heal undoes a cut. What was under way arrives, after TCP has sent it again, and what was sent since after that.
 func (n *network) heal(a, b *host) {
 	delete(n.cuts, n.key(a, b))
-	held := n.held
-	n.held = nil
+	stalled := n.stalled
+	n.stalled = nil
 	n.w.after(n.w.between(200*time.Millisecond, 2*time.Second), func() {
-		for _, deliver := range held {
-			deliver()
+		for _, e := range stalled {
+			e.resume()
 		}
 	})
 }
@@ -69,6 +69,7 @@ type endpoint struct {
 	ended   func() // the connection has ended, not from here
 	closed  bool
 	last    time.Time // when the last message arrived or will
+	waiting []func()  // arrivals that wait for a cut to be healed
 }
 
 // connect makes the two sides of a connection.
@@ -104,17 +105,31 @@ func (e *endpoint) deliver(do func()) {
 		at = to.last
 	}
 	to.last = at
-	var arrive func()
-	arrive = func() {
+	n.w.at(at, func() {
 		switch {
 		case to.proc.host.dead:
+		case len(to.waiting) > 0:
+			to.waiting = append(to.waiting, do)
 		case !n.way(e.proc.host, to.proc.host):
-			n.held = append(n.held, arrive)
+			to.waiting = append(to.waiting, do)
+			n.stalled = append(n.stalled, to)
 		default:
 			do()
 		}
+	})
+}
+
+// resume has happen what waits at this side, unless the other is cut off again.
+func (e *endpoint) resume() {
+	for len(e.waiting) > 0 && !e.proc.host.dead {
+		if !e.net.way(e.proc.host, e.other.proc.host) {
+			e.net.stalled = append(e.net.stalled, e)
+			return
+		}
+		do := e.waiting[0]
+		e.waiting = e.waiting[1:]
+		do()
 	}
-	n.w.at(at, arrive)
 }
 
 // close ends the connection; the other side learns of it unless this host has vanished.

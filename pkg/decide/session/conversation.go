@@ -1,5 +1,7 @@
 package session
 
+import "time"
+
 // Numbered is a message with its number, from 1.
 type Numbered[T any] struct {
 	Seq  int64 `json:"seq"`
@@ -11,6 +13,10 @@ type Frame[T any] struct {
 	Ack   int64         `json:"ack"` // highest number received in the other direction
 	Items []Numbered[T] `json:"items,omitempty"`
 	Bye   bool          `json:"bye,omitempty"`
+	At    time.Time     `json:"at,omitzero"` // when it was sent, by the sender's clock
+	// GaveUp is an agent's last frame: it has heard nothing from the hub for too long. A hub that stood still reads it
+	// afterwards, and can tell that agent from one that was killed meanwhile.
+	GaveUp bool `json:"gave_up,omitempty"`
 }
 
 // Conversation is one side's messages over one connection after another: Out leaves, In arrives. It is not safe for

@@ -54,6 +54,7 @@ const (
 	Goodbye     // the agent said so
 	Invalid     // the agent sent an invalid message: it would send that again
 	Unheard     // before a new agent knew that it was welcome: it is as if it had never come
+	GaveUp      // the agent had lost patience with the hub, and said so
 	NotBack     // before an agent that came back knew that it may: it is as if it had not come back
 )
 

@@ -156,6 +156,7 @@ func TestAdmit(t *testing.T) {
 		"the same, after goodbye":    {after(session.Goodbye), "a", session.Refused, "it counts as lost"},
 		"the same, after a fault":    {after(session.Invalid), "a", session.Refused, "it is no event"},
 		"the same, unheard":          {after(session.Unheard), "a", session.Welcome, ""},
+		"the same, after it gave up": {after(session.GaveUp), "a", session.Refused, "it counts as lost"},
 		"the same, not back":         {after(session.NotBack), "a", session.Resumed, ""},
 		"another, connected":         {connected(), "b", session.Refused, other},
 		"another, after a break":     {after(session.Broke), "b", session.Refused, other},
@@ -174,7 +175,7 @@ func TestAdmit(t *testing.T) {
 func TestDisconnected(t *testing.T) {
 	for e, want := range map[session.End]bool{
 		session.Broke: true, session.Goodbye: true, session.Invalid: true, session.Unheard: false,
-		session.NotBack: false,
+		session.GaveUp: true, session.NotBack: false,
 	} {
 		s := &session.Session{}
 		s.Admit(protocol.Hello{Session: "a"}, false)

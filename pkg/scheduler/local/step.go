@@ -120,8 +120,11 @@ func (r *reader) Line(text string) {
 // Diagnosis implements scheduler.Reader.
 func (r *reader) Diagnosis() protocol.Diagnosis {
 	d := protocol.Diagnosis{Line: r.line}
-	if strings.Contains(r.line, protocol.StoppedEarly) {
+	switch {
+	case strings.Contains(r.line, protocol.StoppedEarly):
 		d.Meaning = protocol.Asked
+	case strings.Contains(r.line, protocol.NoSignOfLife):
+		d.Meaning = protocol.HubSilent
 	}
 	return d
 }

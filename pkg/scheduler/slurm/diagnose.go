@@ -26,6 +26,7 @@ var phrases = [...]phrase{
 	{"DUE TO NODE FAILURE", protocol.NodeFailed},
 	{"DUE TO PREEMPTION", protocol.Preempted},
 	{protocol.StoppedEarly, protocol.Asked},
+	{protocol.NoSignOfLife, protocol.HubSilent},
 	// steps that enter one container at once: NVIDIA/pyxis#181
 	{"unable to open user namespace file", protocol.Transient},
 	{"failed to import docker image", protocol.Transient},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/disagg/disagg/test/simulation"
@@ -34,6 +35,7 @@ func main() {
 	count := flag.Uint64("count", 1_000_000, "how many seeds")
 	untilBroken := flag.Bool("until-broken", false, "stop at the first invariant that does not hold, and name it")
 	flag.Parse()
+	debug.SetGCPercent(400) // a job's memory is small and short-lived
 	if *untilBroken {
 		stopAtFirst(*first, *count)
 		return
