@@ -23,7 +23,7 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 		m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
 	case protocol.EventUnhealthy, protocol.EventStalled:
 		if m.phase == protocol.Stopping {
-			m.wasUnwell(t, e, now)
+			m.wasUnwell(t, e.Detail, t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std()), now)
 		} else {
 			m.unwell(t, e, now)
 		}
@@ -101,14 +101,13 @@ func (m *Machine) cannotReach(t *task, e protocol.Event, now time.Time) Fact {
 
 // wasUnwell takes in that the service of a rank did not answer before the rank was told to stop: if it is what failed
 // is about, or needed, that is why.
-func (m *Machine) wasUnwell(t *task, e protocol.Event, now time.Time) {
+func (m *Machine) wasUnwell(t *task, why string, since, now time.Time) {
 	first := m.attribution.Verdict()
 	if first == nil || !(t.Role == first.Role && first.Symptom || m.dependsOn(first.Role, t.Role)) {
 		return
 	}
-	f := m.fact(t, protocol.HealthLost, "its service no longer answers: "+e.Detail, now)
-	f.Since = t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std())
-	t.cause = f.Kind
+	f := m.fact(t, protocol.HealthLost, "its service no longer answers: "+why, now)
+	f.Since, t.cause = since, f.Kind
 	m.fail(f, now)
 }
 

@@ -46,10 +46,16 @@ func (m *Machine) beginPartition(now time.Time) {
 	}
 }
 
-// checked takes in whom a leader cannot reach, and whether its own service answers.
+// checked takes in whom a leader cannot reach, and whether its own service answers. What comes late about its own
+// service still counts.
 func (m *Machine) checked(t *task, e protocol.Event, now time.Time) {
 	p := &m.partition
-	if !p.asked() {
+	switch {
+	case p.asked():
+	case e.Unwell != "":
+		m.wasUnwell(t, e.Unwell, p.ends.Add(-partitionBound), now)
+		return
+	default:
 		return
 	}
 	if e.Detail != "" && p.cut == nil {
