@@ -75,11 +75,13 @@ func (a *Attribution) Observe(f Fact) Ruling {
 			if a.outlives(*p, f) {
 				p, f = &f, *p
 			}
+			f.began(*p)
 			a.note(*p)
 		}
 		a.cause = &f
 		return Decided
 	case a.precedes(*a.cause, f):
+		f.began(*a.cause)
 		a.note(*a.cause)
 		a.cause = &f
 		return Replaced
@@ -208,6 +210,13 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// began moves the beginning of a launcher's failure to when it let a rank go.
+func (f *Fact) began(rank Fact) {
+	if lets(*f, rank) && rank.Since.Before(f.Since) {
+		f.Since = rank.Since
+	}
 }
 
 // lets tells whether a launcher may have let a rank go before it ended.

@@ -170,8 +170,9 @@ func (m *Machine) absent(pl roles.Placement, r protocol.StepReport) *task {
 	for _, rank := range r.Ranks {
 		ended[rank] = true
 	}
+	early := r.Diagnosis.Meaning == protocol.Asked || r.Diagnosis.Meaning == protocol.HubSilent // it says so itself
 	for _, name := range pl.Tasks() {
-		if t := m.tasks[name]; t.hello == nil && (r.Ended || ended[name.Rank]) {
+		if t := m.tasks[name]; t.hello == nil && (r.Ended || ended[name.Rank] || early) {
 			return t
 		}
 	}

@@ -171,7 +171,7 @@ func (m *Machine) missed(d time.Duration) {
 		m.readBy = m.readBy.Add(d)
 	}
 	for _, t := range m.tasks {
-		t.presence.missed(d)
+		t.presence.missed(m.pause)
 	}
 	if !m.look.IsZero() {
 		m.look = m.look.Add(d)

@@ -44,10 +44,12 @@ func (p *presence) heard(given, now time.Time) {
 // backlog is how long it may take the hub, after a pause, to read what has come meanwhile.
 const backlog = 100 * time.Millisecond
 
-func (p *presence) missed(d time.Duration) {
-	p.silence.Missed(d)
+// missed takes in a pause of the hub. All of it counts as heard: the agent may have stood still as well, and needs time
+// for its next sign of life.
+func (p *presence) missed(last pause) {
+	p.silence.Missed(last.length)
 	if !p.brokeAt.IsZero() {
-		p.returnBy = p.returnBy.Add(d + p.grace) // it may be back already, which could not be heard
+		p.returnBy = p.returnBy.Add(last.length + p.grace) // it may be back already, which could not be heard
 	}
 }
 

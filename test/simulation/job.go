@@ -57,7 +57,7 @@ func newJob(s Scenario, told bool) (*job, error) {
 		world: w, scenario: s, plan: all[s.Shape], disk: &disk{w: w}, agents: map[roles.Task]*agent{},
 		stopped: map[roles.Task]bool{}, fell: map[roles.Role][]roles.Task{}, skews: map[*host]time.Duration{},
 		phase: protocol.Launching,
-		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]bool{}},
+		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]int{}},
 	}
 	j.hosts, j.of = place(j.plan)
 	for _, h := range j.hosts {

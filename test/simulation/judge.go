@@ -38,7 +38,7 @@ func (g Judge) Struck() []*Fault {
 	for _, f := range g.scenario.Faults {
 		// What happens at about the time of the stop can have been there first as well as after it.
 		until := g.StopAt.Add(aboutThen)
-		if f.Kind == KillHub || f.Kind == PauseHub {
+		if f.Kind == KillHub || f.Kind == PauseHub || f.Kind == Cancel && g.hubWasLost() {
 			until = g.JudgedAt
 		}
 		if !f.At.IsZero() && (g.StopAt.IsZero() || !f.At.After(until)) {
@@ -83,11 +83,15 @@ func (f *Fault) mustShow() bool {
 // whose launcher lets the others go before it ends, or one on another host, whose clock is not known that well; or it
 // was all that was known when the hub was lost.
 func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
-	hubWasLost := slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
+	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost()
+}
+
+// hubWasLost tells whether the hub was killed or stopped: what counts then is what it had told before.
+func (g Judge) hubWasLost() bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
 		return (f.Kind == KillHub || f.Kind == PauseHub) && !f.At.IsZero()
 	})
-	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
-	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || hubWasLost
 }
 
 // showsWithin is how long after a fault a job may still end as if there was none.

@@ -7,7 +7,7 @@ type network struct {
 	w           *world
 	least, most time.Duration // of a message's way
 	tail        float64       // share of messages that are sent again, later and later
-	cuts        map[[2]*host]bool
+	cuts        map[[2]*host]int // how often
 	stalled     []*endpoint // at which messages wait for a cut to be healed
 }
 
@@ -19,7 +19,7 @@ func pair(a, b *host) [2]*host {
 }
 
 // cut cuts two hosts from each other; b nil: a from everybody.
-func (n *network) cut(a, b *host) { n.cuts[n.key(a, b)] = true }
+func (n *network) cut(a, b *host) { n.cuts[n.key(a, b)]++ }
 
 func (n *network) key(a, b *host) [2]*host {
 	if b == nil {
@@ -30,7 +30,7 @@ func (n *network) key(a, b *host) [2]*host {
 
 // heal undoes a cut. What was under way arrives, after TCP has sent it again, and what was sent since after that.
 func (n *network) heal(a, b *host) {
-	delete(n.cuts, n.key(a, b))
+	n.cuts[n.key(a, b)]--
 	stalled := n.stalled
 	n.stalled = nil
 	n.w.after(n.w.between(200*time.Millisecond, 2*time.Second), func() {
@@ -42,7 +42,7 @@ func (n *network) heal(a, b *host) {
 
 // way tells whether a host is reached from another.
 func (n *network) way(a, b *host) bool {
-	return a == b || !n.cuts[pair(a, b)] && !n.cuts[[2]*host{a, nil}] && !n.cuts[[2]*host{b, nil}]
+	return a == b || n.cuts[pair(a, b)]+n.cuts[[2]*host{a, nil}]+n.cuts[[2]*host{b, nil}] == 0
 }
 
 // delay draws how long a message takes. A lost packet is sent again after 200 ms, 400 ms and so on.

@@ -89,8 +89,8 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "the end of a connection is not told", file: server,
-		old: "Broke: e != session.Goodbye, Fault: fault})",
-		new: "Fault: fault})",
+		old: "Broke: e != session.Goodbye, Fault: fault,",
+		new: "Fault: fault,",
 	},
 	{
 		name: "the hub ends without its agents", file: server,
@@ -184,8 +184,8 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "a goodbye is not heard", file: conn,
-		old: "\t\tif f.Bye {\n\t\t\treturn errBye\n",
-		new: "\t\tif f.Bye {\n\t\t\treturn io.EOF\n",
+		old: "\t\tcase f.Bye:\n\t\t\treturn errBye\n",
+		new: "\t\tcase f.Bye:\n\t\t\treturn io.EOF\n",
 	},
 	{
 		name: "a mailbox keeps the newest alone", file: postbox,

@@ -29,10 +29,10 @@ var mutants = []mutant{
 	},
 	{
 		name: "what a role needs does not matter", file: attribution,
-		old: "return first.Weak && !f.Weak\n" +
+		old: "\t\treturn false\n" +
 			"\t}\n" +
 			"\treturn a.DependsOn(first.Role, f.Role)",
-		new: "return first.Weak && !f.Weak\n" +
+		new: "\t\treturn false\n" +
 			"\t}\n" +
 			"\treturn false",
 	},
@@ -61,7 +61,7 @@ var mutants = []mutant{
 	{
 		name: "a service that hung is not heard", file: events,
 		old: "\t\tif m.phase == protocol.Stopping {\n" +
-			"\t\t\tm.wasUnwell(t, e, now)\n" +
+			"\t\t\tm.wasUnwell(t, e.Detail, t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std()), now)\n" +
 			"\t\t} else {",
 		new: "\t\tif m.phase != protocol.Stopping {",
 	},
@@ -101,7 +101,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the hub's pause counts as silence", file: machine,
-		old: "t.presence.missed(d)",
+		old: "t.presence.missed(m.pause)",
 		new: "_ = t",
 	},
 	{
