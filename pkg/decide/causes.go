@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
@@ -65,18 +66,13 @@ func (m *Machine) concludeBenchmark(now time.Time) {
 func (m *Machine) dependsOn(r, other roles.Role) bool {
 	seen := map[roles.Role]bool{}
 	var depends func(roles.Role) bool
+	leads := func(n roles.Role) bool { return n == other || depends(n) }
 	depends = func(r roles.Role) bool {
 		if seen[r] {
 			return false
 		}
 		seen[r] = true
-		address, ready := m.plan.Needed(r)
-		for _, n := range append(address, ready...) {
-			if n == other || depends(n) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(m.needs[r].address, leads) || slices.ContainsFunc(m.needs[r].ready, leads)
 	}
 	return depends(r)
 }

@@ -21,6 +21,7 @@ type Machine struct {
 	opts  Options
 	tasks map[roles.Task]*task
 	order []roles.Task // of the plan
+	needs map[roles.Role]needs
 
 	phase protocol.Phase
 	since map[protocol.Phase]time.Time
@@ -47,6 +48,9 @@ type Machine struct {
 
 	effects []Effect // of the present step
 }
+
+// needs is what a role needs, by the plan: the addresses of some roles, and others to serve.
+type needs struct{ address, ready []roles.Role }
 
 // task is what is known of one rank.
 type task struct {
@@ -83,11 +87,13 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 		plan: p, opts: o, tasks: map[roles.Task]*task{}, phase: protocol.Launching,
 		since:     map[protocol.Phase]time.Time{protocol.Launching: now},
 		inquiries: map[string]*inquiry{}, clocks: map[string]*hostClock{},
-		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()},
+		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()}, needs: map[roles.Role]needs{},
 	}
 	m.attribution.DependsOn = m.dependsOn
 	m.preflight = newPreflight(p)
 	for _, pl := range p.Layout.Placements {
+		address, ready := p.Needed(pl.Role)
+		m.needs[pl.Role] = needs{address, ready}
 		for _, t := range pl.Tasks() {
 			m.tasks[t] = &task{Task: t, presence: presence{silence: liveness.Silence{Limit: p.Timeouts.Lost.Std()}}}
 			m.order = append(m.order, t)

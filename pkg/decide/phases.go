@@ -99,18 +99,14 @@ func (m *Machine) watchPeers() {
 
 // needed are the addresses of what a role needs; ok tells whether all of it is there.
 func (m *Machine) needed(r roles.Role) (peers map[string]string, ok bool) {
-	address, ready := m.plan.Needed(r)
-	peers = map[string]string{}
-	for _, n := range address {
-		if peers[n.String()] = m.leader(n).address; peers[n.String()] == "" {
-			return nil, false
-		}
+	needs := m.needs[r]
+	if slices.ContainsFunc(needs.address, func(n roles.Role) bool { return m.leader(n).address == "" }) ||
+		slices.ContainsFunc(needs.ready, func(n roles.Role) bool { return !m.serves(m.leader(n)) }) {
+		return nil, false
 	}
-	for _, n := range ready {
+	peers = map[string]string{}
+	for _, n := range slices.Concat(needs.address, needs.ready) {
 		peers[n.String()] = m.leader(n).address
-		if !m.serves(m.leader(n)) {
-			return nil, false
-		}
 	}
 	return peers, true
 }

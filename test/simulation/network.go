@@ -5,10 +5,10 @@ import "time"
 // network moves messages between hosts: late, in order, and not at all where it is cut.
 type network struct {
 	w           *world
-	least, most time.Duration // of a message's way
-	tail        float64       // share of messages that are sent again, later and later
+	least, most time.Duration    // of a message's way
+	tail        float64          // share of messages that are sent again, later and later
 	cuts        map[[2]*host]int // how often
-	stalled     []*endpoint // at which messages wait for a cut to be healed
+	stalled     []*endpoint      // at which messages wait for a cut to be healed
 }
 
 func pair(a, b *host) [2]*host {
