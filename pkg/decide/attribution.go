@@ -33,6 +33,8 @@ const (
 	precision = 50 * time.Millisecond
 	// settle is how much later than its consequence a cause may seem to have begun: it takes a while to be noticed.
 	settle = 500 * time.Millisecond
+	// lossLag is how much later than it happened the end of a connection may be known, when TCP had to send it again.
+	lossLag = time.Second
 	// launcherLag is how much later than the ranks that it lets go a launcher may end, on a machine that is loaded.
 	launcherLag = 1500 * time.Millisecond
 )
@@ -195,7 +197,7 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case f.Loss && f.Role == first.Role && f.Silent && first.Weak: // its last words may have been on the way
 		return later < settle
 	case f.Loss:
-		return later <= 0 || later < settle && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
+		return later <= 0 || later < lossLag && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case lets(first, f):
 		return later < -launcherLag
 	case lets(f, first):

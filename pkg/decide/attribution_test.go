@@ -90,7 +90,7 @@ func TestLossAtTheSameTime(t *testing.T) {
 	}{
 		"not heard since":              {"GEN_0", -time.Second, 100 * time.Millisecond, Replaced},
 		"heard since":                  {"GEN_0", 50 * time.Millisecond, 100 * time.Millisecond, Noted},
-		"noticed long after":           {"GEN_0", -time.Second, settle, Noted},
+		"noticed long after":           {"GEN_0", -time.Second, lossLag, Noted},
 		"of a role that is not needed": {"CTX_0", -time.Second, 100 * time.Millisecond, Noted},
 		"noticed before":               {"CTX_0", -time.Second, -time.Millisecond, Replaced},
 	} {
