@@ -95,13 +95,13 @@ func (h *hub) step(in decide.Input) {
 	}
 	h.tick = at
 	h.job.at(at, func() {
-		h.proc.takes(func() {
-			if h.tick.Equal(at) {
-				h.step(decide.Tick{})
-			}
-		})
+		if h.tick.Equal(at) {
+			h.proc.takes(h.ticks)
+		}
 	})
 }
+
+func (h *hub) ticks() { h.step(decide.Tick{}) }
 
 func (h *hub) perform(e decide.Effect) {
 	switch e := e.(type) {

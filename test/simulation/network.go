@@ -87,7 +87,11 @@ func (e *endpoint) send(message any) {
 	}
 	to := e.other
 	e.deliver(func() {
-		if !to.closed {
+		switch {
+		case to.closed:
+		case to.proc.runs(): // the most frequent case, so it allocates nothing
+			to.receive(message)
+		default:
 			to.proc.takes(func() {
 				if !to.closed {
 					to.receive(message)

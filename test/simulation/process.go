@@ -19,6 +19,8 @@ type process struct {
 	conns   []*endpoint // that its kernel ends with it
 }
 
+func (p *process) runs() bool { return !p.dead && !p.host.dead && !p.stopped }
+
 // takes has the process do something, once it runs.
 func (p *process) takes(do func()) {
 	switch {
