@@ -176,7 +176,8 @@ func (a *Attribution) note(f Fact) {
 
 // precedes tells whether a fact that is learned now was there before what was taken for the first cause.
 //
-// What explains itself is nobody's consequence, and a request to end is no explanation of what failed before. What
+// What explains itself is nobody's consequence, and a request to end is no explanation of what failed before; but who
+// did not answer may be why somebody asked, while a process that had ended before was there first. What
 // began earlier was there first, however late it is learned: an agent that fell silent, a child that ended. What others
 // noticed of a role gives way to what its own agent says. Of what began at about the same time a role comes before one
 // that needs it, and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI
@@ -184,6 +185,8 @@ func (a *Attribution) note(f Fact) {
 func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)
 	switch {
+	case first.Kind == protocol.CauseCancelled && ended(f): // a child may see a signal well before its agent does
+		return later < -settle
 	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
@@ -230,6 +233,11 @@ func lets(launcher, rank Fact) bool {
 // asked, so that the one which the other needs comes first whenever it was.
 func (a *Attribution) bothSilent(first, f Fact) bool {
 	return first.Kind == protocol.HealthLost && f.Kind == protocol.HealthLost && !f.Symptom
+}
+
+// ended tells whether a fact is the end of a process, which does not wait for anybody to notice it.
+func ended(f Fact) bool {
+	return f.Loss || f.Kind == protocol.ChildExit || f.Kind == protocol.ChildSignal
 }
 
 // explainsItself tells whether a cause of a kind is nobody's consequence.

@@ -296,7 +296,9 @@ func TestPrecedes(t *testing.T) {
 			fact("GEN_0", 0, silent), fact("CTX_0", -time.Minute, silent), Replaced,
 		},
 		"neither answers, one not for so long": {fact("GEN_0", 0, silent), fact("CTX_0", time.Minute, silent), Noted},
-		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour), Noted},
+		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour, silent), Noted},
+		"the end was asked for, one had died":  {fact("CTX_0", 0, asked), fact("GEN_0", -time.Second), Replaced},
+		"the end was asked for, one dies":      {fact("CTX_0", 0, asked), fact("GEN_0", -settle/2), Noted},
 		"it failed, the end was asked for":     {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
 		"it failed, memory had run out":        {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
 	} {

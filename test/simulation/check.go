@@ -55,6 +55,7 @@ func (j *job) check(r *Report) {
 	}
 	j.checkCause(r)
 	j.checkTime(r)
+	j.checkNotice(r)
 	for _, t := range j.order {
 		a := j.agents[t]
 		c := j.hub.agents[t]
@@ -84,7 +85,7 @@ func (j *job) checkCause(r *Report) {
 	}
 	r.Named = r.First != nil && g.Names(r.First, *r.Cause)
 	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
-		return !j.needs(r.Cause.Role, f.Task.Role) &&
+		return !g.needs(r.Cause.Role, f.Task.Role) &&
 			slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
 	}
 	// What fell with a host may be all that was known when the hub was lost soon after.
@@ -98,6 +99,8 @@ func (j *job) checkCause(r *Report) {
 		return g.Names(f, *r.Cause) || together(f) || unseen(f)
 	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
+	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) {
+		j.broken("the cause is not the first fault, %s: %s", r.First, r.Cause)
 	}
 }
 
@@ -121,14 +124,6 @@ func (j *job) ranBetween(from, to time.Time) time.Duration {
 		}
 	}
 	return ran
-}
-
-// needs tells whether by the plan a role needs another to start, directly or not.
-func (j *job) needs(r, other roles.Role) bool {
-	address, ready := j.plan.Needed(r)
-	return slices.ContainsFunc(slices.Concat(address, ready), func(n roles.Role) bool {
-		return n == other || j.needs(n, other)
-	})
 }
 
 // slack is how long what is no part of the budgets may take: noticing that the hub hangs, and ending its step.
@@ -155,6 +150,28 @@ func (j *job) checkTime(r *Report) {
 			}
 			break
 		}
+	}
+}
+
+// noticed is how long the end of a process may go unnoticed: an agent must be back within a heartbeat, Slurm ends the
+// other tasks of a step within two seconds, and messages are late.
+const noticed = 6 * time.Second
+
+// checkNotice checks that the end of a process stops the job at once, unless something else keeps it from being told.
+func (j *job) checkNotice(r *Report) {
+	f := r.First
+	if f == nil || j.stopAt.IsZero() || !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent}, f.Kind) ||
+		slices.ContainsFunc(j.scenario.Faults, func(f *Fault) bool {
+			return !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent, BenchFails, PointIsLost}, f.Kind)
+		}) {
+		return
+	}
+	from := f.At
+	if begun := j.agents[roles.Hub()].begun; begun.After(from) {
+		from = begun
+	}
+	if took := j.stopAt.Sub(from); took > noticed {
+		j.broken("%s stopped the job only after %v: want at most %v", f, took, noticed)
 	}
 }
 

@@ -114,6 +114,57 @@ func (g Judge) HadToShow() *Fault {
 	return f
 }
 
+// apart is how long after a first fault another may be taken for it. The end of a child is known as well as clocks are;
+// by design what others depend on comes first within half a second; when an agent or a host was lost is only known to a
+// heartbeat.
+func (g Judge) apart(first, f *Fault) time.Duration {
+	const clocks, settle = 250 * time.Millisecond, 500 * time.Millisecond
+	ofChildren := []Kind{Crash, ExitZero, KillChild}
+	switch {
+	case first.Kind == PauseHub:
+		return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
+	case first.Kind == KillAgent, slices.Contains([]Kind{LoseHost, CutHost, CutPair}, f.Kind):
+		return settle + g.plan.Timeouts.Heartbeat.Std()
+	case !slices.Contains(ofChildren, f.Kind), f.Task.Role == first.Task.Role, g.needs(f.Task.Role, first.Task.Role),
+		g.needs(first.Task.Role, f.Task.Role):
+		return settle
+	}
+	return clocks
+}
+
+// needs tells whether by the plan a role needs another to start, directly or not.
+func (g Judge) needs(r, other roles.Role) bool {
+	address, ready := g.plan.Needed(r)
+	return slices.ContainsFunc(slices.Concat(address, ready), func(n roles.Role) bool {
+		return n == other || g.needs(n, other)
+	})
+}
+
+// Unmistakable tells whether the first fault that mattered happened long before anything else, and cannot have gone
+// unnoticed: it ended a process that must be there, in a job whose hub lives, or stopped the hub for longer than agents
+// wait for it. Then it must be named, whatever failed because of it or was heard before it.
+func (g Judge) Unmistakable(first *Fault) bool {
+	if first == nil || first.Phase == protocol.Launching {
+		return false
+	}
+	limits := g.plan.Timeouts
+	switch first.Kind {
+	case Crash, ExitZero, KillChild, KillAgent:
+		if g.hubWasLost() {
+			return false
+		}
+	case PauseHub:
+		if first.For > 0 && first.For < limits.Lost.Std()+2*limits.Heartbeat.Std() {
+			return false
+		}
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		return f != first && !f.At.IsZero() && f.At.Before(first.At.Add(g.apart(first, f)))
+	})
+}
+
 // Names tells whether a cause names a fault: the role and the host, or whatever else was broken.
 func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 	host := g.of[f.Task].name

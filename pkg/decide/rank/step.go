@@ -84,7 +84,7 @@ func (m *Machine) told(c protocol.Command, now time.Time) {
 }
 
 func (m *Machine) start(peers map[string]string) {
-	if m.stage == waiting && m.stopped == "" {
+	if m.stage == waiting { // and not stopped: it would be over
 		m.stage = starting
 		m.do(Start{Peers: peers})
 	}

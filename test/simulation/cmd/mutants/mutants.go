@@ -22,10 +22,11 @@ var mutants = []mutant{
 		new: "return false",
 	},
 	{
-		name: "when it began does not matter", file: attribution,
+		name: "what began last was first", file: attribution,
 		old: "case later < -precision:\n" +
 			"\t\treturn true",
-		new: "case false:",
+		new: "case later > precision:\n" +
+			"\t\treturn true",
 	},
 	{
 		name: "what a role needs does not matter", file: attribution,
@@ -95,9 +96,9 @@ var mutants = []mutant{
 		new: "return time.Time{}",
 	},
 	{
-		name: "a provisional cause never counts", file: machine,
-		old: "\tsooner(m.attribution.Deadline())\n",
-		new: "",
+		name: "a provisional cause never counts", file: phases,
+		old: "\tif past(m.attribution.Deadline()) {\n",
+		new: "\tif false {\n",
 	},
 	{
 		name: "the hub's pause counts as silence", file: machine,
@@ -106,9 +107,9 @@ var mutants = []mutant{
 	},
 	{
 		name: "silence is looked for only once", file: presence,
-		old: "m.lookBy(t.presence.deadline())\n" +
+		old: "\t\tm.lookBy(t.presence.deadline())\n" +
 			"\t\tm.watchOver(t, now)",
-		new: "m.watchOver(t, now)",
+		new: "\t\t_ = t",
 	},
 	{
 		name: "a step's end is not believed", file: events,
@@ -143,18 +144,20 @@ var mutants = []mutant{
 		new: "\t_ = o\n",
 	},
 	{
-		name: "a start outlives the stop", file: rankStep,
-		old: "if m.stage == waiting && m.stopped == \"\" {",
-		new: "if m.stage == waiting {",
+		name: "a stop before the start does not end a rank", file: rankStep,
+		old: "\tcase waiting:\n" +
+			"\t\tif m.stopped == \"\" {",
+		new: "\tcase waiting:\n" +
+			"\t\tif true {",
 	},
 	{
-		name: "what is being prepared is waited for", file: rankStep,
-		old: "\t\tm.do(Abandon{Reason: reason})\n",
-		new: "",
+		name: "the end of a child is waited for", file: rankStep,
+		old: "if past(m.leaveBy) && m.stage != done {",
+		new: "if false {",
 	},
 	{
-		name: "a signal is no reason to end", file: rankStep,
-		old: "\tm.stop(\"signal \"+name, false, now)\n",
+		name: "a signal is kept to itself", file: rankStep,
+		old: "\t\tm.tell(protocol.Event{Kind: protocol.EventLeaving, Detail: \"stopped by \" + name}, now)\n",
 		new: "",
 	},
 	{
