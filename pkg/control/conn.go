@@ -205,7 +205,8 @@ func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat t
 	}
 }
 
-// sayGaveUp says that this side has heard nothing for too long, if that still holds when it can be said, within a bound.
+// sayGaveUp says that this side has heard nothing for too long, if that still holds when it can be said, and that is
+// within a bound.
 func (c *conversation[Out, In]) sayGaveUp(ctx context.Context, silent func() bool, bound time.Duration) (said bool) {
 	c.giveUp <- silent
 	ctx, cancel := context.WithTimeout(ctx, bound)

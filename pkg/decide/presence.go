@@ -110,7 +110,8 @@ func (m *Machine) gaveUp(t *task, now time.Time) {
 		return
 	}
 	limit := m.plan.Timeouts.Lost.Std()
-	f := m.fact(t, protocol.AgentLost, fmt.Sprintf("%sit has heard nothing from the hub for %v", agentIsLost, limit), now)
+	detail := fmt.Sprintf("%sit has heard nothing from the hub for %v", agentIsLost, limit)
+	f := m.fact(t, protocol.AgentLost, detail, now)
 	f.Since, f.Seen = now.Add(-limit), now
 	m.failLost(t, f, now)
 }
@@ -123,7 +124,8 @@ func (m *Machine) stoodStill(now time.Time) bool {
 
 // failHub fails the job because the hub stood still for so long that an agent gave it up.
 func (m *Machine) failHub(t *task, now time.Time) {
-	detail := fmt.Sprintf("it did not run for %v, and %s gave it up", m.pause.length.Round(100*time.Millisecond), t.Task)
+	stood := m.pause.length.Round(100 * time.Millisecond)
+	detail := fmt.Sprintf("it did not run for %v, and %s gave it up", stood, t.Task)
 	f := m.fact(m.benchmark(), protocol.HubLost, detail, now)
 	f.Since = m.pause.end.Add(-m.pause.length)
 	m.fail(f, now)

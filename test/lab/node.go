@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// quickPMIx keeps PMIx, in the steps of a host, from looking for munge at its usual place: here it is not there, and PMIx
+// quickPMIx keeps PMIx, in the steps of a host, from looking for munge at its usual place: it is not there, and PMIx
 // looks for 2.3 s.
 var quickPMIx = []string{"PMIX_MCA_psec=native"}
 

@@ -104,7 +104,7 @@ func (j *job) checkCause(r *Report) {
 	}
 }
 
-// lossBound is how long it takes until a lost host is known: longer where the messages of witnesses are lost on the way.
+// lossBound is how long it takes until a lost host is known: longer where messages of witnesses are lost on the way.
 func (j *job) lossBound() time.Duration {
 	if j.net.tail > 0 {
 		return 4 * time.Second
