@@ -54,7 +54,7 @@ faults: ## end a job in every way, 20 times each, on the lab: about an hour
 	  | grep -v '^=== '
 
 .PHONY: simulate
-simulate: ## run a million simulated jobs with one to three faults each: about six minutes
+simulate: ## run a million simulated jobs with one to three faults each: about five minutes
 	go run ./test/simulation/cmd/simulate -count 1000000
 
 .PHONY: replay
