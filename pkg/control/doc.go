@@ -5,7 +5,8 @@
 //     nothing. Every message is validated where it comes in; whoever sends an invalid one is not listened to any more.
 //   - Nothing is lost or repeated: messages are numbered, kept until they are acknowledged, sent again after a
 //     reconnect, and delivered once.
-//   - Both sides send a sign of life every heartbeat. What silence means is decided elsewhere (package liveness).
+//   - Both sides send a sign of life every heartbeat, which bears the time by the sender's clock. What silence means is
+//     decided elsewhere (package liveness). An agent that gives the hub up says so with its last frame.
 //   - Sending never blocks: a slow network must not hold up a decision.
 //
 // Terms: a frame is what travels: messages with their numbers and an acknowledgement; an empty frame is a heartbeat. A

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// helperVariable turns the test binary into a small program for hosts: "listen" or "dial", with an address as argument.
+// helperVariable turns the test binary into a small program for hosts: "listen", "dial" or "echo", with an address as
+// argument.
 const helperVariable = "LAB_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -23,6 +24,8 @@ func TestMain(m *testing.M) {
 		exitWith(listen(os.Args[1]))
 	case "dial":
 		exitWith(dial(os.Args[1]))
+	case "echo":
+		exitWith(echo(os.Args[1]))
 	}
 	os.Exit(m.Run())
 }
@@ -33,6 +36,19 @@ func exitWith(err error) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// echo says whatever it is told to the first who connects.
+func echo(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	conn, err := listener.Accept()
+	if err == nil {
+		_, err = io.Copy(conn, conn)
+	}
+	return err
 }
 
 // listen tells everyone who connects its host's name.

@@ -7,21 +7,24 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/simulation"
 )
 
 var alarmsFor = flag.Duration("alarms", 10*time.Second, "how long a job runs that must not be disturbed")
 
 // How bad the surroundings are.
+var (
+	farAway   = lab.Weather{Delay: 100 * time.Millisecond, Jitter: 20 * time.Millisecond} // each way
+	lossBurst = lab.Weather{Delay: 100 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.2}
+)
+
 const (
-	farAway    = "delay 100ms 20ms" // each way, of every packet
-	lossBurst  = "delay 100ms 20ms loss 20%"
 	burstLasts = 3 * time.Second
 	stopLasts  = time.Second // of an agent
 )
@@ -51,14 +54,15 @@ func (n *trouble) String() string {
 	return fmt.Sprintf("%d bursts of lost packets, %d stopped agents", n.bursts, n.stops)
 }
 
-// trouble makes the network bad, if the kernel can, and plans until the end what happens once in a while.
+// trouble makes the network bad, and plans until the end what happens once in a while.
 func (p *player) trouble(end time.Time) *trouble {
 	n := &trouble{}
+	air := p.spoil()
 	var burst, stop func()
 	burst = func() {
-		host := p.Hosts()[rand.IntN(len(p.Hosts()))]
-		p.must(p.netem("change", host, lossBurst))
-		p.do(time.Now().Add(burstLasts), func() { p.must(p.netem("change", host, farAway)) })
+		of := air[rand.IntN(len(air))]
+		of.Set(lossBurst)
+		p.do(time.Now().Add(burstLasts), func() { of.Set(farAway) })
 		n.bursts++
 		p.doBefore(end, 5*time.Second, burst)
 	}
@@ -68,23 +72,27 @@ func (p *player) trouble(end time.Time) *trouble {
 		n.stops++
 		p.doBefore(end, 2*time.Second, stop)
 	}
-	if err := p.makeFar(); err != nil {
-		p.t.Logf("packets are neither late nor lost: %v", err)
-	} else {
-		burst()
-	}
+	burst()
 	stop()
 	return n
 }
 
-// makeFar delays all packets between hosts.
-func (p *player) makeFar() error {
-	for _, h := range p.Hosts() {
-		if err := p.netem("add", h, farAway); err != nil {
-			return err
+// spoil delays all packets between hosts, until the test ends.
+func (p *player) spoil() (list []*lab.Air) {
+	p.t.Helper()
+	for _, host := range p.Hosts() {
+		air, err := p.Spoil(host, farAway)
+		if err != nil {
+			p.t.Fatal(err)
 		}
+		p.t.Cleanup(func() {
+			if err := air.Close(); err != nil {
+				p.t.Error(err)
+			}
+		})
+		list = append(list, air)
 	}
-	return nil
+	return list
 }
 
 // doBefore plans something after about a while, unless that is too late.
@@ -93,16 +101,6 @@ func (p *player) doBefore(end time.Time, about time.Duration, do func()) {
 	if at.Before(end) {
 		p.do(at, do)
 	}
-}
-
-// netem sets how a host sends packets.
-func (p *player) netem(action, host, how string) error {
-	argv := append([]string{"tc", "qdisc", action, "dev", "eth0", "root", "netem"}, strings.Fields(how)...)
-	out, err := p.Command(p.t.Context(), host, argv...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
-	}
-	return nil
 }
 
 // busy keeps every processor busy until the test ends.
