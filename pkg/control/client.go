@@ -249,6 +249,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	case r.Status != granted:
 		return false, fmt.Errorf("cannot reach the hub at %s: %s", hub, r.Reason)
 	}
+	c.alive()
 	return true, c.conv.run(ctx, conn, c.opts.Heartbeat, func(time.Time) { c.alive() }, c.receive)
 }
 

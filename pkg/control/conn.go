@@ -86,19 +86,17 @@ func (c *conversation[Out, In]) left() bool {
 	return c.saidBye
 }
 
-// lively reports that a part of a frame has arrived: a large message over a slow network is a sign of life for as long
-// as it takes.
+// lively reports that a part of what is read has arrived: a large message over a slow network is a sign of life for as
+// long as it takes.
 type lively struct {
 	io.Reader
-	alive func()
-	gap   int // bytes since the last report, or since the last frame
+	alive func(sent time.Time)
 }
 
-func (l *lively) Read(b []byte) (int, error) {
+func (l lively) Read(b []byte) (int, error) {
 	n, err := l.Reader.Read(b)
-	if l.gap += n; l.gap >= piece {
-		l.gap = 0
-		l.alive()
+	if n > 0 && n < len(b) {
+		l.alive(time.Time{})
 	}
 	return n, err
 }
@@ -120,13 +118,11 @@ func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat tim
 }
 
 func (c *conversation[Out, In]) read(conn io.Reader, alive func(sent time.Time), deliver func(In) error) error {
-	parts := &lively{Reader: conn, alive: func() { alive(time.Time{}) }}
 	for {
 		var f session.Frame[In]
-		if err := readFrame(parts, maxFrame, &f); err != nil {
+		if err := readFrame(lively{conn, alive}, maxFrame, &f); err != nil {
 			return err
 		}
-		parts.gap = 0
 		alive(f.At)
 		for _, m := range c.take(f) {
 			if err := deliver(m); err != nil {
