@@ -199,8 +199,11 @@ const (
 	mostFaults = 8 // that one answer names
 )
 
+// peerTries lets a fifth of the packets be lost without a probe that fails for it in more than one case of fifty.
+var peerTries = healthcheck.Tries{Most: 4, Pause: 250 * time.Millisecond}
+
 func (p peer) probe() healthcheck.Probe {
-	return healthcheck.TCP{Address: p.address, Timeout: peerTimeout}
+	return healthcheck.TCP{Address: p.address, Timeout: peerTimeout, Tries: peerTries}
 }
 
 // cannotReach says who cannot reach whom, and why.

@@ -179,8 +179,8 @@ func (a *Attribution) note(f Fact) {
 // What explains itself is nobody's consequence, and a request to end is no explanation of what failed before; but who
 // did not answer may be why somebody asked, while a process that had ended before was there first. What began earlier
 // was there first, however late it is learned: an agent that fell silent, a child that ended. What others noticed of a
-// role gives way to what its own agent says. Of what began at about the same time a role comes before one that needs it,
-// and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI do to the
+// role gives way to what its own agent says. Of what began at about the same time a role comes before one that needs
+// it, and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI do to the
 // others. Of services that do not answer the one that the others need is why.
 func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/healthcheck"
 )
@@ -331,6 +332,44 @@ func TestTCP(t *testing.T) {
 	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil ||
 		f.Reason != healthcheck.Refused {
 		t.Errorf("got %v", f)
+	}
+}
+
+// A host that does not answer at all is tried until the time is over.
+func TestTCPTimeout(t *testing.T) {
+	address := full(t)
+	probe := healthcheck.TCP{
+		Address: address, Timeout: 300 * time.Millisecond,
+		Tries: healthcheck.Tries{Most: 4, Pause: 50 * time.Millisecond},
+	}
+	if f := failure(t, probe); f == nil || f.Reason != healthcheck.Timeout {
+		t.Errorf("got %v", f)
+	}
+}
+
+// full is the address of a listener that takes nobody any more: the kernel drops what is sent there.
+func full(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := errors.Join(unix.Bind(fd, loopback), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for {
+		conn, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { _ = conn.Close() })
 	}
 }
 

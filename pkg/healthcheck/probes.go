@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"sync/atomic"
 	"time"
@@ -14,15 +13,17 @@ import (
 type TCP struct {
 	Address string // host:port
 	Timeout time.Duration
+	Tries   Tries
 }
 
-// Probe connects once.
+// Probe connects.
 func (p TCP) Probe(ctx context.Context) error {
-	conn, err := (&net.Dialer{Timeout: p.Timeout}).DialContext(ctx, "tcp", p.Address)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	if err := Connect(ctx, p.Address, p.Tries); err != nil {
 		return networkFailure(err)
 	}
-	return conn.Close()
+	return nil
 }
 
 // Command probes by running a command: exit code 0 is healthy.

@@ -3,13 +3,13 @@ package preflight
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/disagg/disagg/pkg/healthcheck"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -56,34 +56,6 @@ func Reached(ctx context.Context, addresses map[string]string) protocol.Event {
 
 // answersAt tries one address until it answers.
 func answersAt(ctx context.Context, address string) bool {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answered := make(chan struct{}, answerTries)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	dialer := &net.Dialer{KeepAlive: noKeepAlive}
-	next := time.NewTimer(0)
-	defer next.Stop()
-	for tries := 0; ; {
-		select {
-		case <-answered:
-			return true
-		case <-ctx.Done():
-			return false
-		case <-next.C:
-			if tries++; tries < answerTries {
-				next.Reset(answerPause)
-			}
-			wg.Go(func() {
-				conn, err := dialer.DialContext(ctx, "tcp", address)
-				if err == nil {
-					_ = conn.Close()
-				}
-				if err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) {
-					answered <- struct{}{}
-				}
-			})
-		}
-	}
+	err := healthcheck.Connect(ctx, address, healthcheck.Tries{Most: answerTries, Pause: answerPause})
+	return err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -57,7 +57,8 @@ func (a *Air) begin() error {
 	if a.ends[0], err = openTAP(cable(a.host)); err != nil {
 		return err
 	}
-	if a.ends[1], err = inNetwork(d.pin(a.host, "net"), func() (*os.File, error) { return openTAP("eth0") }); err != nil {
+	hostEnd := func() (*os.File, error) { return openTAP("eth0") }
+	if a.ends[1], err = inNetwork(d.pin(a.host, "net"), hostEnd); err != nil {
 		return err
 	}
 	// With another hardware address the host would not be found until the others have asked anew for it.
@@ -127,7 +128,8 @@ func (a *Air) carry(from, to *os.File) {
 		if rand.Float64() < w.Loss { //nolint:gosec // no secret
 			continue
 		}
-		at := time.Now().Add(w.Delay + time.Duration((2*rand.Float64()-1)*float64(w.Jitter))) //nolint:gosec // no secret
+		jitter := (2*rand.Float64() - 1) * float64(w.Jitter) //nolint:gosec // no secret
+		at := time.Now().Add(w.Delay + time.Duration(jitter))
 		if at.Before(last) {
 			at = last
 		}
