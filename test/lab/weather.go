@@ -24,10 +24,11 @@ type Weather struct {
 // Air is the network of a host whose packets pass through this process, which delays and loses them: what netem does
 // where the kernel has it. Its cable is a pair of TAP devices instead of virtual Ethernet.
 type Air struct {
-	lab  *Lab
-	host string
-	ends [2]*os.File // the machine's, which is plugged into the switch, and the host's
-	wg   sync.WaitGroup
+	lab      *Lab
+	host     string
+	hardware string      // address: with another the host would not be found until the others have asked anew for it
+	ends     [2]*os.File // the machine's, which is plugged into the switch, and the host's
+	wg       sync.WaitGroup
 
 	mu      sync.Mutex
 	weather Weather
@@ -47,8 +48,8 @@ func (a *Air) begin() error {
 	if err := l.checkHost(a.host); err != nil {
 		return err
 	}
-	hardware, err := l.hardware(a.host)
-	if err != nil {
+	var err error
+	if a.hardware, err = l.hardware(a.host); err != nil {
 		return err
 	}
 	if err := d.ipBatch(context.Background(), "link del "+cable(a.host)+"\n"); err != nil {
@@ -61,9 +62,8 @@ func (a *Air) begin() error {
 	if a.ends[1], err = inNetwork(d.pin(a.host, "net"), hostEnd); err != nil {
 		return err
 	}
-	// With another hardware address the host would not be found until the others have asked anew for it.
 	if err := l.ipOn(a.host, fmt.Sprintf("link set eth0 address %s\naddr add %s/24 dev eth0\nlink set eth0 up\n",
-		hardware, address(a.host))); err != nil {
+		a.hardware, address(a.host))); err != nil {
 		return err
 	}
 	a.wg.Go(func() { a.carry(a.ends[0], a.ends[1]) })
@@ -92,7 +92,7 @@ func (a *Air) Close() error {
 		}
 	}
 	a.wg.Wait()
-	if err := a.lab.ipOn(a.host, hostLinks(a.host, os.Getpid())); err != nil {
+	if err := a.lab.ipOn(a.host, hostLinks(a.host, os.Getpid())+"link set eth0 address "+a.hardware+"\n"); err != nil {
 		return err
 	}
 	return a.lab.dir.plug(context.Background(), []string{a.host})
@@ -159,22 +159,27 @@ func openTAP(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// inNetwork does something in a network namespace, on a thread that ends with it.
-func inNetwork(pin string, do func() (*os.File, error)) (f *os.File, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread must not be used again
-		ns, openErr := os.Open(pin)
-		if err = openErr; err != nil {
-			return
-		}
-		defer ns.Close()
-		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err == nil {
-			f, err = do()
-		}
-	}()
-	<-done
+// inNetwork does something in a network namespace, on a thread that is back in its own afterwards.
+func inNetwork(pin string, do func() (*os.File, error)) (*os.File, error) {
+	there, err := os.Open(pin)
+	if err != nil {
+		return nil, err
+	}
+	defer there.Close()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	here, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+	if err != nil {
+		return nil, err
+	}
+	defer here.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("cannot join %s: %w", pin, err)
+	}
+	f, err := do()
+	if backErr := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); backErr != nil {
+		panic(fmt.Sprintf("a thread cannot return to its network: %v", backErr)) // others would run on it
+	}
 	return f, err
 }
 

@@ -18,10 +18,10 @@ import (
 
 var alarmsFor = flag.Duration("alarms", 10*time.Second, "how long a job runs that must not be disturbed")
 
-// How bad the surroundings are.
+// How bad the surroundings are. A packet from host to host passes the air of both: there and back takes 200 ms.
 var (
-	farAway   = lab.Weather{Delay: 100 * time.Millisecond, Jitter: 20 * time.Millisecond} // each way
-	lossBurst = lab.Weather{Delay: 100 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.2}
+	farAway   = lab.Weather{Delay: 50 * time.Millisecond, Jitter: 10 * time.Millisecond}
+	lossBurst = lab.Weather{Delay: 50 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.2}
 )
 
 const (

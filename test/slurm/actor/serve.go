@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,12 +63,27 @@ func publish(file, address string) error {
 	return os.Rename(file+".tmp", file)
 }
 
-// answerBound is how long a service may take to answer.
-const answerBound = time.Second
+// answerBound is how long a service may take to answer, and tryBound how long a try to connect to it: packets are lost.
+const (
+	answerBound = 2 * time.Second
+	tryBound    = 400 * time.Millisecond
+)
+
+// connect connects to an address, again and again until answerBound.
+func connect(_ context.Context, network, address string) (net.Conn, error) {
+	for ends := time.Now().Add(answerBound); ; {
+		conn, err := net.DialTimeout(network, address, tryBound)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Now().After(ends) {
+			return conn, err
+		}
+	}
+}
 
 // allAnswer asks all services at once, and tells whether each says yes.
 func allAnswer(addresses []string, path string) bool {
-	client := http.Client{Timeout: answerBound, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: answerBound, Transport: &http.Transport{
+		DisableKeepAlives: true, DialContext: connect,
+	}}
 	oks := make(chan bool, len(addresses))
 	for _, a := range addresses {
 		go func() {
@@ -88,7 +104,7 @@ func allAnswer(addresses []string, path string) bool {
 // reaches tells whether every address can be connected to.
 func reaches(addresses []string) bool {
 	for _, a := range addresses {
-		conn, err := net.DialTimeout("tcp", a, answerBound)
+		conn, err := connect(context.Background(), "tcp", a)
 		if err != nil {
 			return false
 		}
