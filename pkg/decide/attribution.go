@@ -72,13 +72,14 @@ func (a *Attribution) Observe(f Fact) Ruling {
 		a.note(f)
 		return Noted
 	case a.cause == nil:
-		if p := a.provisional; p != nil {
+		if a.provisional != nil {
+			other := *a.provisional
 			a.provisional = nil
-			if a.outlives(*p, f) {
-				p, f = &f, *p
+			if a.outlives(other, f) {
+				f, other = other, f
 			}
-			f.began(*p)
-			a.note(*p)
+			f.began(other)
+			a.note(other)
 		}
 		a.cause = &f
 		return Decided

@@ -266,6 +266,7 @@ func TestPrecedes(t *testing.T) {
 	kind := func(k protocol.CauseKind) func(*Fact) { return func(f *Fact) { f.Kind = k } }
 	weak, loss, symptom := func(f *Fact) { f.Weak = true }, func(f *Fact) { f.Loss = true },
 		func(f *Fact) { f.Symptom = true }
+	mute := func(f *Fact) { f.Silent = true }
 	asked, silent := kind(protocol.CauseCancelled), kind(protocol.HealthLost)
 	first := fact("CTX_0", 0)
 	for name, tt := range map[string]struct {
@@ -299,8 +300,20 @@ func TestPrecedes(t *testing.T) {
 		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour, silent), Noted},
 		"the end was asked for, one had died":  {fact("CTX_0", 0, asked), fact("GEN_0", -time.Second), Replaced},
 		"the end was asked for, one dies":      {fact("CTX_0", 0, asked), fact("GEN_0", -settle/2), Noted},
-		"it failed, the end was asked for":     {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
-		"it failed, memory had run out":        {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
+		"an agent died, what it needs failed": {
+			fact("DISAGG_SERVER", 0, loss), fact("CTX_0", settle/2), Noted,
+		},
+		"a host fell silent, what it needs failed": {
+			fact("DISAGG_SERVER", 0, loss, mute), fact("CTX_0", settle/2), Replaced,
+		},
+		"a rank was killed, another's host fell silent": {
+			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss, mute), Replaced,
+		},
+		"a rank was killed, another's agent died": {
+			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss), Noted,
+		},
+		"it failed, the end was asked for": {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
+		"it failed, memory had run out":    {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
 	} {
 		a := Attribution{DependsOn: func(r, other roles.Role) bool {
 			return r.Kind == roles.Coordinator && other.Kind != roles.Coordinator
@@ -308,6 +321,71 @@ func TestPrecedes(t *testing.T) {
 		a.Observe(tt.first)
 		if got := a.Observe(tt.then); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// Of a fact that was awaited and one that cannot explain it the earlier counts, and the other is not lost.
+func TestProvisionalOutlives(t *testing.T) {
+	zero := time.Unix(1000, 0)
+	fact := func(role string, rank int, after time.Duration, kind protocol.CauseKind) Fact {
+		task := rankOf(role, rank)
+		return Fact{
+			Since: zero.Add(after), Weak: kind == protocol.ChildSignal,
+			Cause: protocol.Cause{Role: task.Role, Rank: task.Rank, Kind: kind},
+		}
+	}
+	for name, tt := range map[string]struct {
+		other    Fact
+		outlives bool
+	}{
+		"another role failed later":      {fact("GEN_0", 0, time.Second, protocol.ChildExit), true},
+		"another role failed before":     {fact("GEN_0", 0, -time.Second, protocol.ChildExit), false},
+		"its launcher was killed later":  {fact("CTX_0", 0, time.Second, protocol.ChildSignal), true},
+		"its launcher tells what it ran": {fact("CTX_0", 0, time.Second, protocol.ChildExit), false},
+		"another rank was killed then":   {fact("CTX_0", 2, -precision/2, protocol.ChildSignal), true},
+		"another rank was killed before": {fact("CTX_0", 2, -time.Second, protocol.ChildSignal), false},
+		"another rank failed by itself":  {fact("CTX_0", 2, time.Second, protocol.ChildExit), false},
+	} {
+		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+		p := fact("CTX_0", 1, 0, protocol.ChildExit)
+		p.LetGo = true
+		a.Presume(p, settle, zero)
+		a.Observe(tt.other)
+		first, second := p, tt.other
+		if !tt.outlives {
+			first, second = second, first
+		}
+		if got := a.Verdict().Task(); got != first.Task() || len(a.Secondary()) != 1 ||
+			a.Secondary()[0].Task() != second.Task() {
+			t.Errorf("%s: cause %v, secondary %v", name, a.Verdict().Cause, a.Secondary())
+		}
+	}
+}
+
+// The failure of a launcher that ends after the ranks which it let go begins with the first of those: what failed in
+// between, because of them, came later.
+func TestLauncherBeganEarlier(t *testing.T) {
+	zero := time.Unix(1000, 0)
+	rank := func(role string, rank int, after time.Duration) Fact {
+		task := rankOf(role, rank)
+		return Fact{
+			Since: zero.Add(after), Cause: protocol.Cause{Role: task.Role, Rank: task.Rank, Kind: protocol.ChildExit},
+		}
+	}
+	letGo := rank("CTX_0", 1, 0)
+	letGo.LetGo = true
+	for _, decided := range []bool{false, true} {
+		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+		if decided {
+			a.Observe(letGo)
+		} else {
+			a.Presume(letGo, settle, zero)
+		}
+		a.Observe(rank("CTX_0", 0, time.Second))
+		a.Observe(rank("GEN_0", 0, 500*time.Millisecond))
+		if c := a.Verdict(); c.Task() != rankOf("CTX_0", 0) || !c.Since.Equal(zero) {
+			t.Errorf("decided before: %t: %v since %v", decided, c.Cause, c.Since.Sub(zero))
 		}
 	}
 }

@@ -181,6 +181,10 @@ func TestBenchmarkIsDoubtedForAWhile(t *testing.T) {
 	if c := b.job.Cause(); c.Kind != protocol.BenchmarkFailed {
 		t.Errorf("cause %+v", c)
 	}
+	b.report(ctx0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"}) // of itself it knows best
+	if c := b.job.Cause(); c.Kind != protocol.HealthLost || c.Task() != ctx0 {
+		t.Errorf("cause %+v", c)
+	}
 }
 
 // Nobody waits for the answer of an agent that cannot give one any more.

@@ -222,6 +222,26 @@ func TestHubStoodStill(t *testing.T) {
 	}
 }
 
+// An agent that gave the hub up before it was let in is a failure of its step, or of the hub if that stood still.
+func TestUnheard(t *testing.T) {
+	for pause, want := range map[time.Duration]string{
+		0:               "GEN_0.0: step_failed: an agent ended: no sign of life from the hub for 5s",
+		8 * time.Second: "BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+	} {
+		b := newBench(t)
+		b.hello(ctx0, server, benchmark)
+		b.after(2 * time.Second)
+		b.now = b.now.Add(pause)
+		b.in(Step{Report: protocol.StepReport{
+			Role: gen0.Role, Detail: "an agent ended",
+			Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife + " for 5s"},
+		}})
+		if c := b.job.Cause(); c == nil || c.String() != want {
+			t.Errorf("after a pause of %v: %v, want %s", pause, c, want)
+		}
+	}
+}
+
 // A request to end that comes to every agent is one request: it is not told again as a failure of each of them. After a
 // failure it is secondary, and with an earlier failure nobody is blamed for it.
 func TestRequestToEndIsOne(t *testing.T) {
@@ -266,7 +286,7 @@ func TestStoppedEarly(t *testing.T) {
 			b.in(Step{Report: protocol.StepReport{Role: benchmark.Role, JobEnds: b.now.Add(tt.ends)}})
 		}
 		b.in(Step{Report: protocol.StepReport{
-			Role: gen0.Role, Ended: true, Code: 1, Detail: "the step ended",
+			Role: gen0.Role, Detail: "an agent ended", // what the others of the step do is not waited for
 			Diagnosis: protocol.Diagnosis{Meaning: protocol.Asked, Line: protocol.StoppedEarly},
 		}})
 		if c := b.job.Cause(); c == nil || c.Kind != tt.kind || c.Role != gen0.Role {

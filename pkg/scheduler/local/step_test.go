@@ -92,7 +92,8 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// Of what a step prints the first words of an agent that gives up are kept; nothing else is said about it.
+// Of what a step prints the first words of an agent that gives up are kept, and what they mean is told if nobody else
+// can know it.
 func TestReader(t *testing.T) {
 	r := (&Local{}).Reader()
 	for _, line := range []string{"loading", "disagg-agent: cannot read plan ", "disagg-agent run: later"} {
@@ -108,6 +109,15 @@ func TestReader(t *testing.T) {
 	}
 	if got := r.Diagnosis().Line; got != "fatal error: out of memory" {
 		t.Errorf("of a crash it keeps %q", got)
+	}
+	for line, want := range map[string]protocol.Meaning{
+		protocol.StoppedEarly: protocol.Asked, protocol.NoSignOfLife + " for 5s": protocol.HubSilent,
+	} {
+		r = (&Local{}).Reader()
+		r.Line("disagg-agent: " + line)
+		if got := r.Diagnosis().Meaning; got != want {
+			t.Errorf("%q means %q, want %q", line, got, want)
+		}
 	}
 }
 

@@ -23,6 +23,14 @@ func TestDiagnosis(t *testing.T) {
 			"srun: error: gpu1: task 0: Exited with exit code 3\n",
 			protocol.Diagnosis{Line: "gpu1: task 0: Exited with exit code 3", Vague: true},
 		},
+		"its agents heard nothing from the hub": {
+			"disagg-agent: no sign of life from the hub for 5s: cannot reach the hub\nsrun: error: gpu1: task 0: " +
+				"Exited with exit code 1\n",
+			protocol.Diagnosis{
+				Meaning: protocol.HubSilent,
+				Line:    "disagg-agent: no sign of life from the hub for 5s: cannot reach the hub",
+			},
+		},
 		"linuxproc": {
 			"loading\nsrun: Job step aborted: Waiting up to 12 seconds for job step to finish.\n" +
 				"slurmstepd-gpu1: error: *** STEP 1.4 ON gpu1 CANCELLED AT 2026-11-25T18:41:22 ***\n" +
