@@ -59,8 +59,8 @@ simulate: ## run a million simulated jobs with one to three faults each: about f
 
 .PHONY: replay
 replay: ## play seeds of the simulation, and faults while the benchmark runs, on the lab: about three hours
-	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm -args -seed 1 -seeds 200 -repeat 20 \
-	  | grep -v '^=== '
+	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm \
+	  -args -seed 1 -seeds 200 -repeat 20 | grep -v '^=== '
 
 .PHONY: alarms
 alarms: ## run a job for two hours in a bad network, with agents that are stopped now and then: it must pass

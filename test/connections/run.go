@@ -33,8 +33,7 @@ func (w *world) summary() string {
 	const again = "again: CONNECTIONS_SEED=%d go test -race -v -run 'TestSeed$' ./test/connections"
 	lines := []string{
 		fmt.Sprintf("seed %d: %d agents, heartbeat %v, lost after %v, strict: %t, %v", w.seed, len(w.agents), w.beat,
-			w.lost,
-			w.strict, w.length),
+			w.lost, w.strict, w.length),
 		fmt.Sprintf(again, w.seed),
 	}
 	for _, f := range w.faults {

@@ -37,24 +37,25 @@ type Air struct {
 // Spoil takes a host's cable away and carries its packets instead, until the Air is closed. Connections live on.
 func (l *Lab) Spoil(host string, w Weather) (*Air, error) {
 	a := &Air{lab: l, host: host, weather: w}
+	err := l.checkHost(host)
+	if err == nil {
+		a.hardware, err = l.hardware(host)
+	}
+	if err == nil {
+		err = l.dir.ipBatch(context.Background(), "link del "+cable(host)+"\n")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot take the cable of %s away: %w", host, err)
+	}
 	if err := a.begin(); err != nil {
 		return nil, fmt.Errorf("cannot carry the packets of %s: %w", host, errors.Join(err, a.Close()))
 	}
 	return a, nil
 }
 
-func (a *Air) begin() error {
+// begin makes the pair of devices and begins to carry.
+func (a *Air) begin() (err error) {
 	l, d := a.lab, a.lab.dir
-	if err := l.checkHost(a.host); err != nil {
-		return err
-	}
-	var err error
-	if a.hardware, err = l.hardware(a.host); err != nil {
-		return err
-	}
-	if err := d.ipBatch(context.Background(), "link del "+cable(a.host)+"\n"); err != nil {
-		return err
-	}
 	if a.ends[0], err = openTAP(cable(a.host)); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (j *job) checkCause(r *Report) {
 	unseen := func(f *Fault) bool {
 		return j.by != "hub" && (f.Kind == LoseHost || f.Kind == CutHost) &&
 			slices.ContainsFunc(struck, func(h *Fault) bool {
-				return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < j.lossBound()
+				return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < lossBound
 			})
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
@@ -104,13 +104,8 @@ func (j *job) checkCause(r *Report) {
 	}
 }
 
-// lossBound is how long it takes until a lost host is known: longer where messages of witnesses are lost on the way.
-func (j *job) lossBound() time.Duration {
-	if j.net.tail > 0 {
-		return 4 * time.Second
-	}
-	return 2500 * time.Millisecond
-}
+// lossBound is how long it takes until a lost host is known.
+const lossBound = 2500 * time.Millisecond
 
 // ranBetween is how long the job ran between two moments: not while everything stood still.
 func (j *job) ranBetween(from, to time.Time) time.Duration {

@@ -29,6 +29,12 @@ var mutants = []mutant{
 			"\t\treturn true",
 	},
 	{
+		name: "when it began does not matter", file: attribution,
+		old: "case later < -precision:\n" +
+			"\t\treturn true",
+		new: "case false:",
+	},
+	{
 		name: "what a role needs does not matter", file: attribution,
 		old: "\t\treturn false\n" +
 			"\t}\n" +
@@ -149,6 +155,16 @@ var mutants = []mutant{
 			"\t\tif m.stopped == \"\" {",
 		new: "\tcase waiting:\n" +
 			"\t\tif true {",
+	},
+	{
+		name: "what is being prepared is waited for", file: rankStep,
+		old: "\t\tm.do(Abandon{Reason: reason})\n",
+		new: "",
+	},
+	{
+		name: "a signal is no reason to end", file: rankStep,
+		old: "\tm.stop(\"signal \"+name, false, now)\n",
+		new: "",
 	},
 	{
 		name: "the end of a child is waited for", file: rankStep,
