@@ -33,6 +33,9 @@ const (
 	precision = 50 * time.Millisecond
 	// settle is how much later than its consequence a cause may seem to have begun: it takes a while to be noticed.
 	settle = 500 * time.Millisecond
+	// signalLag is how much later than a child its agent may see a signal that both were sent, on a machine that is
+	// loaded.
+	signalLag = 300 * time.Millisecond
 	// lossLag is how much later than it happened the end of a connection may be known, when TCP had to send it again.
 	lossLag = time.Second
 	// launcherLag is how much later than the ranks that it lets go a launcher may end, on a machine that is loaded.
@@ -118,6 +121,8 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 func (a *Attribution) outlives(p, f Fact) bool {
 	later := f.Since.Sub(p.Since)
 	switch {
+	case f.Kind == protocol.CauseCancelled && ended(p):
+		return later > signalLag
 	case f.Role != p.Role:
 		return later > precision && !a.DependsOn(p.Role, f.Role)
 	case !f.Weak || p.Weak:
@@ -186,8 +191,8 @@ func (a *Attribution) note(f Fact) {
 func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)
 	switch {
-	case first.Kind == protocol.CauseCancelled && ended(f): // a child may see a signal well before its agent does
-		return later < -settle
+	case first.Kind == protocol.CauseCancelled && ended(f):
+		return later < -signalLag
 	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
@@ -238,7 +243,11 @@ func (a *Attribution) bothSilent(first, f Fact) bool {
 
 // ended tells whether a fact is the end of a process, which does not wait for anybody to notice it.
 func ended(f Fact) bool {
-	return f.Loss || f.Kind == protocol.ChildExit || f.Kind == protocol.ChildSignal
+	switch f.Kind {
+	case protocol.ChildExit, protocol.ChildSignal, protocol.BenchmarkFailed:
+		return true
+	}
+	return f.Loss
 }
 
 // explainsItself tells whether a cause of a kind is nobody's consequence.

@@ -299,7 +299,10 @@ func TestPrecedes(t *testing.T) {
 		"neither answers, one not for so long": {fact("GEN_0", 0, silent), fact("CTX_0", time.Minute, silent), Noted},
 		"the end was asked for":                {fact("CTX_0", 0, asked), fact("GEN_0", -time.Hour, silent), Noted},
 		"the end was asked for, one had died":  {fact("CTX_0", 0, asked), fact("GEN_0", -time.Second), Replaced},
-		"the end was asked for, one dies":      {fact("CTX_0", 0, asked), fact("GEN_0", -settle/2), Noted},
+		"the end was asked for, one dies":      {fact("CTX_0", 0, asked), fact("GEN_0", -signalLag), Noted},
+		"the end was asked for, the benchmark had failed": {
+			fact("CTX_0", 0, asked), fact("BENCHMARK", -time.Second, kind(protocol.BenchmarkFailed)), Replaced,
+		},
 		"an agent died, what it needs failed": {
 			fact("DISAGG_SERVER", 0, loss), fact("CTX_0", settle/2), Noted,
 		},
@@ -346,6 +349,8 @@ func TestProvisionalOutlives(t *testing.T) {
 		"another rank was killed then":   {fact("CTX_0", 2, -precision/2, protocol.ChildSignal), true},
 		"another rank was killed before": {fact("CTX_0", 2, -time.Second, protocol.ChildSignal), false},
 		"another rank failed by itself":  {fact("CTX_0", 2, time.Second, protocol.ChildExit), false},
+		"somebody ends it later":         {fact("CTX_0", 0, time.Second, protocol.CauseCancelled), true},
+		"somebody ends it then":          {fact("CTX_0", 0, signalLag, protocol.CauseCancelled), false},
 	} {
 		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
 		p := fact("CTX_0", 1, 0, protocol.ChildExit)

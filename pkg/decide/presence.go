@@ -189,6 +189,10 @@ func (m *Machine) heldUp(now time.Time) time.Duration {
 
 func (m *Machine) lost(t *task, why string, now time.Time) {
 	t.gone, t.lost, t.silent = true, true, t.presence.brokeAt.IsZero()
+	if t.diagnosis.Meaning == protocol.HubSilent && m.stoodStill(now) { // it gave the hub up while it was let in
+		m.failHub(t, now)
+		return
+	}
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
 	f.Since, f.Seen = t.presence.since(m.suspectAfter()), t.presence.seen

@@ -242,6 +242,22 @@ func TestUnheard(t *testing.T) {
 	}
 }
 
+// So it is with one that was let in while it gave the hub up, which learns both when it goes on.
+func TestUnheardWhileLetIn(t *testing.T) {
+	b := newBench(t)
+	b.hello(ctx0, server, benchmark)
+	b.after(2 * time.Second)
+	b.now = b.now.Add(8 * time.Second)
+	b.hello(gen0)
+	b.in(Step{Report: protocol.StepReport{
+		Role: gen0.Role, Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife},
+	}})
+	b.lose(gen0)
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.HubLost {
+		t.Errorf("cause %v", c)
+	}
+}
+
 // A request to end that comes to every agent is one request: it is not told again as a failure of each of them. After a
 // failure it is secondary, and with an earlier failure nobody is blamed for it.
 func TestRequestToEndIsOne(t *testing.T) {
@@ -265,6 +281,22 @@ func TestRequestToEndIsOne(t *testing.T) {
 	if r := b.job.Result(Times{}, b.now); r.FirstCause.Task() != ctx0 || r.FirstCause.Subject != "" ||
 		len(r.Secondary) != 1 || r.Secondary[0].Kind != protocol.CauseCancelled {
 		t.Errorf("cause %v, secondary %v", r.FirstCause, r.Secondary)
+	}
+}
+
+// A request to end counts from when the agent saw it, and not from when the hub, which stood still, heard of it: what
+// failed in between came later.
+func TestRequestToEndIsOld(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	asked := b.now
+	b.now = b.now.Add(4 * time.Second)
+	b.report(gen0, protocol.Event{Kind: protocol.EventLeaving, At: asked, Detail: "stopped by SIGTERM"})
+	b.report(ctx0, protocol.Event{
+		Kind: protocol.EventExited, At: b.now, Outcome: &protocol.Outcome{Code: 1, EndedAt: asked.Add(time.Second)},
+	})
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.CauseCancelled {
+		t.Errorf("cause %v", c)
 	}
 }
 

@@ -36,6 +36,7 @@ type agent struct {
 	dialed  time.Time // when it last asked the hub to let it in
 	heard   bool      // a command of the hub's
 	left    bool
+	stops   bool // it was seen to stop
 	code    int
 }
 
@@ -80,6 +81,10 @@ func (a *agent) step(in rank.Input) {
 	for _, e := range a.machine.Step(in, a.local(a.job.now)) {
 		a.perform(e)
 	}
+	if !a.stops && a.machine.Stopped() != "" {
+		a.stops = true
+		a.proc.timer(atOnce, a.checkStops)
+	}
 	if code, over := a.machine.Over(); over {
 		a.leave(code)
 		return
@@ -93,6 +98,16 @@ func (a *agent) step(in rank.Input) {
 			a.step(rank.Tick{})
 		})
 	}
+}
+
+// asked takes in a signal that asks it to end.
+func (a *agent) asked() {
+	a.step(rank.Asked{Name: "SIGTERM"})
+	a.proc.timer(atOnce, func() {
+		if !a.left && !a.stops {
+			a.job.broken("%s was asked to end, and goes on", a.task)
+		}
+	})
 }
 
 func (a *agent) perform(e rank.Effect) {

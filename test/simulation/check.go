@@ -140,7 +140,7 @@ func (j *job) checkTime(r *Report) {
 			if f.Phase == protocol.Launching {
 				bound += limits.Launch.Std() // agents look for a hub for so long
 			}
-			if took := j.overAt.Sub(f.At); took > bound {
+			if took := j.ranBetween(f.At, j.overAt); took > bound {
 				j.broken("it was over %v after the hub was lost: want at most %v", took, bound)
 			}
 			break
@@ -167,6 +167,16 @@ func (j *job) checkNotice(r *Report) {
 	}
 	if took := j.stopAt.Sub(from); took > noticed {
 		j.broken("%s stopped the job only after %v: want at most %v", f, took, noticed)
+	}
+}
+
+// atOnce is how long it may take until an agent that stops has given up what it had not started yet.
+const atOnce = 200 * time.Millisecond
+
+// checkStops checks that an agent that stops waits for nothing but the end of what runs.
+func (a *agent) checkStops() {
+	if !a.left && !a.child.started && !a.child.done && a.child.begun {
+		a.job.broken("%s stops, and waits for what it has not started yet", a.task)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/disagg/disagg/pkg/decide/rank"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -218,7 +217,7 @@ func (j *job) signal(r roles.Role) {
 	for _, t := range j.order {
 		if t.Role == r {
 			a := j.agents[t]
-			a.proc.timer(j.between(0, 20*time.Millisecond), func() { a.step(rank.Asked{Name: "SIGTERM"}) })
+			a.proc.timer(j.between(0, 20*time.Millisecond), a.asked)
 		}
 	}
 }

@@ -115,16 +115,18 @@ func (g Judge) HadToShow() *Fault {
 }
 
 // apart is how long after a first fault another may be taken for it. The end of a child is known as well as clocks are;
-// by design what others depend on comes first within half a second; when an agent or a host was lost is only known to a
-// heartbeat.
+// by design what others depend on comes first within half a second, and within a second if it is an agent, the end of
+// whose connection TCP may have had to send again; when an agent or a host was lost is only known to a heartbeat.
 func (g Judge) apart(first, f *Fault) time.Duration {
-	const clocks, settle = 250 * time.Millisecond, 500 * time.Millisecond
+	const clocks, settle, again = 250 * time.Millisecond, 500 * time.Millisecond, time.Second
 	ofChildren := []Kind{Crash, ExitZero, KillChild}
 	switch {
 	case first.Kind == PauseHub:
 		return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
 	case first.Kind == KillAgent, slices.Contains([]Kind{LoseHost, CutHost, CutPair}, f.Kind):
 		return settle + g.plan.Timeouts.Heartbeat.Std()
+	case f.Kind == KillAgent && g.needs(first.Task.Role, f.Task.Role):
+		return clocks + again
 	case !slices.Contains(ofChildren, f.Kind), f.Task.Role == first.Task.Role, g.needs(f.Task.Role, first.Task.Role),
 		g.needs(first.Task.Role, f.Task.Role):
 		return settle
@@ -149,7 +151,7 @@ func (g Judge) Unmistakable(first *Fault) bool {
 	}
 	limits := g.plan.Timeouts
 	switch first.Kind {
-	case Crash, ExitZero, KillChild, KillAgent:
+	case Crash, ExitZero, KillChild, KillAgent, BenchFails:
 		if g.hubWasLost() {
 			return false
 		}

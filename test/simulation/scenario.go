@@ -51,6 +51,15 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 	for range faults {
 		s.Faults = append(s.Faults, drawFault(rng, tasks))
 	}
+	if rng.IntN(4) == 0 { // soon after one another: who was first is what counts then
+		first := s.Faults[0]
+		for _, f := range s.Faults[1:] {
+			if ofBenchmark := f.Kind == BenchFails || f.Kind == PointIsLost; !ofBenchmark {
+				f.Phase = first.Phase
+			}
+			f.After = first.After + time.Duration(rng.Int64N(int64(time.Second))).Round(time.Millisecond)
+		}
+	}
 	return s, nil
 }
 
