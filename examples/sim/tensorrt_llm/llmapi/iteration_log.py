@@ -28,16 +28,20 @@ def printer(faults: Faults, environ=os.environ) -> Callable[[str], None]:
     return lambda line: launcher.sendall(line.encode() + b"\n")
 
 
-def start_leader(address: str) -> threading.Thread:
-    """Starts printing the lines that come in at `address`, until the engine is gone."""
+def start_leader(address: str) -> threading.Event:
+    """Starts printing the lines that come in at `address`, from one engine after the other. Returns an event that is
+    set while the latest engine is gone and all that it sent is printed."""
     listener = socket.create_server(parse_address(address))
+    idle = threading.Event()
 
     def run():
-        connection, _ = listener.accept()
-        with connection, connection.makefile() as lines:
-            for line in lines:
-                logger.engine(line.rstrip("\n"))
+        while True:
+            connection, _ = listener.accept()
+            idle.clear()
+            with connection, connection.makefile() as lines:
+                for line in lines:
+                    logger.engine(line.rstrip("\n"))
+            idle.set()
 
-    thread = threading.Thread(target=run, name="leader", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=run, name="leader", daemon=True).start()
+    return idle

@@ -52,11 +52,11 @@ class _Leader:
 
         self._faults.arm()
         environment = child_environment(os.environ, self._size)
-        leader = None
+        engine_gone = None
         if self._faults.active("upstream-logs"):
             from tensorrt_llm.llmapi import iteration_log
 
-            leader = iteration_log.start_leader(environment[iteration_log.ADDRESS_VARIABLE])
+            engine_gone = iteration_log.start_leader(environment[iteration_log.ADDRESS_VARIABLE])
         library = _mpi_library(0, self._size)
         wakeups = Wakeups(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
         try:
@@ -70,8 +70,8 @@ class _Leader:
                 self._signals.append(number)
                 child.send_signal(number)
         code = status if status >= 0 else 128 - status
-        if leader:
-            leader.join(_HASTY_SECONDS)  # the last lines of the engine
+        if engine_gone:
+            engine_gone.wait(_HASTY_SECONDS)  # the last lines of the engine
         print(f"\033[33mRank0 Task exit code: {code}\033[0m", file=sys.stderr, flush=True)
         if code and not self._signals and self._faults.active("launcher-stays"):
             # The older launcher did not tell its leader to stop when the task had failed, so all ranks went on waiting.

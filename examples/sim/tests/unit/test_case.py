@@ -1,31 +1,24 @@
-"""Test ids, and what a config file means for each role."""
+"""What a config file means for each role."""
 
 import pytest
-from perf_case import Case, CaseId, parse_concurrencies, parse_test_id
+from perf_case import Case, parse_concurrencies
+from perf_ids import CaseId
+from perf_load import model_path
+from play import version_of
 
-BASE = "Qwen3-235B-A22B-FP4_1k1k_ctx1_gen4_tep8_bs32_eplb0_mtp0_ccb-NIXL"
 
-
-def make_case(mode="e2e", environ=None, **changes):
+def make_case(mode="e2e", environ=None, version="newest", aggregated=False, **changes):
     config = {
         "metadata": {"model_name": "tiny"},
         "benchmark": {"concurrency_list": "4 8", "multi_round": 3, "input_length": 10, "output_length": 5},
         "hardware": {"num_ctx_servers": 2, "num_gen_servers": 1},
-        "worker_config": {"gen": {"sim_tpot_ms": 2}, "ctx": {}},
+        "worker_config": {"gen": {"sim_tpot_ms": 2}, "ctx": {"cache_transceiver_config": {}}},
     }
-    return Case(CaseId(mode, "name"), config | changes, environ or {})
+    return Case(CaseId(mode, "name", aggregated), config | changes, version_of(version), environ or {})
 
 
-@pytest.mark.parametrize("mode", ["e2e", "gen_only", "gen_only_no_context"])
-@pytest.mark.parametrize("prefix", ["disagg", "disagg_upload"])
-def test_an_id_is_split_on_the_first_two_dashes_only(prefix, mode):
-    assert parse_test_id(f"{prefix}-{mode}-{BASE}") == (mode, BASE)
-
-
-@pytest.mark.parametrize("text", ["", "disagg", "disagg-e2e", f"disagg-{BASE}", "aggr-ctx_only-x", "aggr_upload-x-y"])
-def test_refuses_other_ids(text):
-    with pytest.raises(ValueError, match="is not disagg"):
-        parse_test_id(text)
+def without_context(**changes):
+    return make_case("gen_only", benchmark={"mode": "gen_only_no_context", "concurrency_list": 1}, **changes)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +27,59 @@ def test_refuses_other_ids(text):
         ("e2e", "gen_only", "e2e", 2, [4, 8], 3),
         ("gen_only", "e2e", "gen_only", 2, [4], 1),
         ("gen_only", "gen_only_no_context", "gen_only_no_context", 0, [4], 1),
-        ("gen_only_no_context", "e2e", "gen_only_no_context", 0, [4], 1),
     ],
 )
-def test_the_mode_decides(in_id, in_yaml, mode, num_ctx, points, iterations):
-    benchmark = {"mode": in_yaml, "concurrency_list": [4, 8], "multi_round": 3, "input_length": 1, "output_length": 1}
-    case = make_case(in_id, benchmark=benchmark)
+@pytest.mark.parametrize("version", ["newest", "report-addr", "ports"])
+def test_the_mode_decides(version, in_id, in_yaml, mode, num_ctx, points, iterations):
+    benchmark = {"mode": in_yaml, "concurrency_list": [4, 8], "multi_round": 3}
+    case = make_case(in_id, benchmark=benchmark, version=version)
     assert (case.mode, case.num_ctx, case.concurrencies, case.iterations) == (mode, num_ctx, points, iterations)
+
+
+@pytest.mark.parametrize(
+    "in_yaml, num_ctx, points", [("e2e", 2, [4, 8]), ("gen_only", 0, [8]), ("gen_only_no_context", 0, [8])]
+)
+def test_in_the_oldest_version_the_config_decides(in_yaml, num_ctx, points):
+    benchmark = {"mode": in_yaml, "concurrency_list": [4, 8], "multi_round": 3}
+    case = make_case("", benchmark=benchmark, version="oldest")
+    assert (case.mode, case.num_ctx, case.concurrencies, case.iterations) == (in_yaml, num_ctx, points, 3)
+    assert case.environment("server") == {}, "whoever starts the coordinator says that it has no context servers"
+
+
+@pytest.mark.parametrize(
+    "mode, servers, prompts, output_length",
+    [("ctx_only", (1, 0), [12, 24], 1), ("gen_only_no_context", (0, 1), [4], 5)],
+)
+def test_the_mode_of_an_aggregated_test_decides(mode, servers, prompts, output_length):
+    case = make_case(mode, aggregated=True)
+    assert (case.num_ctx, case.num_gen) == servers
+    assert [load.concurrency * load.rounds for load in case.loads()] == prompts
+    assert {load.output_length for load in case.loads()} == {output_length}
+
+
+def test_a_context_server_alone_hands_nothing_over():
+    assert make_case().engine("ctx").config == {"cache_transceiver_config": {}}
+    assert make_case("ctx_only", aggregated=True).engine("ctx").config == {}
+
+
+def test_lengths_are_1024_unless_the_benchmark_says_otherwise():
+    benchmark = {"concurrency_list": 1}
+    [load] = make_case(benchmark=benchmark, sequence={"input_length": 5, "output_length": 5}).loads()
+    assert (load.input_length, load.output_length) == (1024, 1024)
+
+
+@pytest.mark.parametrize(
+    "tasks, enabled, only, names, runs",
+    [
+        ({"gsm8k": {}, "mmlu": {}}, True, False, ["gsm8k", "mmlu"], 1),
+        ("gsm8k", True, True, ["gsm8k"], 0),
+        ({"gsm8k": {}}, False, True, [], 1),
+    ],
+)
+def test_accuracy(tasks, enabled, only, names, runs):
+    benchmark = {"concurrency_list": 1, "only_run_accuracy": only}
+    case = make_case(benchmark=benchmark, accuracy={"enable_accuracy_test": enabled, "tasks": tasks})
+    assert (case.accuracy_tasks, len(case.loads())) == (names, runs)
 
 
 @pytest.mark.parametrize("value, numbers", [(8, [8]), ("2048", [2048]), ("1 2 4", [1, 2, 4]), ([1, 2], [1, 2])])
@@ -68,16 +107,22 @@ def test_environment_is_split_as_a_shell_would():
 
 
 def test_without_context_servers_decode_is_told():
-    case = make_case("gen_only_no_context")
+    case = without_context()
     for kind in ("gen", "server"):
         assert case.environment(kind) == {"TRTLLM_DISAGG_BENCHMARK_GEN_ONLY": "1"}
+    assert make_case("gen_only_no_context", aggregated=True).environment("gen") == {}, "who starts the test says it"
 
 
 def test_configs_of_the_servers():
     case = make_case()
-    assert case.worker_config("gen", "key") == {"sim_tpot_ms": 2, "internal_request_auth_key": "key"}
-    config = case.coordinator_config("host", "key", ["a:1"], ["b:2"])
+    assert case.engine("gen", "key").config == {"sim_tpot_ms": 2, "internal_request_auth_key": "key"}
+    config = case.coordinator_config("host", 0, "key", ["a:1"], ["b:2"])
     assert config["context_servers"] == {"num_instances": 2, "urls": ["a:1"]}, "the count is the case's"
+
+
+def test_what_the_test_reads_itself_does_not_reach_the_engine():
+    engine = make_case(worker_config={"gen": {"max_batch_size": 2, "backend": "_autodeploy", "gpus": 4}}).engine("gen")
+    assert (engine.backend, engine.config) == ("_autodeploy", {"max_batch_size": 2})
 
 
 def test_the_model_is_looked_for_below_the_models_root(tmp_path):
@@ -90,3 +135,12 @@ def test_the_model_is_looked_for_below_the_models_root(tmp_path):
 def test_a_models_root_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(AssertionError, match="LLM_MODELS_ROOT is .*gone, which does not exist"):
         make_case(environ={"LLM_MODELS_ROOT": str(tmp_path / "gone")})
+
+
+def test_a_listed_model_is_in_its_folder_and_needs_a_models_root(tmp_path):
+    environ = {"LLM_MODELS_ROOT": str(tmp_path)}
+    assert model_path("sim_llama_fp8", environ) == "sim_llama_fp8"
+    (tmp_path / "llama/fp8").mkdir(parents=True)
+    assert model_path("sim_llama_fp8", environ) == str(tmp_path / "llama/fp8")
+    with pytest.raises(AssertionError, match="LLM_MODELS_ROOT is not set: sim_llama_fp8 is"):
+        model_path("sim_llama_fp8", {})

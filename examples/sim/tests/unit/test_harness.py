@@ -1,63 +1,18 @@
 """The integration test, played by all roles at once and by single ones."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 import time
 
 import perf_files
 import pytest
-from conftest import ROOT
-
-
-class Job:
-    """Roles that are started in one folder, gone when the test is."""
-
-    def __init__(self, folder, mode):
-        self.test_id = f"disagg-{mode}-tiny"
-        self.output = folder / "out"
-        self.files = self.output / self.test_id
-        self.files.mkdir(parents=True)
-        self.processes = {}
-        load = {"concurrency_list": 2, "multi_round": 2, "input_length": 8, "output_length": 16}
-        worker = {"print_iter_log": True, "sim_startup_seconds": 0.05}
-        case = {
-            "metadata": {"model_name": "tiny"},
-            "benchmark": load,
-            "hardware": {"num_ctx_servers": 1, "num_gen_servers": 1},
-            "worker_config": {"gen": worker, "ctx": worker},
-        }
-        (folder / "tiny.yaml").write_text(json.dumps(case))
-        self.environment = os.environ | {"DISAGG_CONFIG_FOLDER": str(folder), "TRTLLM_PERF_RUN_TOKEN": "local"}
-
-    def start(self, role, log, **environment):
-        launcher = [sys.executable, os.path.join(ROOT, "bin/trtllm-llmapi-launch")] if role[0] in "GC" else []
-        test = f"perf/test_perf_sanity.py::test_e2e[{self.test_id}]"
-        with open(self.files / log, "wb") as file:
-            self.processes[role] = subprocess.Popen(
-                [*launcher, sys.executable, "-m", "pytest", "-vv", test, "--output-dir", str(self.output)],
-                cwd=os.path.join(ROOT, "tests/integration/defs"),
-                env=self.environment | {"DISAGG_SERVING_TYPE": role} | environment,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait(self, role):
-        return self.processes[role].wait(timeout=30)
-
-    def text(self, name):
-        return (self.files / name).read_text()
+from play import Job, make_case
 
 
 @pytest.fixture
 def job(tmp_path, request):
-    running = Job(tmp_path, getattr(request, "param", "e2e"))
+    running = Job(tmp_path, f"disagg-{getattr(request, 'param', 'e2e')}-tiny", make_case())
     yield running
-    for process in running.processes.values():
-        process.kill()
-        process.wait()
+    running.kill()
 
 
 @pytest.mark.parametrize("job", ["e2e", "gen_only"], indirect=True)

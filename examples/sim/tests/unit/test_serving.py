@@ -246,3 +246,29 @@ def test_the_coordinator_refuses_a_config_that_cannot_work(tmp_path, config, rea
 def test_unknown_flags_are_refused():
     run = subprocess.run([*SERVE, "tiny", "--tensor_parallel", "2"], capture_output=True, text=True, timeout=10)
     assert run.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "config, options, reason",
+    [
+        ({"mode": "e2e", "gpus": 4}, [], "unknown key gpus, mode"),
+        ({"server_env_var": "A=1"}, [], "unknown key server_env_var"),
+        ({"num_serve_frontends": 2}, ["--port", "0", "--report_addr", "address"], "num_serve_frontends is 2"),
+    ],
+)
+def test_a_worker_refuses_a_config_that_cannot_work(tmp_path, config, options, reason):
+    path = tmp_path / "worker.yaml"
+    path.write_text(json.dumps(config))
+    command = [*SERVE, "tiny", "--config", path, *options]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert run.returncode == 1
+    assert reason in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend, code", [("_autodeploy", None), ("tensorrt", 2)])
+def test_back_ends(backend, code):
+    command = [*SERVE, "tiny", "--backend", backend, "--config", "/no/such/file"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert run.returncode == (code or 1)
+    assert ("invalid choice" in run.stderr) == (code == 2)

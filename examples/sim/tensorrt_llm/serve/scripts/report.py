@@ -15,8 +15,12 @@ _LATENCIES = (
 )
 
 
-def block(outcomes: list[Outcome], seconds: float) -> str:
-    """Returns the block for one run."""
+# What the SemiAnalysis client does not print.
+_DEFAULT_CLIENT_ONLY = ("Total requests:", "Failed requests:", "User throughput (tok/s):")
+
+
+def block(outcomes: list[Outcome], seconds: float, semianalysis: bool = False) -> str:
+    """Returns the block for one run, as the default client prints it or the SemiAnalysis client."""
     good = [outcome for outcome in outcomes if not outcome.error]
     output = sum(outcome.output_tokens for outcome in good)
     total = output + sum(outcome.input_tokens for outcome in good)
@@ -33,6 +37,8 @@ def block(outcomes: list[Outcome], seconds: float) -> str:
         _line("Total Token throughput (tok/s):", total / seconds),
         _line("User throughput (tok/s):", fmean([o.output_tokens / o.latency for o in good] or [0.0])),
     ]
+    if semianalysis:
+        lines = [line for line in lines if not line.startswith(_DEFAULT_CLIENT_ONLY)]
     for name, title, seconds_of in _LATENCIES:
         values = [value * 1e3 for outcome in good for value in seconds_of(outcome)] or [0.0]
         p99 = quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0]

@@ -9,6 +9,8 @@ import secrets
 import time
 from collections.abc import Callable
 
+from perf_version import Version
+
 from tensorrt_llm.sim import faults, files
 
 _FAST = 0.05  # of upstream's poll intervals
@@ -18,18 +20,36 @@ _SERVER_LOG = re.compile(r"trtllm-serve\..*\.log|(ctx|gen)_server_\d+\.log|disag
 class CaseFiles:
     """Paths in the output folder of one test."""
 
-    def __init__(self, output_dir: str, test_id: str, environ=os.environ):
+    def __init__(self, output_dir: str, test_id: str, version: Version, environ=os.environ):
         run_id = environ.get("TRTLLM_PERF_RUN_TOKEN") or environ.get("SLURM_JOB_ID") or "local"
         self.folder = os.path.join(output_dir, test_id)
-        self.addresses = os.path.join(self.folder, f"hostnames-{run_id}-0")
-        os.makedirs(self.addresses, exist_ok=True)
+        os.makedirs(self.folder, exist_ok=True)
+        self.addresses = self.path(f"hostnames-{run_id}-0" if version.address_option else "hostnames-0")
         # Not a .txt file: those are the workers'.
         self.coordinator_address = os.path.join(self.addresses, "DISAGG_SERVER.0.addr")
+        self.coordinator_config = self.path("server_config.0.yaml")
+        self._server_log = version.server_log
         self._status = self.path("benchmark_status.0.txt")
 
     def path(self, name: str) -> str:
         """Returns the path of a file in the folder of the test."""
         return os.path.join(self.folder, name)
+
+    def server_log(self, role: str) -> str:
+        """Returns the path of the log of a role's server."""
+        return self.path(self._server_log.format(role=role))
+
+    def client_log(self, server: int, index: int) -> str:
+        """Returns the path of the log of a client run."""
+        return self.path(f"trtllm-benchmark.{server}.{index}.log")
+
+    def make_address_folder(self):
+        """Makes the folder through which roles find each other."""
+        os.makedirs(self.addresses, exist_ok=True)
+
+    def worker_address(self, role: str) -> str:
+        """Returns the path of the file with a worker's address."""
+        return os.path.join(self.addresses, f"{role}.txt")
 
     def worker_addresses(self) -> dict[str, str]:
         """Returns the published addresses by role, in the order of the roles' names. Like upstream this takes every

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 _BLOCK = 1 << 20
 _TAIL_LINES = 20
@@ -35,9 +36,10 @@ class LoggedProcess:
         sys.stdout.flush()
         return code
 
-    def wait(self) -> int:
-        """Passes on output until the child has ended; returns its exit code."""
+    def wait(self, meanwhile: Callable[[], object] = lambda: None) -> int:
+        """Passes on output until the child has ended, and calls `meanwhile` again and again; returns its exit code."""
         while (code := self.poll()) is None:
+            meanwhile()
             time.sleep(_FOLLOW_SECONDS)
         return code
 

@@ -1,34 +1,26 @@
-"""The end-to-end test of a disaggregated case. Every role runs this same test; DISAGG_SERVING_TYPE says which it is."""
+"""The end-to-end test. Every process of a case runs it under the same id; perf_roles.py has what each does.
 
-import re
+The constants say what this version of the test knows. Whoever starts it may read them here, so they are spelled out.
+"""
 
-from perf_case import Case, load_case
-from perf_files import CaseFiles
-from perf_servers import run_coordinator, run_worker
+from perf_roles import play
+from perf_version import Version
 
-from tensorrt_llm.sim import ranks
+DISAGG_BENCHMARK_MODES = ("e2e", "gen_only")
+AGGREGATED_DISAGG_YAML_MODES = ("ctx_only", "gen_only_no_context")
+TEST_ID_MODIFIERS = ("time_breakdown",)
+ADDRESS_OPTION = "--report_addr"
+STEP_TIME_KEY = "prev_device_step_time"
+
+VERSION = Version(
+    disagg_modes=DISAGG_BENCHMARK_MODES,
+    aggregated_modes=AGGREGATED_DISAGG_YAML_MODES,
+    modifiers=TEST_ID_MODIFIERS,
+    address_option=ADDRESS_OPTION,
+    step_time_key=STEP_TIME_KEY,
+)
 
 
 def test_e2e(test_id: str, output_dir: str, checkout: str):
-    """Plays this process's role in the case `test_id`."""
-    case = load_case(test_id, checkout)
-    files = CaseFiles(output_dir, test_id)
-    role = ranks.role()
-    if role == "BENCHMARK":
-        from perf_benchmark import run_benchmark  # brings HTTP along, which dozens of other roles need not load
-
-        run_benchmark(case, files, checkout)
-    elif role == "DISAGG_SERVER":
-        run_coordinator(case, files, checkout)
-    else:
-        run_worker(case, files, checkout, *_worker(role, case))
-
-
-def _worker(role: str, case: Case) -> tuple[str, int]:
-    """Splits CTX_<i> or GEN_<i>."""
-    match = re.fullmatch(r"(CTX|GEN)_(\d+)", role)
-    assert match, f"DISAGG_SERVING_TYPE is {role!r}, which is no role"
-    kind, index = match[1].lower(), int(match[2])
-    count = case.num_ctx if kind == "ctx" else case.num_gen
-    assert index < count, f"there is no {role}: this case has {count} {kind} servers"
-    return kind, index
+    """Plays this process's part in the case `test_id`."""
+    play(VERSION, test_id, output_dir, checkout)
