@@ -22,7 +22,11 @@ func runFlags() []cli.Flag {
 		},
 		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run"},
 		&cli.StringFlag{Name: "config", Usage: "by hand: a case's YAML, base name or test id"},
-		&cli.StringFlag{Name: "mode", Usage: "by hand: e2e, gen_only or gen_only_no_context"},
+		&cli.StringFlag{Name: "mode", Usage: "by hand: e2e, gen_only, gen_only_no_context or ctx_only"},
+		&cli.StringFlag{
+			Name: "config-folder", EnvVars: []string{protocol.EnvConfigFolder},
+			Usage: "by hand: folder `DIR` in which names of cases are looked up",
+		},
 		&cli.StringFlag{
 			Name: "recipe", Value: "trtllm-serve", EnvVars: []string{protocol.EnvRecipe},
 			Usage: "by hand: recipe `NAME|FILE`",
@@ -76,7 +80,8 @@ func runByHand(c *cli.Context, role roles.Role) error {
 	code, err := launch.ByHand{
 		Role: role, Uploader: submit, Out: os.Stdout, Say: say,
 		Request: launch.Request{
-			Case: c.String("config"), Mode: c.String("mode"), Recipe: c.String("recipe"), Profile: c.String("profile"),
+			Case: c.String("config"), Mode: c.String("mode"), Folder: c.String("config-folder"),
+			Recipe: c.String("recipe"), Profile: c.String("profile"),
 			Checkout: c.String("trtllm-dir"), RunDir: c.String("run-dir"), Version: version.Text(),
 		},
 	}.Run(ctx)

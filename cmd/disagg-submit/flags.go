@@ -20,7 +20,11 @@ func caseFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: "mode", DefaultText: "the test id's, then the config's",
-			Usage: "e2e, gen_only or gen_only_no_context",
+			Usage: "e2e, gen_only, gen_only_no_context or ctx_only",
+		},
+		&cli.StringFlag{
+			Name: "config-folder", EnvVars: []string{protocol.EnvConfigFolder}, DefaultText: "the checkout's folders",
+			Usage: "folder `DIR` in which names of cases are looked up",
 		},
 		&cli.StringFlag{
 			Name: "trtllm-dir", EnvVars: []string{protocol.EnvCheckout}, Usage: "the engine's checkout `DIR`",
@@ -63,8 +67,8 @@ func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch
 		return launch.Job{}, err
 	}
 	r := launch.Request{
-		Case: name, Mode: c.String("mode"), Checkout: c.String("trtllm-dir"), Profile: c.String("profile"),
-		Recipe: c.String("recipe"),
+		Case: name, Mode: c.String("mode"), Folder: c.String("config-folder"),
+		Checkout: c.String("trtllm-dir"), Profile: c.String("profile"), Recipe: c.String("recipe"),
 		RunDir: c.String("run-dir"), Scheduler: s, Upload: c.String("upload"), Partition: c.String("partition"),
 		Account: c.String("account"), Version: version.Text(), Sinks: sinks(),
 	}

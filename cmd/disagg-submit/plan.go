@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -58,6 +59,10 @@ type summary struct {
 	TotalGPUs     int               `json:"total_gpus"`
 	GPUsPerNode   int               `json:"gpus_per_node"`
 	TestID        string            `json:"test_id"`
+	Origin        roles.Origin      `json:"origin"`
+	Model         []string          `json:"model"` // where it may be
+	Recipe        string            `json:"recipe"`
+	Notes         []string          `json:"notes,omitempty"`
 	Roles         []roles.Placement `json:"roles"`
 }
 
@@ -73,6 +78,7 @@ func summarize(p plan.Plan) summary {
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
 		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
 		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID,
+		Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name, Notes: p.Case.Notes,
 		Roles: p.Layout.Placements,
 	}
 }
@@ -84,8 +90,15 @@ func printJSON(out io.Writer, v any) error {
 }
 
 func printLayout(out io.Writer, p plan.Plan) error {
-	fmt.Fprintf(out, "%s\n%d nodes of %d GPUs, recipe %s, %d points\n\n", p.Case.TestID, p.Layout.TotalNodes,
-		p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Concurrency))
+	fmt.Fprintf(out, "%s\nof %s\n%d nodes of %d GPUs, recipe %s, %d points\n", p.Case.TestID, p.Case.Origin.Path,
+		p.Layout.TotalNodes, p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Points()))
+	if dirs := p.ModelFolders(); len(dirs) > 0 {
+		fmt.Fprintf(out, "model %s\n", strings.Join(dirs, ", or "))
+	}
+	for _, note := range p.Case.Notes {
+		fmt.Fprintf(out, "note: %s\n", note)
+	}
+	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ROLE\tNODES\tRANKS\tGPUS")
 	for _, pl := range p.Layout.Placements {

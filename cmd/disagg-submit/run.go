@@ -73,6 +73,9 @@ func submit(c *cli.Context, s scheduler.Scheduler, job launch.Job) error {
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	w := newWatcher(c, s, job.Plan, time.Now())
+	for _, note := range job.Plan.Case.Notes {
+		w.progress.Say("note: %s", note)
+	}
 	w.progress.Say("run directory %s", job.Plan.RunDir)
 	var err error
 	if w.job, err = job.Submit(context.WithoutCancel(ctx)); w.job.ID == "" {

@@ -31,7 +31,7 @@ func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.T
 	return &watcher{
 		out: c.App.Writer, scheduler: s, plan: p,
 		progress: report.Progress{
-			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Concurrency), Begun: begun,
+			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Points()), Begun: begun,
 			Now: time.Now,
 		},
 	}

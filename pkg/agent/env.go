@@ -20,8 +20,9 @@ type LauncherVars struct {
 	Kept     []string // that every child keeps all the same
 }
 
-// childEnv decides a child's whole environment: the agent's own, less what the role must not see, then the cluster's,
-// the recipe's, the case's, and last the role's name.
+// childEnv decides a child's whole environment: the agent's own, less what the role must not see, then the recipe's,
+// the cluster's, the case's (which begins with what its mode adds), and last the role's name. A later one wins. A
+// variable whose template renders to nothing is not set.
 func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) ([]string, error) {
 	spec := p.Spec(d.Role)
 	env := newEnviron(own)
@@ -30,13 +31,15 @@ func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) (
 	}
 	env.unset(p.Cluster.Unset, nil)
 	d.Environ = env.own
-	for _, vars := range []map[string]string{p.Cluster.Env, p.Recipe.Env, spec.Env} {
+	for _, vars := range []map[string]string{p.Recipe.Env, spec.Env, p.Cluster.Env} {
 		for name, text := range vars {
 			value, err := recipe.Render("env."+name, text, d)
 			if err != nil {
 				return nil, err
 			}
-			env.set(name, value)
+			if value != "" || text == "" {
+				env.set(name, value)
+			}
 		}
 	}
 	for _, v := range p.Case.Env[d.Role.Kind] {

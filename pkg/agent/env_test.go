@@ -43,7 +43,7 @@ func TestChildEnv(t *testing.T) {
 		},
 		"BENCHMARK": {
 			"ALL=BENCHMARK.3", "DISAGG_SERVING_TYPE=BENCHMARK", "EMPTY=", "HOME=/h", "PATH=/x:/bin", "SLURM_PROCID=2",
-			"WINS=recipe",
+			"WINS=cluster",
 		},
 	}
 	for name, want := range tests {

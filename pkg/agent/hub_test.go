@@ -75,7 +75,7 @@ const measures = `echo '{"successful_requests": 4, "metrics": {"token_throughput
 // newHub prepares BENCHMARK's agent, which is the hub.
 func newHub(t *testing.T, script string) *process {
 	p := newProcess(t, roles.Hub(), script)
-	p.opts.Plan.Case.Load = roles.Load{Concurrency: []int{4}, Rounds: 1}
+	p.opts.Plan.Case.Load = roles.Load{Concurrency: []int{4}, PointLoad: roles.PointLoad{Rounds: 1}}
 	bench := p.opts.Plan.Recipe.Roles[roles.Benchmark]
 	bench.Env = map[string]string{"WORK": "{{.Dirs.Work}}"}
 	p.opts.Plan.Recipe.Roles[roles.Benchmark] = bench

@@ -36,7 +36,8 @@ func (w *worker) host() preflight.Host {
 		GPUs: p.GPUsBeside(w.task), RunDir: string(w.attempt), JobVar: w.opts.Identity.JobVar,
 		JobID: w.opts.Identity.JobID, Off: limits.Off,
 		MinDisk: limits.MinDiskMiB << 20, MinMemory: limits.MinMemoryMiB << 20, MinSharedMemory: limits.MinShmMiB << 20,
-		MaxSharedMemory: limits.MaxShmMiB << 20, ModelFolders: modelFolders(w.data), NeedModel: limits.RequireModel,
+		MaxSharedMemory: limits.MaxShmMiB << 20, ModelFolders: w.opts.Plan.ModelFolders(),
+		NeedModel: limits.RequireModel,
 		Run: func(ctx context.Context, argv ...string) ([]byte, int, error) {
 			return w.sup.Run(ctx, argv, w.opts.Environ)
 		},

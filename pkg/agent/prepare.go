@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -76,7 +77,7 @@ func (r *readyChild) await(ctx context.Context) bool {
 // spec writes the role's files and renders its command and environment.
 func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 	p, spec := w.opts.Plan, w.opts.Plan.Spec(data.Role)
-	data.ModelPath = modelPath(data)
+	data.ModelPath = modelPath(p)
 	if err := w.writeFiles(spec, data); err != nil {
 		return supervisor.Spec{}, err
 	}
@@ -121,23 +122,13 @@ func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 }
 
 // modelPath is the model's folder below the models root if it is there, else its bare name, as upstream decides.
-func modelPath(d recipe.Data) string {
-	for _, dir := range modelFolders(d) {
+func modelPath(p plan.Plan) string {
+	for _, dir := range p.ModelFolders() {
 		if _, err := os.Stat(dir); err == nil {
 			return dir
 		}
 	}
-	return d.Case.Model
-}
-
-// modelFolders are the folders that the model may be in, the better ones first; none without a models root.
-func modelFolders(d recipe.Data) (dirs []string) {
-	for _, name := range []string{d.Case.ModelDir, d.Case.Model} {
-		if d.Cluster.ModelsRoot != "" && name != "" {
-			dirs = append(dirs, filepath.Join(d.Cluster.ModelsRoot, name))
-		}
-	}
-	return dirs
+	return p.Case.Model
 }
 
 // logStart logs what is started, and how its environment differs from the agent's own, without secrets.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
@@ -83,18 +84,21 @@ func TestModelPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct {
-		root, dir, model, want string
+		root  string
+		dirs  []string
+		model string
+		want  string
 	}{
-		"its own folder":       {root, "llama/fp8", "Llama-FP8", filepath.Join(root, "llama/fp8")},
-		"a folder of its name": {root, "other", "llama", filepath.Join(root, "llama")},
-		"none":                 {root, "", "gpt", "gpt"},
-		"no models root":       {"", "llama/fp8", "Llama-FP8", "Llama-FP8"},
+		"the first":             {root, []string{"llama/fp8", "llama"}, "Llama-FP8", filepath.Join(root, "llama/fp8")},
+		"the one that is there": {root, []string{"other", "llama"}, "llama", filepath.Join(root, "llama")},
+		"none":                  {root, []string{"gpt"}, "gpt", "gpt"},
+		"no models root":        {"", []string{"llama/fp8"}, "Llama-FP8", "Llama-FP8"},
 	}
 	for name, tt := range tests {
-		d := recipe.Data{
-			Case: roles.Case{ModelDir: tt.dir, Model: tt.model}, Cluster: profile.Profile{ModelsRoot: tt.root},
+		p := plan.Plan{
+			Case: roles.Case{ModelDirs: tt.dirs, Model: tt.model}, Cluster: profile.Profile{ModelsRoot: tt.root},
 		}
-		if got := modelPath(d); got != tt.want {
+		if got := modelPath(p); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
 	}

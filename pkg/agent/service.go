@@ -126,7 +126,7 @@ func (s *service) address(a recipe.Address) (string, error) {
 		return text, nil
 	}
 	s.tell(protocol.Event{Kind: protocol.EventUnready, Detail: "it has not written its address to " + text})
-	return healthcheck.WaitAddress(s.ctx, text)
+	return healthcheck.WaitAddress(s.ctx, text, a.Find())
 }
 
 // await waits for a gate to open.

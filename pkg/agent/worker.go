@@ -52,6 +52,7 @@ type launched struct {
 	process *supervisor.Process
 	service *service
 	output  *searched
+	command func([]string) bool // finds what its launcher runs; nil if there is no launcher
 }
 
 // live waits for whatever comes first, again and again, until nothing is left to do. It returns the exit code.
@@ -145,6 +146,9 @@ func (w *worker) take(in any) {
 			go w.service.live()
 		}
 		go w.await(w.child, in.output)
+		if in.command != nil {
+			go w.watchCommand(w.child, in.command, in.output)
+		}
 	case rank.Input:
 		w.step(in)
 	}
@@ -156,6 +160,26 @@ func (w *worker) await(p *supervisor.Process, output *searched) {
 	w.in(rank.Ended{Outcome: outcome(p.Ended(), output)})
 	<-p.Done()
 	w.in(rank.Done{Outcome: outcome(p.Outcome(), output)})
+}
+
+// outlivedAfter is how long a launcher may outlive what it runs; one whose command measures has results to hand in.
+const outlivedAfter, outlivedMeasuring = 3 * time.Second, 15 * time.Second
+
+// watchCommand takes the end of what a launcher runs for the end of the child if the launcher does not end too: some
+// wait for ever for a command that has failed. How the command ended only its launcher knows.
+func (w *worker) watchCommand(p *supervisor.Process, match func([]string) bool, output *searched) {
+	patience := outlivedAfter
+	if w.opts.Plan.Spec(w.task.Role).Measures {
+		patience = outlivedMeasuring
+	}
+	if !p.Outlived(context.Background(), match, patience) {
+		return
+	}
+	ended := outcome(supervisor.Outcome{
+		Started: true, Code: 1, Tail: p.Tail(), EndedAt: time.Now().Add(-patience),
+	}, output)
+	ended.Outlived = true
+	w.in(rank.Outlived{Outcome: ended})
 }
 
 // in hands something over from another goroutine. It tells whether anybody took it.
@@ -271,7 +295,7 @@ func (w *worker) start(peers map[string]string) {
 		default:
 		}
 		p := w.sup.Start(spec)
-		if !w.in(launched{process: p, service: ready.service, output: ready.output}) {
+		if !w.in(launched{p, ready.service, ready.output, spec.StopPolicy.Match}) {
 			p.Stop(errLeft.Error())
 		}
 	}()

@@ -143,6 +143,9 @@ func (a *Attribution) Expire() Ruling {
 	return a.Observe(*f)
 }
 
+// Withdraw drops the provisional fact: what was awaited shows that nothing failed.
+func (a *Attribution) Withdraw() { a.provisional = nil }
+
 // Precedes tells whether a fact was there before the first cause, if that is known.
 func (a *Attribution) Precedes(f Fact) bool { return a.cause != nil && a.precedes(*a.cause, f) }
 

@@ -102,7 +102,7 @@ func (b *bench) after(d time.Duration, silent ...roles.Task) {
 	for end := b.now.Add(d); b.now.Before(end); {
 		b.now = b.now.Add(min(b.job.plan.Timeouts.Heartbeat.Std(), end.Sub(b.now)))
 		for _, t := range all {
-			quiet := b.job.tasks[t].hello == nil
+			quiet := b.job.tasks[t] == nil || b.job.tasks[t].hello == nil
 			for _, s := range silent {
 				quiet = quiet || s == t
 			}

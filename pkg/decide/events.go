@@ -194,6 +194,9 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 		return // judged with its points
 	case (m.released || m.attribution.Closed()) && o.Clean():
 		return // servers may end once they are no longer needed
+	case t.Leader() && o.Clean() && m.plan.Spec(t.Role).Measures && m.serving():
+		m.measuredItself(now)
+		return
 	}
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
@@ -208,10 +211,31 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends
 		// itself: the workers are reported first.
 		f.LetGo = true
-		m.ruled(m.attribution.Presume(f, settle, now), now)
+		m.ruled(m.attribution.Presume(f, m.leaderLag(t), now), now)
 	default:
 		m.fail(f, now)
 	}
+}
+
+// leaderLag is how long the end of the leader is waited for when another rank has ended well. One that measures itself
+// may still have its results to judge.
+func (m *Machine) leaderLag(t *task) time.Duration {
+	if m.plan.Spec(t.Role).Measures {
+		return readBound
+	}
+	return settle
+}
+
+// measuredItself takes in that a worker which measures itself is done: its points are read, and judged then. Its other
+// ranks end because it did, whoever of them is heard first.
+func (m *Machine) measuredItself(now time.Time) {
+	m.attribution.Withdraw()
+	m.released, m.benchEnd, m.readBy = true, now, now.Add(readBound)
+	if m.phase == protocol.Readying { // it was done before anybody saw that it had begun
+		m.enter(protocol.Measuring, now)
+		m.do(Follow{})
+	}
+	m.do(EndFollow{})
 }
 
 // mayBeScheduler tells whether a child was ended in a way in which Slurm ends the rest of a step.
@@ -247,6 +271,8 @@ func Describe(t roles.Task, o protocol.Outcome) (protocol.CauseKind, string) {
 		return protocol.OOM, "ran out of memory"
 	case o.Signal != "":
 		return protocol.ChildSignal, "killed by " + o.Signal + because
+	case o.Outlived:
+		return protocol.ChildExit, "ended, and its launcher went on without it" + because
 	case t == roles.Hub():
 		return protocol.BenchmarkFailed, fmt.Sprintf("the benchmark exited with code %d%s", o.Code, because)
 	case o.Code == 0:

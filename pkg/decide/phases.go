@@ -122,7 +122,7 @@ func (m *Machine) measured(points []protocol.Point, now time.Time) {
 	if m.phase != protocol.Measuring || m.benchEnd.IsZero() || m.benchFailed {
 		return
 	}
-	if fault := pointsFault(m.plan.Case.Load.Concurrency, points); fault != "" {
+	if fault := pointsFault(m.plan.Case.Load.Points(), points); fault != "" {
 		m.blameBenchmark(m.fact(m.benchmark(), protocol.ResultsInvalid, fault, now), now)
 		return
 	}

@@ -12,13 +12,17 @@ import (
 // addressPoll is how often an address file is looked for. Shared file systems show a new file late anyway.
 const addressPoll = 20 * time.Millisecond
 
-// WaitAddress waits until a service has written its address (host:port) to a file, and returns it. A file
-// without a whole address counts as not yet written: not every writer renames it into place.
-func WaitAddress(ctx context.Context, path string) (string, error) {
+// WaitAddress waits until a service has written its address (host:port) to a file, and returns it. find finds the
+// address in what the file holds; nil: it holds nothing else. A file without a whole address counts as not yet written:
+// not every writer renames it into place.
+func WaitAddress(ctx context.Context, path string, find func(content []byte) string) (string, error) {
+	if find == nil {
+		find = func(content []byte) string { return strings.TrimSpace(string(content)) }
+	}
 	tick := time.NewTicker(addressPoll)
 	defer tick.Stop()
 	for {
-		if addr, ok := readAddress(path); ok {
+		if addr, ok := readAddress(path, find); ok {
 			return addr, nil
 		}
 		select {
@@ -29,12 +33,12 @@ func WaitAddress(ctx context.Context, path string) (string, error) {
 	}
 }
 
-func readAddress(path string) (string, bool) {
+func readAddress(path string, find func([]byte) string) (string, bool) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return "", false
 	}
-	addr := strings.TrimSpace(string(data))
+	addr := find(data)
 	host, port, err := net.SplitHostPort(addr)
 	if n, perr := strconv.Atoi(port); err != nil || perr != nil || host == "" || n < 1 || n > 65535 {
 		return "", false

@@ -429,7 +429,7 @@ func TestWaitAddress(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dir", "address")
 	got := make(chan string)
 	go func() {
-		addr, err := healthcheck.WaitAddress(t.Context(), file)
+		addr, err := healthcheck.WaitAddress(t.Context(), file, nil)
 		if err != nil {
 			addr = err.Error()
 		}

@@ -249,7 +249,7 @@ func TestOrphanWithoutUpload(t *testing.T) {
 func TestOrphanRecovers(t *testing.T) {
 	o := orphan(t)
 	dir := t.TempDir()
-	o.Plan.Case.Load = roles.Load{Concurrency: []int{4, 8, 16}, Rounds: 1}
+	o.Plan.Case.Load = roles.Load{Concurrency: []int{4, 8, 16}, PointLoad: roles.PointLoad{Rounds: 1}}
 	o.Plan.Recipe.Roles = map[roles.Kind]recipe.RoleSpec{roles.Benchmark: {
 		Results: &recipe.Results{Format: "json", Files: dir + "/client.{index}.log"},
 	}}

@@ -35,12 +35,12 @@ func (h *Hub) startFollowing() {
 	if h.follow != nil {
 		return
 	}
-	format, err := results.FormatNamed(h.opts.Plan.Spec(hubRole).Results.Format)
+	format, err := results.FormatNamed(h.opts.Plan.ResultFormat())
 	if err != nil { // the plan was checked
 		h.opts.Log.Error("cannot read the results", zap.Error(err))
 		return
 	}
-	n := len(h.opts.Plan.Case.Load.Concurrency)
+	n := len(h.opts.Plan.Case.Load.Points())
 	logs := make([]*clientLog, n)
 	for i := range logs {
 		parser := format.New(want(h.opts.Plan.Case, i))

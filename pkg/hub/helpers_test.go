@@ -77,7 +77,7 @@ func newJob(t *testing.T, change func(*job)) *job {
 			ID: "run", Recipe: serve, RunDir: t.TempDir(),
 			Case: roles.Case{
 				Name: "c", TestID: "t", GPUsPerNode: 4, TimeLimit: roles.Duration(2 * time.Hour),
-				Load:    roles.Load{Concurrency: []int{4, 8}, Rounds: 1},
+				Load:    roles.Load{Concurrency: []int{4, 8}, PointLoad: roles.PointLoad{Rounds: 1}},
 				Servers: map[roles.Kind]roles.Server{roles.Gen: {Count: 1, GPUs: 2}, roles.Ctx: {Count: 1, GPUs: 1}},
 			},
 			Profile: profile.Profile{

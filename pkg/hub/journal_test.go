@@ -23,7 +23,7 @@ func TestCauseIsToldAtOnce(t *testing.T) {
 		ID: "run", Recipe: serve, RunDir: t.TempDir(),
 		Case: roles.Case{
 			Name: "c", TestID: "t", GPUsPerNode: 4, TimeLimit: roles.Duration(time.Hour),
-			Load:    roles.Load{Concurrency: []int{4}, Rounds: 1},
+			Load:    roles.Load{Concurrency: []int{4}, PointLoad: roles.PointLoad{Rounds: 1}},
 			Servers: map[roles.Kind]roles.Server{roles.Gen: {Count: 1, GPUs: 1}, roles.Ctx: {Count: 1, GPUs: 1}},
 		},
 		Profile: profile.Profile{KillWait: roles.Duration(30 * time.Second)},

@@ -13,8 +13,8 @@ import (
 
 // want is what the case asks for in one point.
 func want(c roles.Case, index int) results.Want {
-	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], Mode: c.Mode}
-	w.Requests = w.Concurrency * c.Load.Rounds
+	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], StepTime: c.Load.StepTime}
+	w.Requests = w.Concurrency * c.Load.Of(index).Rounds
 	return w
 }
 
@@ -31,7 +31,7 @@ func (o Orphan) Recover() error {
 	if spec.Results == nil {
 		return nil
 	}
-	format, err := results.FormatNamed(spec.Results.Format)
+	format, err := results.FormatNamed(o.Plan.ResultFormat())
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (o Orphan) Recover() error {
 	for _, rec := range outbox.All() {
 		recorded[rec.Point.Index] = true
 	}
-	for i := range o.Plan.Case.Load.Concurrency {
+	for i := range o.Plan.Case.Load.Points() {
 		parser := format.New(want(o.Plan.Case, i))
 		file := rundir.Tail{File: clientFile(pattern, i)}
 		file.Read(func(line []byte) { parser.Line(string(line)) })

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,24 +11,20 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sys/unix"
 
-	"github.com/disagg/disagg/pkg/perfsanity"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
-	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/local"
 	"github.com/disagg/disagg/pkg/upload"
-	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
 // Request is what a person asks for.
 type Request struct {
 	Case      string // a YAML path, a config's base name, or a test id
 	Mode      string // "" follows the test id, then the config
+	Folder    string // of configs; "": the checkout's
 	Checkout  string // of the engine
 	Profile   string // name or file
 	Recipe    string // name or file
@@ -44,6 +38,8 @@ type Request struct {
 	Version   string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
 	Scheduler scheduler.Scheduler
+	// Cache is shared by requests about one checkout; nil: there is none.
+	Cache *Cache
 	// Sinks check the upload's URL; nil: it is not checked here.
 	Sinks upload.Registry
 
@@ -53,7 +49,7 @@ type Request struct {
 // Job is a plan that is ready to be started.
 type Job struct {
 	Plan      plan.Plan
-	Original  []byte // the case, as it was found
+	Kept      []byte // what the run keeps of the case: its text, with what was asked for written into it
 	Scheduler scheduler.Scheduler
 }
 
@@ -69,18 +65,11 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if r.Account != "" {
 		prof.Account = r.Account
 	}
-	rec, err := loadRecipe(r.Recipe)
-	if err != nil {
-		return Job{}, err
-	}
 	checkout, err := checkoutDir(r.Checkout)
 	if err != nil {
 		return Job{}, err
 	}
-	c, original, err := perfsanity.Load(perfsanity.Source{
-		Name: r.Case, Mode: r.Mode, Checkout: checkout, ModelsRoot: prof.ModelsRoot, Folders: configFolders(),
-		Read: readInput,
-	})
+	rec, c, kept, err := r.recipeAndCase(checkout, prof)
 	if err != nil {
 		return Job{}, err
 	}
@@ -95,7 +84,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err == nil {
 		err = checkCheckout(p, r.Scheduler == nil)
 	}
-	return Job{Plan: p, Original: original, Scheduler: r.Scheduler}, err
+	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler}, err
 }
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
@@ -144,69 +133,6 @@ func (r Request) sink(in *plan.Input) (err error) {
 
 // defaultGrace is Slurm's own default.
 const defaultGrace = 30 * time.Second
-
-// configFolders are the folders that the user wants base names to be looked up in.
-func configFolders() []string {
-	if own := os.Getenv(protocol.EnvConfigFolder); own != "" {
-		return []string{own}
-	}
-	return nil
-}
-
-// isFile tells whether a name is meant as a path, not as that of a built-in.
-func isFile(name string) bool {
-	return strings.ContainsRune(name, filepath.Separator) || filepath.Ext(name) != ""
-}
-
-// readInput reads a file that somebody names: of one that is too large as much as shows that. It may be a pipe, such as
-// a shell's <(…), but one that nobody writes to is empty and not waited for.
-func readInput(file string) ([]byte, error) {
-	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: file, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), file)
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, yamlfile.MaxSize+1))
-}
-
-// loadRecipe reads a recipe by the name of a built-in one or by the path of a file.
-func loadRecipe(nameOrFile string) (recipe.Recipe, error) {
-	if r, ok, err := recipe.Load(nameOrFile); ok {
-		return r, err
-	}
-	if !isFile(nameOrFile) {
-		return recipe.Recipe{}, fmt.Errorf("unknown recipe %q: want %s, or a path to a recipe file",
-			nameOrFile, strings.Join(recipe.Builtin(), ", "))
-	}
-	data, err := readInput(nameOrFile)
-	if err != nil {
-		return recipe.Recipe{}, fmt.Errorf("cannot read recipe: %w", err)
-	}
-	return recipe.Parse(nameOrFile, data, func(beside string) ([]byte, error) {
-		data, err := readInput(filepath.Join(filepath.Dir(nameOrFile), beside))
-		if len(data) > yamlfile.MaxSize {
-			err = fmt.Errorf("%s is too large: want at most %d KiB", beside, yamlfile.MaxSize>>10)
-		}
-		return data, err
-	})
-}
-
-// loadProfile reads a profile by the name of a built-in one or by the path of a file.
-func loadProfile(nameOrFile string) (profile.Profile, error) {
-	if p, ok, err := profile.Load(nameOrFile); ok {
-		return p, err
-	}
-	if !isFile(nameOrFile) {
-		return profile.Profile{}, fmt.Errorf("unknown profile %q: want %s, or a path to a profile file",
-			nameOrFile, strings.Join(profile.Builtin(), ", "))
-	}
-	data, err := readInput(nameOrFile)
-	if err != nil {
-		return profile.Profile{}, fmt.Errorf("cannot read profile: %w", err)
-	}
-	return profile.Parse(nameOrFile, data)
-}
 
 func checkoutDir(dir string) (string, error) {
 	if dir == "" {

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
 	"github.com/disagg/disagg/pkg/scheduler/local"
@@ -46,7 +45,7 @@ func TestMake(t *testing.T) {
 	if p.Tool != "test" || p.ID == "" {
 		t.Errorf("%s, %s", p.Tool, p.ID)
 	}
-	if original, err := os.ReadFile(simCase); err != nil || string(job.Original) != string(original) {
+	if original, err := os.ReadFile(simCase); err != nil || string(job.Kept) != string(original) {
 		t.Errorf("the case is not as it was found: %v", err)
 	}
 	if _, err := os.Lstat(r.RunDir); !errors.Is(err, os.ErrNotExist) {
@@ -115,8 +114,7 @@ func TestCaseInOwnFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(protocol.EnvConfigFolder, folder)
-	r.Case = "mine"
+	r.Case, r.Folder = "mine", folder
 	if job, err := r.Make(t.Context()); err != nil || job.Plan.Case.Name != "mine" {
 		t.Errorf("%s, %v", job.Plan.Case.Name, err)
 	}

@@ -57,7 +57,7 @@ func (j Job) Prepare() error {
 	if err != nil {
 		return err
 	}
-	return rundir.Create(j.Plan, j.Original, script)
+	return rundir.Create(j.Plan, j.Kept, script)
 }
 
 // Submit submits the prepared job, and notes it in the run directory. After an error with a job that has an id the job

@@ -40,7 +40,7 @@ func TestPrepare(t *testing.T) {
 	if want := fmt.Sprintf("# %s\n", job.Plan.JobName()); err != nil || string(script) != want {
 		t.Errorf("%q, %v", script, err)
 	}
-	if data, err := os.ReadFile(job.Plan.Case.File); err != nil || string(data) != string(job.Original) {
+	if data, err := os.ReadFile(job.Plan.Case.File); err != nil || string(data) != string(job.Kept) {
 		t.Errorf("%q, %v", data, err)
 	}
 	if err := job.Prepare(); !errors.Is(err, rundir.ErrOccupied) {

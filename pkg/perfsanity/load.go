@@ -3,10 +3,7 @@ package perfsanity
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -15,99 +12,45 @@ import (
 
 // Source tells which case to load, and from where.
 type Source struct {
-	Name       string   // a YAML path, a config's base name, or a test id
-	Mode       string   // "" follows the test id, then the config
-	Checkout   string   // upstream's checkout; "" if there is none
-	ModelsRoot string   // folder of models; speculative models are looked up in it
-	Folders    []string // in which a base name is looked up first
+	Name       string            // a YAML path, a config's base name, or a test id
+	Mode       string            // "" follows the test id, then the config
+	Checkout   string            // upstream's checkout; "" if there is none
+	ModelsRoot string            // folder of models; speculative models are looked up in it
+	Models     map[string]string // folders of models below it, by name; they win over those that the checkout names
+	Folder     string            // in which base names are looked up; "": the checkout's
+	// Test is what the checkout's test can do; nil where it takes no part.
+	Test *Test
 	// Read reads a file; a file that does not exist is an error that wraps fs.ErrNotExist.
 	Read func(file string) ([]byte, error)
 }
 
-// configFolders are where upstream keeps its configs, newest first.
-var configFolders = [...]string{
-	"tests/scripts/perf-sanity/disaggregated",
-	"tests/scripts/perf/disaggregated",
-	"tests/integration/defs/perf/disagg/test_configs/disagg/perf-sanity",
-	"tests/integration/defs/perf/disagg/test_configs/disagg/perf",
-	"tests/integration/defs/perf/disagg/test_configs/wideep/perf",
-}
-
-// Load finds a case, reads it and checks it. The File of the result is where it was found; the second result is what it
-// holds.
+// Load finds a case, reads it and checks it. The second result is what the run keeps of it, and the test reads: what
+// was found, with what was asked for written into it.
 func Load(src Source) (roles.Case, []byte, error) {
-	id, file, data, err := src.find()
+	at, err := src.find()
 	if err != nil {
 		return roles.Case{}, nil, err
+	}
+	if at.id.OfServers() {
+		return src.loadAggregated(at)
 	}
 	var cfg config
-	if err := yamlfile.Decode(file, data, &cfg); err != nil {
+	if err := yamlfile.Decode(at.file, at.data, &cfg); err != nil {
 		return roles.Case{}, nil, err
 	}
-	if err := cfg.check(file); err != nil {
+	if err := cfg.check(at.file); err != nil {
 		return roles.Case{}, nil, err
 	}
-	if id.Mode, err = cfg.mode(id.Mode, src.Mode); err != nil {
-		return roles.Case{}, nil, err
-	}
-	c, err := cfg.toCase(file, id, src)
-	c.File = file
-	return c, data, err
-}
-
-// find resolves the name to a file, what it holds and the parts of its test id.
-func (s Source) find() (id TestID, file string, data []byte, err error) {
-	id, isID, err := ParseTestID(s.Name)
+	f, err := cfg.form(at.id, at.isID, src.Mode, src.Test)
 	if err != nil {
-		return id, "", nil, err
+		return roles.Case{}, nil, err
 	}
-	if !isID {
-		ext := filepath.Ext(s.Name)
-		if ext == ".yaml" || ext == ".yml" {
-			if data, err = s.Read(s.Name); err != nil {
-				return id, "", nil, fmt.Errorf("cannot read case: %w", err)
-			}
-			return TestID{Config: strings.TrimSuffix(filepath.Base(s.Name), ext)}, s.Name, data, nil
-		}
-		id.Config = s.Name
+	c, err := cfg.toCase(at, f, src)
+	if err != nil || f.inConfig == "" {
+		return c, at.data, err
 	}
-	if id.Config != filepath.Base(id.Config) {
-		return id, "", nil, fmt.Errorf("cannot find case %q: a config's name has no folders", s.Name)
-	}
-	folders := append(slices.Clone(s.Folders), ".")
-	if s.Checkout != "" {
-		for _, f := range configFolders {
-			folders = append(folders, filepath.Join(s.Checkout, f))
-		}
-	}
-	for _, f := range folders {
-		file := filepath.Join(f, id.Config+".yaml")
-		data, err := s.Read(file)
-		if err == nil {
-			return id, file, data, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return id, "", nil, fmt.Errorf("cannot read case: %w", err)
-		}
-	}
-	return id, "", nil, fmt.Errorf("cannot find case %q: no %s.yaml in %s: pass its path, or --trtllm-dir DIR",
-		s.Name, id.Config, strings.Join(folders, ", "))
-}
-
-// mode decides the mode: what was asked for, then the test id, then the config. A gen_only id of a config that says
-// gen_only_no_context means the latter, as upstream has it.
-func (c config) mode(fromID Mode, asked string) (Mode, error) {
-	if asked != "" {
-		return ParseMode(asked)
-	}
-	own := c.Benchmark.Mode
-	if own == "" {
-		own = E2E
-	}
-	if fromID == "" || (fromID == GenOnly && own == GenOnlyNoContext) {
-		return own, nil
-	}
-	return fromID, nil
+	kept, err := yamlfile.Set(at.file, at.data, string(f.inConfig), "benchmark", "mode")
+	return c, kept, err
 }
 
 func (c config) check(file string) error {
@@ -138,6 +81,9 @@ func (c config) check(file string) error {
 	}
 	if n := c.Hardware.NumCtxServers; n != nil && *n > 0 && !c.WorkerConfig.Ctx.IsMapping() {
 		bad("worker_config.ctx", "missing, or not a mapping")
+	}
+	for _, f := range c.refused() {
+		bad(f.key, f.problem)
 	}
 	reserved := func(group string, b yamlfile.Block, keys ...string) {
 		for _, key := range keys {
@@ -172,52 +118,50 @@ func oneLine(errs []error) error {
 	return fmt.Errorf("%w (and %d more)", errs[0], len(errs)-1)
 }
 
-func (c config) toCase(file string, id TestID, src Source) (roles.Case, error) {
-	sizes, err := c.sizes(file)
+func (c config) toCase(at found, f form, src Source) (roles.Case, error) {
+	sizes, err := c.sizes(at.file)
 	if err != nil {
 		return roles.Case{}, err
 	}
+	load := f.load(c.Benchmark, src.Test)
+	load.AccuracyOnly = c.Benchmark.OnlyAccuracy && c.Accuracy.Enabled
 	out := roles.Case{
-		Name: id.Config, TestID: id.withMode().String(), Mode: string(id.Mode), Upload: id.Upload,
-		Model: c.Metadata.ModelName, ModelDir: c.Metadata.ModelDirName,
-		Precision: c.Metadata.Precision, SupportedGPUs: c.Metadata.SupportedGPUs,
-		Load:        c.load(id.Mode),
-		GPUsPerNode: *c.Hardware.GPUsPerNode, Servers: c.servers(id.Mode, sizes),
-		Env: c.env(id.Mode, sizes[roles.Gen]), NUMABind: c.Slurm.NUMABind,
-		TimeLimit:     roles.Duration(c.Slurm.JobTime),
-		ServerTimeout: roles.Duration(time.Duration(c.Slurm.Timeout) * time.Second),
+		Name: f.id.Config, TestID: f.id.String(), Mode: string(f.Mode), Upload: f.id.Upload, Origin: at.origin(),
+		Model: c.Metadata.ModelName, ModelDirs: src.modelDirs(c.Metadata), Precision: c.Metadata.Precision,
+		SupportedGPUs: c.Metadata.SupportedGPUs, Load: load, GPUsPerNode: *c.Hardware.GPUsPerNode,
+		Servers: f.servers(c, sizes, src.Test),
+		Env:     c.env(f, load, src.Test), NUMABind: c.Slurm.NUMABind, TimeLimit: roles.Duration(c.Slurm.JobTime),
+		ServerTimeout: c.Slurm.serverTimeout(),
+		Traits:        c.traits(f, load, sizes, src.Test), Notes: append(c.ignored(src.Test), at.notes()...),
 	}
 	if out.TimeLimit == 0 {
-		out.TimeLimit = roles.Duration(2 * time.Hour)
+		out.TimeLimit = usualLimit
 	}
 	return out, c.blocks(&out, src)
 }
 
-// withMode is the id that pytest is asked for: test_e2e wants the mode in it. gen_only_no_context is upstream's
-// gen_only of a config that says so.
-func (t TestID) withMode() TestID {
-	if t.Mode == GenOnlyNoContext {
-		t.Mode = GenOnly
-	}
-	return t
-}
+// usualLimit is a job's limit where the config does not say it.
+const usualLimit = roles.Duration(2 * time.Hour)
 
-func (c config) load(m Mode) roles.Load {
-	b := c.Benchmark
-	l := roles.Load{
-		Concurrency: b.Concurrency, Rounds: max(b.MultiRound, 1), RangeRatio: b.Ratio,
-		InputLength: b.InputLength, OutputLength: b.OutputLength, Streaming: b.Streaming == nil || *b.Streaming,
+// traits lists what not every recipe can do.
+func (c config) traits(f form, l roles.Load, sizes map[roles.Kind]parallel, t *Test) (list []roles.Trait) {
+	for _, has := range []struct {
+		trait roles.Trait
+		is    bool
+	}{
+		{roles.Aggregated, f.id.Aggregated},
+		{roles.IDWithoutMode, t != nil && !t.ModeInID},
+		{roles.AddressFiles, t != nil && t.ModeInID && !t.ReportsAddress},
+		{roles.TimeBreakdown, f.id.Modifier == TimeBreakdown},
+		{roles.Frontends, max(sizes[roles.Gen].Frontends, sizes[roles.Ctx].Frontends) > 1},
+		{roles.AccuracyOnly, l.AccuracyOnly},
+		{roles.SAClient, l.Client == saClient},
+	} {
+		if has.is {
+			list = append(list, has.trait)
+		}
 	}
-	if !strings.HasPrefix(b.DatasetFile, "<") {
-		l.Dataset = b.DatasetFile
-	}
-	if c.Sequence != nil && l.InputLength == 0 {
-		l.InputLength, l.OutputLength = c.Sequence.InputLength, c.Sequence.OutputLength
-	}
-	if m != E2E { // upstream measures one point, in one round
-		l.Concurrency, l.Rounds = b.Concurrency[:1], 1
-	}
-	return l
+	return list
 }
 
 // sizes reads the part of the workers' blocks that the tool acts on.
@@ -245,17 +189,6 @@ func size(b yamlfile.Block, explicit int, file, key string) (p parallel, err err
 	return p, nil
 }
 
-func (c config) servers(m Mode, sizes map[roles.Kind]parallel) map[roles.Kind]roles.Server {
-	servers := map[roles.Kind]roles.Server{
-		roles.Gen: {Count: *c.Hardware.NumGenServers, GPUs: sizes[roles.Gen].gpus()},
-		roles.Ctx: {},
-	}
-	if n := *c.Hardware.NumCtxServers; m != GenOnlyNoContext && n > 0 {
-		servers[roles.Ctx] = roles.Server{Count: n, GPUs: sizes[roles.Ctx].gpus()}
-	}
-	return servers
-}
-
 // blocks copies the parts that the engine reads.
 func (c config) blocks(out *roles.Case, src Source) error {
 	var errs []error
@@ -264,9 +197,14 @@ func (c config) blocks(out *roles.Case, src Source) error {
 		errs = append(errs, err)
 		return s
 	}
-	out.WorkerConfig = map[roles.Kind]string{
-		roles.Gen: text(engineBlock(c.WorkerConfig.Gen, src)),
-		roles.Ctx: text(engineBlock(c.WorkerConfig.Ctx, src)),
+	out.WorkerConfig, out.Backends = map[roles.Kind]string{}, map[roles.Kind]string{}
+	for kind, b := range map[roles.Kind]yamlfile.Block{roles.Gen: c.WorkerConfig.Gen, roles.Ctx: c.WorkerConfig.Ctx} {
+		if name, ok := b.Get("backend").Scalar(); ok && name != "" {
+			out.Backends[kind] = name
+		}
+		whole, err := engineBlock(b, src)
+		errs = append(errs, err)
+		out.WorkerConfig[kind] = text(whole)
 	}
 	out.ServerExtra = text(c.ServerExtra)
 	out.Routers = map[roles.Kind]string{}
@@ -279,14 +217,33 @@ func (c config) blocks(out *roles.Case, src Source) error {
 	return errors.Join(errs...)
 }
 
-// engineBlock resolves the two paths in a worker's block that upstream's test resolves before it hands the block to the
-// engine: the speculative model's, relative to the models, and the load balancer's, relative to the checkout.
-func engineBlock(b yamlfile.Block, src Source) yamlfile.Block {
+// engineBlock is what the engine reads of a worker's block, as upstream's test hands it over: without the test's own
+// keys, with a file of defaults that it may name, and with two paths resolved: the speculative model's, relative to the
+// models, and the load balancer's, relative to the checkout.
+func engineBlock(b yamlfile.Block, src Source) (yamlfile.Block, error) {
+	file, named := b.Get("extra_llm_api_config_path").Scalar()
+	b = b.Without(ownKeys[:]...)
+	if named && file != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(src.Checkout, file)
+		}
+		data, err := src.Read(file)
+		if err != nil {
+			return b, fmt.Errorf("cannot read the engine's defaults (extra_llm_api_config_path): %w", err)
+		}
+		defaults, err := yamlfile.ParseBlock(file, string(data))
+		if err == nil {
+			b, err = yamlfile.Over(defaults, b)
+		}
+		if err != nil {
+			return b, err
+		}
+	}
 	if src.ModelsRoot != "" {
 		b = b.JoinPath(src.ModelsRoot, "speculative_config", "speculative_model")
 	}
 	if src.Checkout != "" {
 		b = b.JoinPath(src.Checkout, "moe_config", "load_balancer")
 	}
-	return b
+	return b, nil
 }

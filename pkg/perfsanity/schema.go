@@ -19,13 +19,13 @@ type config struct {
 	Metadata     metadata    `yaml:"metadata"`
 	Slurm        slurm       `yaml:"slurm"`
 	Benchmark    benchmark   `yaml:"benchmark"`
-	Sequence     *sequence   `yaml:"sequence"` // oldest files; later part of benchmark
 	Hardware     hardware    `yaml:"hardware"`
 	Environment  environment `yaml:"environment"`
 	WorkerConfig worker      `yaml:"worker_config"`
 
+	Sequence         yamlfile.Block `yaml:"sequence"` // of the oldest files
 	Profiling        yamlfile.Block `yaml:"profiling"`
-	Accuracy         yamlfile.Block `yaml:"accuracy"`
+	Accuracy         accuracy       `yaml:"accuracy"`
 	ServerExtra      yamlfile.Block `yaml:"server_config_extra"`
 	Router           yamlfile.Block `yaml:"router_config"`
 	CtxRouter        yamlfile.Block `yaml:"ctx_router_config"`
@@ -55,6 +55,14 @@ type slurm struct {
 	SetSegment yamlfile.Block `yaml:"set_segment"`
 }
 
+// serverTimeout is how long the coordinator waits, as upstream's test has it.
+func (s slurm) serverTimeout() roles.Duration {
+	if s.Timeout > 0 {
+		return roles.Duration(time.Duration(s.Timeout) * time.Second)
+	}
+	return roles.Duration(3 * time.Hour)
+}
+
 type benchmark struct {
 	Mode          Mode        `yaml:"mode"` // the test id comes first
 	UseSAClient   bool        `yaml:"use_nv_sa_benchmark"`
@@ -76,9 +84,18 @@ type benchmark struct {
 	Metrics     yamlfile.Block `yaml:"metrics"`
 }
 
-type sequence struct {
-	InputLength  int `yaml:"input_length"`
-	OutputLength int `yaml:"output_length"`
+// accuracy is what upstream's test evaluates once its clients are done.
+type accuracy struct {
+	Enabled bool           `yaml:"enable_accuracy_test"`
+	Others  map[string]any `yaml:",inline"`
+}
+
+// dataset is the file that prompts come from, "" for random ones.
+func (b benchmark) dataset() string {
+	if strings.HasPrefix(b.DatasetFile, "<") { // a placeholder
+		return ""
+	}
+	return b.DatasetFile
 }
 
 type hardware struct {
@@ -108,37 +125,44 @@ type worker struct {
 
 // parallel is the part of a worker's block that the layout needs.
 type parallel struct {
-	Tensor   int `yaml:"tensor_parallel_size"`
-	Pipeline int `yaml:"pipeline_parallel_size"`
-	Context  int `yaml:"context_parallel_size"`
-	MaxBatch int `yaml:"max_batch_size"`
+	Tensor    int `yaml:"tensor_parallel_size"`
+	Pipeline  int `yaml:"pipeline_parallel_size"`
+	Context   int `yaml:"context_parallel_size"`
+	Frontends int `yaml:"num_serve_frontends"`
 
-	AttentionDP bool `yaml:"enable_attention_dp"`
-	explicit    int  // generation 0 gives the number of GPUs itself
+	explicit int // generation 0 gives the number of GPUs itself
 }
 
 // maxServerGPUs bounds a server. No machine has so many: more is a slip, and the product of slips no number any more.
 const maxServerGPUs = 100_000
 
-// gpus is the size of one server, at most one more than maxServerGPUs. Expert parallelism is not a factor: it splits
-// the same GPUs again.
+// gpus is the size of one server, at most one more than maxServerGPUs.
 func (p parallel) gpus() int {
-	n := max(p.explicit, 1)
-	if p.explicit <= 0 {
-		for _, size := range []int{p.Tensor, p.Pipeline, p.Context} {
-			n = min(n, maxServerGPUs+1) * min(max(size, 1), maxServerGPUs+1)
-		}
+	if n := p.world(); p.explicit <= 0 || n > 1 {
+		return n
+	}
+	return min(p.explicit, maxServerGPUs+1)
+}
+
+// world is the product of the sizes. Expert parallelism is not a factor: it splits the same GPUs again.
+func (p parallel) world() int {
+	n := 1
+	for _, size := range []int{p.Tensor, p.Pipeline, p.Context} {
+		n = min(n, maxServerGPUs+1) * min(max(size, 1), maxServerGPUs+1)
 	}
 	return min(n, maxServerGPUs+1)
 }
 
 // fault tells what is wrong with the sizes, "" if nothing is.
 func (p parallel) fault() string {
-	switch n := min(p.Tensor, p.Pipeline, p.Context, p.MaxBatch, p.explicit); {
+	switch n := min(p.Tensor, p.Pipeline, p.Context, p.explicit); {
 	case n < 0:
 		return fmt.Sprintf("a size of %d: want at least 1", n)
 	case p.gpus() > maxServerGPUs:
 		return fmt.Sprintf("one server has more than %d GPUs", maxServerGPUs)
+	case p.explicit > 0 && p.world() > 1 && p.explicit != p.world():
+		return fmt.Sprintf("its sizes multiply to %d GPUs, but hardware says %d: remove one of them", p.world(),
+			p.explicit)
 	}
 	return ""
 }
@@ -213,11 +237,11 @@ const (
 	maxRounds      = 1_000_000
 )
 
-// concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4].
+// concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4]. Upstream's test fails on a comma in a text.
 type concurrency []int
 
 func (c *concurrency) UnmarshalYAML(n *yamlfile.Node) error {
-	words := strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' })
+	words := strings.Fields(n.Value)
 	for _, item := range n.Content {
 		words = append(words, item.Value)
 	}

@@ -106,7 +106,7 @@ func (p Plan) check() error {
 	name := p.Case.Name
 	for _, part := range []struct{ what, text string }{
 		{"case name", name}, {"test id", strings.ReplaceAll(p.Case.TestID, name, "")},
-		{"case's model", p.Case.Model}, {"case's model folder", p.Case.ModelDir},
+		{"case's model", p.Case.Model}, {"case's model folder", strings.Join(p.Case.ModelDirs, " ")},
 		{"run directory", p.RunDir}, {"checkout", p.Checkout}, {"agent", p.Agent},
 		{"partition (--partition)", p.Cluster.Partition}, {"account (--account)", p.Cluster.Account},
 	} {
@@ -125,8 +125,8 @@ func (p Plan) check() error {
 			name, len(name), maxName))
 	}
 	if spec := p.Spec(roles.Hub().Role); spec.Results != nil {
-		if _, err := results.FormatNamed(spec.Results.Format); err != nil {
-			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results.format: %w", p.Recipe.Name, err))
+		if _, err := results.FormatNamed(p.ResultFormat()); err != nil {
+			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results: %w", p.Recipe.Name, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -13,6 +13,7 @@ var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts"}
 // Differences names the members in which two plans differ, such as "cluster.container.image": those that decide what
 // runs, not when the plan was made.
 func Differences(a, b Plan) (paths []string) {
+	a.Case.Notes, b.Case.Notes = nil, nil // what is told to people
 	x, y := tree(a), tree(b)
 	for _, name := range ownOfEach {
 		delete(x, name)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,14 @@ type Upload struct {
 
 // Spec is how a role of the plan is run.
 func (p Plan) Spec(r roles.Role) recipe.RoleSpec { return p.Recipe.Roles[r.Kind] }
+
+// ResultFormat is the name of the format that the benchmark leaves its measurements in.
+func (p Plan) ResultFormat() string {
+	if r := p.Spec(roles.Hub().Role).Results; r != nil {
+		return r.Parser(p.Case.Load.Client)
+	}
+	return ""
+}
 
 // RunID names an attempt of the plan.
 func (p Plan) RunID(attempt int) string { return fmt.Sprintf("%s-%d", p.ID, attempt) }
@@ -110,6 +119,16 @@ func (p Plan) Data(r roles.Role) recipe.Data {
 		Case: p.Case, Values: p.Values, Checkout: p.Checkout, RunDir: p.RunDir, Cluster: p.Cluster, Role: r,
 		ModelPath: p.Case.Model,
 	}
+}
+
+// ModelFolders are where the model may be, the better ones first; none without a models root.
+func (p Plan) ModelFolders() (dirs []string) {
+	for _, name := range p.Case.ModelDirs {
+		if p.Cluster.ModelsRoot != "" {
+			dirs = append(dirs, filepath.Join(p.Cluster.ModelsRoot, name))
+		}
+	}
+	return dirs
 }
 
 // GPUsBeside is how many GPUs are planned on the node of a task, for all roles that are there. Where one machine plays

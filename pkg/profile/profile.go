@@ -50,6 +50,9 @@ type Profile struct {
 	Interface string `yaml:"interface" json:"interface,omitempty"`
 	// ModelsRoot is the folder of models, as the nodes see it.
 	ModelsRoot string `yaml:"models_root" json:"models_root,omitempty"`
+	// Models are folders of models below ModelsRoot, by the names that cases give them. They win over the dictionary of
+	// the checkout.
+	Models map[string]string `yaml:"models" json:"models,omitempty"`
 	// Env is set for every child; the values are templates over the recipe's data.
 	Env map[string]string `yaml:"env" json:"env,omitempty"`
 	// Unset are patterns of variables that no child sees.

@@ -16,6 +16,10 @@ type Outcome struct {
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at"`
 
+	// Outlived says that it is the command of a launcher that has ended, while the launcher went on; how it ended is
+	// not known then, and Code is 1.
+	Outlived bool `json:"outlived,omitempty"`
+
 	// OOM says that it was ended, in whole or in part, for want of memory.
 	OOM bool `json:"oom,omitempty"`
 	// MemoryLimit in bytes, with OOM, if known.

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -21,7 +22,10 @@ type Recipe struct {
 	Values map[string]string `yaml:"values" json:"values,omitempty"`
 	// Checkout lists files that must exist in the engine's checkout; none: no checkout is needed.
 	Checkout []string `yaml:"checkout" json:"checkout,omitempty"`
-	// Env is for every role.
+	// Does lists traits of a case that this recipe can run. Instead names the recipe that runs one that it cannot.
+	Does    []roles.Trait          `yaml:"does" json:"does,omitempty"`
+	Instead map[roles.Trait]string `yaml:"instead" json:"instead,omitempty"`
+	// Env is for every role. A variable whose template renders to nothing is not set.
 	Env   map[string]string       `yaml:"env" json:"env,omitempty"`
 	Roles map[roles.Kind]RoleSpec `yaml:"roles" json:"roles"`
 }
@@ -93,6 +97,11 @@ func (r Recipe) validate() error {
 		}
 		if ok {
 			errs = append(errs, s.validate(k)...)
+		}
+	}
+	for _, t := range slices.Concat(r.Does, slices.Sorted(maps.Keys(r.Instead))) {
+		if traitTexts[t] == "" {
+			errs = append(errs, fmt.Errorf("does, instead: unknown trait %q: want some of %s", t, traitNames()))
 		}
 	}
 	for k := range r.Roles {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/shellwords"
 )
 
@@ -21,6 +22,7 @@ func templateFuncs() template.FuncMap {
 		"join":     strings.Join,
 		"joinpath": filepath.Join,
 		"base":     filepath.Base,
+		"seconds":  func(d roles.Duration) int { return int(d.Std().Seconds()) },
 		"dir":      filepath.Dir,
 		"port":     port,
 		"host":     host,

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"net"
 	"path"
 	"regexp"
 	"slices"
@@ -29,6 +30,8 @@ type RoleSpec struct {
 	Wrapper []Arg             `yaml:"wrapper" json:"wrapper,omitempty"`
 	Command []Arg             `yaml:"command" json:"command"`
 	Env     map[string]string `yaml:"env" json:"env,omitempty"`
+	// Measures, of GEN or CTX, says that the role measures itself: its own end, with 0, ends the measurement.
+	Measures bool `yaml:"measures" json:"measures,omitempty"`
 	// Address is where the service of rank 0 listens.
 	Address *Address `yaml:"address" json:"address,omitempty"`
 	// Startup must have succeeded before Ready is asked; Ready before Live is. Without Ready the role is ready once it
@@ -78,7 +81,37 @@ func (a *Arg) UnmarshalYAML(n *yamlfile.Node) error {
 // Address is where a service listens: a file that the service writes once it has bound, or a text known beforehand.
 type Address struct {
 	File string `yaml:"file" json:"file,omitempty"`
-	Text string `yaml:"text" json:"text,omitempty"`
+	// Keys are those of host and port, if the file is a YAML document that holds more than the address.
+	Keys []string `yaml:"keys" json:"keys,omitempty"`
+	Text string   `yaml:"text" json:"text,omitempty"`
+}
+
+// Find is how the address is found in what the file holds, nil if it holds nothing else.
+func (a Address) Find() func(content []byte) string {
+	if len(a.Keys) == 0 {
+		return nil
+	}
+	return func(content []byte) string {
+		b, err := yamlfile.ParseBlock(a.File, string(content))
+		if err != nil { // it is not whole yet
+			return ""
+		}
+		host, _ := b.Get(a.Keys[0]).Scalar()
+		port, _ := b.Get(a.Keys[1]).Scalar()
+		return net.JoinHostPort(host, port)
+	}
+}
+
+// fault tells what is wrong with an address, "" if nothing is.
+func (a *Address) fault() string {
+	switch {
+	case a == nil:
+	case (a.File == "") == (a.Text == ""):
+		return "want either file or text"
+	case len(a.Keys) > 0 && (a.File == "" || len(a.Keys) != 2):
+		return "keys: want those of host and port in the file"
+	}
+	return ""
 }
 
 // Stop is how a role is asked to end.
@@ -98,6 +131,8 @@ type Stop struct {
 type Results struct {
 	// Format names the parser of the client's output, e.g. "trtllm".
 	Format string `yaml:"format" json:"format"`
+	// Clients names the parsers of other clients' output, by client.
+	Clients map[string]string `yaml:"clients" json:"clients,omitempty"`
 	// Files is a path with {index} for the index of the point.
 	Files string `yaml:"files" json:"files"`
 }
@@ -136,8 +171,8 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	if !slices.Contains([]string{"leader", "group", "command"}, s.Stop.To) {
 		bad("stop.to", "%q: want leader, group or command", s.Stop.To)
 	}
-	if a := s.Address; a != nil && (a.File == "") == (a.Text == "") {
-		bad("address", "want either file or text")
+	if problem := s.Address.fault(); problem != "" {
+		bad("address", "%s", problem)
 	}
 	for i, f := range s.Files {
 		if problem := f.fault(); problem != "" {

@@ -2,6 +2,7 @@ package results
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,9 @@ type metric struct {
 // stepTime is what is measured when decode alone is; upstream's test prints it behind the block.
 const stepTime = "mean_gen_worker_per_iter_device_step_time"
 
+// userThroughput is what one user sees, which not every client prints.
+const userThroughput = "user_throughput"
+
 // blockPatterns are the patterns of upstream's client, compiled once.
 type blockPatterns struct {
 	required, extra               []metric
@@ -31,7 +35,7 @@ var upstreamBlock = sync.OnceValue(func() blockPatterns {
 			{"seq_throughput", line("Request throughput (req/s)")},
 			{"token_throughput", line("Output token throughput (tok/s)")},
 			{"total_token_throughput", line("Total Token throughput (tok/s)")},
-			{"user_throughput", line("User throughput (tok/s)")},
+			{userThroughput, line("User throughput (tok/s)")},
 		},
 		extra: []metric{
 			{"al", line("Mean Avg Decoded Tokens per Iter")},
@@ -63,6 +67,14 @@ type blockParser struct {
 
 func newBlockParser(w Want) Parser {
 	p := &blockParser{blockPatterns: upstreamBlock(), want: w}
+	p.reset()
+	return p
+}
+
+// newSAParser reads the block of the SemiAnalysis client: it has no throughput a user, and counts no failures.
+func newSAParser(w Want) Parser {
+	p := &blockParser{blockPatterns: upstreamBlock(), want: w}
+	p.required = slices.DeleteFunc(slices.Clone(p.required), func(m metric) bool { return m.name == userThroughput })
 	p.reset()
 	return p
 }
@@ -159,7 +171,7 @@ func (p *blockParser) fault() string {
 			return "metric " + m.name + " is missing"
 		}
 	}
-	if _, have := p.point.Metrics[stepTime]; !have && strings.HasPrefix(p.want.Mode, "gen_only") {
+	if _, have := p.point.Metrics[stepTime]; !have && p.want.StepTime {
 		return "metric " + stepTime + " is missing"
 	}
 	if p.point.Metrics["token_throughput"] <= 0 {

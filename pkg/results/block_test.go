@@ -65,7 +65,7 @@ func feed(p results.Parser, text string) (completeAfter int) {
 	return completeAfter
 }
 
-var want32 = results.Want{Index: 2, Concurrency: 8, Requests: 32, Mode: "e2e"}
+var want32 = results.Want{Index: 2, Concurrency: 8, Requests: 32}
 
 func parse(t testing.TB, text string) protocol.Point {
 	t.Helper()
@@ -166,7 +166,7 @@ func TestBlockInvalid(t *testing.T) {
 // Decode alone is measured by its step time, which upstream's test prints behind the block.
 func TestGenOnlyNeedsStepTime(t *testing.T) {
 	w := want32
-	w.Mode = "gen_only"
+	w.StepTime = true
 	p := parserOf(t, "trtllm", w)
 	if at := feed(p, block); at != 0 {
 		t.Error("the point is complete without what it measures")
@@ -225,7 +225,8 @@ func TestJSON(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	if _, err := results.FormatNamed("none"); err == nil || !strings.Contains(err.Error(), "want one of trtllm, json") {
+	const want = "want one of trtllm, trtllm-sa, json"
+	if _, err := results.FormatNamed("none"); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 type Want struct {
 	Index       int // of the case's list of concurrencies
 	Concurrency int
-	Requests    int    // 0: not known
-	Mode        string // e2e, gen_only, gen_only_no_context
+	Requests    int  // 0: not known
+	StepTime    bool // the time of a decode step is part of it
 }
 
 // Parser reads the output of one client run, line by line, for one point.
@@ -39,6 +39,10 @@ type Format struct {
 func Formats() []Format {
 	return []Format{
 		{Name: "trtllm", About: "result block of TensorRT-LLM's benchmark_serving", New: newBlockParser},
+		{
+			Name: "trtllm-sa", About: "the same block as the SemiAnalysis client prints it, which counts no failures",
+			New: newSAParser,
+		},
 		{
 			Name: "json", About: "one JSON object a line: successful_requests, failed_requests, metrics",
 			New: newJSONParser,

@@ -377,13 +377,11 @@ func (p *Process) signalLeader(sig syscall.Signal) { _ = p.proc.Signal(sig) }
 
 // signalMatch signals the outermost process of the tree whose arguments match.
 func (p *Process) signalMatch(match func([]string) bool, sig syscall.Signal) bool {
-	for _, d := range p.left() {
-		if match(cmdline(d.pid)) {
-			_ = syscall.Kill(d.pid, sig)
-			return true
-		}
+	d := p.find(match)
+	if d.pid > 0 {
+		_ = syscall.Kill(d.pid, sig)
 	}
-	return false
+	return d.pid > 0
 }
 
 // signalGroup reaches what is left of the group even when the leader is gone: the kernel does not reuse a pid that

@@ -124,6 +124,21 @@ func (b Block) Text() (string, error) {
 	return buf.String(), nil
 }
 
+// Without returns the block without some of its keys.
+func (b Block) Without(keys ...string) Block {
+	if !b.IsMapping() {
+		return b
+	}
+	c := *b.node
+	c.Content = nil
+	for i := 0; i+1 < len(b.node.Content); i += 2 {
+		if key := b.node.Content[i]; !slices.Contains(keys, key.Value) {
+			c.Content = append(c.Content, key, b.node.Content[i+1])
+		}
+	}
+	return Block{&c}
+}
+
 // JoinPath returns the block with the text under a path of keys, if there is one and it is a relative path, joined to
 // a folder.
 func (b Block) JoinPath(folder string, keys ...string) Block {

@@ -162,6 +162,9 @@ func (d *decoder) merged(n *yaml.Node, path string) []pair {
 	return nil
 }
 
+// anchorsPrefix begins top-level keys that hold nothing but what is referred to elsewhere.
+const anchorsPrefix = "x-"
+
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, path, "%s: want keys and values", kindName(n))
@@ -175,6 +178,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			d.value(p.value, field, at)
 		case inline.IsValid():
 			d.entry(p, inline, at)
+		case path == "" && strings.HasPrefix(p.key.Value, anchorsPrefix):
 		case !d.lax:
 			d.fail(p.key, at, "unknown key: check its spelling, or remove it")
 		}

@@ -71,6 +71,29 @@ func expandScalar(n *yaml.Node, path string, render func(string) (string, error)
 	return &c, nil
 }
 
+// Over returns the defaults with the keys of a block in place of their own, at the top: a key that both have is the
+// block's whole.
+func Over(defaults, b Block) (Block, error) {
+	switch {
+	case defaults.Absent():
+		return b, nil
+	case b.Absent():
+		return defaults, nil
+	}
+	for _, part := range []Block{defaults, b} {
+		if !part.IsMapping() {
+			return Block{}, &Error{Line: part.Line(), Problem: kindName(part.node) + ": want keys and values"}
+		}
+	}
+	out := Block{defaults.node}
+	for i := 0; i+1 < len(b.node.Content); i += 2 {
+		out = out.Without(b.node.Content[i].Value)
+	}
+	both := *out.node
+	both.Content = slices.Concat(both.Content, b.node.Content)
+	return Block{&both}, nil
+}
+
 // Merge puts blocks together into one mapping, deeply. A key that two of them give, and that is not a mapping in both,
 // is refused by name; the defaults give way to all of them. The names say who gives what, for errors.
 func Merge(defaults Block, blocks []Block, names []string) (Block, error) {

@@ -197,8 +197,8 @@ func childPath(n *yaml.Node, i int, path string) string {
 }
 
 func join(path, key string) string {
-	if path == "" {
-		return key
+	if path == "" || strings.HasPrefix(key, "[") { // an entry of a list
+		return path + key
 	}
 	return path + "." + key
 }

@@ -43,6 +43,8 @@ type (
 	Started struct{ PID int }
 	// Ended says that the child's leader has ended; descendants may not have.
 	Ended struct{ Outcome protocol.Outcome }
+	// Outlived says that what the child, a launcher, runs has ended, and the launcher goes on.
+	Outlived struct{ Outcome protocol.Outcome }
 	// Done says that nothing is left of the child.
 	Done struct{ Outcome protocol.Outcome }
 	// DiskSilent says that the run directory has not answered this host for a while.
@@ -58,6 +60,7 @@ func (Warned) input()     {}
 func (HubLost) input()    {}
 func (Started) input()    {}
 func (Ended) input()      {}
+func (Outlived) input()   {}
 func (Done) input()       {}
 func (DiskSilent) input() {}
 func (Tick) input()       {}

@@ -361,3 +361,20 @@ func TestSignalIsTold(t *testing.T) {
 		t.Error("it was not asked")
 	}
 }
+
+// When a launcher outlives what it runs, that is the end of the child: it is reported at once, and the launcher is
+// ended. While the rank stops its launcher may take its time.
+func TestOutlived(t *testing.T) {
+	b := newBench(t, gen0, nil).running()
+	o := protocol.Outcome{Started: true, Code: 1, Outlived: true}
+	b.in(rank.Outlived{Outcome: o})
+	b.expect("endprobes", "tell exited", "stop false 0s")
+	b.in(stop(false, 1), rank.Ended{Outcome: stopped(143)}, rank.Done{Outcome: stopped(143)})
+	b.over(1)
+
+	b = newBench(t, gen0, nil).running()
+	b.in(stop(true, 0))
+	b.did = nil
+	b.in(rank.Outlived{Outcome: o})
+	b.expect()
+}

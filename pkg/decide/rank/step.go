@@ -43,6 +43,12 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		m.started(in.PID, now)
 	case Ended:
 		m.ended(in.Outcome, now)
+	case Outlived:
+		if m.stage == running && m.stopped == "" {
+			m.stage, m.outcome = ended, in.Outcome
+			m.reportEnd(now)
+			m.stop("what it runs has ended", false, now)
+		}
 	case DiskSilent:
 		if m.Stopping() {
 			m.do(Kill{Reason: m.stopped})

@@ -1,0 +1,85 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/perfsanity"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/testlist"
+)
+
+// Plan is what a list of tests is run with.
+type Plan struct {
+	Request   launch.Request  // what all tests have in common
+	Tests     []testlist.Test // in order
+	Waives    []testlist.Test
+	Platform  string         // that waives may be limited to
+	Folder    string         // that run directories are made in; "": none are wanted
+	Allowance roles.Duration // added to the limit that a line says
+}
+
+// Entries plans every test. Nothing is written.
+func (p Plan) Entries(ctx context.Context) []Entry {
+	p.Request.Cache = &launch.Cache{}
+	entries := make([]Entry, len(p.Tests))
+	for i, t := range p.Tests {
+		entries[i] = p.entry(ctx, i, t)
+	}
+	return entries
+}
+
+func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
+	e := Entry{Test: t, Status: Planned}
+	if t.Marker == testlist.Skip {
+		e.Status, e.Detail = Skipped, strings.TrimSpace("by its line "+t.Reason)
+		return e
+	}
+	if why, ok := testlist.Waived(p.Waives, t, p.Platform); ok {
+		e.Status, e.Detail = Waived, why
+		return e
+	}
+	r := p.Request
+	r.Case = t.ID
+	if p.Folder != "" {
+		r.RunDir = filepath.Join(p.Folder, fmt.Sprintf("%03d-%s", i+1, folderName(t.ID)))
+	}
+	if t.Limit > 0 && r.Timeouts.Job == 0 {
+		r.Timeouts.Job = t.Limit + p.Allowance
+	}
+	job, err := r.Make(ctx)
+	if notOurs, ok := errors.AsType[*perfsanity.NotOurs](err); ok {
+		e.Status, e.Detail = NotOurs, notOurs.Class
+		return e
+	}
+	if err != nil {
+		e.Status, e.Detail = Refused, err.Error()
+		return e
+	}
+	e.Job = job
+	if want, has := t.GPUs(), job.Plan.Layout.TotalGPUs(); want > 0 && want != has {
+		e.Job.Plan.Case.Notes = append(e.Job.Plan.Case.Notes,
+			fmt.Sprintf("the list says %d GPUs, the case has %d", want, has))
+	}
+	return e
+}
+
+// folderName is the part of a test's id that names it, as a folder.
+func folderName(id string) string {
+	_, name, found := strings.Cut(id, "[")
+	if !found {
+		name = id
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, strings.TrimSuffix(name, "]"))
+	const most = 150 // bytes of a folder's name, with a number before it
+	return name[:min(len(name), most)]
+}

@@ -1,0 +1,160 @@
+package dispatch
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// statuses in the order in which a summary counts them.
+var statuses = []Status{
+	Planned, Passed, Failed, Excused, Refused, NotRun, Watching, Skipped, Waived, NotOurs,
+}
+
+// Counts is how many tests came to what, in one line.
+func Counts(entries []Entry) string {
+	n := map[Status]int{}
+	for _, e := range entries {
+		n[e.Status]++
+	}
+	var parts []string
+	for _, s := range statuses {
+		if n[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
+		}
+	}
+	return fmt.Sprintf("%d tests: %s", len(entries), strings.Join(parts, ", "))
+}
+
+// Summary shows every test in a line, what needs attention last, and how many came to what.
+func Summary(out io.Writer, entries []Entry) error {
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int {
+		return boolToInt(a.counts(true)) - boolToInt(b.counts(true))
+	})
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, e := range sorted {
+		took := ""
+		if e.Took > 0 {
+			took = e.Took.Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Status, took, folderName(e.Test.ID), oneLine(e.Detail))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, Counts(entries))
+	return err
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func oneLine(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	return text
+}
+
+// Plans shows what would be run, a line a test: nodes, GPUs, limit and recipe, or why not.
+func Plans(out io.Writer, entries []Entry) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "STATUS\tNODES\tGPUS\tLIMIT\tRECIPE\tTEST\tWHY")
+	for _, e := range entries {
+		nodes, gpus, limit, recipe, why := "", "", "", "", e.Detail
+		if p := e.Job.Plan; e.Status == Planned {
+			nodes, gpus = fmt.Sprint(p.Layout.TotalNodes), fmt.Sprint(p.Layout.TotalGPUs())
+			limit, recipe = p.Timeouts.Job.Std().String(), p.Recipe.Name
+			why = strings.Join(p.Case.Notes, "; ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Status, nodes, gpus, limit, recipe, folderName(e.Test.ID),
+			oneLine(why))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, Counts(entries))
+	return err
+}
+
+// suite, testCase and message are JUnit's XML.
+type suite struct {
+	XMLName  xml.Name   `xml:"testsuite"`
+	Name     string     `xml:"name,attr"`
+	Tests    int        `xml:"tests,attr"`
+	Failures int        `xml:"failures,attr"`
+	Errors   int        `xml:"errors,attr"`
+	Skipped  int        `xml:"skipped,attr"`
+	Time     string     `xml:"time,attr"`
+	Cases    []testCase `xml:"testcase"`
+}
+
+type testCase struct {
+	Class   string   `xml:"classname,attr"`
+	Name    string   `xml:"name,attr"`
+	Time    string   `xml:"time,attr"`
+	Failure *message `xml:"failure"`
+	Error   *message `xml:"error"`
+	Skipped *message `xml:"skipped"`
+}
+
+type message struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// JUnit is the list as CI systems read it: a failed test is a failure, one that could not be run is an error, one that
+// was left out or is excused is skipped.
+func JUnit(name string, entries []Entry) ([]byte, error) {
+	s := suite{Name: name, Tests: len(entries)}
+	whole := time.Duration(0)
+	for _, e := range entries {
+		class, id, found := strings.Cut(e.Test.ID, "::")
+		if !found {
+			class, id = "", e.Test.ID
+		}
+		c := testCase{Class: class, Name: id, Time: seconds(e.Took)}
+		whole += e.Took
+		m := &message{Message: oneLine(e.Detail), Text: e.text()}
+		switch e.Status {
+		case Failed:
+			c.Failure = m
+			s.Failures++
+		case Refused, NotRun, Watching:
+			c.Error = m
+			s.Errors++
+		case Skipped, Waived, NotOurs, Excused:
+			m.Message = strings.TrimSpace(string(e.Status) + ": " + m.Message)
+			c.Skipped = m
+			s.Skipped++
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	s.Time = seconds(whole)
+	data, err := xml.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("cannot write JUnit: %w", err)
+	}
+	return append([]byte(xml.Header), append(data, '\n')...), nil
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+// text is what is known of a failure: its cause with the lines around the telling one, and where the rest is.
+func (e Entry) text() string {
+	lines := []string{e.Detail}
+	if r := e.Result; r != nil && r.FirstCause != nil {
+		lines = append(lines, r.FirstCause.Excerpt...)
+	}
+	if e.RunDir != "" {
+		lines = append(lines, "run "+e.RunDir, "job "+e.JobID)
+	}
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return l == "" }), "\n")
+}

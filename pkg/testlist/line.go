@@ -1,0 +1,88 @@
+package testlist
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Marker is what a line says about its test.
+type Marker string
+
+// The markers.
+const (
+	Skip     Marker = "SKIP"     // it is not run
+	XFail    Marker = "XFAIL"    // it is run, and expected to fail
+	Unstable Marker = "UNSTABLE" // it is run, and does not count
+)
+
+// Test is one line of a list.
+type Test struct {
+	ID     string         // as pytest knows it, with its path
+	Limit  roles.Duration // of the test; 0: the list does not say
+	Marker Marker         // "": none
+	Reason string         // of the marker
+	Scope  string         // of a waive: the platform that it is for; "": every one
+	Place  string         // file:line
+	block  *block         // nil: none
+}
+
+var (
+	scoped  = regexp.MustCompile(`^full:([^/\s]+)/(.*)$`)
+	idOf    = regexp.MustCompile(`^(\S+?\[[^\]]*\]|\S+)(?:\s+|$)`)
+	markers = regexp.MustCompile(`^(TIMEOUT|SKIP|XFAIL|UNSTABLE)\s*(?:\(([^)]*)\))?\s*`)
+	options = regexp.MustCompile(`^-[km]\s+(?:"[^"]*"|'[^']*'|\S+)\s*`)
+)
+
+// mostMinutes bounds a test's limit.
+const mostMinutes = 60 * 24 * 30
+
+// parseLine reads one line; ok is false for one that is empty or a comment.
+func parseLine(text, place string) (t Test, ok bool, err error) {
+	text, _, _ = strings.Cut(text, "#")
+	if text = strings.TrimSpace(text); text == "" {
+		return Test{}, false, nil
+	}
+	t.Place = place
+	if m := scoped.FindStringSubmatch(text); m != nil {
+		t.Scope, text = m[1], m[2]
+	}
+	m := idOf.FindStringSubmatch(text)
+	if m == nil {
+		return t, true, fmt.Errorf("%s: cannot read %.200q: want a test id", place, text)
+	}
+	t.ID = m[1]
+	for rest := text[len(m[0]):]; rest != ""; {
+		if o := options.FindString(rest); o != "" { // of tests that are none of ours
+			t.ID, rest = t.ID+" "+strings.TrimSpace(o), rest[len(o):]
+			continue
+		}
+		m := markers.FindStringSubmatch(rest)
+		if m == nil {
+			return t, true, fmt.Errorf("%s: cannot read %.200q behind the test: want TIMEOUT (MINUTES), SKIP, "+
+				"XFAIL or UNSTABLE", place, rest)
+		}
+		if err := t.mark(m[1], strings.TrimSpace(m[2])); err != nil {
+			return t, true, err
+		}
+		rest = rest[len(m[0]):]
+	}
+	return t, true, nil
+}
+
+func (t *Test) mark(name, argument string) error {
+	if name != "TIMEOUT" {
+		t.Marker, t.Reason = Marker(name), argument
+		return nil
+	}
+	n, err := strconv.Atoi(argument)
+	if err != nil || n < 1 || n > mostMinutes {
+		return fmt.Errorf("%s: TIMEOUT (%s): want whole minutes, at least 1", t.Place, argument)
+	}
+	t.Limit = roles.Duration(time.Duration(n) * time.Minute)
+	return nil
+}
