@@ -66,19 +66,27 @@ func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch
 	if err != nil {
 		return launch.Job{}, err
 	}
-	r := launch.Request{
-		Case: name, Mode: c.String("mode"), Folder: c.String("config-folder"),
-		Checkout: c.String("trtllm-dir"), Profile: c.String("profile"), Recipe: c.String("recipe"),
-		RunDir: c.String("run-dir"), Scheduler: s, Upload: c.String("upload"), Partition: c.String("partition"),
-		Account: c.String("account"), Version: version.Text(), Sinks: sinks(),
+	r, err := request(c, s)
+	if err != nil {
+		return launch.Job{}, err
+	}
+	r.Case = name
+	return r.Make(ctx)
+}
+
+// request is what the command line asks for, but for the case.
+func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error) {
+	r = launch.Request{
+		Mode: c.String("mode"), Folder: c.String("config-folder"), Checkout: c.String("trtllm-dir"),
+		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Scheduler: s,
+		Upload: c.String("upload"), Partition: c.String("partition"), Account: c.String("account"),
+		Version: version.Text(), Sinks: sinks(),
 	}
 	if r.Values, err = values(c.StringSlice("set")); err != nil {
-		return launch.Job{}, err
+		return r, err
 	}
-	if r.Timeouts, err = limits(c); err != nil {
-		return launch.Job{}, err
-	}
-	return r.Make(ctx)
+	r.Timeouts, err = limits(c)
+	return r, err
 }
 
 // values reads NAME=VALUE pairs.

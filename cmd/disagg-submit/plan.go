@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -20,11 +21,15 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "print what would run where; nothing is written",
-		ArgsUsage: "CASE",
-		Flags: append(caseFlags(),
+		ArgsUsage: "CASE | --testlist LIST",
+		Flags: slices.Concat(caseFlags(), listFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
-			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"}),
+			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"},
+		}),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("testlist") {
+				return planList(c)
+			}
 			job, err := makeJob(c.Context, c, nil)
 			if err != nil {
 				return err

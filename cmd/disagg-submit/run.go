@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,12 +23,13 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "run a case and end with its verdict's exit code",
-		ArgsUsage: "CASE",
-		Flags: append(caseFlags(),
+		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
+		ArgsUsage: "CASE | --testlist LIST",
+		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
-			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"}),
+			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
+		}),
 		Action: run,
 	}
 }
@@ -44,6 +46,9 @@ func run(c *cli.Context) error {
 	if tied, ok := s.(scheduler.Tied); ok && c.Bool("detach") {
 		s = tied.Detached()
 	}
+	if c.IsSet("testlist") {
+		return runList(c, s)
+	}
 	job, err := makeJob(c.Context, c, s)
 	if err != nil {
 		return err
@@ -51,14 +56,19 @@ func run(c *cli.Context) error {
 	if c.Bool("dry-run") {
 		return render(c, job)
 	}
-	if left := slurm.LeftOut(os.Environ()); len(left) > 0 && launcher == slurm.Name {
-		fmt.Fprintf(c.App.ErrWriter, "disagg-submit: %s of this shell %s: say it in the profile (sbatch_args)\n",
-			strings.Join(left, ", "), plural(len(left), "has no effect", "have no effect"))
-	}
+	sayLeftOut(c, launcher)
 	if err := job.Prepare(); err != nil {
 		return err
 	}
 	return submit(c, s, job)
+}
+
+// sayLeftOut names variables of this shell that would be options of sbatch, and have no effect.
+func sayLeftOut(c *cli.Context, launcher string) {
+	if left := slurm.LeftOut(os.Environ()); len(left) > 0 && launcher == slurm.Name {
+		fmt.Fprintf(c.App.ErrWriter, "disagg-submit: %s of this shell %s: say it in the profile (sbatch_args)\n",
+			strings.Join(left, ", "), plural(len(left), "has no effect", "have no effect"))
+	}
 }
 
 func plural(n int, one, more string) string {

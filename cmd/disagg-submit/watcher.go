@@ -40,9 +40,9 @@ func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.T
 // comeBack is the command that watches the job again.
 func (w *watcher) comeBack() string { return "disagg-submit watch " + w.plan.RunDir }
 
-// watch watches the job to its end. A signal ends the watch; a job that cannot go on without this process is cancelled
+// follow watches the job to its end. A signal ends the watch; a job that cannot go on without this process is cancelled
 // instead, and watched on.
-func (w *watcher) watch(ctx context.Context) error {
+func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 	watching, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	leave := context.AfterFunc(ctx, func() {
@@ -55,11 +55,16 @@ func (w *watcher) watch(ctx context.Context) error {
 		}
 	})
 	defer leave()
-	out, err := launch.Watch{
+	return launch.Watch{
 		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
 		Say:     func(text string) { w.progress.Say("%s", text) },
 		OnEntry: w.progress.Show, OnVerdict: w.verdict,
 	}.Run(watching)
+}
+
+// watch follows the job, and ends with its verdict's exit code.
+func (w *watcher) watch(ctx context.Context) error {
+	out, err := w.follow(ctx)
 	switch {
 	case err != nil && out.Result == nil:
 		look, cancel := w.scheduler.Hints(w.job)

@@ -49,12 +49,17 @@ func (e Entry) counts(strict bool) bool {
 	return false
 }
 
-// ExitCode is the code of a whole list: 0 only if everything that counts has passed.
+// ExitCode is the code of a whole list: 0 only if everything that counts has passed, and another than that of a failure
+// if all that is missing are jobs that go on.
 func ExitCode(entries []Entry, strict bool) int {
+	code := protocol.ExitPassed
 	for _, e := range entries {
-		if e.counts(strict) {
+		switch {
+		case e.Status == Watching && code == protocol.ExitPassed:
+			code = protocol.ExitPending
+		case e.Status != Watching && e.counts(strict):
 			return protocol.ExitFailed
 		}
 	}
-	return protocol.ExitPassed
+	return code
 }

@@ -46,14 +46,14 @@ func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
 	r := p.Request
 	r.Case = t.ID
 	if p.Folder != "" {
-		r.RunDir = filepath.Join(p.Folder, fmt.Sprintf("%03d-%s", i+1, folderName(t.ID)))
+		r.RunDir = filepath.Join(p.Folder, fmt.Sprintf("%03d-%s", i+1, Name(t)))
 	}
 	if t.Limit > 0 && r.Timeouts.Job == 0 {
 		r.Timeouts.Job = t.Limit + p.Allowance
 	}
 	job, err := r.Make(ctx)
 	if notOurs, ok := errors.AsType[*perfsanity.NotOurs](err); ok {
-		e.Status, e.Detail = NotOurs, notOurs.Class
+		e.Status, e.Detail = NotOurs, notOurs.Class+": "+notOurs.Why
 		return e
 	}
 	if err != nil {
@@ -68,11 +68,11 @@ func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
 	return e
 }
 
-// folderName is the part of a test's id that names it, as a folder.
-func folderName(id string) string {
-	_, name, found := strings.Cut(id, "[")
+// Name is the part of a test's id that tells it from others, as a plain word.
+func Name(t testlist.Test) string {
+	_, name, found := strings.Cut(t.ID, "[")
 	if !found {
-		name = id
+		name = t.ID
 	}
 	name = strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {

@@ -42,7 +42,7 @@ func Summary(out io.Writer, entries []Entry) error {
 		if e.Took > 0 {
 			took = e.Took.Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Status, took, folderName(e.Test.ID), oneLine(e.Detail))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Status, took, Name(e.Test), oneLine(e.Detail))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -74,7 +74,7 @@ func Plans(out io.Writer, entries []Entry) error {
 			limit, recipe = p.Timeouts.Job.Std().String(), p.Recipe.Name
 			why = strings.Join(p.Case.Notes, "; ")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Status, nodes, gpus, limit, recipe, folderName(e.Test.ID),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Status, nodes, gpus, limit, recipe, Name(e.Test),
 			oneLine(why))
 	}
 	if err := w.Flush(); err != nil {

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/atomicfile"
+	"github.com/disagg/disagg/pkg/dispatch"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/testlist"
+)
+
+// listFlags choose the tests of a list.
+func listFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "testlist", Usage: "run the tests of a `LIST` (.yml or .txt), also below the checkout"},
+		&cli.StringFlag{Name: "stage", Usage: "of the list: pre_merge or post_merge"},
+		&cli.StringFlag{Name: "gpu", Usage: "of the list: `NAME` of the GPU that blocks, and waives, must be for"},
+		&cli.StringFlag{Name: "select", Aliases: []string{"k"}, Usage: "of the list: tests whose id contains `TEXT`"},
+		&cli.StringFlag{Name: "split", Usage: "of the list: the Nth of M groups, `N/M`"},
+		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
+		&cli.StringFlag{
+			Name: "allowance", Value: "30m", Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT",
+		},
+		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},
+	}
+}
+
+// runListFlags are about running a list.
+func runListFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "parallel", Value: 1, Usage: "of the list: `N` jobs at a time"},
+		&cli.BoolFlag{Name: "stop-on-error", Usage: "of the list: start no more tests once one has failed"},
+		&cli.StringFlag{Name: "junit", Usage: "of the list: write JUnit XML to `FILE`, too"},
+	}
+}
+
+// makeList reads the list of the command line, and plans its tests. Run directories lie below a folder.
+func makeList(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch.Entry, error) {
+	if c.Args().Present() {
+		return nil, errors.New("cannot run both a list and a case: leave one of them out")
+	}
+	r, err := request(c, s)
+	if err != nil {
+		return nil, err
+	}
+	p := dispatch.Plan{Request: r, Platform: c.String("gpu"), Folder: folder}
+	if p.Allowance, err = roles.ParseLimit(c.String("allowance")); err != nil {
+		return nil, fmt.Errorf("cannot read --allowance: %w", err)
+	}
+	f := testlist.Filter{Stage: c.String("stage"), GPU: c.String("gpu"), Contains: c.String("select")}
+	if c.IsSet("split") {
+		if f.Group, f.Groups, err = testlist.ParseSplit(c.String("split")); err != nil {
+			return nil, fmt.Errorf("--split: %w", err)
+		}
+	}
+	tests, err := readList(c, c.String("testlist"))
+	if err != nil {
+		return nil, err
+	}
+	if p.Tests = testlist.Select(tests, f); len(p.Tests) == 0 {
+		return nil, fmt.Errorf("no test of %s is left of %d: check --stage, --gpu, -k and --split", c.String("testlist"),
+			len(tests))
+	}
+	if c.IsSet("waives") {
+		if p.Waives, err = readList(c, c.String("waives")); err != nil {
+			return nil, err
+		}
+	}
+	return p.Entries(c.Context), nil
+}
+
+// readList reads a list as it is named, or below the checkout.
+func readList(c *cli.Context, name string) ([]testlist.Test, error) {
+	places := []string{name}
+	if dir := c.String("trtllm-dir"); dir != "" && !filepath.IsAbs(name) {
+		for _, below := range []string{"", "tests/integration/test_lists", "tests/integration/test_lists/test-db",
+			"tests/integration/test_lists/qa"} {
+			places = append(places, filepath.Join(dir, below, name))
+		}
+	}
+	for _, place := range places {
+		data, err := os.ReadFile(place)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read list: %w", err)
+		}
+		return testlist.Parse(place, data)
+	}
+	return nil, fmt.Errorf("cannot read list %s: there is no such file, nor one below the checkout", name)
+}
+
+// planList prints what would be run of a list.
+func planList(c *cli.Context) error {
+	entries, err := makeList(c, nil, "")
+	if err != nil {
+		return err
+	}
+	if err := dispatch.Plans(c.App.Writer, entries); err != nil {
+		return err
+	}
+	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), nil)
+}
+
+// runList runs the tests of a list, and ends with 0 only if all of them have passed.
+func runList(c *cli.Context, s scheduler.Scheduler) error {
+	folder, err := listFolder(c)
+	if err != nil {
+		return err
+	}
+	entries, err := makeList(c, s, folder)
+	if err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		return planned(c, entries)
+	}
+	sayLeftOut(c, s.Name())
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("cannot make the list's folder: %w", err)
+	}
+	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	out := &lines{out: c.App.Writer}
+	fmt.Fprintf(c.App.Writer, "%s, in %s\n", dispatch.Counts(entries), folder)
+	dispatch.Runner{
+		Parallel: c.Int("parallel"), StopOnError: c.Bool("stop-on-error"),
+		Start: func(ctx context.Context, e *dispatch.Entry) { startOne(ctx, c, s, e, out) },
+		Done: func(e dispatch.Entry) {
+			out.say("%s: %s %s", dispatch.Name(e.Test), e.Status, e.Detail)
+		},
+	}.Run(ctx, entries)
+	if err := dispatch.Summary(c.App.Writer, entries); err != nil {
+		return err
+	}
+	if err := keepJUnit(c, folder, entries); err != nil {
+		return err
+	}
+	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), context.Cause(ctx))
+}
+
+// listFolder is the folder of a list's run directories.
+func listFolder(c *cli.Context) (string, error) {
+	dir := c.String("run-dir")
+	if dir == "" {
+		name := strings.TrimSuffix(filepath.Base(c.String("testlist")), filepath.Ext(c.String("testlist")))
+		dir = filepath.Join("runs", name+"-"+time.Now().Format("20060102-150405.000"))
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("cannot use run directory %s: %w", dir, err)
+	}
+	return abs, nil
+}
+
+// planned writes what every test would be run with, and submits nothing.
+func planned(c *cli.Context, entries []dispatch.Entry) error {
+	for _, e := range entries {
+		if e.Status == dispatch.Planned {
+			if err := e.Job.Prepare(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := dispatch.Plans(c.App.Writer, entries); err != nil {
+		return err
+	}
+	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), nil)
+}
+
+// startOne submits one test of the list, and watches its job.
+func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dispatch.Entry, out *lines) {
+	w := newWatcher(c, s, e.Job.Plan, time.Now())
+	w.out = out.of(dispatch.Name(e.Test))
+	w.progress.Out = w.out
+	e.RunDir = e.Job.Plan.RunDir
+	err := e.Job.Prepare()
+	if err == nil {
+		w.job, err = e.Job.Submit(context.WithoutCancel(ctx))
+		e.JobID = w.job.ID
+	}
+	if e.JobID == "" {
+		e.Detail = fmt.Sprint(err)
+		return
+	}
+	w.progress.Say("job %s, run directory %s", w.job.ID, e.RunDir)
+	_, w.tied = s.(scheduler.Tied)
+	e.Watched(w.follow(ctx))
+}
+
+// keepJUnit writes the list's JUnit XML into its folder, and where the command line wants it.
+func keepJUnit(c *cli.Context, folder string, entries []dispatch.Entry) error {
+	data, err := dispatch.JUnit(filepath.Base(c.String("testlist")), entries)
+	if err != nil {
+		return err
+	}
+	files := []string{filepath.Join(folder, "junit.xml")}
+	if c.IsSet("junit") {
+		files = append(files, c.String("junit"))
+	}
+	for _, file := range files {
+		if err := atomicfile.Write(file, data, 0o644); err != nil {
+			return command.Exit(protocol.ExitFailed, fmt.Errorf("cannot write JUnit: %w", err))
+		}
+	}
+	return nil
+}
