@@ -174,5 +174,3 @@ func (w *worker) findHub(ctx context.Context) (string, error) {
 	}
 	return rundir.FindHub(ctx, w.attempt, w.runID)
 }
-
-var errBatchEnded = errors.New("the batch script has ended: the scheduler ends what is left of the job")

@@ -104,7 +104,7 @@ func whileAlive(ctx context.Context, mark string, log *zap.Logger) (context.Cont
 		defer unix.Close(fd)
 		for ctx.Err() == nil {
 			if ended(fd) {
-				cancel(errBatchEnded)
+				cancel(hub.ErrBatchEnded)
 			}
 		}
 	}()

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -168,7 +169,7 @@ func TestBatchScriptEnds(t *testing.T) {
 	p.leave(agents)
 	p.exits(protocol.ExitFailed, "")
 	if r, err := rundir.ReadResult(p.attempt); err != nil || r.Verdict != protocol.Cancelled ||
-		!strings.Contains(r.FirstCause.Detail, errBatchEnded.Error()) {
+		!strings.Contains(r.FirstCause.Detail, hub.ErrBatchEnded.Error()) {
 		t.Errorf("%+v, %v", r.FirstCause, err)
 	}
 }
@@ -205,7 +206,7 @@ func TestWhileAlive(t *testing.T) {
 	_ = other.Wait()
 	select {
 	case <-ctx.Done():
-		if !errors.Is(context.Cause(ctx), errBatchEnded) {
+		if !errors.Is(context.Cause(ctx), hub.ErrBatchEnded) {
 			t.Error(context.Cause(ctx))
 		}
 	case <-time.After(bound):

@@ -94,6 +94,19 @@ func (h *Hub) lastPoints() {
 	}
 }
 
+// writeBeforehand writes the verdict as it is known so far, because there may be no time for more. The last one takes
+// its place, if it comes to that.
+func (h *Hub) writeBeforehand() {
+	r := h.result(time.Now())
+	r.EndedAt = time.Now().UTC()
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return // the last one will tell
+	}
+	h.hasty = true
+	h.opts.Disk.Create(h.opts.Attempt.Result(), append(data, '\n'), func(err error) { h.early.Store(err == nil) })
+}
+
 // write writes the report and, last, the verdict.
 func (h *Hub) write(r protocol.Result, answers bool) bool {
 	data, err := json.MarshalIndent(r, "", "  ")
@@ -110,7 +123,14 @@ func (h *Hub) write(r protocol.Result, answers bool) bool {
 		h.opts.Log.Warn("cannot make the report", zap.Error(err))
 	}
 	written := make(chan error, 1)
-	h.opts.Disk.Create(h.opts.Attempt.Result(), append(data, '\n'), func(err error) { written <- err })
+	if h.hasty { // so that it is known whose verdict is there
+		h.opts.Disk.Flush(h.opts.DiskPatience / 4)
+	}
+	if told := func(err error) { written <- err }; h.early.Load() {
+		h.opts.Disk.Replace(h.opts.Attempt.Result(), append(data, '\n'), true, told)
+	} else {
+		h.opts.Disk.Create(h.opts.Attempt.Result(), append(data, '\n'), told)
+	}
 	patience := h.opts.DiskPatience
 	if !answers { // it had its time
 		patience = h.opts.DiskPatience / 4

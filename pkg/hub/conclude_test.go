@@ -156,6 +156,32 @@ func TestVerdictStays(t *testing.T) {
 	}
 }
 
+// Where nobody waits for the hub the verdict is written before the agents have answered; if there is time after all,
+// the last one takes its place. Another's stays.
+func TestVerdictBeforehand(t *testing.T) {
+	j := newJob(t, nil)
+	j.serving()
+	j.cancel(hub.ErrBatchEnded)
+	j.await("a verdict", func() bool { return rundir.HasResult(j.opts.Attempt) })
+	if r := j.stored(); r.Verdict != protocol.Cancelled || r.FirstCause == nil || len(r.Roles) == 0 {
+		t.Errorf("%s, %v, %d roles", r.Verdict, r.FirstCause, len(r.Roles))
+	}
+	j.leave(all...)
+	if r := j.over(); !j.written || j.stored().EndedAt != r.EndedAt || j.stored().Upload == nil {
+		t.Errorf("written %v, ended at %v and %v", j.written, j.stored().EndedAt, r.EndedAt)
+	}
+
+	j = newJob(t, nil)
+	if err := hub.Keep(j.opts.Attempt, protocol.Result{Schema: 1, Verdict: protocol.Errored}); err != nil {
+		t.Fatal(err)
+	}
+	j.cancel(hub.ErrBatchEnded)
+	j.leave(benchmark)
+	if j.over(); j.stored().Verdict != protocol.Errored {
+		t.Errorf("stored %s", j.stored().Verdict)
+	}
+}
+
 // A verdict that cannot be written although the run directory answers is handed back too.
 func TestVerdictCannotBeWritten(t *testing.T) {
 	j := newJob(t, nil)

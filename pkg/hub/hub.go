@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,8 @@ type Hub struct {
 	cancel  context.CancelFunc  // ends the follower
 	points  []protocol.Point
 	unsaved atomic.Int32 // points whose records could not be saved
+	hasty   bool         // a verdict was to be written before the job is over
+	early   atomic.Bool  // it was written, and was the first
 }
 
 // New prepares a hub. The attempt's folder must exist.
@@ -100,11 +103,18 @@ func (h *Hub) Run(ctx context.Context) (protocol.Result, bool) {
 		case <-cancelled:
 			cancelled = nil
 			h.step(decide.Cancel{Detail: context.Cause(ctx).Error()})
+			if errors.Is(context.Cause(ctx), ErrBatchEnded) {
+				h.writeBeforehand()
+			}
 		}
 		h.journal.state(h.machine)
 	}
 	return h.conclude()
 }
+
+// ErrBatchEnded is a reason to cancel after which nobody waits for the hub: the scheduler ends what is left of the job,
+// within milliseconds or seconds.
+var ErrBatchEnded = errors.New("the batch script has ended: the scheduler ends what is left of the job")
 
 // mostIdle is how long the hub sleeps when nothing has a bound.
 const mostIdle = time.Minute

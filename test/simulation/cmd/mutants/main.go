@@ -33,6 +33,11 @@ func main() {
 		case err != nil:
 			fmt.Fprintf(os.Stderr, "mutants: %s: %v\n", m.name, err)
 			os.Exit(1)
+		case m.never && found == "":
+			found = "is never reached"
+		case m.never:
+			alive++
+			found = "IS REACHED: " + found
 		case found == "":
 			alive++
 			found = "SURVIVES"
@@ -40,13 +45,17 @@ func main() {
 		fmt.Printf("%-40s %5.1fs  %s\n", m.name, time.Since(begun).Seconds(), found)
 	}
 	if alive > 0 {
-		fmt.Printf("%d mutants survive\n", alive)
+		fmt.Printf("%d mutants are not as they should be\n", alive)
 		os.Exit(1)
 	}
 }
 
 // mutant is one fault that is planted: in a file one text takes the place of another that stands there once.
-type mutant struct{ name, file, old, new string }
+type mutant struct {
+	name, file, old, new string
+	// never says that nothing may notice: what is planted is a panic in a place that is never reached.
+	never bool
+}
 
 // try runs what can notice the fault, and returns what was found, "" if that is nothing. The fault is in a copy of the
 // file, which takes its place in these builds alone (go build -overlay).
