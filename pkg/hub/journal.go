@@ -80,6 +80,9 @@ func eventDetail(t roles.Task, e protocol.Event) string {
 		if o.StopReason != "" {
 			return protocol.StoppedDetail + o.StopReason
 		}
+		if o.Clean() { // whether that was too early is the judgement's
+			return "exited with code 0"
+		}
 		_, text := decide.Describe(t, *o)
 		return text
 	}

@@ -49,6 +49,9 @@ func (r Request) recipeAndCase(checkout string, prof profile.Profile) (
 				c.Notes = append(c.Notes, fmt.Sprintf("recipe %s is taken for %s: it runs %s", rec.Name, r.Recipe, why))
 			}
 			c.Notes = append(c.Notes, modelNote(prof.ModelsRoot, c)...)
+			if abs, err := filepath.Abs(c.Origin.Path); err == nil {
+				c.Origin.Path = abs
+			}
 			return rec, c, kept, nil
 		}
 		name, why = other, reason
