@@ -71,7 +71,7 @@ func makeList(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch.
 		return nil, err
 	}
 	if p.Tests = testlist.Select(tests, f); len(p.Tests) == 0 {
-		return nil, fmt.Errorf("no test of %s is left of %d: check --stage, --gpu, -k and --split", c.String("testlist"),
+		return nil, fmt.Errorf("no test of %s is left of %d: check --stage, --gpu, -k, --split", c.String("testlist"),
 			len(tests))
 	}
 	if c.IsSet("waives") {
@@ -187,19 +187,12 @@ func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dis
 	w := newWatcher(c, s, e.Job.Plan, time.Now())
 	w.out = out.of(dispatch.Name(e.Test))
 	w.progress.Out = w.out
-	e.RunDir = e.Job.Plan.RunDir
-	err := e.Job.Prepare()
-	if err == nil {
-		w.job, err = e.Job.Submit(context.WithoutCancel(ctx))
-		e.JobID = w.job.ID
-	}
-	if e.JobID == "" {
-		e.Detail = fmt.Sprint(err)
+	if err := e.Job.Prepare(); err != nil {
+		e.Detail = err.Error()
 		return
 	}
-	w.progress.Say("job %s, run directory %s", w.job.ID, e.RunDir)
-	_, w.tied = s.(scheduler.Tied)
-	e.Watched(w.follow(ctx))
+	e.Watched(w.tries(ctx, e.Job, c.Int("retry-infra")))
+	e.RunDir, e.JobID = w.plan.RunDir, w.job.ID
 }
 
 // keepJUnit writes the list's JUnit XML into its folder, and where the command line wants it.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
-	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
 )
@@ -29,6 +27,10 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
+			&cli.IntFlag{
+				Name:  "retry-infra",
+				Usage: "run again, up to `N` times, without the node that failed, if a machine ended the job",
+			},
 		}),
 		Action: run,
 	}
@@ -86,23 +88,19 @@ func submit(c *cli.Context, s scheduler.Scheduler, job launch.Job) error {
 	for _, note := range job.Plan.Case.Notes {
 		w.progress.Say("note: %s", note)
 	}
-	w.progress.Say("run directory %s", job.Plan.RunDir)
-	var err error
-	if w.job, err = job.Submit(context.WithoutCancel(ctx)); w.job.ID == "" {
-		if errors.Is(err, scheduler.ErrUnavailable) {
-			return command.Exit(protocol.ExitUnavailable, err)
-		}
-		return command.Exit(protocol.ExitPending, err)
-	}
-	w.progress.Say("job %s is submitted", w.job.ID)
-	if err != nil {
-		w.progress.Say("%v: the job runs all the same", err)
-	}
 	if c.Bool("detach") {
-		look, cancel := s.Hints(w.job)
-		w.progress.Say("to watch it: %s; to look: %s; to end it: %s", w.comeBack(), look, cancel)
-		return nil
+		return detached(ctx, w, job)
 	}
-	_, w.tied = s.(scheduler.Tied)
-	return w.watch(ctx)
+	out, err := w.tries(ctx, job, c.Int("retry-infra"))
+	return w.exit(out, err)
+}
+
+// detached submits the job, and says how to come back to it.
+func detached(ctx context.Context, w *watcher, job launch.Job) error {
+	if err := w.submit(ctx, job); err != nil {
+		return w.exit(launch.Outcome{}, err)
+	}
+	look, cancel := w.scheduler.Hints(w.job)
+	w.progress.Say("to watch it: %s; to look: %s; to end it: %s", w.comeBack(), look, cancel)
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -37,6 +38,10 @@ func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.T
 	}
 }
 
+func (w *watcher) sayBusy(err error, again time.Duration) {
+	w.progress.Say("%v: trying again in %v", err, again)
+}
+
 // comeBack is the command that watches the job again.
 func (w *watcher) comeBack() string { return "disagg-submit watch " + w.plan.RunDir }
 
@@ -63,9 +68,14 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 }
 
 // watch follows the job, and ends with its verdict's exit code.
-func (w *watcher) watch(ctx context.Context) error {
-	out, err := w.follow(ctx)
+func (w *watcher) watch(ctx context.Context) error { return w.exit(w.follow(ctx)) }
+
+// exit is the end of a watch as an exit code.
+func (w *watcher) exit(out launch.Outcome, err error) error {
+	var submission *submissionError
 	switch {
+	case errors.As(err, &submission):
+		return command.Exit(submission.code, submission.err)
 	case err != nil && out.Result == nil:
 		look, cancel := w.scheduler.Hints(w.job)
 		return command.Exit(protocol.ExitPending,

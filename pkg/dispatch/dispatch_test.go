@@ -79,8 +79,10 @@ func TestPlan(t *testing.T) {
   - unittest/other.py
 `)
 	p := dispatch.Plan{
-		Request: launch.Request{Checkout: checkout(t), Profile: "default", Recipe: "trtllm-serve", Upload: "sqlite:///x"},
-		Tests:   list, Waives: parse(t, "w.txt", ours+"[aggr-ctx_only-a] SKIP (broken)\n"),
+		Request: launch.Request{
+			Checkout: checkout(t), Profile: "default", Recipe: "trtllm-serve", Upload: "sqlite:///x",
+		},
+		Tests: list, Waives: parse(t, "w.txt", ours+"[aggr-ctx_only-a] SKIP (broken)\n"),
 		Folder: filepath.Join(t.TempDir(), "runs"), Allowance: roles.Duration(30 * time.Minute),
 	}
 	entries := p.Entries(t.Context())
@@ -198,7 +200,8 @@ func TestStop(t *testing.T) {
 		},
 		Done: func(dispatch.Entry) {},
 	}.Run(t.Context(), entries)
-	if entries[0].Status != dispatch.Failed || entries[0].Detail != "no verdict" || entries[2].Status != dispatch.NotRun {
+	if entries[0].Status != dispatch.Failed || entries[0].Detail != "no verdict" ||
+		entries[2].Status != dispatch.NotRun {
 		t.Errorf("%+v", entries)
 	}
 

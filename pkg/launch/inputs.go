@@ -161,5 +161,17 @@ func loadProfile(nameOrFile string) (profile.Profile, error) {
 	if err != nil {
 		return profile.Profile{}, fmt.Errorf("cannot read profile: %w", err)
 	}
-	return profile.Parse(nameOrFile, data)
+	return profile.ParseExtending(nameOrFile, data, readBase)
+}
+
+// readBase reads a profile that another one extends: a built-in one, or a file that lies beside it.
+func readBase(name, beside string) (file string, data []byte, err error) {
+	if data, ok := profile.Text(name); ok {
+		return name + ".yaml", data, nil
+	}
+	if file = name; !filepath.IsAbs(file) {
+		file = filepath.Join(filepath.Dir(beside), name)
+	}
+	data, err = readInput(file)
+	return file, data, err
 }

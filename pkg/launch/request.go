@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,7 @@ type Request struct {
 	Timeouts  roles.Timeouts // 0: derived
 	Partition string         // "": the profile's
 	Account   string         // "": the profile's
+	Exclude   []string       // nodes that the job must not get, beside the profile's
 	ByHand    bool           // roles are started one by one by people
 	Version   string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
@@ -51,6 +54,13 @@ type Job struct {
 	Plan      plan.Plan
 	Kept      []byte // what the run keeps of the case: its text, with what was asked for written into it
 	Scheduler scheduler.Scheduler
+	// Request is what it was made from; FirstDir is the run directory of the first try, "" if this is it.
+	Request  Request
+	FirstDir string
+	// OnBusy is told that the scheduler takes no jobs for now, and is asked again after a while; nil: nobody is.
+	OnBusy func(err error, again time.Duration)
+	// BusyPause is that while; 0: a standard one.
+	BusyPause time.Duration
 }
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
@@ -65,6 +75,9 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if r.Account != "" {
 		prof.Account = r.Account
 	}
+	if len(r.Exclude) > 0 {
+		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
+	}
 	checkout, err := checkoutDir(r.Checkout)
 	if err != nil {
 		return Job{}, err
@@ -73,6 +86,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
+	prof = prof.For(c.SupportedGPUs)
 	in := plan.Input{
 		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
 		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts, Policy: plan.Policy{Interactive: r.ByHand},
@@ -80,11 +94,28 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err := r.resolve(ctx, &in); err != nil {
 		return Job{}, err
 	}
+	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
 	p, err := plan.Build(in)
 	if err == nil {
 		err = checkCheckout(p, r.Scheduler == nil)
 	}
-	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler}, err
+	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err
+}
+
+func isEmpty(text string) bool { return text == "" }
+
+// unmounted names paths that a container would not see where the host has them.
+func unmounted(in plan.Input) (notes []string) {
+	c := in.Profile.Container
+	for _, p := range []struct{ what, path string }{
+		{"agent", in.Agent}, {"run directory", in.RunDir}, {"checkout", in.Checkout}, {"models", in.Profile.ModelsRoot},
+	} {
+		if p.path != "" && !c.Holds(p.path) {
+			notes = append(notes, fmt.Sprintf("the %s, %s, is under no mount of the container: add it to the profile "+
+				"(container.mounts)", p.what, p.path))
+		}
+	}
+	return notes
 }
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
@@ -195,9 +226,12 @@ func agentPath(prof profile.Profile) (string, error) {
 		return "", fmt.Errorf("cannot find disagg-agent: %w", err)
 	}
 	agent := filepath.Join(filepath.Dir(self), "disagg-agent")
+	if prof.Arch != "" && prof.Arch != runtime.GOARCH {
+		agent += "-" + prof.Arch
+	}
 	if _, err := os.Stat(agent); err != nil {
-		return "", fmt.Errorf("cannot find disagg-agent beside %s: install both together, or name it in the profile "+
-			"(agent)", self)
+		return "", fmt.Errorf("cannot find %s beside %s: install both together, or name it in the profile (agent)",
+			filepath.Base(agent), self)
 	}
 	return agent, nil
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -60,14 +61,43 @@ func (j Job) Prepare() error {
 	return rundir.Create(j.Plan, j.Kept, script)
 }
 
-// Submit submits the prepared job, and notes it in the run directory. After an error with a job that has an id the job
-// runs: only the note is missing.
+// How often a scheduler that takes no jobs for now is asked again, and how long after the time before.
+const (
+	busyTries = 6
+	busyPause = 30 * time.Second
+)
+
+// submit submits the job, and waits for a scheduler that is busy. The end of the context ends the waiting, never a
+// submission that is under way.
+func (j Job) submit(ctx context.Context) (scheduler.Job, error) {
+	pause := j.BusyPause
+	if pause == 0 {
+		pause = busyPause
+	}
+	for try := 0; ; try++ {
+		job, err := j.Scheduler.Submit(context.WithoutCancel(ctx), j.Plan)
+		if !errors.Is(err, scheduler.ErrBusy) || try == busyTries {
+			return job, err
+		}
+		if j.OnBusy != nil {
+			j.OnBusy(err, pause)
+		}
+		select {
+		case <-ctx.Done():
+			return job, fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Submit submits the prepared job, and notes it in the run directory. A scheduler that is busy is waited for. After an
+// error with a job that has an id the job runs: only the note is missing.
 func (j Job) Submit(ctx context.Context) (scheduler.Job, error) {
 	if j.Scheduler == nil {
 		return scheduler.Job{}, errNoScheduler
 	}
 	at := time.Now()
-	job, err := j.Scheduler.Submit(ctx, j.Plan)
+	job, err := j.submit(ctx)
 	if err != nil {
 		return job, err
 	}

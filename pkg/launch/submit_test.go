@@ -1,11 +1,14 @@
 package launch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -104,6 +107,41 @@ func TestSubmitFails(t *testing.T) {
 	}
 	if _, err := rundir.ReadSubmission(rundir.Dir(job.Plan.RunDir)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("there is a note: %v", err)
+	}
+}
+
+// busyFor is a scheduler that is busy so many times.
+type busyFor struct {
+	*fake.Scheduler
+	times, asked int
+}
+
+func (b *busyFor) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
+	if b.asked++; b.asked <= b.times {
+		return scheduler.Job{}, fmt.Errorf("%w: %w", scheduler.ErrUnavailable, scheduler.ErrBusy)
+	}
+	return b.Scheduler.Submit(ctx, p)
+}
+
+// A scheduler that takes no jobs for now is asked again, a few times; a person can end the waiting.
+func TestBusyScheduler(t *testing.T) {
+	for times, want := range map[int]int{0: 1, 2: 3, 100: 7} {
+		job, f := prepared(t)
+		b := &busyFor{Scheduler: f, times: times}
+		told := 0
+		job.Scheduler, job.BusyPause, job.OnBusy = b, time.Millisecond, func(error, time.Duration) { told++ }
+		got, err := job.Submit(t.Context())
+		if b.asked != want || told != want-1 || (err == nil) != (times < 7) || (got.ID != "") != (err == nil) {
+			t.Errorf("busy %d times: asked %d times, told %d times, %+v, %v", times, b.asked, told, got, err)
+		}
+	}
+	job, f := prepared(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	job.Scheduler, job.BusyPause = &busyFor{Scheduler: f, times: 1}, time.Hour
+	job.OnBusy = func(error, time.Duration) { cancel(errors.New("interrupted")) }
+	_, err := job.Submit(ctx)
+	if !errors.Is(err, scheduler.ErrUnavailable) || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -25,6 +25,9 @@ import (
 type Profile struct {
 	Schema int    `yaml:"schema" json:"schema"` // 1
 	Name   string `yaml:"name" json:"name"`
+	// Extends names another profile, built in or a file beside this one: what this one does not say is that one's, key
+	// by key; a list is taken as a whole.
+	Extends string `yaml:"extends" json:"extends,omitempty"`
 
 	// Partition, Account: "" leaves the choice to the scheduler.
 	Partition string `yaml:"partition" json:"partition,omitempty"`
@@ -37,6 +40,13 @@ type Profile struct {
 	Segment bool `yaml:"segment" json:"segment,omitempty"`
 	// Exclusive asks for whole nodes; true unless said otherwise.
 	Exclusive *bool `yaml:"exclusive" json:"exclusive,omitempty"`
+	// QOS, Constraint, Reservation, Licenses, Comment and Exclude (nodes) are options of the job; "": none.
+	QOS         string `yaml:"qos" json:"qos,omitempty"`
+	Constraint  string `yaml:"constraint" json:"constraint,omitempty"`
+	Reservation string `yaml:"reservation" json:"reservation,omitempty"`
+	Licenses    string `yaml:"licenses" json:"licenses,omitempty"`
+	Comment     string `yaml:"comment" json:"comment,omitempty"`
+	Exclude     string `yaml:"exclude" json:"exclude,omitempty"`
 	// SbatchArgs are more options of the job, SrunArgs of every step; one option an item.
 	SbatchArgs []string `yaml:"sbatch_args" json:"sbatch_args,omitempty"`
 	SrunArgs   []string `yaml:"srun_args" json:"srun_args,omitempty"`
@@ -53,6 +63,10 @@ type Profile struct {
 	// Models are folders of models below ModelsRoot, by the names that cases give them. They win over the dictionary of
 	// the checkout.
 	Models map[string]string `yaml:"models" json:"models,omitempty"`
+	// GPU is what the cluster's nodes have, such as GB200; "": what the case names first of those in ByGPU.
+	GPU string `yaml:"gpu" json:"gpu,omitempty"`
+	// ByGPU is what differs with the GPU.
+	ByGPU map[string]Variables `yaml:"by_gpu" json:"by_gpu,omitempty"`
 	// Env is set for every child; the values are templates over the recipe's data.
 	Env map[string]string `yaml:"env" json:"env,omitempty"`
 	// Unset are patterns of variables that no child sees.
@@ -67,16 +81,13 @@ type Profile struct {
 	Upload string `yaml:"upload" json:"upload,omitempty"`
 	// Agent is the path of disagg-agent on the nodes; "": as on the submitting host.
 	Agent string `yaml:"agent" json:"agent,omitempty"`
+	// Arch is the nodes' architecture, amd64 or arm64, if it is not the submitting host's: the agent that is looked for
+	// beside disagg-submit is then disagg-agent-ARCH.
+	Arch string `yaml:"arch" json:"arch,omitempty"`
+	// Allowance is what a job gets beside the limit that a list of tests says; 0: a standard one.
+	Allowance roles.Duration `yaml:"allowance" json:"allowance,omitempty"`
 	// Bash is the interpreter of the batch script.
 	Bash string `yaml:"bash" json:"bash,omitempty"`
-}
-
-// Container is how roles are put into a container (pyxis).
-type Container struct {
-	Image  string   `yaml:"image" json:"image"`
-	Name   string   `yaml:"name" json:"name,omitempty"` // shared by the steps of a job; "": none
-	Mounts []string `yaml:"mounts" json:"mounts,omitempty"`
-	Dir    string   `yaml:"dir" json:"dir,omitempty"` // working directory; "": the image's
 }
 
 // Preflight is what hosts must have before any model is loaded.
@@ -139,17 +150,36 @@ func Load(name string) (p Profile, ok bool, err error) {
 	if !slices.Contains(Builtin(), name) {
 		return Profile{}, false, nil
 	}
-	data, err := builtin.ReadFile(path.Join("builtin", name+".yaml"))
-	if err == nil {
-		p, err = Parse(name+".yaml", data)
-	}
+	data, _ := Text(name)
+	p, err = Parse(name+".yaml", data)
 	return p, true, err
 }
 
-// Parse reads a profile. The name of the file serves errors.
-func Parse(file string, data []byte) (Profile, error) {
+// Text is the file of a profile that comes with the tool; ok tells whether there is one of that name.
+func Text(name string) (text []byte, ok bool) {
+	text, err := builtin.ReadFile(path.Join("builtin", name+".yaml"))
+	return text, err == nil
+}
+
+// Parse reads a profile that extends none. The name of the file serves errors.
+func Parse(file string, data []byte) (Profile, error) { return ParseExtending(file, data, nil) }
+
+// ParseExtending reads a profile with what it extends.
+func ParseExtending(file string, data []byte, read Reader) (Profile, error) {
 	p := Profile{GPUs: "gpus-per-node", MPI: "pmix", Bash: "/bin/bash"}
-	if err := yamlfile.Decode(file, data, &p); err != nil {
+	own, err := yamlfile.ParseBlock(file, string(data))
+	if err != nil {
+		return Profile{}, err
+	}
+	if name, ok := own.Get("extends").Scalar(); ok && name != "" {
+		whole, err := extended(file, own, name, read, mostBases)
+		if err == nil {
+			err = whole.DecodeStrict(file+" (with what it extends)", &p)
+		}
+		if err != nil {
+			return Profile{}, err
+		}
+	} else if err := yamlfile.Decode(file, data, &p); err != nil {
 		return Profile{}, err
 	}
 	if err := p.validate(); err != nil {
@@ -174,8 +204,19 @@ func (p Profile) validate() error {
 	if !slices.Contains([]string{"gpus-per-node", "gres", "none"}, p.GPUs) {
 		bad("gpus: %q: want gpus-per-node, gres or none", p.GPUs)
 	}
-	if p.Container != nil && p.Container.Image == "" {
-		bad("container.image: missing")
+	if c := p.Container; c != nil {
+		if c.Image == "" {
+			bad("container.image: missing")
+		}
+		if !slices.Contains([]string{"", Pyxis, Apptainer, Singularity}, c.Kind) {
+			bad("container.kind: %q: want pyxis, apptainer or singularity", c.Kind)
+		}
+		if c.Exec() == nil && len(c.Args) > 0 || c.Exec() != nil && c.Name != "" {
+			bad("container: args are for apptainer, and name is for pyxis")
+		}
+	}
+	if !slices.Contains([]string{"", "amd64", "arm64"}, p.Arch) {
+		bad("arch: %q: want amd64 or arm64", p.Arch)
 	}
 	for _, name := range p.Preflight.Off {
 		if name != "all" && !slices.Contains(protocol.Checks(), name) {
@@ -199,11 +240,12 @@ func (p Profile) validate() error {
 func (p Profile) texts() map[string]string {
 	texts := map[string]string{
 		"name": p.Name, "partition": p.Partition, "account": p.Account, "mpi": p.MPI, "agent": p.Agent, "bash": p.Bash,
-		"interface": p.Interface, "sbatch_args": strings.Join(p.SbatchArgs,
+		"interface": p.Interface, "qos": p.QOS, "constraint": p.Constraint, "reservation": p.Reservation,
+		"licenses": p.Licenses, "comment": p.Comment, "exclude": p.Exclude, "sbatch_args": strings.Join(p.SbatchArgs,
 			" "), "srun_args": strings.Join(p.SrunArgs, " "),
 	}
 	if c := p.Container; c != nil {
-		texts["container"] = strings.Join(append([]string{c.Image, c.Name, c.Dir}, c.Mounts...), " ")
+		texts["container"] = strings.Join(slices.Concat([]string{c.Image, c.Name, c.Dir}, c.Mounts, c.Args), " ")
 	}
 	return texts
 }

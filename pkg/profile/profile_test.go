@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +111,81 @@ func TestControlCharacters(t *testing.T) {
 	fails(t, "name", err, "name: \"x\\ny\" has a control character")
 	if profile.HasControl("plain é — text") {
 		t.Error("a plain text has a control character")
+	}
+}
+
+// What a profile does not say is that of the one it extends, key by key; a list is taken as a whole.
+func TestExtends(t *testing.T) {
+	files := map[string]string{
+		"base": "schema: 1\nname: base\nextends: root\npartition: gpu\nenv: {A: base, B: base}\nunset: [X]\n",
+		"root": "schema: 1\nname: root\naccount: ours\ncontainer: {image: i, mounts: [/a]}\n",
+		"ring": "extends: ring\n", "bad": "partition: [\n",
+	}
+	read := func(name, beside string) (string, []byte, error) {
+		text, ok := files[name]
+		if !ok {
+			return name, nil, errors.New("there is no " + name + " beside " + beside)
+		}
+		return name, []byte(text), nil
+	}
+	p, err := profile.ParseExtending("own", []byte("schema: 1\nname: own\nextends: base\nenv: {A: own}\nunset: [Y]\n"+
+		"container: {dir: /w}\n"), read)
+	if err != nil || p.Name != "own" || p.Partition != "gpu" || p.Account != "ours" || p.Env["A"] != "own" ||
+		p.Env["B"] != "base" || len(p.Unset) != 1 || p.Unset[0] != "Y" || p.Container.Image != "i" ||
+		p.Container.Dir != "/w" || p.MPI != "pmix" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for text, want := range map[string]string{
+		"schema: 1\nname: x\nextends: gone":                 "own: extends: there is no gone beside own",
+		"schema: 1\nname: x\nextends: ring":                 "ring: extends: ring: that is too deep",
+		"schema: 1\nname: x\nextends: bad":                  "bad:2: ",
+		"schema: 1\nname: x\nextends: root\npartitoin: gpu": "partitoin: unknown key",
+		"schema: 1\nname: x\nextends: root\narch: sparc":    `arch: "sparc": want amd64 or arm64`,
+	} {
+		_, err := profile.ParseExtending("own", []byte(text), read)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// What differs with the GPU is that of the cluster's own, or of the first that the case names.
+func TestFor(t *testing.T) {
+	const text = "schema: 1\nname: x\nenv: {A: all}\nunset: [X]\n" +
+		"by_gpu: {B200: {env: {A: b, B: b}}, GB300: {unset: [Y]}}\n"
+	for gpu, tt := range map[string]struct {
+		own, cases string
+		a          string
+		unset      int
+	}{
+		"the case's":         {"", "H200 B200 GB300", "b", 1},
+		"the cluster's":      {"GB300", "B200", "all", 2},
+		"one without a word": {"H200", "B200", "all", 1},
+		"none":               {"", "", "all", 1},
+	} {
+		p, err := profile.Parse("x", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.GPU = tt.own
+		own := p.For(strings.Fields(tt.cases))
+		if own.Env["A"] != tt.a || len(own.Unset) != tt.unset || own.ByGPU != nil || p.Env["A"] != "all" {
+			t.Errorf("%s: %v, %v", gpu, own.Env, own.Unset)
+		}
+	}
+}
+
+// A container sees what is mounted where the host has it.
+func TestHolds(t *testing.T) {
+	c := &profile.Container{Mounts: []string{"/a", "/b:/b:ro", "/c:/d", "/e/f/:/e/f"}}
+	for dir, want := range map[string]bool{
+		"/a": true, "/a/x": true, "/ab": false, "/b/x": true, "/c/x": false, "/d/x": false, "/e/f/g": true, "/e": false,
+	} {
+		if got := c.Holds(dir); got != want {
+			t.Errorf("%s: %t", dir, got)
+		}
+	}
+	if !(*profile.Container)(nil).Holds("/x") || !(&profile.Container{Mounts: []string{"/:/"}}).Holds("/x") {
+		t.Error("a bare host, and one that is mounted as a whole, have everything")
 	}
 }

@@ -71,6 +71,11 @@ func (p *Progress) Show(e protocol.Entry) {
 	}
 }
 
+// Restart begins to tell of another job, which is the same one tried again.
+func (p *Progress) Restart(l roles.Layout) {
+	p.Layout, p.points, p.seen, p.stopping = l, nil, nil, false
+}
+
 func (p *Progress) attached(e protocol.Entry) {
 	if e.Role == nil {
 		return

@@ -24,6 +24,9 @@ import (
 // ErrUnavailable says that the scheduler refused a request or could not be reached, and that no job of ours can exist.
 var ErrUnavailable = errors.New("the scheduler refused, or cannot be reached")
 
+// ErrBusy says, with ErrUnavailable, that the scheduler takes no job for now, and may in a while.
+var ErrBusy = errors.New("it takes no jobs for now")
+
 // Scheduler starts jobs and knows about them.
 type Scheduler interface {
 	// Name is what plans and command lines call it.

@@ -110,6 +110,13 @@ func (b Block) Decode(file, key string, v any) error {
 	return d.fault()
 }
 
+// DecodeStrict reads the block into v as [Decode] reads a file: an unknown key is a fault.
+func (b Block) DecodeStrict(file string, v any) error {
+	d := decoder{file: file}
+	d.document(&yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{b.node}}, v)
+	return d.fault()
+}
+
 // Text renders the block as YAML, ending in a newline; "" if absent.
 func (b Block) Text() (string, error) {
 	if b.Absent() {

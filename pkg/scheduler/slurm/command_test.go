@@ -101,6 +101,21 @@ exit 1`
 	}
 }
 
+// A controller that takes no jobs for now is told from one that refuses.
+func TestBusyController(t *testing.T) {
+	for said, want := range map[string]bool{
+		"Batch job submission failed: Slurm backup controller in standby mode": true,
+		"Unable to contact slurm controller (connect failure)":                 true,
+		"Batch job submission failed: Invalid account":                         false,
+	} {
+		pretend(t, "sbatch", `echo "sbatch: error: `+said+`" >&2; exit 1`)
+		_, err := Slurm{}.Submit(t.Context(), somePlan(t))
+		if errors.Is(err, scheduler.ErrBusy) != want || !errors.Is(err, scheduler.ErrUnavailable) {
+			t.Errorf("%s: %v", said, err)
+		}
+	}
+}
+
 // What the queue and accounting say is read as it is meant, and what is odd is unknown.
 func TestStates(t *testing.T) {
 	tests := map[string]struct {

@@ -124,6 +124,14 @@ func batchOptions(p plan.Plan) []option {
 	if prof.Account != "" {
 		add("--account", prof.Account)
 	}
+	for _, o := range []option{
+		{"--qos", prof.QOS}, {"--constraint", prof.Constraint}, {"--reservation", prof.Reservation},
+		{"--licenses", prof.Licenses}, {"--comment", prof.Comment}, {"--exclude", prof.Exclude},
+	} {
+		if o.value != "" {
+			add(o.name, o.value)
+		}
+	}
 	for _, a := range prof.SbatchArgs {
 		name, value, _ := strings.Cut(a, "=")
 		add(name, value)
@@ -160,7 +168,7 @@ func stepComments(p plan.Plan) ([]string, error) {
 		if pl.Role.Index > 0 {
 			continue
 		}
-		args := append([]string{"srun"}, StepArgs(p, pl)...)
+		args := append([]string{"srun"}, StepArgs(p, pl, "JOB")...)
 		quoted := make([]string, len(args))
 		for i, a := range args {
 			if quoted[i] = a; plain(a) {

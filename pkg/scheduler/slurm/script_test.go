@@ -173,7 +173,7 @@ func TestStepArgs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmds, err := Slurm{Environ: []string{"A=b", "SLURM_CPU_BIND=x"}}.Steps(p, r, []string{"C=d"})
+		cmds, err := Slurm{Environ: []string{"A=b", "SLURM_CPU_BIND=x", "SLURM_JOB_ID=7"}}.Steps(p, r, []string{"C=d"})
 		if err != nil || len(cmds) != 1 {
 			t.Fatalf("%v, %v", cmds, err)
 		}
@@ -183,12 +183,15 @@ func TestStepArgs(t *testing.T) {
 				t.Errorf("%s: %s is not among srun's arguments:\n%s", role, w, args)
 			}
 		}
-		if diff := cmp.Diff([]string{"A=b", "C=d"}, cmds[0].Env); diff != "" {
+		if diff := cmp.Diff([]string{"A=b", "SLURM_JOB_ID=7", "C=d"}, cmds[0].Env); diff != "" {
 			t.Errorf("environment: %s", diff)
 		}
 	}
 	if _, err := (Slurm{}).Steps(p, roles.Role{Kind: roles.Gen, Index: 9}, nil); err == nil {
 		t.Error("a role that is not there is started")
+	}
+	if _, err := (Slurm{Environ: []string{}}).Steps(p, roles.Hub().Role, nil); err == nil {
+		t.Error("a role is started in no job")
 	}
 	if (Slurm{}).Install(p, nil) != nil {
 		t.Error("there is nothing to install, but it is")
@@ -237,5 +240,33 @@ func TestIdentify(t *testing.T) {
 	if _, err := (Slurm{}).Identify(getenv, pl); err == nil ||
 		!strings.Contains(err.Error(), "the step has 8 ranks but the plan gives GEN_0 4") {
 		t.Errorf("another shape: %v", err)
+	}
+}
+
+// Apptainer is a program before the agent; pyxis is options of srun, with a name that no other job has.
+func TestContainers(t *testing.T) {
+	p := planIn(t, "/r", roles.Server{Count: 1, GPUs: 1}, roles.Server{}, defaults(t))
+	for kind, want := range map[string]string{
+		"":                  " --container-name=c-7 --container-mounts=/a,/b:/b --container-workdir=/w ",
+		profile.Apptainer:   " apptainer exec --nv --bind /a --bind /b:/b --pwd /w image " + p.Agent,
+		profile.Singularity: " singularity exec --nv --bind /a --bind /b:/b --pwd /w image " + p.Agent,
+	} {
+		c := profile.Container{Kind: kind, Image: "image", Mounts: []string{"/a", "/b:/b"}, Dir: "/w"}
+		if c.Exec() == nil {
+			c.Name = "c"
+		} else {
+			c.Args = []string{"--nv"}
+		}
+		p.Cluster.Container, p.Cluster.Install = &c, "x"
+		s := Slurm{Environ: []string{"SLURM_JOB_ID=7"}}
+		cmds, err := s.Steps(p, roles.Hub().Role, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cmd := range append(cmds, s.Install(p, nil)) {
+			if line := strings.Join(cmd.Args, " ") + " "; !strings.Contains(line, want) {
+				t.Errorf("%q: %s", kind, line)
+			}
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -105,6 +106,16 @@ func unreached(err error) bool {
 	}
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.Exited() && failed.said != ""
+}
+
+// busy tells whether the controller refused for a reason that passes: it is the backup and not in charge, it is being
+// started again, or has too much to do.
+func busy(err error) bool {
+	text := strings.ToLower(err.Error())
+	return slices.ContainsFunc([]string{
+		"standby mode", "temporarily unable", "temporarily unavailable", "unable to contact slurm controller",
+		"controller is busy",
+	}, func(said string) bool { return strings.Contains(text, said) })
 }
 
 // Grace is KillWait, as the cluster is configured.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +16,10 @@ import (
 	"github.com/disagg/disagg/pkg/scheduler"
 )
 
-// StepArgs are all arguments of srun that start a role: its nodes and ranks, and what every step shares. Agents tell
-// each other what failed; Slurm must not end healthy ranks before they could: no --kill-on-bad-exit, no --wait.
-func StepArgs(p plan.Plan, pl roles.Placement) []string {
+// StepArgs are all arguments of srun that start a role of a job: its nodes and ranks, and what every step shares.
+// Agents tell each other what failed; Slurm must not end healthy ranks before they could: no --kill-on-bad-exit, no
+// --wait.
+func StepArgs(p plan.Plan, pl roles.Placement, jobID string) []string {
 	args := []string{
 		"--job-name=" + pl.Role.String(), "--input=none", "--kill-on-bad-exit=0", "--wait=0", "--overlap",
 		"--relative=" + strconv.Itoa(pl.FirstNode), "--nodes=" + strconv.Itoa(pl.Nodes),
@@ -32,16 +34,17 @@ func StepArgs(p plan.Plan, pl roles.Placement) []string {
 	if p.Cluster.MPI != "" && p.Spec(pl.Role).MPI {
 		mpi = p.Cluster.MPI
 	}
-	return append(append(args, "--mpi="+mpi), commonArgs(p)...)
+	return append(append(args, "--mpi="+mpi), commonArgs(p, jobID)...)
 }
 
-// commonArgs are the arguments that every step shares.
-func commonArgs(p plan.Plan) []string {
+// commonArgs are the arguments that every step of a job shares. Two jobs of one user on one node must not share a
+// container.
+func commonArgs(p plan.Plan, jobID string) []string {
 	args := []string{"--mem=0", "--export=ALL"}
-	if c := p.Cluster.Container; c != nil {
+	if c := p.Cluster.Container; c != nil && c.Exec() == nil {
 		args = append(args, "--container-image="+c.Image, "--no-container-mount-home")
 		if c.Name != "" {
-			args = append(args, "--container-name="+c.Name)
+			args = append(args, "--container-name="+c.Name+"-"+jobID)
 		}
 		if len(c.Mounts) > 0 {
 			args = append(args, "--container-mounts="+strings.Join(c.Mounts, ","))
@@ -64,7 +67,12 @@ func (s Slurm) Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, erro
 	if !ok {
 		return nil, fmt.Errorf("cannot start %s: the case has no such role", r)
 	}
-	return []*exec.Cmd{s.srun(p, append(StepArgs(p, pl), p.Agent), env)}, nil
+	id, _, err := s.Job()
+	if err != nil {
+		return nil, err
+	}
+	command := append(p.Cluster.Container.Exec(), p.Agent)
+	return []*exec.Cmd{s.srun(p, append(StepArgs(p, pl, id), command...), env)}, nil
 }
 
 func (s Slurm) srun(p plan.Plan, args, env []string) *exec.Cmd {
@@ -83,7 +91,9 @@ func (s Slurm) Install(p plan.Plan, env []string) *exec.Cmd {
 		"--nodes=" + strconv.Itoa(p.Layout.TotalNodes),
 		"--ntasks-per-node=1", "--mpi=none",
 	}
-	return s.srun(p, append(append(args, commonArgs(p)...), p.Agent, "install"), env)
+	id, _, _ := s.Job() // without one no step begins
+	command := append(p.Cluster.Container.Exec(), p.Agent, "install")
+	return s.srun(p, slices.Concat(args, commonArgs(p, id), command), env)
 }
 
 // Job implements scheduler.Starter.

@@ -29,6 +29,9 @@ func (s Slurm) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
 		job.ID, job.Cluster = id, cluster
 		return job, nil
 	}
+	if err != nil && unreached(err) && busy(err) {
+		return job, fmt.Errorf("%w: %w: %w", scheduler.ErrUnavailable, scheduler.ErrBusy, err)
+	}
 	if err != nil && unreached(err) {
 		return job, fmt.Errorf("%w: %w", scheduler.ErrUnavailable, err)
 	}
