@@ -32,7 +32,8 @@ func listFlags() []cli.Flag {
 		&cli.StringFlag{Name: "split", Usage: "of the list: the Nth of M groups, `N/M`"},
 		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
 		&cli.StringFlag{
-			Name: "allowance", Value: "30m", Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT",
+			Name:  "allowance",
+			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT (default: the profile's, then 30m)",
 		},
 		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},
 	}
@@ -57,8 +58,10 @@ func makeList(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch.
 		return nil, err
 	}
 	p := dispatch.Plan{Request: r, Platform: c.String("gpu"), Folder: folder}
-	if p.Allowance, err = roles.ParseLimit(c.String("allowance")); err != nil {
-		return nil, fmt.Errorf("cannot read --allowance: %w", err)
+	if c.IsSet("allowance") {
+		if p.Request.Allowance, err = roles.ParseLimit(c.String("allowance")); err != nil {
+			return nil, fmt.Errorf("cannot read --allowance: %w", err)
+		}
 	}
 	f := testlist.Filter{Stage: c.String("stage"), GPU: c.String("gpu"), Contains: c.String("select")}
 	if c.IsSet("split") {

@@ -83,7 +83,7 @@ func TestPlan(t *testing.T) {
 			Checkout: checkout(t), Profile: "default", Recipe: "trtllm-serve", Upload: "sqlite:///x",
 		},
 		Tests: list, Waives: parse(t, "w.txt", ours+"[aggr-ctx_only-a] SKIP (broken)\n"),
-		Folder: filepath.Join(t.TempDir(), "runs"), Allowance: roles.Duration(30 * time.Minute),
+		Folder: filepath.Join(t.TempDir(), "runs"),
 	}
 	entries := p.Entries(t.Context())
 	var out strings.Builder
@@ -99,7 +99,7 @@ func TestPlan(t *testing.T) {
 		"planned 2 8 2h0m0s trtllm-serve disagg_upload-e2e-a the list says 16 GPUs, the case has 8",
 		"planned 2 8 30m0s trtllm-serve disagg-gen_only-a the list says",
 		`refused disagg-e2e-missing cannot find case`,
-		"not ours aggr-agg-s aggregated, one node: cannot run aggr-agg-s: it is an aggregated test on one node",
+		"not ours aggr-agg-s aggregated, one node: it is an aggregated test on one node",
 		"skipped disagg-a by its line slow",
 		"waived aggr-ctx_only-a broken (w.txt:1)",
 		"not ours unittest_other.py another test",

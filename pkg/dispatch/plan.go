@@ -9,18 +9,16 @@ import (
 
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/perfsanity"
-	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/testlist"
 )
 
 // Plan is what a list of tests is run with.
 type Plan struct {
-	Request   launch.Request  // what all tests have in common
-	Tests     []testlist.Test // in order
-	Waives    []testlist.Test
-	Platform  string         // that waives may be limited to
-	Folder    string         // that run directories are made in; "": none are wanted
-	Allowance roles.Duration // added to the limit that a line says
+	Request  launch.Request  // what all tests have in common
+	Tests    []testlist.Test // in order
+	Waives   []testlist.Test
+	Platform string // that waives may be limited to
+	Folder   string // that run directories are made in; "": none are wanted
 }
 
 // Entries plans every test. Nothing is written.
@@ -44,12 +42,9 @@ func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
 		return e
 	}
 	r := p.Request
-	r.Case = t.ID
+	r.Case, r.Limit = t.ID, t.Limit
 	if p.Folder != "" {
 		r.RunDir = filepath.Join(p.Folder, fmt.Sprintf("%03d-%s", i+1, Name(t)))
-	}
-	if t.Limit > 0 && r.Timeouts.Job == 0 {
-		r.Timeouts.Job = t.Limit + p.Allowance
 	}
 	job, err := r.Make(ctx)
 	if notOurs, ok := errors.AsType[*perfsanity.NotOurs](err); ok {

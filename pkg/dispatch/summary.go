@@ -36,18 +36,33 @@ func Summary(out io.Writer, entries []Entry) error {
 	slices.SortStableFunc(sorted, func(a, b Entry) int {
 		return boolToInt(a.counts(true)) - boolToInt(b.counts(true))
 	})
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	rows := [][]string{{"STATUS", "TIME", "TEST", "WHY"}}
 	for _, e := range sorted {
 		took := ""
 		if e.Took > 0 {
 			took = e.Took.Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Status, took, Name(e.Test), oneLine(e.Detail))
+		rows = append(rows, []string{string(e.Status), took, Name(e.Test), oneLine(e.Detail)})
+	}
+	return table(out, rows, Counts(entries))
+}
+
+// table prints rows in columns, without blanks at the end of a line, and a line below them.
+func table(out io.Writer, rows [][]string, last string) error {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(out, Counts(entries))
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(out, last)
 	return err
 }
 
@@ -65,8 +80,7 @@ func oneLine(text string) string {
 
 // Plans shows what would be run, a line a test: nodes, GPUs, limit and recipe, or why not.
 func Plans(out io.Writer, entries []Entry) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STATUS\tNODES\tGPUS\tLIMIT\tRECIPE\tTEST\tWHY")
+	rows := [][]string{{"STATUS", "NODES", "GPUS", "LIMIT", "RECIPE", "TEST", "WHY"}}
 	for _, e := range entries {
 		nodes, gpus, limit, recipe, why := "", "", "", "", e.Detail
 		if p := e.Job.Plan; e.Status == Planned {
@@ -74,14 +88,9 @@ func Plans(out io.Writer, entries []Entry) error {
 			limit, recipe = p.Timeouts.Job.Std().String(), p.Recipe.Name
 			why = strings.Join(p.Case.Notes, "; ")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Status, nodes, gpus, limit, recipe, Name(e.Test),
-			oneLine(why))
+		rows = append(rows, []string{string(e.Status), nodes, gpus, limit, recipe, Name(e.Test), oneLine(why)})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(out, Counts(entries))
-	return err
+	return table(out, rows, Counts(entries))
 }
 
 // suite, testCase and message are JUnit's XML.

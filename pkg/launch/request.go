@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Request struct {
 	Values    map[string]string
 	Upload    string         // URL; "": the profile's, then the embedded default
 	Timeouts  roles.Timeouts // 0: derived
+	Limit     roles.Duration // of the test, as a list says it; the job has it and Allowance. 0: it says none
+	Allowance roles.Duration // 0: the profile's, then a standard one
 	Partition string         // "": the profile's
 	Account   string         // "": the profile's
 	Exclude   []string       // nodes that the job must not get, beside the profile's
@@ -77,6 +80,9 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	}
 	if len(r.Exclude) > 0 {
 		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
+	}
+	if r.Limit > 0 && r.Timeouts.Job == 0 {
+		r.Timeouts.Job = r.Limit + cmp.Or(r.Allowance, prof.Allowance, defaultAllowance)
 	}
 	checkout, err := checkoutDir(r.Checkout)
 	if err != nil {
@@ -161,6 +167,9 @@ func (r Request) sink(in *plan.Input) (err error) {
 	}
 	return r.Sinks.Check(in.UploadURL)
 }
+
+// defaultAllowance is for what a job does beside its test: loading an image, installing and ending.
+const defaultAllowance = roles.Duration(30 * time.Minute)
 
 // defaultGrace is Slurm's own default.
 const defaultGrace = 30 * time.Second

@@ -1,10 +1,13 @@
 package launch
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // Only what tells of a machine is tried again: never what was tested, what a person ended, or the end of the time.
@@ -50,5 +53,30 @@ func TestAgain(t *testing.T) {
 	if err != nil || filepath.Base(third.Plan.RunDir) != filepath.Base(job.Plan.RunDir)+"-retry2" ||
 		third.Plan.Cluster.Exclude != "n1,n2,n3" || third.Plan.ID == job.Plan.ID {
 		t.Errorf("%s, %q, %v", third.Plan.RunDir, third.Plan.Cluster.Exclude, err)
+	}
+}
+
+// What a list says of a test's limit gets an allowance; a limit that was asked for for the whole job stands.
+func TestLimitOfAList(t *testing.T) {
+	profile := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(profile, []byte("{schema: 1, name: p, allowance: 10m}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const minute = roles.Duration(time.Minute)
+	for name, tt := range map[string]struct {
+		profile                    string
+		limit, allowance, job, own roles.Duration
+	}{
+		"the usual":        {"default", 90 * minute, 0, 120 * minute, 0},
+		"the profile's":    {profile, 90 * minute, 0, 100 * minute, 0},
+		"one's own":        {profile, 90 * minute, 5 * minute, 95 * minute, 0},
+		"the job's is set": {profile, 90 * minute, 5 * minute, 300 * minute, 300 * minute},
+	} {
+		r := request(t)
+		r.Scheduler, r.Profile = nil, tt.profile
+		r.Limit, r.Allowance, r.Timeouts.Job = tt.limit, tt.allowance, tt.own
+		if job, err := r.Make(t.Context()); err != nil || job.Plan.Timeouts.Job != tt.job {
+			t.Errorf("%s: %s, %v", name, job.Plan.Timeouts.Job, err)
+		}
 	}
 }

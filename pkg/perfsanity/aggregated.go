@@ -12,17 +12,17 @@ import (
 // NotOurs says that a test is none that this tool runs, and of which class it is.
 type NotOurs struct {
 	Class string // one word or two, for lists of tests
+	Test  string
 	Why   string
 }
 
 // Error implements error.
-func (e *NotOurs) Error() string { return e.Why }
+func (e *NotOurs) Error() string { return fmt.Sprintf("cannot run %s: %s", e.Test, e.Why) }
 
 // The classes.
 const (
-	otherTest     = "another test"
-	oneNode       = "aggregated, one node"
-	unknownToTest = "unknown to the checkout's test"
+	otherTest = "another test"
+	oneNode   = "aggregated, one node"
 )
 
 // aggregatedFolders are where upstream keeps its aggregated configs, newest first.
@@ -104,8 +104,8 @@ func (src Source) loadAggregated(at found) (roles.Case, []byte, error) {
 			Problem: fmt.Sprintf("one server has more than %d GPUs", maxServerGPUs),
 		}
 	case gpus <= perNode:
-		return roles.Case{}, nil, &NotOurs{oneNode, fmt.Sprintf("cannot run %s: it is an aggregated test on one node, "+
-			"in which there is nothing to supervise across nodes: run it with pytest", at.id)}
+		return roles.Case{}, nil, &NotOurs{oneNode, at.id.String(), "it is an aggregated test on one node, in which " +
+			"there is nothing to supervise across nodes: run it with pytest"}
 	}
 	c := roles.Case{
 		Name: at.id.Config, TestID: at.id.String(), Upload: at.id.Upload, Origin: at.origin(), Load: load,

@@ -52,9 +52,7 @@ func (src Source) find() (f found, err error) {
 	}
 	if !f.isID {
 		if strings.Contains(src.Name, "::") || strings.Contains(src.Name, ".py") {
-			return f, &NotOurs{
-				otherTest, fmt.Sprintf("cannot run %.200q: it is another test than perf-sanity's", src.Name),
-			}
+			return f, &NotOurs{otherTest, fmt.Sprintf("%.200q", src.Name), "it is another test than perf-sanity's"}
 		}
 		if ext := filepath.Ext(src.Name); ext == ".yaml" || ext == ".yml" {
 			f.id.Config, f.file = strings.TrimSuffix(filepath.Base(src.Name), ext), src.Name
