@@ -17,7 +17,9 @@ func app() *cli.App {
 Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 the scheduler refused, or cannot be
 reached, and there is no job; 70 a fault of the tool; 75 left, the job goes on, or uploads are pending; 124 a deadline
 or the time limit; 130 cancelled.`,
-		Commands: []*cli.Command{planCommand(), renderCommand(), runCommand(), watchCommand(), uploadCommand()},
-		Action:   command.Unknown,
+		Commands: []*cli.Command{
+			planCommand(), renderCommand(), runCommand(), watchCommand(), uploadCommand(), profileCommand(),
+		},
+		Action: command.Unknown,
 	}
 }

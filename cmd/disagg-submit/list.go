@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -109,14 +110,52 @@ func readList(c *cli.Context, name string) ([]testlist.Test, error) {
 
 // planList prints what would be run of a list.
 func planList(c *cli.Context) error {
+	if c.IsSet("check-nodes") {
+		return errors.New("cannot check the nodes of a list (--check-nodes): pass one CASE")
+	}
 	entries, err := makeList(c, nil, "")
 	if err != nil {
 		return err
 	}
-	if err := dispatch.Plans(c.App.Writer, entries); err != nil {
+	if c.Bool("json") {
+		err = printJSON(c.App.Writer, summaries(entries))
+	} else {
+		err = dispatch.Plans(c.App.Writer, entries)
+	}
+	if err != nil {
 		return err
 	}
 	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), nil)
+}
+
+// listed is a test of a list in JSON: why it is not planned, or what would be run.
+type listed struct {
+	Test   string          `json:"test"` // as the list has it
+	Status dispatch.Status `json:"status"`
+	Detail string          `json:"detail,omitempty"`
+	Plan   *summary        `json:"plan,omitempty"`
+}
+
+func summaries(entries []dispatch.Entry) (list []listed) {
+	for _, e := range entries {
+		l := listed{Test: e.Test.ID, Status: e.Status, Detail: e.Detail}
+		if e.Status == dispatch.Planned {
+			s := summarize(e.Job.Plan)
+			l.Plan = &s
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// withoutList refuses what only says something about a list.
+func withoutList(c *cli.Context, flags ...[]cli.Flag) error {
+	for _, f := range slices.Concat(flags...) {
+		if name := f.Names()[0]; c.IsSet(name) {
+			return fmt.Errorf("cannot use --%s with a case: it is about a list of tests (--testlist)", name)
+		}
+	}
+	return nil
 }
 
 // runList runs the tests of a list, and ends with 0 only if all of them have passed.
@@ -185,7 +224,7 @@ func planned(c *cli.Context, entries []dispatch.Entry) error {
 	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), nil)
 }
 
-// startOne submits one test of the list, and watches its job.
+// startOne submits one test of the list, and watches its job unless that is not wanted.
 func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dispatch.Entry, out *lines) {
 	w := newWatcher(c, s, e.Job.Plan, time.Now())
 	w.out = out.of(dispatch.Name(e.Test))
@@ -194,7 +233,15 @@ func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dis
 		e.Detail = err.Error()
 		return
 	}
-	e.Watched(w.tries(ctx, e.Job, c.Int("retry-infra")))
+	if c.Bool("detach") {
+		if err := detached(ctx, w, e.Job); err != nil {
+			e.Detail = err.Error()
+		} else {
+			e.Status = dispatch.Submitted
+		}
+	} else {
+		e.Watched(w.tries(ctx, e.Job, c.Int("retry-infra")))
+	}
 	e.RunDir, e.JobID = w.plan.RunDir, w.job.ID
 }
 

@@ -30,6 +30,9 @@ func planCommand() *cli.Command {
 			if c.IsSet("testlist") {
 				return planList(c)
 			}
+			if err := withoutList(c, listFlags()); err != nil {
+				return err
+			}
 			job, err := makeJob(c.Context, c, nil)
 			if err != nil {
 				return err

@@ -51,6 +51,9 @@ func run(c *cli.Context) error {
 	if c.IsSet("testlist") {
 		return runList(c, s)
 	}
+	if err := withoutList(c, listFlags(), runListFlags()); err != nil {
+		return err
+	}
 	job, err := makeJob(c.Context, c, s)
 	if err != nil {
 		return err

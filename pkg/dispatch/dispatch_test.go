@@ -187,6 +187,16 @@ func TestRun(t *testing.T) {
 	if code := dispatch.ExitCode(entries[:2], true); code != protocol.ExitPassed {
 		t.Errorf("code %d", code)
 	}
+	others := entriesOf("", "")
+	others[0].Status, others[1].Status = dispatch.NotOurs, dispatch.NotOurs
+	if code := dispatch.ExitCode(others, false); code != protocol.ExitFailed {
+		t.Errorf("nothing was run: code %d", code)
+	}
+	others[0].Status = dispatch.Waived
+	if dispatch.ExitCode(others, false) != protocol.ExitPassed ||
+		dispatch.ExitCode(others, true) != protocol.ExitFailed {
+		t.Error("what is not ours does not count, unless it is to")
+	}
 }
 
 // After a failure nothing more is started if that is wanted; when the watch is ended jobs go on, and nothing more is

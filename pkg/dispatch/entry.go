@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/launch"
@@ -22,7 +23,9 @@ const (
 	NotOurs  Status = "not ours" // of a class that this tool does not run
 	Refused  Status = "refused"  // it cannot be planned
 	NotRun   Status = "not run"  // another failed before, or the watch was ended
-	Watching Status = "left"     // its job goes on, and nobody watches it
+	Watching Status = "left"     // its job goes on, and nobody watches it any more
+	// Submitted is what a test is whose job nobody was to watch.
+	Submitted Status = "submitted"
 )
 
 // Entry is a test of the list and what became of it.
@@ -50,9 +53,12 @@ func (e Entry) counts(strict bool) bool {
 }
 
 // ExitCode is the code of a whole list: 0 only if everything that counts has passed, and another than that of a failure
-// if all that is missing are jobs that go on.
+// if all that is missing are jobs that go on. A list of which nothing is ours has not passed.
 func ExitCode(entries []Entry, strict bool) int {
-	code := protocol.ExitPassed
+	code := protocol.ExitFailed
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Status != NotOurs }) {
+		code = protocol.ExitPassed
+	}
 	for _, e := range entries {
 		switch {
 		case e.Status == Watching && code == protocol.ExitPassed:

@@ -56,6 +56,9 @@ func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
 		return e
 	}
 	e.Job = job
+	if job.Plan.Case.TestID != Name(t) {
+		e.Job.Plan.Case.Notes = append(e.Job.Plan.Case.Notes, "it is run as "+job.Plan.Case.TestID)
+	}
 	if want, has := t.GPUs(), job.Plan.Layout.TotalGPUs(); want > 0 && want != has {
 		e.Job.Plan.Case.Notes = append(e.Job.Plan.Case.Notes,
 			fmt.Sprintf("the list says %d GPUs, the case has %d", want, has))

@@ -68,6 +68,8 @@ func (r Runner) Run(ctx context.Context, entries []Entry) {
 // judge decides what became of a test that was started.
 func (e *Entry) judge(ctx context.Context) {
 	switch {
+	case e.Status == Submitted:
+		return
 	case e.Result != nil && e.Result.Verdict == protocol.Passed:
 		e.Status, e.Detail = Passed, ""
 		return

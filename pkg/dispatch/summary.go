@@ -12,7 +12,7 @@ import (
 
 // statuses in the order in which a summary counts them.
 var statuses = []Status{
-	Planned, Passed, Failed, Excused, Refused, NotRun, Watching, Skipped, Waived, NotOurs,
+	Planned, Submitted, Passed, Failed, Excused, Refused, NotRun, Watching, Skipped, Waived, NotOurs,
 }
 
 // Counts is how many tests came to what, in one line.
@@ -139,7 +139,7 @@ func JUnit(name string, entries []Entry) ([]byte, error) {
 		case Refused, NotRun, Watching:
 			c.Error = m
 			s.Errors++
-		case Skipped, Waived, NotOurs, Excused:
+		case Skipped, Waived, NotOurs, Excused, Submitted:
 			m.Message = strings.TrimSpace(string(e.Status) + ": " + m.Message)
 			c.Skipped = m
 			s.Skipped++

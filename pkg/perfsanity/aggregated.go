@@ -1,6 +1,7 @@
 package perfsanity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,8 +22,9 @@ func (e *NotOurs) Error() string { return fmt.Sprintf("cannot run %s: %s", e.Tes
 
 // The classes.
 const (
-	otherTest = "another test"
-	oneNode   = "aggregated, one node"
+	otherTest     = "another test"
+	oneNode       = "aggregated, one node"
+	unknownToTest = "unknown to the checkout's test"
 )
 
 // aggregatedFolders are where upstream keeps its aggregated configs, newest first.
@@ -32,7 +34,7 @@ var aggregatedFolders = [...]string{"tests/scripts/perf-sanity/aggregated", "tes
 type aggregated struct {
 	Metadata    metadata       `yaml:"metadata"`
 	Hardware    aggHardware    `yaml:"hardware"`
-	Slurm       yamlfile.Block `yaml:"slurm"`
+	Slurm       slurm          `yaml:"slurm"`
 	Environment environment    `yaml:"environment"`
 	Servers     []aggServer    `yaml:"server_configs"`
 	Others      map[string]any `yaml:",inline"`
@@ -110,10 +112,12 @@ func (src Source) loadAggregated(at found) (roles.Case, []byte, error) {
 	c := roles.Case{
 		Name: at.id.Config, TestID: at.id.String(), Upload: at.id.Upload, Origin: at.origin(), Load: load,
 		Model: cfg.Metadata.ModelName, Precision: cfg.Metadata.Precision, SupportedGPUs: cfg.Metadata.SupportedGPUs,
-		GPUsPerNode: perNode, TimeLimit: usualLimit, ServerTimeout: slurm{}.serverTimeout(),
-		Servers: map[roles.Kind]roles.Server{roles.Gen: {Count: 1, GPUs: gpus}, roles.Ctx: {}},
-		Env:     map[roles.Kind][]roles.Var{roles.Gen: slices.Concat(cfg.Environment.Server, server.Env)},
-		Traits:  []roles.Trait{roles.Aggregated}, Notes: at.notes(),
+		GPUsPerNode: perNode, TimeLimit: cmp.Or(roles.Duration(cfg.Slurm.JobTime), usualLimit),
+		ServerTimeout: cfg.Slurm.serverTimeout(),
+		Servers:       map[roles.Kind]roles.Server{roles.Gen: {Count: 1, GPUs: gpus}, roles.Ctx: {}},
+		Env:           map[roles.Kind][]roles.Var{roles.Gen: slices.Concat(cfg.Environment.Server, server.Env)},
+		Traits:        []roles.Trait{roles.Aggregated},
+		Notes:         append(at.notes(), ofCluster(cfg.Slurm, cfg.Environment)...),
 	}
 	if server.Model != "" {
 		c.Model = server.Model

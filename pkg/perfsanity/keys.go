@@ -2,6 +2,7 @@ package perfsanity
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -69,21 +70,43 @@ func (c config) ignored(t *Test) []string {
 		wait > limit {
 		note("slurm.timeout", "(%v) is longer than slurm.job_time (%v): the job ends before", wait.Std(), limit.Std())
 	}
-	for _, s := range []struct{ key, value, instead string }{
-		{"slurm.partition", c.Slurm.Partition, "--partition or the profile"},
-		{"slurm.account", c.Slurm.Account, "--account or the profile"},
-		{"slurm.extra_args", withoutGPUs(c.Slurm.ExtraArgs), "sbatch_args of the profile"},
-	} {
-		if s.value != "" && !strings.HasPrefix(s.value, "<") {
-			note(s.key, "(%s) is not used, as upstream has it: use %s", s.value, s.instead)
-		}
-	}
+	list = append(list, ofCluster(c.Slurm, c.Environment)...)
 	if c.WorkerConfig.EPLBSlots.Line() > 0 {
 		if n, _ := c.WorkerConfig.EPLBSlots.Scalar(); n != "" && n != "0" {
 			note("worker_config.eplb_num_slots", "is not read by upstream's test either")
 		}
 	}
 	return list
+}
+
+// ofCluster tells what the case says of a cluster, which neither upstream nor this tool takes from a case.
+func ofCluster(s slurm, e environment) (list []string) {
+	note := func(key, value, instead string) {
+		if value != "" && value != "false" && !strings.HasPrefix(value, "<") {
+			list = append(list, fmt.Sprintf("%s (%s) is not used, as upstream has it: use %s", key, value, instead))
+		}
+	}
+	note("slurm.partition", s.Partition, "--partition or the profile")
+	note("slurm.account", s.Account, "--account or the profile")
+	note("slurm.extra_args", withoutGPUs(s.ExtraArgs), "sbatch_args of the profile")
+	for _, key := range slices.Sorted(maps.Keys(e.Others)) {
+		instead, known := insteadOf[key]
+		if !known {
+			instead = "the profile"
+		}
+		if value := e.Others[key]; value != nil {
+			note("environment."+key, fmt.Sprint(value), instead)
+		}
+	}
+	return list
+}
+
+// insteadOf are what takes the place of keys of a case's environment.
+var insteadOf = map[string]string{
+	"container_image": "container.image of the profile", "container_mount": "container.mounts of the profile",
+	"model_path": "models_root of the profile", "trtllm_repo": "--trtllm-dir", "work_dir": "--run-dir",
+	"build_wheel": "install of the profile", "cuda_architectures": "install of the profile",
+	"trtllm_wheel_path": "install of the profile", "open_search_db_base_url": "--upload",
 }
 
 // ofTest lists what only upstream's test does, where it takes no part.

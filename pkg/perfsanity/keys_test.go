@@ -118,6 +118,11 @@ func TestIgnored(t *testing.T) {
 			"slurm.extra_args (--constraint=x) is not used, as upstream has it: use sbatch_args",
 		},
 		"slurm.partition": {"fast", "slurm.partition (fast) is not used"},
+		"environment.model_path": {
+			"/models", "environment.model_path (/models) is not used, as upstream has it: use models_root",
+		},
+		"environment.build_wheel": {"true", "environment.build_wheel (true) is not used"},
+		"environment.mine":        {"7", "environment.mine (7) is not used"},
 	} {
 		c, err := loadWith(key, tt.value)
 		if err != nil || len(c.Notes) != 1 || !strings.HasPrefix(c.Notes[0], tt.want) {
@@ -127,7 +132,8 @@ func TestIgnored(t *testing.T) {
 	for key, value := range map[string]string{
 		"cache_transceiver_precheck": "{enabled: false}", "profiling": "{nsys_on: false}",
 		"slurm.extra_args": "--gres=gpu:4",
-		"slurm.partition":  "<partition>", "worker_config.eplb_num_slots": "0",
+		"slurm.partition":  "<partition>", "environment.work_dir": "<full_path_to_work_dir>",
+		"environment.trtllm_repo": "''", "environment.build_wheel": "false", "worker_config.eplb_num_slots": "0",
 	} {
 		if c, err := loadWith(key, value); err != nil || len(c.Notes) != 0 {
 			t.Errorf("%s: %v, %v", key, c.Notes, err)

@@ -40,7 +40,7 @@ func (c config) form(id TestID, isID bool, asked string, test *Test) (form, erro
 		return f, nil
 	}
 	if problem := test.refuses(id, f.Mode, isID && asked == ""); problem != "" {
-		return f, fmt.Errorf("cannot run %s: %s", id, problem)
+		return f, &NotOurs{unknownToTest, id.String(), problem}
 	}
 	test.put(&f)
 	return f, nil

@@ -90,6 +90,13 @@ type Profile struct {
 	Bash string `yaml:"bash" json:"bash,omitempty"`
 }
 
+// The ways in which a job asks for GPUs.
+const (
+	GPUsPerNode = "gpus-per-node"
+	GPUsGRES    = "gres"
+	GPUsNone    = "none" // it does not: whole nodes have what they have
+)
+
 // Preflight is what hosts must have before any model is loaded.
 type Preflight struct {
 	// Off lists checks that are left out; "all" for all of them.
@@ -166,7 +173,7 @@ func Parse(file string, data []byte) (Profile, error) { return ParseExtending(fi
 
 // ParseExtending reads a profile with what it extends.
 func ParseExtending(file string, data []byte, read Reader) (Profile, error) {
-	p := Profile{GPUs: "gpus-per-node", MPI: "pmix", Bash: "/bin/bash"}
+	p := Profile{GPUs: GPUsPerNode, MPI: "pmix", Bash: "/bin/bash"}
 	own, err := yamlfile.ParseBlock(file, string(data))
 	if err != nil {
 		return Profile{}, err
@@ -201,7 +208,7 @@ func (p Profile) validate() error {
 	if p.Name == "" {
 		bad("name: missing")
 	}
-	if !slices.Contains([]string{"gpus-per-node", "gres", "none"}, p.GPUs) {
+	if !slices.Contains([]string{GPUsPerNode, GPUsGRES, GPUsNone}, p.GPUs) {
 		bad("gpus: %q: want gpus-per-node, gres or none", p.GPUs)
 	}
 	if c := p.Container; c != nil {

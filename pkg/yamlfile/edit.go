@@ -67,3 +67,12 @@ func plainMergeKeys(n *yaml.Node) {
 		plainMergeKeys(child)
 	}
 }
+
+// Encode is a key and its value as lines of a YAML mapping, with a line break behind each.
+func Encode(key string, value any) (string, error) {
+	data, err := yaml.Marshal(map[string]any{key: value})
+	if err != nil {
+		return "", fmt.Errorf("cannot encode %s: %w", key, err)
+	}
+	return string(data), nil
+}
