@@ -49,6 +49,9 @@ func benchWith(t *testing.T, change func(*plan.Input)) *bench {
 			KillWait: roles.Duration(30 * time.Second), Preflight: profile.Preflight{Off: []string{"all"}},
 		},
 	}
+	for _, kind := range []roles.Kind{roles.Coordinator, roles.Benchmark} {
+		in.Recipe.Roles[kind] = startedEarly(in.Recipe.Roles[kind], false)
+	}
 	change(&in)
 	p, err := plan.Build(in)
 	if err != nil {
@@ -57,6 +60,20 @@ func benchWith(t *testing.T, change func(*plan.Input)) *bench {
 	b := &bench{t: t, now: time.Unix(1000, 0), code: map[roles.Task]int{}, peers: map[roles.Task]map[string]string{}}
 	b.job = New(p, Options{}, b.now)
 	return b
+}
+
+// startedEarly is a role that waits by itself for what it needs, or not.
+func startedEarly(s recipe.RoleSpec, early bool) recipe.RoleSpec {
+	s.Needs.Early = early
+	return s
+}
+
+// earlyBench has a benchmark that is started with the servers.
+func earlyBench(t *testing.T) *bench {
+	t.Helper()
+	return benchWith(t, func(in *plan.Input) {
+		in.Recipe.Roles[roles.Benchmark] = startedEarly(in.Recipe.Roles[roles.Benchmark], true)
+	})
 }
 
 // in hands over inputs, and performs what can be performed here.

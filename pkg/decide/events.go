@@ -190,6 +190,9 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	case o.StopReason != "":
 		return // it was asked to
 	case t.Task == roles.Hub() && o.Clean():
+		if m.phase == protocol.Readying { // it was done before anybody saw that it had begun
+			m.enter(protocol.Measuring, now)
+		}
 		m.readBy = now.Add(readBound)
 		return // judged with its points
 	case (m.released || m.attribution.Closed()) && o.Clean():
@@ -204,7 +207,7 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
 	t.cause = kind
 	switch {
-	case t.Task == roles.Hub() && m.phase == protocol.Measuring:
+	case t.Task == roles.Hub() && (m.phase == protocol.Measuring || m.phase == protocol.Readying):
 		m.benchFailed = true
 		m.blameBenchmark(f, now)
 	case o.Clean() && !t.Leader():

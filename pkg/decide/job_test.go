@@ -2,6 +2,7 @@ package decide
 
 import (
 	"testing"
+	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -25,6 +26,55 @@ func TestStartOrder(t *testing.T) {
 	b.expect("BENCHMARK.0 start", "GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
 	if b.job.Phase() != protocol.Measuring {
 		t.Errorf("phase %s", b.job.Phase())
+	}
+}
+
+// What waits by itself for what it needs is started at once, and told no addresses; the benchmark measures once all is
+// there.
+func TestStartedEarly(t *testing.T) {
+	b := earlyBench(t)
+	b.hello(all...)
+	b.expect("GEN_0.0 start", "GEN_0.1 start", "CTX_0.0 start", "BENCHMARK.0 start")
+	if len(b.peers[benchmark]) != 0 {
+		t.Errorf("it is told %v", b.peers[benchmark])
+	}
+	b.event(gen0, protocol.EventAddress)
+	b.event(ctx0, protocol.EventAddress)
+	b.expect("DISAGG_SERVER.0 start")
+	for _, task := range []roles.Task{gen0, ctx0} {
+		b.event(task, protocol.EventReady)
+	}
+	if b.expect(); b.job.Phase() != protocol.Readying {
+		t.Errorf("phase %s", b.job.Phase())
+	}
+	b.event(server, protocol.EventReady)
+	b.expect("GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
+	if b.job.Phase() != protocol.Measuring {
+		t.Errorf("phase %s", b.job.Phase())
+	}
+}
+
+// A benchmark that was started early may be done before anybody saw that it had begun; one that fails then has failed.
+func TestEarlyBenchmarkEnds(t *testing.T) {
+	b := earlyBench(t)
+	b.hello(all...)
+	b.exit(benchmark, protocol.Outcome{})
+	if b.job.Phase() != protocol.Measuring {
+		t.Errorf("phase %s", b.job.Phase())
+	}
+	b.points(goodPoints()...)
+	b.gone(all...)
+	if r := b.job.Result(Times{}, b.now); r.Verdict != protocol.Passed {
+		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
+	}
+	b = earlyBench(t)
+	b.hello(all...)
+	b.exit(benchmark, protocol.Outcome{Code: 3})
+	b.quietly(10 * time.Second)
+	b.gone(all...)
+	r := b.job.Result(Times{}, b.now)
+	if r.FirstCause == nil || r.FirstCause.Kind != protocol.BenchmarkFailed {
+		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
 	}
 }
 

@@ -56,13 +56,17 @@ func (m *Machine) advance(now time.Time) {
 		return // no model is loaded before every host was checked
 	}
 	for _, pl := range m.plan.Layout.Placements {
-		m.startRole(pl, now)
+		m.startRole(pl)
+	}
+	if _, ok := m.needed(roles.Hub().Role); ok && m.phase == protocol.Readying && m.benchmark().startSent {
+		m.enter(protocol.Measuring, now)
+		m.watchPeers()
 	}
 }
 
-// startRole starts every rank of a role at once, when all of them are attached and what the role needs is there: ranks
-// of an MPI job wait for each other, with a limit.
-func (m *Machine) startRole(pl roles.Placement, now time.Time) {
+// startRole starts every rank of a role at once, when all of them are attached and what the role needs is there, unless
+// it waits for that by itself: ranks of an MPI job wait for each other, with a limit.
+func (m *Machine) startRole(pl roles.Placement) {
 	if m.leader(pl.Role).startSent {
 		return
 	}
@@ -71,16 +75,12 @@ func (m *Machine) startRole(pl roles.Placement, now time.Time) {
 		return
 	}
 	peers, ok := m.needed(pl.Role)
-	if !ok {
+	if !ok && !m.plan.Spec(pl.Role).Needs.Early {
 		return
 	}
 	for _, t := range tasks {
 		m.tasks[t].startSent = true
 		m.send(t, protocol.Command{Kind: protocol.CommandStart, Peers: peers})
-	}
-	if pl.Role == roles.Hub().Role {
-		m.enter(protocol.Measuring, now)
-		m.watchPeers()
 	}
 }
 

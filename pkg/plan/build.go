@@ -147,7 +147,9 @@ func (p Plan) rehearse() error {
 		d.Peers = map[string]string{}
 		address, ready := p.Needed(pl.Role)
 		for _, r := range slices.Concat(address, ready) {
-			d.Peers[r.String()] = nowhere + ":1"
+			if !p.Spec(pl.Role).Needs.Early {
+				d.Peers[r.String()] = nowhere + ":1"
+			}
 		}
 		if err := p.Spec(pl.Role).Rehearse(d); err != nil {
 			return fmt.Errorf("recipe %s: roles.%s.%w", p.Recipe.Name, pl.Role.Kind, err)

@@ -56,6 +56,9 @@ type Needs struct {
 	Address []roles.Kind `yaml:"address" json:"address,omitempty"`
 	// Ready: every role of these kinds is ready.
 	Ready []roles.Kind `yaml:"ready" json:"ready,omitempty"`
+	// Early says that it is started at once all the same, and waits by itself for what it needs: what it loads first is
+	// loaded meanwhile. It cannot be told the addresses. Of BENCHMARK, measuring begins when what it needs is there.
+	Early bool `yaml:"early" json:"early,omitempty"`
 }
 
 // Arg is one element of a command. It is either a text, which becomes one argument (or none, if it renders empty), or
@@ -192,6 +195,9 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 				bad(key, "unknown kind %s: want one of %v", other, roles.Kinds())
 			}
 		}
+	}
+	if s.Needs.Early && len(s.Needs.Address)+len(s.Needs.Ready) == 0 {
+		bad("needs.early", "it needs nothing that it could wait for")
 	}
 	if problem := s.Stall.fault(); problem != "" {
 		bad("stall", "%s", problem)

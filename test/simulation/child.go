@@ -57,10 +57,25 @@ func (c *child) serve() {
 	j, a := c.job(), c.a
 	switch a.task.Role.Kind {
 	case roles.Benchmark:
-		a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
-		return
+		c.once(j.opened, func() {
+			a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
+		})
+	case roles.Coordinator:
+		c.once(j.workersListen, func() {
+			c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.scenario.Load(a.task))
+		})
 	default:
 		c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.scenario.Load(a.task))
+	}
+}
+
+// once does something as soon as what it needs is there, which a role that was started early looks for now and then.
+func (c *child) once(there func() bool, do func()) {
+	switch {
+	case !c.job().plan.Spec(c.a.task.Role).Needs.Early || there():
+		do()
+	case !c.ended && c.reason == "":
+		c.a.proc.timer(c.job().between(100*time.Millisecond, time.Second), func() { c.once(there, do) })
 	}
 }
 

@@ -183,6 +183,19 @@ func (j *job) workersReady(t roles.Task) bool {
 	return true
 }
 
+// workersListen tells whether every worker has an address.
+func (j *job) workersListen() bool {
+	return !slices.ContainsFunc(j.order, func(t roles.Task) bool {
+		return t.Leader() && isWorker(t.Role) && !j.agents[t].child.listens()
+	})
+}
+
+// opened tells whether the coordinator says that it can be used.
+func (j *job) opened() bool {
+	t := roles.Task{Role: roles.Role{Kind: roles.Coordinator}}
+	return j.agents[t].child.listens() && !j.agents[t].child.hung && j.workersReady(t)
+}
+
 // workersAnswer tells whether every worker answers the coordinator's question for its health: its leader does.
 func (j *job) workersAnswer() bool {
 	server := j.agents[roles.Task{Role: roles.Role{Kind: roles.Coordinator}}].proc.host

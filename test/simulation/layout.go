@@ -11,19 +11,29 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// shapes are the layouts that are drawn from: how many servers of each kind, and GPUs of each.
-var shapes = []struct{ gen, genGPUs, ctx, ctxGPUs int }{
-	{1, 1, 1, 1}, {1, 4, 2, 2}, {2, 2, 1, 1}, {1, 8, 1, 2},
+// shapes are the layouts that are drawn from: how many servers of each kind, and GPUs of each; and the recipe that
+// starts them, in which roles may be started early or not.
+var shapes = []struct {
+	gen, genGPUs, ctx, ctxGPUs int
+	recipe                     string
+	early                      bool
+}{
+	{1, 1, 1, 1, "trtllm-serve", true}, {1, 4, 2, 2, "trtllm-serve", false}, {2, 2, 1, 1, "trtllm-pytest", true},
+	{1, 8, 1, 2, "trtllm-serve", false},
 }
 
 // plans are made once: a plan is never changed.
 var plans = sync.OnceValues(func() ([]plan.Plan, error) {
-	r, _, err := recipe.Load("trtllm-serve")
-	if err != nil {
-		return nil, err
-	}
 	var list []plan.Plan
 	for _, s := range shapes {
+		r, _, err := recipe.Load(s.recipe)
+		if err != nil {
+			return nil, err
+		}
+		for kind, spec := range r.Roles {
+			spec.Needs.Early = spec.Needs.Early && s.early
+			r.Roles[kind] = spec
+		}
 		p, err := plan.Build(plan.Input{
 			Recipe: r, RunDir: "/run",
 			Case: roles.Case{

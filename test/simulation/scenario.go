@@ -51,7 +51,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 	for range faults {
 		s.Faults = append(s.Faults, drawFault(rng, tasks))
 	}
-	if rng.IntN(4) == 0 { // soon after one another: who was first is what counts then
+	if rng.IntN(4) == 0 && faults > 1 { // soon after one another: who was first is what counts then
 		first := s.Faults[0]
 		for _, f := range s.Faults[1:] {
 			if ofBenchmark := f.Kind == BenchFails || f.Kind == PointIsLost; !ofBenchmark {
