@@ -40,6 +40,7 @@ func caseFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "set", Usage: "a value of the recipe `NAME=VALUE`; may be repeated"},
 		&cli.StringFlag{Name: "partition", DefaultText: "the profile's", Usage: "partition that the job runs in"},
 		&cli.StringFlag{Name: "account", DefaultText: "the profile's", Usage: "account that the job is charged to"},
+		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one"},
 		&cli.StringFlag{
 			Name: "time", DefaultText: "the profile's, then the case's",
 			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h",
@@ -80,6 +81,7 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 		Mode: c.String("mode"), Folder: c.String("config-folder"), Checkout: c.String("trtllm-dir"),
 		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Scheduler: s,
 		Upload: c.String("upload"), Partition: c.String("partition"), Account: c.String("account"),
+		Pack:    c.Bool("pack"),
 		Version: version.Text(), Sinks: sinks(),
 	}
 	if r.Values, err = values(c.StringSlice("set")); err != nil {

@@ -76,11 +76,14 @@ type summary struct {
 
 func summarize(p plan.Plan) summary {
 	gen, ctx := p.Case.Servers[roles.Gen], p.Case.Servers[roles.Ctx]
-	nodes := func(k roles.Kind) (n int) {
+	nodes := func(k roles.Kind) int {
+		used := map[int]bool{}
 		for _, pl := range p.Layout.OfKind(k) {
-			n += pl.Nodes
+			for i := range pl.Nodes {
+				used[pl.FirstNode+i] = true
+			}
 		}
-		return n
+		return len(used)
 	}
 	return summary{
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
@@ -114,7 +117,11 @@ func printLayout(out io.Writer, p plan.Plan) error {
 		if pl.Nodes > 1 {
 			nodes += fmt.Sprintf("-%d", pl.FirstNode+pl.Nodes-1)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", pl.Role, nodes, pl.Ranks, pl.GPUs)
+		gpus := fmt.Sprint(pl.GPUs)
+		if p.Layout.Packed && pl.Role.Kind.Worker() && pl.Nodes == 1 {
+			gpus += fmt.Sprintf(" (%d-%d)", pl.FirstGPU, pl.FirstGPU+pl.GPUs-1)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", pl.Role, nodes, pl.Ranks, gpus)
 	}
 	return w.Flush()
 }

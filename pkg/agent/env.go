@@ -3,11 +3,13 @@ package agent
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // mpiVars are what MPI launchers set. A process that is no rank of an MPI job, but sees them or a scheduler's, tries to
@@ -30,6 +32,9 @@ func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) (
 		env.unset(slices.Concat(mpiVars[:], launcher.Patterns), launcher.Kept)
 	}
 	env.unset(p.Cluster.Unset, nil)
+	if pl, ok := p.Layout.Find(d.Role); ok && p.Layout.Packed && d.Role.Kind.Worker() {
+		env.set(visibleGPUs, slice(env.own[visibleGPUs], pl))
+	}
 	d.Environ = env.own
 	for _, vars := range []map[string]string{p.Recipe.Env, spec.Env, p.Cluster.Env} {
 		for name, text := range vars {
@@ -47,6 +52,21 @@ func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) (
 	}
 	env.set(protocol.EnvRole, d.Role.String())
 	return env.list(), nil
+}
+
+// visibleGPUs is what CUDA programs take for all of a node's GPUs.
+const visibleGPUs = "CUDA_VISIBLE_DEVICES"
+
+// slice names a server's GPUs on a node that it shares: of those that the agent was given, if it was given some.
+func slice(given string, pl roles.Placement) string {
+	all := strings.Split(given, ",")
+	if given == "" || len(all) < pl.FirstGPU+pl.GPUs {
+		all = nil
+		for i := range pl.FirstGPU + pl.GPUs {
+			all = append(all, strconv.Itoa(i))
+		}
+	}
+	return strings.Join(all[pl.FirstGPU:pl.FirstGPU+pl.GPUs], ",")
 }
 
 // envChanges tells how a child's environment differs from the agent's own: what was set, as NAME=VALUE, and which

@@ -69,3 +69,31 @@ func TestEnvChanges(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Of servers that share a node each sees its own GPUs, of those that the agent was given.
+func TestPackedServersSeeTheirGPUs(t *testing.T) {
+	p := envPlan()
+	var err error
+	p.Layout, err = roles.NewLayout(roles.Nodes{GPUs: 4, Shared: true}, roles.Server{Count: 1, GPUs: 1},
+		roles.Server{Count: 2, GPUs: 2}, func(roles.Kind) roles.Shape { return roles.Shape{Tasks: roles.PerGPU} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, want := range map[string][2]string{
+		"GEN_0": {"0", "7"}, "CTX_0": {"1,2", "5,3"}, "CTX_1": {"0,1", "7,5"}, "BENCHMARK": {"", "7,5,3,1"},
+	} {
+		r, err := roles.ParseRole(role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, own := range [][]string{nil, {visibleGPUs + "=7,5,3,1"}} {
+			env, err := childEnv(own, LauncherVars{}, p, recipe.Data{Role: r})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := newEnviron(env).vars[visibleGPUs]; got != want[i] {
+				t.Errorf("%s of %v sees %q, want %q", role, own, got, want[i])
+			}
+		}
+	}
+}

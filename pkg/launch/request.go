@@ -39,6 +39,7 @@ type Request struct {
 	Allowance roles.Duration // 0: the profile's, then a standard one
 	Partition string         // "": the profile's
 	Account   string         // "": the profile's
+	Pack      bool           // servers may share nodes; false: as the profile says
 	Exclude   []string       // nodes that the job must not get, beside the profile's
 	ByHand    bool           // roles are started one by one by people
 	Version   string         // of the tool
@@ -78,6 +79,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if r.Account != "" {
 		prof.Account = r.Account
 	}
+	prof.Pack = prof.Pack || r.Pack
 	if len(r.Exclude) > 0 {
 		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
 	}

@@ -48,7 +48,8 @@ func Build(in Input) (Plan, error) {
 		return Plan{}, err
 	}
 	servers := in.Case.Servers
-	p.Layout, err = roles.NewLayout(in.Case.GPUsPerNode, servers[roles.Gen], servers[roles.Ctx], p.shape)
+	nodes := roles.Nodes{GPUs: in.Case.GPUsPerNode, Shared: in.Profile.Pack}
+	p.Layout, err = roles.NewLayout(nodes, servers[roles.Gen], servers[roles.Ctx], p.shape)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -40,6 +40,9 @@ type Profile struct {
 	Segment bool `yaml:"segment" json:"segment,omitempty"`
 	// Exclusive asks for whole nodes; true unless said otherwise.
 	Exclusive *bool `yaml:"exclusive" json:"exclusive,omitempty"`
+	// Pack lets servers that are smaller than a node share one, each with GPUs of its own; otherwise each has whole
+	// nodes, as upstream has it.
+	Pack bool `yaml:"pack" json:"pack,omitempty"`
 	// QOS, Constraint, Reservation, Licenses, Comment and Exclude (nodes) are options of the job; "": none.
 	QOS         string `yaml:"qos" json:"qos,omitempty"`
 	Constraint  string `yaml:"constraint" json:"constraint,omitempty"`

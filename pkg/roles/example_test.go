@@ -10,7 +10,7 @@ import (
 // own, and there is no coordinator.
 func ExampleNewLayout() {
 	gen, ctx := roles.Server{Count: 1, GPUs: 8}, roles.Server{Count: 2, GPUs: 2}
-	l, err := roles.NewLayout(4, gen, ctx, func(k roles.Kind) roles.Shape {
+	l, err := roles.NewLayout(roles.Nodes{GPUs: 4}, gen, ctx, func(k roles.Kind) roles.Shape {
 		switch k {
 		case roles.Gen, roles.Ctx:
 			return roles.Shape{Tasks: roles.PerGPU}

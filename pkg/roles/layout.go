@@ -50,6 +50,8 @@ type Placement struct {
 	Ranks        int  `json:"ranks"`
 	RanksPerNode int  `json:"ranks_per_node"` // the last node may hold fewer
 	GPUs         int  `json:"gpus"`           // used, of the whole nodes it holds
+	// FirstGPU is where its GPUs begin on its node, which it may share with others: see [Layout.Packed].
+	FirstGPU int `json:"first_gpu,omitempty"`
 }
 
 // Even tells whether every node of the slice holds the same number of ranks.
@@ -75,6 +77,9 @@ type Layout struct {
 	GPUsPerNode int         `json:"gpus_per_node"`
 	TotalNodes  int         `json:"total_nodes"`
 	Placements  []Placement `json:"placements"` // GEN, CTX, DISAGG_SERVER, BENCHMARK
+	// Packed says that servers which are smaller than a node may share one. Each has GPUs of its own on it, and must be
+	// shown no others.
+	Packed bool `json:"packed,omitempty"`
 }
 
 // TotalGPUs is what the allocation holds: whole nodes.
@@ -117,11 +122,17 @@ type Shape struct {
 	None  bool     // there is no such role
 }
 
-// NewLayout places the servers of a case: whole nodes for each, GEN first, then CTX; the coordinator and the benchmark
-// where their shape says.
-func NewLayout(gpusPerNode int, gen, ctx Server, shape func(Kind) Shape) (Layout, error) {
-	if gpusPerNode < 1 {
-		return Layout{}, fmt.Errorf("cannot lay out the case: gpus_per_node is %d: want at least 1", gpusPerNode)
+// Nodes is what every node has, and whether servers that are smaller than one may share it.
+type Nodes struct {
+	GPUs   int
+	Shared bool
+}
+
+// NewLayout places the servers of a case, GEN first, then CTX: whole nodes for each, unless they may share them; the
+// coordinator and the benchmark where their shape says.
+func NewLayout(nodes Nodes, gen, ctx Server, shape func(Kind) Shape) (Layout, error) {
+	if nodes.GPUs < 1 {
+		return Layout{}, fmt.Errorf("cannot lay out the case: gpus_per_node is %d: want at least 1", nodes.GPUs)
 	}
 	for _, s := range []struct {
 		kind Kind
@@ -138,7 +149,7 @@ func NewLayout(gpusPerNode int, gen, ctx Server, shape func(Kind) Shape) (Layout
 	if gen.Count+ctx.Count == 0 {
 		return Layout{}, errors.New("cannot lay out the case: it has no servers")
 	}
-	l := Layout{GPUsPerNode: gpusPerNode}
+	l := Layout{GPUsPerNode: nodes.GPUs, Packed: nodes.Shared}
 	l.placeServers(Gen, gen, shape(Gen).Tasks)
 	l.placeServers(Ctx, ctx, shape(Ctx).Tasks)
 	last := l.TotalNodes - 1
@@ -175,7 +186,23 @@ func (l *Layout) placeServers(k Kind, s Server, per TasksPer) {
 		default:
 			p.Ranks, p.RanksPerNode = 1, 1
 		}
-		l.TotalNodes += p.Nodes
+		if !l.share(&p) {
+			l.TotalNodes += p.Nodes
+		}
 		l.Placements = append(l.Placements, p)
 	}
+}
+
+// share puts a server beside the one before it, if both fit on one node and that is wanted.
+func (l *Layout) share(p *Placement) bool {
+	if !l.Packed || len(l.Placements) == 0 {
+		return false
+	}
+	before := l.Placements[len(l.Placements)-1]
+	next := before.FirstGPU + before.GPUs
+	if before.Nodes > 1 || next+p.GPUs > l.GPUsPerNode {
+		return false
+	}
+	p.FirstNode, p.FirstGPU = before.FirstNode, next
+	return true
 }

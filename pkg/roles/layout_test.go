@@ -15,7 +15,7 @@ func perGPU(roles.Kind) roles.Shape { return roles.Shape{Tasks: roles.PerGPU} }
 // layout is one that must be possible.
 func layout(t *testing.T, gpus int, gen, ctx roles.Server, shape func(roles.Kind) roles.Shape) roles.Layout {
 	t.Helper()
-	l, err := roles.NewLayout(gpus, gen, ctx, shape)
+	l, err := roles.NewLayout(roles.Nodes{GPUs: gpus}, gen, ctx, shape)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestLayoutRefusesNonsense(t *testing.T) {
 		"more in all":        {4, roles.Server{Count: 50_000, GPUs: 2}, one, "more than 100000 GPUs in all"},
 		"more than numbers":  {4, roles.Server{Count: 2, GPUs: 1 << 62}, one, "more than 100000 GPUs in all"},
 	} {
-		_, err := roles.NewLayout(tt.gpus, tt.gen, tt.ctx, perGPU)
+		_, err := roles.NewLayout(roles.Nodes{GPUs: tt.gpus}, tt.gen, tt.ctx, perGPU)
 		fails(t, name, err, "cannot lay out the case: ", tt.want)
 	}
 }
@@ -161,7 +161,7 @@ func TestLayoutProperties(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		gpn := rapid.IntRange(1, 8).Draw(t, "gpus per node")
-		l, err := roles.NewLayout(gpn, server.Draw(t, "gen"), server.Draw(t, "ctx"), perGPU)
+		l, err := roles.NewLayout(roles.Nodes{GPUs: gpn}, server.Draw(t, "gen"), server.Draw(t, "ctx"), perGPU)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,6 +183,49 @@ func TestLayoutProperties(t *testing.T) {
 		}
 		if next != l.TotalNodes {
 			t.Fatalf("%d nodes are used of %d", next, l.TotalNodes)
+		}
+	})
+}
+
+// Servers that may share a node do, beside the one before, if both fit; none has a GPU of another, and none of a node's
+// GPUs that are left could have held the next.
+func TestPackedLayout(t *testing.T) {
+	server := rapid.Custom(func(t *rapid.T) roles.Server {
+		return roles.Server{Count: rapid.IntRange(1, 20).Draw(t, "count"), GPUs: rapid.IntRange(1, 12).Draw(t, "gpus")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		gpn := rapid.IntRange(1, 8).Draw(t, "gpus per node")
+		nodes := roles.Nodes{GPUs: gpn, Shared: true}
+		l, err := roles.NewLayout(nodes, server.Draw(t, "gen"), server.Draw(t, "ctx"), perGPU)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := map[[2]int]roles.Role{} // by node and GPU
+		end, room := 0, 0               // of the server before, from the first GPU of all; what is left behind it on its node
+		for _, p := range l.Placements {
+			if !p.Role.Kind.Worker() {
+				continue
+			}
+			begin := p.FirstNode*gpn + p.FirstGPU
+			if p.GPUs <= room && begin != end {
+				t.Fatalf("%s would have fitted at %d, and is at %d", p.Role, end, begin)
+			}
+			if p.FirstGPU+p.GPUs > gpn && p.FirstGPU > 0 {
+				t.Fatalf("%s spills from GPU %d on: %+v", p.Role, p.FirstGPU, p)
+			}
+			for i := range p.GPUs {
+				at := [2]int{(begin + i) / gpn, (begin + i) % gpn}
+				if other, taken := used[at]; taken {
+					t.Fatalf("%s and %s both have GPU %d of node %d", p.Role, other, at[1], at[0])
+				}
+				used[at] = p.Role
+			}
+			if end, room = begin+p.GPUs, 0; p.GPUs < gpn {
+				room = gpn - p.FirstGPU - p.GPUs
+			}
+		}
+		if l.TotalNodes != (end+gpn-1)/gpn {
+			t.Fatalf("%d nodes for %d GPUs of %d", l.TotalNodes, end, gpn)
 		}
 	})
 }

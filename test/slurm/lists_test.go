@@ -127,3 +127,24 @@ func TestListWithAFailure(t *testing.T) {
 	}
 	c.nothingLeft(t)
 }
+
+// Two servers of two GPUs share a node of four. Each sees its own, and the job passes.
+func TestPacked(t *testing.T) {
+	c := start(t, standard(true))
+	runDir := filepath.Join(c.Shared(), "packed")
+	if code, out := c.submit(t, runDir, smallCase, nil, "--pack"); code != protocol.ExitPassed {
+		t.Fatalf("code %d:\n%s", code, out)
+	}
+	p, r := readPlan(t, runDir), readResult(t, runDir)
+	if p.Layout.TotalNodes != 2 {
+		t.Errorf("%d nodes", p.Layout.TotalNodes)
+	}
+	ranksAreWherePlanned(t, p, r)
+	for role, want := range map[string]string{"CTX_0": "0,1", "CTX_1": "2,3"} {
+		file := filepath.Join(runDir, "current", "logs", "agents", role+".0.log")
+		if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), "CUDA_VISIBLE_DEVICES="+want) {
+			t.Errorf("%s does not see %s: %v", role, want, err)
+		}
+	}
+	c.nothingLeft(t)
+}
