@@ -201,7 +201,7 @@ func TestPackedLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 		used := map[[2]int]roles.Role{} // by node and GPU
-		end, room := 0, 0               // of the server before, from the first GPU of all; what is left behind it on its node
+		end, room := 0, 0               // where the server before ends, in GPUs, and what is left on its node
 		for _, p := range l.Placements {
 			if !p.Role.Kind.Worker() {
 				continue
