@@ -97,3 +97,36 @@ func TestPackedServersSeeTheirGPUs(t *testing.T) {
 		}
 	}
 }
+
+// What upstream's launch scripts set for its test and its workers is set here, too.
+func TestUpstreamsVariables(t *testing.T) {
+	for _, name := range []string{"trtllm-serve", "trtllm-pytest", "trtllm-pytest-ports", "trtllm-aggregated"} {
+		r, _, err := recipe.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := plan.Plan{Recipe: r, RunDir: "/run", Checkout: "/co", Cluster: profile.Profile{ModelsRoot: "/models"}}
+		d := p.Data(roles.Role{Kind: roles.Gen})
+		d.Rank = 3
+		env, err := childEnv([]string{"UCX_TLS=tcp"}, LauncherVars{}, p, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := newEnviron(env).vars
+		for variable, want := range map[string]string{
+			"HF_HOME": "/tmp/hf_home", "LLM_MODELS_ROOT": "/models", "LLM_ROOT": "/co", "TRTLLM_PRESERVE_UCX_ENV": "1",
+			"PMIX_MCA_gds": "hash", "FLASHINFER_JIT_DIR": "/tmp/flashinfer_jit_cache_3", "UCX_TLS": "tcp",
+		} {
+			if got[variable] != want {
+				t.Errorf("%s: %s is %q, want %q", name, variable, got[variable], want)
+			}
+		}
+		folder := "DISAGG_CONFIG_FOLDER"
+		if name == "trtllm-aggregated" {
+			folder = "AGG_CONFIG_FOLDER"
+		}
+		if got[folder] != "/run/case" {
+			t.Errorf("%s: %s is %q", name, folder, got[folder])
+		}
+	}
+}

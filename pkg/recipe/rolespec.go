@@ -101,6 +101,9 @@ func (a Address) Find() func(content []byte) string {
 		}
 		host, _ := b.Get(a.Keys[0]).Scalar()
 		port, _ := b.Get(a.Keys[1]).Scalar()
+		if host == "" || port == "" {
+			return ""
+		}
 		return net.JoinHostPort(host, port)
 	}
 }
