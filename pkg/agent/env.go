@@ -22,10 +22,10 @@ type LauncherVars struct {
 	Kept     []string // that every child keeps all the same
 }
 
-// childEnv decides a child's whole environment: the agent's own, less what the role must not see, then the recipe's,
+// ChildEnv decides a child's whole environment: the agent's own, less what the role must not see, then the recipe's,
 // the cluster's, the case's (which begins with what its mode adds), and last the role's name. A later one wins. A
 // variable whose template renders to nothing is not set.
-func childEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) ([]string, error) {
+func ChildEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) ([]string, error) {
 	spec := p.Spec(d.Role)
 	env := newEnviron(own)
 	if !spec.MPI {

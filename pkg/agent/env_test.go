@@ -52,7 +52,7 @@ func TestChildEnv(t *testing.T) {
 			t.Fatal(err)
 		}
 		vars := LauncherVars{[]string{"SLURM*"}, []string{"SLURM_PROCID"}}
-		got, err := childEnv(own, vars, envPlan(), recipe.Data{Role: role, Rank: 3})
+		got, err := ChildEnv(own, vars, envPlan(), recipe.Data{Role: role, Rank: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestPackedServersSeeTheirGPUs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, own := range [][]string{nil, {visibleGPUs + "=7,5,3,1"}} {
-			env, err := childEnv(own, LauncherVars{}, p, recipe.Data{Role: r})
+			env, err := ChildEnv(own, LauncherVars{}, p, recipe.Data{Role: r})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,14 +108,15 @@ func TestUpstreamsVariables(t *testing.T) {
 		p := plan.Plan{Recipe: r, RunDir: "/run", Checkout: "/co", Cluster: profile.Profile{ModelsRoot: "/models"}}
 		d := p.Data(roles.Role{Kind: roles.Gen})
 		d.Rank = 3
-		env, err := childEnv([]string{"UCX_TLS=tcp"}, LauncherVars{}, p, d)
+		env, err := ChildEnv([]string{"UCX_TLS=tcp"}, LauncherVars{}, p, d)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := newEnviron(env).vars
 		for variable, want := range map[string]string{
-			"HF_HOME": "/tmp/hf_home", "LLM_MODELS_ROOT": "/models", "LLM_ROOT": "/co", "TRTLLM_PRESERVE_UCX_ENV": "1",
-			"PMIX_MCA_gds": "hash", "FLASHINFER_JIT_DIR": "/tmp/flashinfer_jit_cache_3", "UCX_TLS": "tcp",
+			"HF_HOME": "/tmp/hf_home", "LLM_MODELS_ROOT": "/models", "LLM_ROOT": "/co", "MODEL_CACHE_DIR": "/models",
+			"TRTLLM_PRESERVE_UCX_ENV": "1",
+			"PMIX_MCA_gds":            "hash", "FLASHINFER_JIT_DIR": "/tmp/flashinfer_jit_cache_3", "UCX_TLS": "tcp",
 		} {
 			if got[variable] != want {
 				t.Errorf("%s: %s is %q, want %q", name, variable, got[variable], want)

@@ -93,7 +93,7 @@ func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
-	env, err := childEnv(w.opts.Environ, w.opts.LauncherVars, p, data)
+	env, err := ChildEnv(w.opts.Environ, w.opts.LauncherVars, p, data)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}

@@ -26,7 +26,7 @@ func (r Request) recipeAndCase(checkout string, prof profile.Profile) (
 ) {
 	name, why := r.Recipe, ""
 	for range len(recipe.Builtin()) + 1 { // each leads to another, or it is a circle
-		if rec, err = loadRecipe(name); err != nil {
+		if rec, err = r.Cache.recipe(name); err != nil {
 			return rec, c, nil, err
 		}
 		test, err := r.testOf(rec, checkout)
@@ -41,6 +41,9 @@ func (r Request) recipeAndCase(checkout string, prof profile.Profile) (
 			return rec, c, nil, err
 		}
 		other, reason, err := rec.Fit(c.Traits)
+		if err == nil && other == "" && test != nil {
+			err = rec.Suits(c.Traits)
+		}
 		if err != nil {
 			return rec, c, nil, fmt.Errorf("cannot run %s: %w", c.TestID, err)
 		}
@@ -87,26 +90,7 @@ func (r Request) testOf(rec recipe.Recipe, checkout string) (*perfsanity.Test, e
 	if !isThere(filepath.Join(checkout, perfsanity.TestFile)) {
 		return &test, nil // that is told once the plan is made
 	}
-	if r.Cache == nil {
-		r.Cache = &Cache{}
-	}
 	return r.Cache.test(checkout)
-}
-
-// Cache keeps what many plans need of one checkout. It is not safe for concurrent use.
-type Cache struct{ tests map[string]perfsanity.Test }
-
-func (c *Cache) test(checkout string) (*perfsanity.Test, error) {
-	test, known := c.tests[checkout]
-	if known {
-		return &test, nil
-	}
-	test, err := perfsanity.FindTest(checkout, readInput)
-	if c.tests == nil {
-		c.tests = map[string]perfsanity.Test{}
-	}
-	c.tests[checkout] = test
-	return &test, err
 }
 
 // isFile tells whether a name is meant as a path, not as that of a built-in.

@@ -45,7 +45,7 @@ type Request struct {
 	Version   string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
 	Scheduler scheduler.Scheduler
-	// Cache is shared by requests about one checkout; nil: there is none.
+	// Cache is shared by many requests; nil: there is none.
 	Cache *Cache
 	// Sinks check the upload's URL; nil: it is not checked here.
 	Sinks upload.Registry
@@ -69,7 +69,7 @@ type Job struct {
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
 func (r Request) Make(ctx context.Context) (Job, error) {
-	prof, err := loadProfile(r.Profile)
+	prof, err := r.Cache.profile(r.Profile)
 	if err != nil {
 		return Job{}, err
 	}

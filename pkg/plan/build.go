@@ -138,7 +138,10 @@ const nowhere = "192.0.2.1"
 
 // rehearse renders every template of the plan with made-up data, so that a fault shows now and not on the nodes.
 func (p Plan) rehearse() error {
-	for _, pl := range p.Layout.Placements {
+	for i, pl := range p.Layout.Placements {
+		if i > 0 && p.Layout.Placements[i-1].Role.Kind == pl.Role.Kind {
+			continue // it differs from the one before in its number
+		}
 		d := p.Data(pl.Role)
 		d.Ranks, d.Node, d.Host, d.RunID, d.AuthKey, d.Address = pl.Ranks, "node", nowhere, "run", "key", nowhere+":1"
 		d.Dirs = recipe.Dirs{

@@ -25,6 +25,8 @@ type Recipe struct {
 	// Does lists traits of a case that this recipe can run. Instead names the recipe that runs one that it cannot.
 	Does    []roles.Trait          `yaml:"does" json:"does,omitempty"`
 	Instead map[roles.Trait]string `yaml:"instead" json:"instead,omitempty"`
+	// Only lists traits of which a case must have one, where that can be known; none: it may have none.
+	Only []roles.Trait `yaml:"only" json:"only,omitempty"`
 	// Env is for every role. A variable whose template renders to nothing is not set.
 	Env   map[string]string       `yaml:"env" json:"env,omitempty"`
 	Roles map[roles.Kind]RoleSpec `yaml:"roles" json:"roles"`
@@ -99,9 +101,9 @@ func (r Recipe) validate() error {
 			errs = append(errs, s.validate(k)...)
 		}
 	}
-	for _, t := range slices.Concat(r.Does, slices.Sorted(maps.Keys(r.Instead))) {
+	for _, t := range slices.Concat(r.Does, r.Only, slices.Sorted(maps.Keys(r.Instead))) {
 		if traitTexts[t] == "" {
-			errs = append(errs, fmt.Errorf("does, instead: unknown trait %q: want some of %s", t, traitNames()))
+			errs = append(errs, fmt.Errorf("does, only, instead: unknown trait %q: want some of %s", t, traitNames()))
 		}
 	}
 	for k := range r.Roles {

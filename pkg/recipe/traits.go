@@ -44,6 +44,18 @@ func (r Recipe) Fit(traits []roles.Trait) (instead, why string, err error) {
 	return "", "", nil
 }
 
+// Suits tells what is wrong if a recipe that runs certain cases only gets another.
+func (r Recipe) Suits(traits []roles.Trait) error {
+	if len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(t roles.Trait) bool { return slices.Contains(traits, t) }) {
+		return nil
+	}
+	var texts []string
+	for _, t := range r.Only {
+		texts = append(texts, traitTexts[t])
+	}
+	return fmt.Errorf("recipe %s runs only %s: leave --recipe out", r.Name, strings.Join(texts, ", or "))
+}
+
 // Parser is the name of the format that a client's output has.
 func (r Results) Parser(client string) string {
 	if own := r.Clients[client]; own != "" {
