@@ -114,6 +114,7 @@ func (p Plan) check() error {
 		if profile.HasControl(part.text) {
 			errs = append(errs,
 				fmt.Errorf("cannot plan: the %s, %.200q, has a control character", part.what, part.text))
+			break // others are often made from it
 		}
 	}
 	switch {

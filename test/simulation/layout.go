@@ -31,7 +31,7 @@ var plans = sync.OnceValues(func() ([]plan.Plan, error) {
 			return nil, err
 		}
 		for kind, spec := range r.Roles {
-			spec.Needs.Early = spec.Needs.Early && s.early
+			spec.Needs.Early = s.early && (spec.Needs.Early || kind == roles.Benchmark)
 			r.Roles[kind] = spec
 		}
 		p, err := plan.Build(plan.Input{
