@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/healthcheck"
 	"github.com/disagg/disagg/pkg/logtee"
@@ -251,12 +248,14 @@ func (s *service) watchProgress() {
 	}
 }
 
-// check asks this service and every peer once, at the same time, and tells what does not answer.
-func (s *service) check() {
+// check asks this service and every peer once, at the same time, and tells what does not answer. What has to be told
+// before that is.
+func (s *service) check(before func()) {
 	s.mu.Lock()
 	peers := s.peers
 	s.mu.Unlock()
 	go func() {
+		before()
 		// The benchmark is asked when its child has ended, and this context with it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), peerTimeout)
 		defer cancel()
@@ -301,29 +300,4 @@ func (s *service) checkOwn(ctx context.Context) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// releasePoll is how often the benchmark's release file is looked for.
-const releasePoll = 200 * time.Millisecond
-
-// watchRelease tells the hub when the benchmark no longer needs the servers. It runs in a goroutine of its own.
-func (w *worker) watchRelease(ctx context.Context, data recipe.Data, text string) {
-	file, err := recipe.Render("release", text, data)
-	if err != nil { // the plan was rehearsed
-		w.log.Error("the release of the servers is not watched", zap.Error(err))
-		return
-	}
-	tick := time.NewTicker(releasePoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := os.Stat(file); err == nil {
-				w.tell(protocol.Event{Kind: protocol.EventRelease})
-				return
-			}
-		}
-	}
 }

@@ -286,3 +286,20 @@ func TestRelease(t *testing.T) {
 	a.until(protocol.EventRelease)
 	a.stop()
 }
+
+// The release is told before what servers may have seen it before: the end of the benchmark, and the answer to a
+// question.
+func TestReleaseIsToldFirst(t *testing.T) {
+	watched := func(a *agent) { a.spec(func(s *recipe.RoleSpec) { s.Release = "{{.Dirs.Work}}/released" }) }
+	a := newAgent(t, roles.Hub(), "touch released", watched)
+	a.tell(protocol.CommandStart)
+	a.until(protocol.EventRelease)
+	a.until(protocol.EventExited)
+	a.stop()
+	a = newAgent(t, roles.Hub(), "touch released; echo ready; exec sleep 600", watched)
+	a.start()
+	a.tell(protocol.CommandCheck)
+	a.until(protocol.EventRelease)
+	a.until(protocol.EventChecked)
+	a.stop()
+}

@@ -44,6 +44,7 @@ type worker struct {
 	abandon func(reason string)
 	child   *supervisor.Process
 	service *service // nil until the child is started, and for ranks that do not lead
+	release *release // of the benchmark, once it is being started
 	heard   atomic.Bool
 }
 
@@ -157,6 +158,7 @@ func (w *worker) take(in any) {
 // await reports the ends of a child, from a goroutine of its own.
 func (w *worker) await(p *supervisor.Process, output *searched) {
 	<-p.Exited()
+	w.release.look() // servers may have seen it before
 	w.in(rank.Ended{Outcome: outcome(p.Ended(), output)})
 	<-p.Done()
 	w.in(rank.Done{Outcome: outcome(p.Outcome(), output)})
@@ -241,7 +243,7 @@ func (w *worker) perform(e rank.Effect) {
 		if w.service == nil {
 			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now().UTC()})
 		} else {
-			w.service.check()
+			w.service.check(w.release.look)
 		}
 	}
 }
@@ -277,6 +279,7 @@ func (w *worker) start(peers map[string]string) {
 	if w.ready == nil {
 		w.ready = w.prepare(peers)
 	}
+	w.release = w.newRelease(w.data)
 	ready := w.ready
 	abandoned, abandon := context.WithCancelCause(context.Background())
 	w.abandon = func(reason string) { abandon(errors.New(reason)) }
@@ -299,8 +302,8 @@ func (w *worker) start(peers map[string]string) {
 			p.Stop(errLeft.Error())
 		}
 	}()
-	if release := w.opts.Plan.Spec(w.task.Role).Release; release != "" {
-		go w.watchRelease(ready.ctx, w.data, release)
+	if w.release != nil {
+		go w.release.watch(ready.ctx)
 	}
 }
 

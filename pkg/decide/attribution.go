@@ -146,6 +146,13 @@ func (a *Attribution) Expire() Ruling {
 // Withdraw drops the provisional fact: what was awaited shows that nothing failed.
 func (a *Attribution) Withdraw() { a.provisional = nil }
 
+// Release tells that servers are no longer needed: a rank that its launcher let go has not failed.
+func (a *Attribution) Release() {
+	if a.provisional != nil && a.provisional.LetGo {
+		a.Withdraw()
+	}
+}
+
 // Precedes tells whether a fact was there before the first cause, if that is known.
 func (a *Attribution) Precedes(f Fact) bool { return a.cause != nil && a.precedes(*a.cause, f) }
 

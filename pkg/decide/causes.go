@@ -51,11 +51,11 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 
 // concludeBenchmark lets the benchmark's failure count, or what it is a consequence of.
 func (m *Machine) concludeBenchmark(now time.Time) {
-	presumed := m.attribution.Provisional()
+	presumed, unreached := m.attribution.Provisional(), m.unreached()
 	switch {
 	case presumed == nil:
-	case m.partition.found() != nil:
-		m.fail(*m.partition.found(), now)
+	case unreached != nil:
+		m.fail(*unreached, now)
 	case presumed.Role != roles.Hub().Role: // it was there first, and has a deadline of its own
 	default:
 		m.ruled(m.attribution.Expire(), now)

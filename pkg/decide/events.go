@@ -20,6 +20,7 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 		t.unready = e.Detail
 	case protocol.EventRelease:
 		m.released = true
+		m.letGo()
 		m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
 	case protocol.EventUnhealthy, protocol.EventStalled:
 		if m.phase == protocol.Stopping {
@@ -190,12 +191,9 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	case o.StopReason != "":
 		return // it was asked to
 	case t.Task == roles.Hub() && o.Clean():
-		if m.phase == protocol.Readying { // it was done before anybody saw that it had begun
-			m.enter(protocol.Measuring, now)
-		}
 		m.readBy = now.Add(readBound)
 		return // judged with its points
-	case (m.released || m.attribution.Closed()) && o.Clean():
+	case m.unneeded() && o.Clean():
 		return // servers may end once they are no longer needed
 	case t.Leader() && o.Clean() && m.plan.Spec(t.Role).Measures && m.serving():
 		m.measuredItself(now)
@@ -207,14 +205,12 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
 	t.cause = kind
 	switch {
-	case t.Task == roles.Hub() && (m.phase == protocol.Measuring || m.phase == protocol.Readying):
+	case t.Task == roles.Hub() && m.phase == protocol.Measuring:
 		m.benchFailed = true
 		m.blameBenchmark(f, now)
-	case o.Clean() && !t.Leader():
-		// A rank launcher lets its workers go, in good order, when the command of rank 0 has died, and only then ends
-		// itself: the workers are reported first.
-		f.LetGo = true
-		m.ruled(m.attribution.Presume(f, m.leaderLag(t), now), now)
+	case o.Clean():
+		f.LetGo = !t.Leader()
+		m.hold(f, now)
 	default:
 		m.fail(f, now)
 	}
@@ -222,8 +218,8 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 
 // leaderLag is how long the end of the leader is waited for when another rank has ended well. One that measures itself
 // may still have its results to judge.
-func (m *Machine) leaderLag(t *task) time.Duration {
-	if m.plan.Spec(t.Role).Measures {
+func (m *Machine) leaderLag(r roles.Role) time.Duration {
+	if m.plan.Spec(r).Measures {
 		return readBound
 	}
 	return settle

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -29,53 +31,25 @@ func TestStartOrder(t *testing.T) {
 	}
 }
 
-// What waits by itself for what it needs is started at once, and told no addresses; the benchmark measures once all is
-// there.
+// What waits by itself for what it needs is started at once, and told no addresses.
 func TestStartedEarly(t *testing.T) {
-	b := earlyBench(t)
+	b := benchWith(t, func(in *plan.Input) {
+		r, _, err := recipe.Load("trtllm-pytest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Recipe = r
+	})
 	b.hello(all...)
-	b.expect("GEN_0.0 start", "GEN_0.1 start", "CTX_0.0 start", "BENCHMARK.0 start")
-	if len(b.peers[benchmark]) != 0 {
-		t.Errorf("it is told %v", b.peers[benchmark])
+	b.expect("GEN_0.0 start", "GEN_0.1 start", "CTX_0.0 start", "DISAGG_SERVER.0 start")
+	if len(b.peers[server]) != 0 {
+		t.Errorf("it is told %v", b.peers[server])
 	}
-	b.event(gen0, protocol.EventAddress)
-	b.event(ctx0, protocol.EventAddress)
-	b.expect("DISAGG_SERVER.0 start")
-	for _, task := range []roles.Task{gen0, ctx0} {
+	for _, task := range []roles.Task{gen0, ctx0, server} {
+		b.expect()
 		b.event(task, protocol.EventReady)
 	}
-	if b.expect(); b.job.Phase() != protocol.Readying {
-		t.Errorf("phase %s", b.job.Phase())
-	}
-	b.event(server, protocol.EventReady)
-	b.expect("GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
-	if b.job.Phase() != protocol.Measuring {
-		t.Errorf("phase %s", b.job.Phase())
-	}
-}
-
-// A benchmark that was started early may be done before anybody saw that it had begun; one that fails then has failed.
-func TestEarlyBenchmarkEnds(t *testing.T) {
-	b := earlyBench(t)
-	b.hello(all...)
-	b.exit(benchmark, protocol.Outcome{})
-	if b.job.Phase() != protocol.Measuring {
-		t.Errorf("phase %s", b.job.Phase())
-	}
-	b.points(goodPoints()...)
-	b.gone(all...)
-	if r := b.job.Result(Times{}, b.now); r.Verdict != protocol.Passed {
-		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
-	}
-	b = earlyBench(t)
-	b.hello(all...)
-	b.exit(benchmark, protocol.Outcome{Code: 3})
-	b.quietly(10 * time.Second)
-	b.gone(all...)
-	r := b.job.Result(Times{}, b.now)
-	if r.FirstCause == nil || r.FirstCause.Kind != protocol.BenchmarkFailed {
-		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
-	}
+	b.expect("BENCHMARK.0 start", "GEN_0.0 watch", "CTX_0.0 watch", "DISAGG_SERVER.0 watch", "BENCHMARK.0 watch")
 }
 
 // A job passes when its points are there, which is known after the benchmark has ended, and nothing is left of any
@@ -126,6 +100,7 @@ func TestCutBeforeRelease(t *testing.T) {
 			b.after(partitionBound) // the others do not answer
 			if !passes {
 				b.exit(benchmark, protocol.Outcome{Code: 1})
+				b.quietly(2 * time.Second) // CTX_0 may have left
 			} else {
 				b.exit(benchmark, protocol.Outcome{})
 				b.points(goodPoints()...)
@@ -164,5 +139,47 @@ func TestHostsAnswer(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		})
+	}
+}
+
+// A server may know before the hub that it is no longer needed: it has failed only if nobody says so.
+func TestServerKnowsOfTheReleaseFirst(t *testing.T) {
+	begin := func() *bench {
+		b := newBench(t)
+		b.measuring()
+		b.take()
+		b.slow = true
+		b.exit(gen1, protocol.Outcome{}) // the launcher of rank 0 lets it go, and ends
+		b.exit(gen0, protocol.Outcome{})
+		b.exit(ctx0, protocol.Outcome{})
+		b.expect("BENCHMARK.0 check", "BENCHMARK.0 check", "BENCHMARK.0 check")
+		return b
+	}
+	b := begin()
+	b.quietly(200 * time.Millisecond)
+	b.event(benchmark, protocol.EventRelease)
+	b.quietly(2 * time.Second)
+	b.exit(benchmark, protocol.Outcome{})
+	b.points(goodPoints()...)
+	b.gone(all...)
+	if r := b.job.Result(Times{}, b.now); r.Verdict != protocol.Passed {
+		t.Errorf("%s, %v", r.Verdict, r.FirstCause)
+	}
+	for name, wait := range map[string]func(*bench){
+		"it is not there": func(b *bench) { b.told(benchmark, protocol.EventChecked, "") },
+		"nobody answers":  func(b *bench) { b.quietly(2 * time.Second) },
+	} {
+		b := begin()
+		wait(b)
+		if c := b.job.Cause(); c == nil || c.Role != gen0.Role || c.Kind != protocol.ChildExit {
+			t.Errorf("%s: %v", name, c)
+		}
+	}
+	b = begin()
+	b.after(2 * precision)
+	b.exit(server, protocol.Outcome{Code: 3})
+	b.told(benchmark, protocol.EventChecked, "")
+	if c := b.job.Cause(); c == nil || c.Role != gen0.Role {
+		t.Errorf("another failed because of it: %v", c)
 	}
 }

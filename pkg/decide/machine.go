@@ -37,6 +37,7 @@ type Machine struct {
 	clocks      map[string]*hostClock // by host
 	inquiries   map[string]*inquiry   // about hosts, by name
 	released    bool                  // the servers are no longer needed
+	held        held
 	// starterAsked says that whoever started the steps was asked to end the job.
 	starterAsked bool
 	benchFailed  bool // the benchmark ended by itself, and not well
@@ -173,6 +174,7 @@ func (m *Machine) missed(d time.Duration) {
 	m.extra += d
 	m.attribution.Missed(d)
 	m.partition.ends = m.partition.ends.Add(d)
+	m.held.ends = m.held.ends.Add(d)
 	if !m.readBy.IsZero() {
 		m.readBy = m.readBy.Add(d)
 	}
@@ -195,6 +197,9 @@ func (m *Machine) Deadline(now time.Time) time.Time {
 	sooner(m.attribution.Deadline())
 	sooner(m.partition.deadline())
 	sooner(m.readBy)
+	if len(m.held.facts) > 0 {
+		sooner(m.held.ends)
+	}
 	if !m.look.IsZero() {
 		sooner(m.look)
 		sooner(now.Add(m.clock.Beat)) // the clock must notice a pause

@@ -40,6 +40,7 @@ func (m *Machine) advance(now time.Time) {
 		return
 	case protocol.Stopping:
 		if m.allGone() {
+			m.count(now)
 			m.enter(protocol.Over, now)
 		}
 		return
@@ -58,7 +59,7 @@ func (m *Machine) advance(now time.Time) {
 	for _, pl := range m.plan.Layout.Placements {
 		m.startRole(pl)
 	}
-	if _, ok := m.needed(roles.Hub().Role); ok && m.phase == protocol.Readying && m.benchmark().startSent {
+	if m.phase == protocol.Readying && m.benchmark().startSent {
 		m.enter(protocol.Measuring, now)
 		m.watchPeers()
 	}
@@ -177,6 +178,9 @@ func (m *Machine) expire(now time.Time) {
 	}
 	if past(m.attribution.Deadline()) {
 		m.ruled(m.attribution.Expire(), now)
+	}
+	if len(m.held.facts) > 0 && past(m.held.ends) {
+		m.count(now)
 	}
 	if past(m.readBy) {
 		m.readBy = time.Time{}

@@ -57,7 +57,8 @@ type Needs struct {
 	// Ready: every role of these kinds is ready.
 	Ready []roles.Kind `yaml:"ready" json:"ready,omitempty"`
 	// Early says that it is started at once all the same, and waits by itself for what it needs: what it loads first is
-	// loaded meanwhile. It cannot be told the addresses. Of BENCHMARK, measuring begins when what it needs is there.
+	// loaded meanwhile. It cannot be told the addresses. BENCHMARK cannot be early: it would begin before every server
+	// is known to be ready.
 	Early bool `yaml:"early" json:"early,omitempty"`
 }
 
@@ -201,6 +202,9 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	}
 	if s.Needs.Early && len(s.Needs.Address)+len(s.Needs.Ready) == 0 {
 		bad("needs.early", "it needs nothing that it could wait for")
+	}
+	if s.Needs.Early && k == roles.Benchmark {
+		bad("needs.early", "the benchmark would begin before every server is known to be ready")
 	}
 	if problem := s.Stall.fault(); problem != "" {
 		bad("stall", "%s", problem)

@@ -451,6 +451,9 @@ func (a *agent) check() {
 	if a.child.hung && a.child.ready {
 		e.Unwell, took = "timeout", peerTimeout
 	}
+	if a.isHub() {
+		a.job.lookForRelease()
+	}
 	a.proc.timer(took, func() { a.send(e) })
 }
 

@@ -57,9 +57,7 @@ func (c *child) serve() {
 	j, a := c.job(), c.a
 	switch a.task.Role.Kind {
 	case roles.Benchmark:
-		c.once(j.opened, func() {
-			a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
-		})
+		a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
 	case roles.Coordinator:
 		c.once(j.workersListen, func() {
 			c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.scenario.Load(a.task))
@@ -84,6 +82,9 @@ func (c *child) finish(patience time.Duration) {
 	j := c.job()
 	switch {
 	case c.ended || c.hung || c.reason != "":
+	case j.servesRequests() && shapes[j.scenario.Shape].leave:
+		j.release()
+		c.a.proc.timer(j.between(0, 800*time.Millisecond), func() { c.end(0, "", "") })
 	case j.servesRequests():
 		c.end(0, "", "")
 	case patience <= 0:
@@ -229,13 +230,18 @@ func (c *child) end(code int, signal, reason string) {
 		Started: true, Code: code, Signal: signal, StopReason: reason, StartedAt: c.a.local(c.startedAt),
 		EndedAt: c.a.local(j.now),
 	}
-	c.a.proc.takes(func() { c.a.step(rank.Ended{Outcome: o}) })
+	c.a.proc.takes(func() {
+		if c.a.isHub() {
+			j.lookForRelease()
+		}
+		c.a.step(rank.Ended{Outcome: o})
+	})
 	rest := j.between(0, 20*time.Millisecond)
 	c.a.proc.timer(rest, func() {
 		c.done = true
 		c.a.step(rank.Done{Outcome: o})
 	})
-	if reason == "" && !(code == 0 && c.a.task == roles.Hub()) {
+	if reason == "" && !(code == 0 && (c.a.task == roles.Hub() || j.released)) {
 		j.fellOver(c.a)
 	}
 }

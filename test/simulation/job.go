@@ -28,10 +28,11 @@ type job struct {
 	order    []roles.Task // of the plan
 	ends     time.Time    // when the job's time is over; zero: not known
 
-	phase     protocol.Phase
-	stopAt    time.Time // when the hub decided to stop
-	stopped   map[roles.Task]bool
-	lostPoint bool
+	phase                 protocol.Phase
+	stopAt                time.Time // when the hub decided to stop
+	stopped               map[roles.Task]bool
+	lostPoint             bool
+	released, releaseTold bool // servers may leave
 	// standsStill is until when every machine does: nothing happens meanwhile.
 	standsStill time.Time
 	fell        map[roles.Role][]roles.Task // roles that fell with others, at about the same time
@@ -190,12 +191,6 @@ func (j *job) workersListen() bool {
 	})
 }
 
-// opened tells whether the coordinator says that it can be used.
-func (j *job) opened() bool {
-	t := roles.Task{Role: roles.Role{Kind: roles.Coordinator}}
-	return j.agents[t].child.listens() && !j.agents[t].child.hung && j.workersReady(t)
-}
-
 // workersAnswer tells whether every worker answers the coordinator's question for its health: its leader does.
 func (j *job) workersAnswer() bool {
 	server := j.agents[roles.Task{Role: roles.Role{Kind: roles.Coordinator}}].proc.host
@@ -223,6 +218,39 @@ func (j *job) workersCompute() bool {
 func (j *job) servesRequests() bool {
 	server := j.agents[roles.Task{Role: roles.Role{Kind: roles.Coordinator}}].child
 	return server.listens() && !server.hung && j.workersAnswer() && j.workersCompute() && j.workersReach()
+}
+
+// release is the end of the measurement, where servers look for a file that tells of it, as the hub's host does. They
+// leave in good order: a launcher lets its ranks go, and ends.
+func (j *job) release() {
+	j.released = true
+	j.agents[roles.Hub()].proc.timer(j.between(0, 200*time.Millisecond), j.lookForRelease)
+	for _, pl := range j.plan.Layout.Placements {
+		if pl.Role == roles.Hub().Role {
+			continue
+		}
+		seen := j.between(0, 500*time.Millisecond)
+		for _, t := range pl.Tasks() {
+			after := seen
+			if t.Leader() {
+				after += j.between(0, 100*time.Millisecond)
+			}
+			c := j.agents[t].child
+			j.agents[t].proc.timer(after, func() {
+				if c.reason == "" {
+					c.end(0, "", "")
+				}
+			})
+		}
+	}
+}
+
+// lookForRelease is the hub's host, which tells of the file once it has seen it.
+func (j *job) lookForRelease() {
+	if j.released && !j.releaseTold {
+		j.releaseTold = true
+		j.agents[roles.Hub()].send(protocol.Event{Kind: protocol.EventRelease})
+	}
 }
 
 // workersReach tells whether the workers reach each other, as the transfer of caches needs it.

@@ -12,14 +12,15 @@ import (
 )
 
 // shapes are the layouts that are drawn from: how many servers of each kind, and GPUs of each; and the recipe that
-// starts them, in which roles may be started early or not.
+// starts them, in which roles may be started early or not, and servers may leave by themselves once the benchmark has
+// told them through a file.
 var shapes = []struct {
 	gen, genGPUs, ctx, ctxGPUs int
 	recipe                     string
-	early                      bool
+	early, leave               bool
 }{
-	{1, 1, 1, 1, "trtllm-serve", true}, {1, 4, 2, 2, "trtllm-serve", false}, {2, 2, 1, 1, "trtllm-pytest", true},
-	{1, 8, 1, 2, "trtllm-serve", false},
+	{1, 1, 1, 1, "trtllm-serve", true, false}, {1, 4, 2, 2, "trtllm-serve", false, false},
+	{2, 2, 1, 1, "trtllm-pytest", true, true}, {1, 8, 1, 2, "trtllm-serve", false, false},
 }
 
 // plans are made once: a plan is never changed.
@@ -31,7 +32,7 @@ var plans = sync.OnceValues(func() ([]plan.Plan, error) {
 			return nil, err
 		}
 		for kind, spec := range r.Roles {
-			spec.Needs.Early = s.early && (spec.Needs.Early || kind == roles.Benchmark)
+			spec.Needs.Early = s.early && spec.Needs.Early
 			r.Roles[kind] = spec
 		}
 		p, err := plan.Build(plan.Input{

@@ -1,0 +1,64 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// releaseBound is how long the hub's host is waited for when it is asked whether the benchmark has let the servers go.
+// It mostly answers at once.
+const releaseBound = 1500 * time.Millisecond
+
+// held are ends of servers that ended well. The benchmark may have let them go: it tells so through a file, which a
+// server may see before the hub does. They are failures if it has not.
+type held struct {
+	facts []Fact
+	ends  time.Time // of the wait for an answer
+}
+
+// hold keeps the end of a server that ended well until the hub's host has looked for the release. It counts at once if
+// there can be none.
+func (m *Machine) hold(f Fact, now time.Time) {
+	if m.since[protocol.Measuring].IsZero() || m.plan.Spec(roles.Hub().Role).Release == "" {
+		m.endedEarly(f, now)
+		return
+	}
+	if len(m.held.facts) == 0 {
+		m.held.ends = now.Add(releaseBound)
+	}
+	m.held.facts = append(m.held.facts, f)
+	m.send(roles.Hub(), protocol.Command{Kind: protocol.CommandCheck})
+}
+
+// endedEarly judges the end of a server that ended well although it was needed. A rank launcher lets its workers go, in
+// good order, when the command of rank 0 has died, and only then ends itself: the workers are reported first.
+func (m *Machine) endedEarly(f Fact, now time.Time) {
+	if f.LetGo {
+		m.ruled(m.attribution.Presume(f, m.leaderLag(f.Role), now), now)
+		return
+	}
+	m.fail(f, now)
+}
+
+// letGo takes in that servers are no longer needed.
+func (m *Machine) letGo() {
+	for _, f := range m.held.facts {
+		m.tasks[f.Task()].cause = ""
+	}
+	m.held = held{}
+	m.attribution.Release()
+}
+
+// count lets ends that are held count: nobody has let the servers go.
+func (m *Machine) count(now time.Time) {
+	facts := m.held.facts
+	m.held = held{}
+	for _, f := range facts {
+		m.endedEarly(f, now)
+	}
+}
+
+// unneeded tells whether servers are no longer needed.
+func (m *Machine) unneeded() bool { return m.released || m.attribution.Closed() }
