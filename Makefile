@@ -13,7 +13,7 @@ BIN     ?= bin
 # What the library only needs to write manuals and to guess at commands.
 TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
 GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
-SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css') go.mod go.sum
+SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css' -o -name '*.py' -o -name '*.sh') go.mod go.sum
 # Tools that are no part of the programs have modules of their own, so that their versions are pinned and bind nothing else.
 GOLANGCI := go tool -modfile=tools/lint/go.mod golangci-lint
 NFPM     := go tool -modfile=tools/nfpm/go.mod nfpm
@@ -44,8 +44,9 @@ unit: ## run the unit tests, which need nothing but Go
 	go test -race -shuffle=on ./cmd/... ./pkg/... ./docs/... ./test/arch
 
 .PHONY: test-engines
-test-engines: ## run the real engines that run without a GPU, on the lab
+test-engines: ## run the real engines that run without a GPU, on this machine and on the lab
 	test/engines/install
+	go test -count=1 -v ./test/engines
 	go test -count=1 -v -run TestDynamo ./test/slurm
 
 .PHONY: faults

@@ -2,7 +2,9 @@ package recipe
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,7 +16,7 @@ import (
 
 // templateFuncs are the functions of templates, beside those of text/template.
 func templateFuncs() template.FuncMap {
-	return template.FuncMap{
+	funcs := template.FuncMap{
 		"json": func(v any) (string, error) {
 			b, err := json.Marshal(v)
 			return string(b), err
@@ -39,6 +41,8 @@ func templateFuncs() template.FuncMap {
 			return v
 		},
 	}
+	maps.Copy(funcs, keyFuncs)
+	return funcs
 }
 
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
@@ -65,6 +69,9 @@ func Render(name, text string, d Data) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
+		if own, ok := errors.AsType[refusal](err); ok {
+			return "", own
+		}
 		return "", fmt.Errorf("cannot render template: %w", err)
 	}
 	return b.String(), withoutNUL(b.String())

@@ -1,7 +1,11 @@
 """Streams completions from an OpenAI server, and writes what it measured for each concurrency.
 
-Into client.<index>.log goes one JSON object: successful_requests, failed_requests and metrics, times in milliseconds. Lines
-before it say why requests failed. It uses nothing but the standard library, so that it runs wherever the engine does.
+Into client.<index>.log goes one JSON object: successful_requests, failed_requests and metrics, times in milliseconds.
+Lines before it say why requests failed. It uses nothing but the standard library, so that it runs wherever the engine
+does.
+
+A stream that ends without its last line has failed, whatever its status: that is all that one sees of a router whose
+worker has died.
 """
 
 import argparse
@@ -13,6 +17,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+
+# Each is one token in the usual vocabularies, with the space before it.
+WORDS = """time year people way day man thing woman life child world school state family student group country problem
+hand part place case week company system program question work government number night point home water room""".split()
 
 
 @dataclass
@@ -31,9 +40,11 @@ class Answer:
 def ask(options, length):
     answer = Answer(inputs=length)
     body = {
-        "model": options.model, "prompt": [random.randrange(1000, 2000) for _ in range(length)], "stream": True,
-        "max_tokens": options.output, "ignore_eos": True, "nvext": {"extra_fields": ["worker_id"]},
+        "model": options.model, "prompt": prompt(options.prompts, length), "stream": True,
+        "stream_options": {"include_usage": True}, "max_tokens": options.output, "ignore_eos": True,
     }
+    if options.served_by:
+        body["nvext"] = {"extra_fields": ["worker_id"]}
     connection = http.client.HTTPConnection(options.address, timeout=options.timeout)
     try:
         begun = time.perf_counter()
@@ -42,7 +53,7 @@ def ask(options, length):
         if response.status != 200:
             answer.fault = "status %d: %s" % (response.status, response.read(300).decode(errors="replace"))
         else:
-            read(response, begun, answer)
+            read(options, response, begun, answer)
     except (OSError, http.client.HTTPException, ValueError) as error:
         answer.fault = "%s: %s" % (type(error).__name__, error)
     finally:
@@ -50,9 +61,15 @@ def ask(options, length):
     return answer
 
 
-def read(response, begun, answer):
+def prompt(kind, length):
+    if kind == "text":  # about so many tokens; the server says how many
+        return " ".join(random.choice(WORDS) for _ in range(length))
+    return [random.randrange(1000, 2000) for _ in range(length)]
+
+
+def read(options, response, begun, answer):
     """Reads a stream to its end."""
-    done, last = False, begun
+    done, last, usage = False, begun, None
     for line in response:
         if not line.startswith(b"data:"):
             continue
@@ -64,6 +81,7 @@ def read(response, begun, answer):
         if "error" in event:  # an error in the stream comes with status 200
             answer.fault = str(event["error"])
             return
+        usage = event.get("usage") or usage
         answer.workers = (event.get("nvext") or {}).get("worker_id") or answer.workers
         if any(choice.get("text") for choice in event.get("choices", [])):
             now = time.perf_counter()
@@ -73,10 +91,14 @@ def read(response, begun, answer):
                 answer.first = now - begun
             last, answer.tokens = now, answer.tokens + 1
     answer.took = last - begun
+    if usage:  # an event may bring several tokens
+        answer.inputs, answer.tokens = usage["prompt_tokens"], usage["completion_tokens"]
     if not done:
         answer.fault = "the stream ended early"
-    elif not answer.tokens:
+    elif not answer.first:
         answer.fault = "no token came"
+    elif usage and answer.tokens < options.output:
+        answer.fault = "only %d of %d tokens came" % (answer.tokens, options.output)
 
 
 def measure(options, concurrency, out):
@@ -108,7 +130,8 @@ def metrics(good, took):
         "user_throughput": 1 / statistics.mean(per_token) if per_token else 0.0,
     }
     for name, values in (
-        ("ttft", [a.first for a in good]), ("tpot", per_token), ("itl", [g for a in good for g in a.gaps]), ("e2el", [a.took for a in good]),
+        ("ttft", [a.first for a in good]), ("tpot", per_token), ("itl", [g for a in good for g in a.gaps]),
+        ("e2el", [a.took for a in good]),
     ):
         values = sorted(values) or [0.0]
         found["mean_" + name] = 1000 * statistics.mean(values)
@@ -125,10 +148,12 @@ def served_by(good, kind):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name, kind in (
-        ("address", str), ("model", str), ("points", str), ("rounds", int), ("input", int), ("output", int), ("ratio", float),
-        ("timeout", float),
+        ("address", str), ("model", str), ("points", str), ("rounds", int), ("input", int), ("output", int),
+        ("ratio", float), ("timeout", float),
     ):
         parser.add_argument("--" + name, type=kind, required=True)
+    parser.add_argument("--prompts", choices=["ids", "text"], default="ids", help="what prompts are made of")
+    parser.add_argument("--served-by", action="store_true", help="ask NVIDIA Dynamo which workers served a request")
     options, fine = parser.parse_args(), True
     for index, concurrency in enumerate(options.points.split()):
         with open("client.%d.log" % index, "w") as out:
