@@ -71,7 +71,7 @@ func unknown(b yamlfile.Block, prefix string, known []string) (list []string, er
 	return list, nil
 }
 
-// refusal is an error in a template's own words.
-type refusal struct{ error }
+// Refusal is what a recipe says of a case that it does not run, in its own words.
+type Refusal struct{ error }
 
-func fail(message string) (string, error) { return "", refusal{errors.New(message)} }
+func fail(message string) (string, error) { return "", Refusal{errors.New(message)} }

@@ -54,6 +54,6 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	if _, err := recipe.Render("text", `{{fail "no way"}}`, d); err == nil || err.Error() != "no way" {
-		t.Errorf("a refusal is told as %v, want it in its own words", err)
+		t.Errorf("a Refusal is told as %v, want it in its own words", err)
 	}
 }

@@ -69,7 +69,7 @@ func Render(name, text string, d Data) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
-		if own, ok := errors.AsType[refusal](err); ok {
+		if own, ok := errors.AsType[Refusal](err); ok {
 			return "", own
 		}
 		return "", fmt.Errorf("cannot render template: %w", err)

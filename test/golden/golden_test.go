@@ -119,7 +119,7 @@ func TestRealConfigs(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, "== ") && strings.Contains(line, "cannot run ") {
+			if strings.HasPrefix(line, "== ") && strings.Contains(line, ": refused: ") {
 				t.Log(strings.TrimSpace(line))
 			}
 		}

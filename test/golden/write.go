@@ -2,6 +2,7 @@ package golden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
 )
@@ -90,8 +92,9 @@ func writeLoad(b *strings.Builder, l roles.Load) {
 // writeRecipe writes what each kind of role gets of a recipe.
 func (p *planner) writeRecipe(ctx context.Context, b *strings.Builder, file string, w way) error {
 	job, err := p.job(ctx, file, w, profiles[0])
+	_, refused := errors.AsType[recipe.Refusal](err)
 	switch {
-	case err != nil && strings.HasPrefix(err.Error(), "cannot run "):
+	case refused || err != nil && strings.HasPrefix(err.Error(), "cannot run "):
 		fmt.Fprintf(b, "\n== recipe %s: refused: %v\n", w.recipe, err)
 		return nil
 	case err != nil:
