@@ -1,6 +1,7 @@
 package perfsanity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -94,6 +95,7 @@ func (f form) servers(c config, sizes map[roles.Kind]parallel, t *Test) map[role
 	switch {
 	case f.Mode == CtxOnly:
 		gen, ctx.Count = roles.Server{}, 1
+		ctx.GPUs = cmp.Or(sizes[roles.Ctx].World, ctx.GPUs)
 	case f.id.Aggregated: // one worker, whatever the config says
 		gen.Count, ctx = 1, roles.Server{}
 	case f.withoutCtx(t) || ctx.Count == 0:

@@ -129,6 +129,7 @@ type parallel struct {
 	Pipeline  int `yaml:"pipeline_parallel_size"`
 	Context   int `yaml:"context_parallel_size"`
 	Frontends int `yaml:"num_serve_frontends"`
+	World     int `yaml:"world_size"` // prefill alone has so many, whatever the sizes say; nothing else reads it
 
 	explicit int // generation 0 gives the number of GPUs itself
 }
@@ -155,10 +156,10 @@ func (p parallel) world() int {
 
 // fault tells what is wrong with the sizes, "" if nothing is.
 func (p parallel) fault() string {
-	switch n := min(p.Tensor, p.Pipeline, p.Context, p.explicit); {
+	switch n := min(p.Tensor, p.Pipeline, p.Context, p.World, p.explicit); {
 	case n < 0:
 		return fmt.Sprintf("a size of %d: want at least 1", n)
-	case p.gpus() > maxServerGPUs:
+	case max(p.gpus(), p.World) > maxServerGPUs:
 		return fmt.Sprintf("one server has more than %d GPUs", maxServerGPUs)
 	case p.explicit > 0 && p.world() > 1 && p.explicit != p.world():
 		return fmt.Sprintf("its sizes multiply to %d GPUs, but hardware says %d: remove one of them", p.world(),
