@@ -25,6 +25,8 @@ func installCommand() *cli.Command {
 			if err != nil || p.Cluster.Install == "" {
 				return err
 			}
+			host, _ := os.Hostname() // for people
+			fmt.Println(protocol.Installing + host)
 			ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.Cluster.Install)

@@ -11,37 +11,29 @@ import (
 
 	"os"
 
+	"github.com/disagg/disagg/pkg/decide/steps"
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
-	"github.com/disagg/disagg/pkg/scheduler"
 )
 
 // install prepares the nodes. If that fails the job is over, and has its verdict.
 func (b *batch) install(ctx context.Context) (code int, err error) {
-	cmd := b.opts.Starter.Install(b.opts.Plan, b.env(roles.Hub().Role))
-	if cmd == nil || b.single() {
+	if b.single() {
 		return 0, nil
 	}
-	log := b.disk.Append(b.attempt.InstallLog())
-	reader, last := b.opts.Starter.Reader(), ""
-	lines := logtee.NewSplitter(func(l logtee.Line) {
-		reader.Line(l.Text)
-		if text := strings.TrimSpace(l.Text); text != "" {
-			last = text
-		}
-	})
-	code, err = runLogged(ctx, cmd, io.MultiWriter(log, splitterWriter{lines}))
-	lines.End()
-	_ = log.Close()
+	last, tries := b.tryInstall(ctx)
+	if tries == 0 {
+		return 0, nil
+	}
 	b.disk.Touch(rundir.DoneFile(b.attempt.InstallLog()))
 	b.installed = time.Now()
-	if code == 0 && err == nil && ctx.Err() == nil {
+	if last.ok() && ctx.Err() == nil {
 		return 0, nil
 	}
 	cause := protocol.Cause{
-		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: installDetail(code, err, reader, last),
+		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: last.detail(tries),
 	}
 	if ctx.Err() != nil {
 		cause.Kind = protocol.EndedBy(b.jobEnds(), b.installed)
@@ -52,16 +44,77 @@ func (b *batch) install(ctx context.Context) (code int, err error) {
 	return protocol.ExitFailed, <-b.concluded
 }
 
-// installDetail says why the nodes could not be prepared: in the scheduler's words, else with the last line of the log.
-func installDetail(code int, err error, reader scheduler.Reader, last string) string {
-	detail := fmt.Sprintf("installing ended with code %d", code)
-	switch d := reader.Diagnosis(); {
-	case d.Line != "" && !d.Vague:
-		detail += ": " + d.Line
-	case last != "":
-		detail += ": " + last
-	case err != nil:
-		detail += ": " + err.Error()
+// tryInstall prepares the nodes, again if that never began on any of them and may the next time. It returns the last
+// try and how many there were: none if there is nothing to do.
+func (b *batch) tryInstall(ctx context.Context) (last installation, tries int) {
+	log := b.disk.Append(b.attempt.InstallLog())
+	defer func() { _ = log.Close() }()
+	for {
+		cmd := b.opts.Starter.Install(b.opts.Plan, b.env(roles.Hub().Role))
+		if cmd == nil {
+			return last, tries
+		}
+		last = b.installOnce(ctx, cmd, log)
+		tries++
+		pause, again := steps.Pause(tries)
+		if !last.mayPass() || !again || ctx.Err() != nil {
+			return last, tries
+		}
+		b.opts.Say(fmt.Sprintf("preparing the nodes never began: trying again in %v", pause))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return last, tries
+		}
+	}
+}
+
+// installation is one try to prepare the nodes.
+type installation struct {
+	code  int
+	err   error
+	said  protocol.Diagnosis // by the scheduler
+	began bool               // the install command was run, on some node at least
+	last  string             // the last line that was printed
+}
+
+func (b *batch) installOnce(ctx context.Context, cmd *exec.Cmd, log io.Writer) (i installation) {
+	reader := b.opts.Starter.Reader()
+	lines := logtee.NewSplitter(func(l logtee.Line) {
+		reader.Line(l.Text)
+		switch text := strings.TrimSpace(l.Text); {
+		case strings.HasPrefix(text, protocol.Installing):
+			i.began = true
+		case text != "":
+			i.last = text
+		}
+	})
+	i.code, i.err = runLogged(ctx, cmd, io.MultiWriter(log, splitterWriter{lines}))
+	lines.End()
+	i.said = reader.Diagnosis()
+	return i
+}
+
+func (i installation) ok() bool { return i.code == 0 && i.err == nil }
+
+// mayPass tells whether the next try may get further than this one. A command that was run is not run again.
+func (i installation) mayPass() bool {
+	return !i.ok() && !i.began && i.said.Meaning == protocol.Transient
+}
+
+// detail says why the nodes could not be prepared: in the scheduler's words, else with the last line of the log.
+func (i installation) detail(tries int) string {
+	detail := fmt.Sprintf("installing ended with code %d", i.code)
+	if tries > 1 {
+		detail += fmt.Sprintf(" (tried %d times)", tries)
+	}
+	switch {
+	case i.said.Line != "" && !i.said.Vague:
+		detail += ": " + i.said.Line
+	case i.last != "":
+		detail += ": " + i.last
+	case i.err != nil:
+		detail += ": " + i.err.Error()
 	}
 	return detail
 }

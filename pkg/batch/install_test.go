@@ -116,6 +116,54 @@ func TestInstallIsCancelled(t *testing.T) {
 	}
 }
 
+// Preparing the nodes is tried again if it never began and may the next time. A command that was run is not run twice.
+func TestInstallIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	const busy, began = "echo 'fake: transient busy' >&2\n", "echo '" + protocol.Installing + "n1'\n"
+	tests := map[string]struct {
+		script string
+		tries  string
+		detail string // of the verdict; "": it works
+	}{
+		"and works":              {"[ -e $A/3 ] && exit 0\n" + busy + "exit 1", "...", ""},
+		"and never works":        {busy + "exit 1", "...", "code 1 (tried 3 times): busy"},
+		"not if it began":        {began + busy + "exit 1", ".", "code 1: busy"},
+		"nor for another reason": {"echo no; exit 1", ".", "code 1: no"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, map[string]string{"BENCHMARK": verdict})
+			count := "A=" + string(j.attempt) + "\nprintf . >>$A/tries; : >$A/$(wc -c <$A/tries)\n"
+			j.InstallScript = count + tt.script
+			if code := j.run(t.Context()); (code == 0) != (tt.detail == "") {
+				t.Errorf("code %d", code)
+			}
+			if data, err := os.ReadFile(string(j.attempt) + "/tries"); string(data) != tt.tries {
+				t.Errorf("%d tries, %v", len(data), err)
+			}
+			if tt.detail != "" && j.cause().Detail != "installing ended with "+tt.detail {
+				t.Errorf("%+v", j.cause())
+			}
+		})
+	}
+}
+
+// Nobody waits for the next try of a job that is asked to end.
+func TestInstallIsCancelledBetweenTries(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, nil)
+	j.InstallScript = "A=" + string(j.attempt) + "\necho 'fake: transient busy' >&2; : >$A/failed; exit 1"
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		check.Eventually(t, "the first try fails", func() bool { return check.Exists(string(j.attempt) + "/failed") })
+		cancel(errors.New("SIGTERM"))
+	}()
+	if code := j.run(ctx); code != protocol.ExitFailed || j.cause().Kind != protocol.CauseCancelled {
+		t.Errorf("code %d, %+v", code, j.cause())
+	}
+}
+
 // By hand nothing is prepared: the allocation is somebody's own.
 func TestInstallByHand(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,9 @@ func (c *Container) Exec() []string {
 	return append(argv, c.Image)
 }
 
+// Shared tells whether the steps of a job run in one container, which the first of them makes.
+func (c *Container) Shared() bool { return c != nil && c.Exec() == nil && c.Name != "" }
+
 // Holds tells whether a path of the host is seen in the container at the same place.
 func (c *Container) Holds(dir string) bool {
 	return c == nil || slices.ContainsFunc(c.Mounts, func(mount string) bool {

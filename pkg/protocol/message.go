@@ -150,6 +150,9 @@ func GaveUp(line string) bool {
 // its step has ended.
 const StoppedEarly = "a signal stopped it before it reached the hub"
 
+// Installing is how an agent begins to tell that it runs the install command of its node.
+const Installing = "installing on "
+
 // NoSignOfLife is how an agent begins to tell that it has given the hub up.
 const NoSignOfLife = "no sign of life from the hub"
 

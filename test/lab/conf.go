@@ -42,6 +42,9 @@ SelectTypeParameters={{if or .Cgroup .LimitMemory}}CR_CPU_Memory{{else}}CR_CPU{{
 GresTypes=gpu
 {{- end}}
 MpiDefault=none
+{{- if .Pyxis}}
+PlugStackConfig={{.Dir}}/etc/plugstack.conf
+{{- end}}
 
 # Jobs start soon: srun and salloc at once, sbatch when the controller next looks at its queue. It does so every second,
 # unless told to wait; backfill, which would look every 30 s, gives a second chance in between.
@@ -154,6 +157,9 @@ func (d dir) writeConf(o Options) error {
 	}
 	if o.Cgroup {
 		files["cgroup.conf"] = cgroupTemplate
+	}
+	if o.Pyxis {
+		files["plugstack.conf"] = plugstackTemplate
 	}
 	for name, text := range files {
 		if err := d.writeFile(c, name, text); err != nil {

@@ -17,6 +17,14 @@
 //   - pin: a file that keeps a namespace in being while no process is in it.
 //   - state directory: Options.Dir. A tmpfs of its own holds the lab's configuration, logs, database and pins.
 //
+// # Containers
+//
+// With Options.Pyxis (up --pyxis) srun has the options --container-*, by a stand-in for NVIDIA's pyxis and enroot: a
+// plugin in C that is compiled against the Slurm that is installed. A step then has a root of its own, which holds what
+// the image holds and what is mounted, the image's variables, and its working directory. An image is a text file. What
+// pyxis is known to fail at it fails at too, with its lines, its codes and at its moments: pyxis/pyxis.h tells how an
+// image is written, how failures are planned, and what differs from the real one.
+//
 // # Rules
 //
 //   - A host has its own network, host name, /tmp and /etc/hosts. All else is shared between the hosts and with the

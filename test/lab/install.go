@@ -31,6 +31,12 @@ func requirements(o Options) []requirement {
 			requirement{pkg: "slurmdbd", tools: []string{"slurmdbd"}},
 			requirement{pkg: "mariadb-server", tools: []string{"mariadbd", "mariadb-install-db"}})
 	}
+	if o.Pyxis {
+		needs = append(needs,
+			requirement{pkg: "gcc", tools: []string{"gcc"}},
+			requirement{pkg: "libc6-dev", files: []string{"/usr/include/stdio.h"}},
+			requirement{pkg: "libslurm-dev", files: []string{"/usr/include/slurm/spank.h"}})
+	}
 	return needs
 }
 

@@ -94,6 +94,11 @@ func (l *Lab) lay(ctx context.Context) error {
 	if err := l.dir.writeConf(l.opts); err != nil {
 		return err
 	}
+	if l.opts.Pyxis {
+		if err := l.dir.buildPyxis(ctx); err != nil {
+			return err
+		}
+	}
 	if l.opts.Disk != "" {
 		if err := l.mountDisk(ctx); err != nil {
 			return err

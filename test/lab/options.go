@@ -41,6 +41,9 @@ type Options struct {
 	// LimitMemory makes memory a resource without Cgroup too: slurmstepd looks at it once a second and kills a step
 	// that uses more than it was given (OverMemoryKill). It needs Accounting, whose gatherer does the looking.
 	LimitMemory bool
+	// Pyxis lets steps run in containers, by a stand-in for NVIDIA's pyxis and enroot: srun has the options
+	// --container-*. It is compiled when the lab is brought up.
+	Pyxis bool
 	// Disk is the path of labdisk (cmd/labdisk): with it the lab has a folder that can be frozen (Lab.Disk,
 	// Lab.Freeze). "": it has none.
 	Disk string

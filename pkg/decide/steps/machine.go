@@ -9,9 +9,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// mostTries is how often a step is tried that never begins for a reason that may pass.
-const mostTries = 3
-
 // How long steps that are left are waited for once the hub's own has ended: as long as something arrives from them.
 const (
 	quietBound = time.Second
@@ -33,6 +30,8 @@ type step struct {
 	code      int
 	diagnosis protocol.Diagnosis
 	ranks     map[int][]int // reported to have ended
+	gone      map[int][]int // that have ended, as the scheduler says
+	goneAt    time.Time     // when the first of those that are not reported yet was heard of; zero: all are
 	said      time.Time     // when the hub was last told
 	unsaid    bool          // there is more to tell
 }
@@ -129,6 +128,9 @@ func (m *Machine) expire(now time.Time) {
 		m.do(AskHub{})
 	}
 	for _, s := range m.steps {
+		if at := m.reportAt(s); !at.IsZero() && !now.Before(at) {
+			m.reportRanks(s, now)
+		}
 		if s.unsaid && now.Sub(s.said) >= sayEvery {
 			m.tell(s, now)
 		}
@@ -169,42 +171,18 @@ func (m *Machine) seal(s *step) {
 
 func (m *Machine) report(r protocol.StepReport) { m.do(Report{Report: r}) }
 
-// said takes in the scheduler's words: ranks that ended are reported at once, other words now and then.
-func (m *Machine) said(s *step, in Said, now time.Time) {
-	m.heard = now
-	s.unsaid = s.unsaid || in.Diagnosis != s.diagnosis
-	s.diagnosis = in.Diagnosis
-	for _, code := range sortedCodes(in.Ranks) {
-		fresh := in.Ranks[code][min(len(s.ranks[code]), len(in.Ranks[code])):]
-		if len(fresh) == 0 {
-			continue
-		}
-		s.ranks[code] = in.Ranks[code]
-		m.report(protocol.StepReport{
-			Role: s.role, Code: code, Ranks: slices.Clone(fresh), Diagnosis: s.diagnosis,
-			Detail: fmt.Sprintf("the task exited with code %d before it reached the hub", code),
-		})
-		s.said, s.unsaid = now, false
-	}
-}
-
-func sortedCodes(ranks map[int][]int) []int {
-	codes := make([]int, 0, len(ranks))
-	for code := range ranks {
-		codes = append(codes, code)
-	}
-	slices.Sort(codes)
-	return codes
-}
-
 func (m *Machine) ended(s *step, in Ended, now time.Time) {
 	m.heard = now
 	s.tries++
 	s.code, s.again = in.Code, time.Time{}
 	transient := s.diagnosis.Meaning == protocol.Transient && in.Code != 0
-	if transient && in.Began == No && s.tries < mostTries && m.over.IsZero() && m.asked == "" {
-		m.retry(s, now)
+	pause, again := Pause(s.tries)
+	if transient && in.Began == No && again && m.over.IsZero() && m.asked == "" {
+		m.retry(s, pause, now)
 		return
+	}
+	if s.role != roles.Hub().Role && !s.goneAt.IsZero() {
+		m.reportRanks(s, now)
 	}
 	m.seal(s)
 	if s.role == roles.Hub().Role {
@@ -225,12 +203,11 @@ func (s *step) tried() string {
 }
 
 // retry begins the pause before a step's next try. What was said of this one is told now: the next begins anew.
-func (m *Machine) retry(s *step, now time.Time) {
+func (m *Machine) retry(s *step, pause time.Duration, now time.Time) {
 	if s.unsaid {
 		m.tell(s, now)
 	}
-	s.diagnosis, s.ranks = protocol.Diagnosis{}, map[int][]int{}
-	pause := time.Second << (s.tries - 1)
+	s.diagnosis, s.ranks, s.gone, s.goneAt = protocol.Diagnosis{}, map[int][]int{}, nil, time.Time{}
 	s.again = now.Add(pause)
 	m.do(Retry{Role: s.role, After: pause})
 }
@@ -292,6 +269,7 @@ func (m *Machine) Deadline() (first time.Time) {
 	sooner(m.over.Add(leaveBound), waits)
 	for _, s := range m.steps {
 		sooner(s.said.Add(sayEvery), s.unsaid)
+		sooner(m.reportAt(s), !m.reportAt(s).IsZero())
 		sooner(s.again, !s.again.IsZero())
 	}
 	return first

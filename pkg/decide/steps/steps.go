@@ -94,3 +94,11 @@ func (Report) effect()   {}
 func (AskHub) effect()   {}
 func (KillHub) effect()  {}
 func (Conclude) effect() {}
+
+// mostTries is how often a step is tried that never begins for a reason that may pass.
+const mostTries = 3
+
+// Pause is the time before the next try of a step that was tried so often; again is false if that was enough.
+func Pause(tries int) (pause time.Duration, again bool) {
+	return time.Second << (tries - 1), tries < mostTries
+}

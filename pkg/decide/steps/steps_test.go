@@ -127,6 +127,59 @@ func TestRanks(t *testing.T) {
 	d.passes(time.Minute)
 }
 
+// Of ranks that ended because their step could not begin the hub is not told as long as the step may be tried again: it
+// would take them for a failure. Why they ended the scheduler may say after it has said that they did.
+func TestRanksOfAStepThatIsTriedAgain(t *testing.T) {
+	vague := protocol.Diagnosis{Line: "n1: tasks 0-1: Exited with exit code 1", Vague: true}
+	ranks := map[int][]int{1: {0, 1}}
+	begin := func(t *testing.T) *driver {
+		d := drive(t, hub, gen)
+		d.gets(Said{Role: gen, Diagnosis: vague, Ranks: ranks}, words(gen, vague))
+		return d
+	}
+	report := func(diagnosis protocol.Diagnosis) Effect {
+		detail := "the task exited with code 1 before it reached the hub"
+		return Report{Report: protocol.StepReport{
+			Role: gen, Code: 1, Ranks: []int{0, 1}, Detail: detail, Diagnosis: diagnosis,
+		}}
+	}
+	t.Run("they ended with the step", func(t *testing.T) {
+		d := begin(t)
+		for range mostTries - 1 {
+			d.passes(vagueBound / 2)
+			d.gets(Said{Role: gen, Diagnosis: busy, Ranks: ranks})
+			d.passes(vagueBound / 4)
+			pause, _ := Pause(d.m.find(gen).tries + 1)
+			d.gets(Ended{Role: gen, Code: 1, Began: No}, words(gen, busy), Retry{Role: gen, After: pause})
+			d.passes(pause, Start{Role: gen})
+			d.gets(Said{Role: gen, Diagnosis: vague, Ranks: ranks}, words(gen, vague))
+		}
+		d.gets(Said{Role: gen, Diagnosis: busy, Ranks: ranks}, report(busy)) // there is no further try
+	})
+	t.Run("the step goes on", func(t *testing.T) {
+		d := begin(t)
+		d.gets(Said{Role: gen, Diagnosis: busy, Ranks: ranks})
+		d.passes(sayEvery, words(gen, busy))
+		d.passes(transientBound - sayEvery - 1)
+		d.passes(1, report(busy))
+		d.passes(time.Minute)
+	})
+	t.Run("nobody says why", func(t *testing.T) {
+		d := begin(t)
+		d.passes(vagueBound - 1)
+		d.passes(1, report(vague))
+		d.passes(time.Minute)
+	})
+	t.Run("the step ends for good", func(t *testing.T) {
+		d := begin(t)
+		d.gets(Ended{Role: gen, Code: 1, Began: No}, report(vague), Seal{Role: gen}, ended(gen, 1, early(1), vague))
+	})
+	t.Run("somebody wants the end", func(t *testing.T) {
+		d := begin(t)
+		d.gets(Asked{Why: "SIGTERM"}, report(vague))
+	})
+}
+
 // What the scheduler says of a step is passed on at most once a second, and the last word is not lost.
 func TestWordsAreLimited(t *testing.T) {
 	said := func(text string) (Said, Effect) {

@@ -27,8 +27,9 @@ var phrases = [...]phrase{
 	{"DUE TO PREEMPTION", protocol.Preempted},
 	{protocol.StoppedEarly, protocol.Asked},
 	{protocol.NoSignOfLife, protocol.HubSilent},
-	// steps that enter one container at once: NVIDIA/pyxis#181
-	{"unable to open user namespace file", protocol.Transient},
+	// steps that enter one container at once: NVIDIA/pyxis#181, NVIDIA/TensorRT-LLM#13415
+	{"namespace file: No such file or directory", protocol.Transient},
+	{"Could not acquire rootfs lock", protocol.Transient},
 	{"failed to import docker image", protocol.Transient},
 	{"Communication connection failure", protocol.Transient},
 	{"Socket timed out", protocol.Transient},
@@ -48,8 +49,9 @@ func pattern(text string) func() *regexp.Regexp {
 var (
 	// generic are errors that only report that there was another.
 	generic = pattern(`^(\S+: )?(task|tasks) [\d,-]+: |^pyxis: (child \d+ failed|container start failed|` +
-		`couldn.?t start container|` +
-		`printing enroot log|failed to import docker image)|spank: required plugin|task_init|Job step aborted`)
+		`container exited too soon|container was not started|couldn.?t start container|couldn.?t get container|` +
+		`couldn.?t create enroot start|failed to create container|printing enroot log|failed to import docker image)|` +
+		`spank: required plugin|Failed to invoke spank|task_init|Job step aborted`)
 	// waits are words with which srun waits: they explain a step that does not begin, and are no error.
 	waits = pattern(`step creation (temporarily|still) disabled|Requested nodes are busy|waiting for resources`)
 	// telling marks the line of a container's log that says why it does not start.
@@ -60,12 +62,17 @@ var (
 	taskEnd = pattern(`^\S+: tasks? ([\d,-]+): Exited with exit code (\d+)$`)
 )
 
+// attached is what pyxis says of a step that enters a container in which another step runs. That has what the other one
+// has mounted, which is nothing if it has entered the container in the same way.
+const attached = "pyxis: ignoring --container-mounts when attaching to a running container"
+
 // reader makes sense of what Slurm says about one step.
 type reader struct {
-	line    string // the one that tells most
-	score   int    // of that
-	meaning protocol.Meaning
-	ranks   map[int][]int
+	line     string // the one that tells most
+	score    int    // of that
+	meaning  protocol.Meaning
+	ranks    map[int][]int
+	attached bool // to a container of another step
 }
 
 // Reader implements scheduler.Starter.
@@ -84,10 +91,14 @@ const (
 func (r *reader) Line(line string) {
 	text, ok := ownWords(line)
 	if !ok {
+		r.attached = r.attached || strings.Contains(line, attached)
 		return
 	}
 	r.taskEnd(text)
 	score, meaning := rate(text)
+	if meaning == protocol.Unexplained && r.attached && strings.Contains(strings.ToLower(text), "no such file") {
+		meaning = protocol.Transient // it may be there the next time
+	}
 	if score > r.score {
 		r.line, r.score = text, score
 	}

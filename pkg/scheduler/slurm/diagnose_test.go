@@ -111,6 +111,65 @@ func TestDiagnosisOfSteps(t *testing.T) {
 				Meaning: protocol.Transient, Line: "[ERROR] URL https://r/v2/x returned error code: 401 Unauthorized",
 			},
 		},
+		"a registry fails, pyxis 0.24": {
+			[]string{
+				pyxis + " container was not started successfully by another task",
+				pyxis + " child 77 failed with error code: 1", pyxis + " failed to import docker image: r/x:1",
+				pyxis + " printing enroot log file:",
+				pyxis + "     [ERROR] URL https://r/v2/x/manifests/1 returned error code: 503 Service Unavailable",
+				"slurmstepd: error: spank: required plugin spank_pyxis.so: task_init() failed with rc=-1",
+				"slurmstepd: error: Failed to invoke spank plugin stack",
+			},
+			protocol.Diagnosis{
+				Meaning: protocol.Transient,
+				Line:    "[ERROR] URL https://r/v2/x/manifests/1 returned error code: 503 Service Unavailable",
+			},
+		},
+		"another step holds the container": {
+			[]string{
+				pyxis + " container start failed with error code: 1", pyxis + " printing enroot log file:",
+				pyxis + "     [ERROR] Could not acquire rootfs lock",
+				pyxis + " container was not started successfully by another task",
+			},
+			protocol.Diagnosis{Meaning: protocol.Transient, Line: "[ERROR] Could not acquire rootfs lock"},
+		},
+		"another step makes the container": {
+			[]string{
+				pyxis + " child 77 failed with error code: 1",
+				pyxis + " failed to create container filesystem for image: /i.sqsh",
+				pyxis + " printing enroot log file:",
+				pyxis + "     [ERROR] File already exists: /data/pyxis_c-7",
+			},
+			protocol.Diagnosis{Line: "[ERROR] File already exists: /data/pyxis_c-7"},
+		},
+		"the container has just ended": {
+			[]string{
+				pyxis + " unable to open mount namespace file: No such file or directory",
+				pyxis + " couldn't get container namespaces",
+			},
+			protocol.Diagnosis{
+				Meaning: protocol.Transient,
+				Line:    "pyxis: unable to open mount namespace file: No such file or directory",
+			},
+		},
+		"another step's container has not what is mounted": {
+			[]string{
+				"pyxis: ignoring --container-mounts when attaching to a running container",
+				"srun: error: n1: task 0: Exited with exit code 2",
+				"slurmstepd-n1: error: execve(): /opt/disagg-agent: No such file or directory",
+			},
+			protocol.Diagnosis{
+				Meaning: protocol.Transient, Line: "execve(): /opt/disagg-agent: No such file or directory",
+			},
+		},
+		"a mount's source is missing, pyxis 0.24": {
+			[]string{
+				pyxis + " container was not started successfully by another task",
+				pyxis + " --container-mounts: source path does not exist: /data",
+				pyxis + " couldn't create enroot start configuration script",
+			},
+			protocol.Diagnosis{Line: "pyxis: --container-mounts: source path does not exist: /data"},
+		},
 		"a mount's source is missing": {
 			[]string{
 				pyxis + " container start failed with error code: 1", pyxis + " printing enroot log file:",

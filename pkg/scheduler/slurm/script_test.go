@@ -243,6 +243,47 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
+// Variables of the host that a profile wants in the container come into one list with disagg's own: Slurm passes on the
+// last list alone.
+func TestOneListOfVariables(t *testing.T) {
+	p := planIn(t, "/r", roles.Server{Count: 1, GPUs: 1}, roles.Server{}, defaults(t))
+	p.Cluster.Container = &profile.Container{Image: "i"}
+	p.Cluster.SrunArgs = []string{"-v", "--container-env=A,B", "--container-env", "C", "--cpu-bind=none"}
+	cmds, err := Slurm{Environ: []string{"SLURM_JOB_ID=7"}}.Steps(p, roles.Hub().Role, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Join(cmds[0].Args, " ")
+	if strings.Count(line, "--container-env") != 1 || !strings.Contains(line, ",DISAGG_BATCH,A,B,C -v --cpu-bind=") {
+		t.Error(line)
+	}
+}
+
+// The container that steps share is made before they begin, although there is nothing to install; one that each step
+// has for itself is not, nor one of Apptainer's.
+func TestSharedContainerIsMadeFirst(t *testing.T) {
+	p := planIn(t, "/r", roles.Server{Count: 1, GPUs: 1}, roles.Server{}, defaults(t))
+	s := Slurm{Environ: []string{"SLURM_JOB_ID=7"}}
+	for name, tt := range map[string]struct {
+		container *profile.Container
+		want      bool
+	}{
+		"none":      {nil, false},
+		"named":     {&profile.Container{Image: "i", Name: "c"}, true},
+		"unnamed":   {&profile.Container{Image: "i"}, false},
+		"apptainer": {&profile.Container{Kind: profile.Apptainer, Image: "i"}, false},
+	} {
+		p.Cluster.Container = tt.container
+		cmd := s.Install(p, nil)
+		if (cmd != nil) != tt.want {
+			t.Errorf("%s: %v", name, cmd)
+		}
+		if cmd != nil && !strings.Contains(strings.Join(cmd.Args, " "), " --container-name=c-7 ") {
+			t.Errorf("%s: %v", name, cmd.Args)
+		}
+	}
+}
+
 // Apptainer is a program before the agent; pyxis is options of srun, with a name that no other job has.
 func TestContainers(t *testing.T) {
 	p := planIn(t, "/r", roles.Server{Count: 1, GPUs: 1}, roles.Server{}, defaults(t))

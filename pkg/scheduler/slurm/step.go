@@ -40,7 +40,7 @@ func StepArgs(p plan.Plan, pl roles.Placement, jobID string) []string {
 // commonArgs are the arguments that every step of a job shares. Two jobs of one user on one node must not share a
 // container.
 func commonArgs(p plan.Plan, jobID string) []string {
-	args := []string{"--mem=0", "--export=ALL"}
+	args, own := []string{"--mem=0", "--export=ALL"}, p.Cluster.SrunArgs
 	if c := p.Cluster.Container; c != nil && c.Exec() == nil {
 		args = append(args, "--container-image="+c.Image, "--no-container-mount-home")
 		if c.Name != "" {
@@ -52,13 +52,34 @@ func commonArgs(p plan.Plan, jobID string) []string {
 		if c.Dir != "" {
 			args = append(args, "--container-workdir="+c.Dir)
 		}
-		// The image's own values would win otherwise.
-		args = append(args, "--container-env="+strings.Join([]string{
-			protocol.EnvPlan, protocol.EnvRole, protocol.EnvAttempt, protocol.EnvBatchStart, protocol.EnvInstalled,
-			protocol.EnvBatch,
-		}, ","))
+		var exported []string
+		exported, own = exports(own)
+		args = append(args, "--container-env="+strings.Join(exported, ","))
 	}
-	return append(args, p.Cluster.SrunArgs...)
+	return append(args, own...)
+}
+
+// exports are the variables whose values win over the image's own: disagg's, and those that a profile names among its
+// arguments of srun, which are returned without them. Of several lists only the last would reach pyxis.
+func exports(args []string) (names, others []string) {
+	const option = "--container-env"
+	names = []string{
+		protocol.EnvPlan, protocol.EnvRole, protocol.EnvAttempt, protocol.EnvBatchStart, protocol.EnvInstalled,
+		protocol.EnvBatch,
+	}
+	for i := 0; i < len(args); i++ {
+		list, found := strings.CutPrefix(args[i], option+"=")
+		if args[i] == option && i+1 < len(args) {
+			i++
+			list, found = args[i], true
+		}
+		if found {
+			names = append(names, strings.Split(list, ",")...)
+		} else {
+			others = append(others, args[i])
+		}
+	}
+	return names, others
 }
 
 // Steps implements scheduler.Starter: one srun starts all ranks of a role.
@@ -81,9 +102,10 @@ func (s Slurm) srun(p plan.Plan, args, env []string) *exec.Cmd {
 	return cmd
 }
 
-// Install implements scheduler.Starter.
+// Install implements scheduler.Starter. A container that the steps share by its name is made by a step of its own, even
+// if there is nothing to install: all steps begin at once, and pyxis would have each of them make it.
 func (s Slurm) Install(p plan.Plan, env []string) *exec.Cmd {
-	if p.Cluster.Install == "" {
+	if p.Cluster.Install == "" && !p.Cluster.Container.Shared() {
 		return nil
 	}
 	args := []string{

@@ -15,7 +15,7 @@ import (
 
 const usage = `usage: lab VERB
 
-  up [-n hosts] [-g gpus] [-c cpus] [-m MiB] [-k 10s] [--no-accounting] [--cgroup] [--replace]
+  up [-n hosts] [-g gpus] [-c cpus] [-m MiB] [-k 10s] [--no-accounting] [--cgroup] [--pyxis] [--replace]
   down              remove the lab, living or dead
   env               print the export line to eval
   status            what Slurm says of its hosts and jobs
@@ -57,6 +57,7 @@ func parse(verb string, args []string) (lab.Options, error) {
 	flags.DurationVar(&o.KillWait, "k", o.KillWait, "`time` between SIGTERM and SIGKILL")
 	none := flags.Bool("no-accounting", false, "no MariaDB, no slurmdbd, no sacct")
 	flags.BoolVar(&o.Cgroup, "cgroup", false, "track processes and limit memory by cgroups")
+	flags.BoolVar(&o.Pyxis, "pyxis", false, "run steps in containers, by a stand-in for NVIDIA's pyxis")
 	flags.BoolVar(&o.Replace, "replace", false, "take down an earlier lab, living or dead")
 	err := flags.Parse(args)
 	o.Accounting = !*none
