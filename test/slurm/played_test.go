@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -112,10 +113,7 @@ func (row played) try(t *testing.T, c *cluster, name string) time.Duration {
 	p := c.play(t, name, simulation.Scripted(row.falls, faults...))
 	r := p.toTheEnd(overWithin)
 	free := p.freeAt.Sub(last.At)
-	within := row.within
-	if within == 0 {
-		within = freeSoon
-	}
+	within := bound(cmp.Or(row.within, freeSoon))
 	switch named := p.judge(r); {
 	case last.At.IsZero():
 		t.Errorf("nothing was broken; %s: %v", r.Verdict, r.FirstCause)
