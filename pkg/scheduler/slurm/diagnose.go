@@ -51,7 +51,8 @@ var (
 	generic = pattern(`^(\S+: )?(task|tasks) [\d,-]+: |^pyxis: (child \d+ failed|container start failed|` +
 		`container exited too soon|container was not started|couldn.?t start container|couldn.?t get container|` +
 		`couldn.?t create enroot start|failed to create container|printing enroot log|failed to import docker image)|` +
-		`spank: required plugin|Failed to invoke spank|task_init|Job step aborted`)
+		`spank: required plugin|Failed to invoke spank|task_init|Job step aborted|` +
+		`\*\*\* (STEP|JOB) \S+ ON \S+ CANCELLED`)
 	// waits are words with which srun waits: they explain a step that does not begin, and are no error.
 	waits = pattern(`step creation (temporarily|still) disabled|Requested nodes are busy|waiting for resources`)
 	// telling marks the line of a container's log that says why it does not start.

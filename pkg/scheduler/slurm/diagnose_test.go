@@ -199,6 +199,7 @@ func TestDiagnosisOfSteps(t *testing.T) {
 		},
 		"the program is not there": {
 			[]string{
+				"slurmstepd-n2: error: *** STEP 8.0 ON n1 CANCELLED AT 2026-11-27T08:09:19 ***", // as n1 has failed
 				"slurmstepd: error: execve(): /opt/disagg-agent: No such file or directory",
 				"srun: error: n1: task 0: Exited with exit code 2",
 			},
