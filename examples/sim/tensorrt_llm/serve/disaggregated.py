@@ -71,8 +71,8 @@ class Coordinator:
         wait_for_ever()
 
     def health(self) -> tuple[int, dict]:
-        """Says whether every worker is well."""
-        problems = self._problems()
+        """Says whether every worker is well, and requests are taken: workers may be well before that is noticed."""
+        problems = self._problems() or ([] if self._started else ["starting"])
         return 503 if problems else 200, {"status": "unhealthy" if problems else "ok", "workers": problems}
 
     def complete(self, exchange: Exchange, request: completions.Request, body: dict):
