@@ -220,10 +220,12 @@ AGGREGATED_DISAGG_YAML_MODES = ("ctx_only", "gen_only_no_context")`, newestTest,
 func TestWorldSize(t *testing.T) {
 	text := []byte("metadata: {model_name: m}\nbenchmark: {concurrency_list: 4}\n" +
 		"hardware: {gpus_per_node: 4, num_ctx_servers: 1, num_gen_servers: 1}\n" +
-		"worker_config: {gen: {tensor_parallel_size: 8, world_size: 16}, ctx: {tensor_parallel_size: 4, world_size: 8}}\n")
+		"worker_config: {gen: {tensor_parallel_size: 8, world_size: 16}, " +
+		"ctx: {tensor_parallel_size: 4, world_size: 8}}\n")
 	for mode, want := range map[perfsanity.Mode]int{perfsanity.CtxOnly: 8, "e2e": 4} {
 		c, _, err := perfsanity.Load(perfsanity.Source{
-			Name: "c.yaml", Mode: string(mode), Test: &newestTest, Read: func(string) ([]byte, error) { return text, nil },
+			Name: "c.yaml", Mode: string(mode), Test: &newestTest,
+			Read: func(string) ([]byte, error) { return text, nil },
 		})
 		if got := c.Servers[roles.Ctx].GPUs; err != nil || got != want {
 			t.Errorf("%s: %d GPUs, want %d: %v", mode, got, want, err)

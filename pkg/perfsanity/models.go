@@ -14,7 +14,7 @@ import (
 var modelFiles = [...]string{TestFile, "tests/integration/defs/perf/_model_paths.py"}
 
 // modelEntry is an entry of upstream's dictionary of models: "name": "folder".
-var modelEntry = regexp.MustCompile(`"([\w.+-]+)"\s*:\s*\(?\s*"([^"\n]+)"`)
+const modelEntry = `"([\w.+-]+)"\s*:\s*\(?\s*"([^"\n]+)"`
 
 // findModels reads upstream's dictionaries of models.
 func findModels(checkout string, read func(file string) ([]byte, error)) (map[string][]string, error) {
@@ -59,7 +59,7 @@ func dictionary(text string) map[string]string {
 		}
 		body, after, _ := strings.Cut(rest, "\n}")
 		if head, _, _ := strings.Cut(body, "\n"); strings.Contains(head, "= {") {
-			for _, m := range modelEntry.FindAllStringSubmatch(body, -1) {
+			for _, m := range regexp.MustCompile(modelEntry).FindAllStringSubmatch(body, -1) {
 				entries[m[1]] = m[2]
 			}
 			text = after

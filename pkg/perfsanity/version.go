@@ -49,14 +49,15 @@ const TestFile = "tests/integration/defs/perf/test_perf_sanity.py"
 // testFiles are where upstream's test tells what it can do. Not every version has the second one.
 var testFiles = [...]string{TestFile, "jenkins/scripts/perf/benchmark_utils.py"}
 
-var (
-	knowsModes       = regexp.MustCompile(`\bctx_only\b|-e2e-|\bDISAGG_BENCHMARK_MODES\b`)
-	knowsReportAddr  = regexp.MustCompile(`--report_addr\b`)
-	knowsBreakdown   = regexp.MustCompile(`\btime_breakdown\b`)
-	knowsStepTime    = regexp.MustCompile(`\bprev_device_step_time\b`)
+// What the text of a test that can do something matches.
+const (
+	knowsModes       = `\bctx_only\b|-e2e-|\bDISAGG_BENCHMARK_MODES\b`
+	knowsReportAddr  = `--report_addr\b`
+	knowsBreakdown   = `\btime_breakdown\b`
+	knowsStepTime    = `\bprev_device_step_time\b`
 	noContext        = `(?:GEN_ONLY_NO_CONTEXT\w*|["']gen_only_no_context["'])`
-	noContextAsAggr  = regexp.MustCompile(`\bAGGREGATED_DISAGG_YAML_MODES\s*=\s*[(\[{][^)\]}]*` + noContext)
-	noContextAsModes = regexp.MustCompile(`\bDISAGG_BENCHMARK_MODES\s*=\s*[(\[{][^)\]}]*` + noContext)
+	noContextAsAggr  = `\bAGGREGATED_DISAGG_YAML_MODES\s*=\s*[(\[{][^)\]}]*` + noContext
+	noContextAsModes = `\bDISAGG_BENCHMARK_MODES\s*=\s*[(\[{][^)\]}]*` + noContext
 )
 
 // FindTest looks into a checkout for what its test can do. read reads a file; one that does not exist is an error that
@@ -70,14 +71,15 @@ func FindTest(checkout string, read func(file string) ([]byte, error)) (t Test, 
 		}
 		text = append(append(text, data...), '\n')
 	}
+	says := func(expression string) bool { return regexp.MustCompile(expression).Match(text) } // once a plan
 	t = Test{
-		ModeInID: knowsModes.Match(text), ReportsAddress: knowsReportAddr.Match(text),
-		TimeBreakdown: knowsBreakdown.Match(text), StepTime: knowsStepTime.Match(text),
+		ModeInID: says(knowsModes), ReportsAddress: says(knowsReportAddr),
+		TimeBreakdown: says(knowsBreakdown), StepTime: says(knowsStepTime),
 	}
 	switch {
-	case noContextAsAggr.Match(text):
+	case says(noContextAsAggr):
 		t.NoContext = NoContextAggregated
-	case noContextAsModes.Match(text):
+	case says(noContextAsModes):
 		t.NoContext = NoContextInID
 	}
 	t.Models, err = findModels(checkout, read)

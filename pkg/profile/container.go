@@ -41,7 +41,7 @@ func (c *Container) Exec() []string {
 	return append(argv, c.Image)
 }
 
-// Shared tells whether the steps of a job run in one container, which the first of them makes.
+// Shared tells whether the steps of a job enter one container, by its name.
 func (c *Container) Shared() bool { return c != nil && c.Exec() == nil && c.Name != "" }
 
 // Holds tells whether a path of the host is seen in the container at the same place.

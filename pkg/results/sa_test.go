@@ -42,11 +42,13 @@ P99 E2EL (ms):                           13.71     ` + `
 func TestSemiAnalysisBlock(t *testing.T) {
 	want := results.Want{Concurrency: 2, Requests: 4}
 	for name, tt := range map[string]struct{ old, new, invalid string }{
-		"as it is":       {"", "", ""},
-		"one has failed": {"requests:                     4", "requests:                     3", "only 3 of 4 requests"},
-		"no tokens":      {"1182.55", "0.00", "no token came out"},
-		"no latency":     {"Mean TTFT (ms):                          4.92      \n", "", "mean_ttft is missing"},
-		"cut off":        {strings.Repeat("=", 50) + "\n", "", ""},
+		"as it is": {"", "", ""},
+		"one has failed": {
+			"requests:                     4", "requests:                     3", "only 3 of 4 requests",
+		},
+		"no tokens":  {"1182.55", "0.00", "no token came out"},
+		"no latency": {"Mean TTFT (ms):                          4.92      \n", "", "mean_ttft is missing"},
+		"cut off":    {strings.Repeat("=", 50) + "\n", "", ""},
 	} {
 		p := parserOf(t, "trtllm-sa", want)
 		text := strings.Replace(saBlock, tt.old, tt.new, 1)

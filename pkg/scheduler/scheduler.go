@@ -73,7 +73,8 @@ type Starter interface {
 	// Steps prepares the processes that start all ranks of a role: one command for a scheduler that starts tasks
 	// itself, one a rank for one that does not. env is what is added to the environment of the tasks.
 	Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, error)
-	// Install prepares the command that runs the plan's install command once a node; nil if it has none.
+	// Install makes the command that prepares each node once: it runs the plan's install command, if there is one, and
+	// makes what the steps share. nil if there is nothing to do.
 	Install(p plan.Plan, env []string) *exec.Cmd
 	// StopStep asks the tasks of a step, by the scheduler's name for it, to end.
 	StopStep(ctx context.Context, step string) error

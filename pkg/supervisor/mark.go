@@ -20,7 +20,8 @@ func MarkOf(pid int) string {
 
 // startTime is when a process was started, in ticks since the boot (field 22 of /proc/<pid>/stat); "" if it is gone.
 func startTime(pid int) string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	var room [smallFile]byte
+	data, err := readSmall(procFile(pid, "stat"), room[:])
 	if err != nil {
 		return ""
 	}

@@ -2,13 +2,44 @@ package supervisor
 
 import (
 	"bytes"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
+
+// smallFile is room for most of what is read here, so that it need not grow.
+const smallFile = 1024
+
+// readSmall reads a file of /proc into buf, which grows if it is too small. Trees are looked at again and again while
+// servers serve, and os.ReadFile takes several times as long for such a file: it asks for its size, and registers it
+// with the poller.
+func readSmall(name string, buf []byte) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for buf = buf[:0]; ; {
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, smallFile)
+		}
+		switch n, err := unix.Read(fd, buf[len(buf):cap(buf)]); {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return buf, nil
+		default:
+			buf = buf[:len(buf)+n]
+		}
+	}
+}
+
+// procFile is the name of a file of a process in /proc.
+func procFile(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
 // proc is one entry of /proc/<pid>/stat.
 type proc struct {
@@ -21,7 +52,8 @@ func (p proc) zombie() bool { return p.state == 'Z' || p.state == 'X' }
 
 // readProc reads one process; ok is false if it is gone.
 func readProc(pid int) (p proc, ok bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	var room [smallFile]byte
+	data, err := readSmall(procFile(pid, "stat"), room[:])
 	if err != nil {
 		return proc{}, false
 	}
@@ -34,22 +66,30 @@ func parseStat(data []byte) (proc, bool) {
 	if open < 1 || end < open {
 		return proc{}, false
 	}
-	fields := strings.Fields(string(data[end+1:]))
-	if len(fields) < 3 || len(fields[0]) != 1 {
+	state, rest := nextField(data[end+1:])
+	parent, rest := nextField(rest)
+	group, _ := nextField(rest)
+	pid, e1 := strconv.Atoi(string(bytes.TrimSpace(data[:open])))
+	ppid, e2 := strconv.Atoi(string(parent))
+	pgid, e3 := strconv.Atoi(string(group))
+	if len(state) != 1 || e1 != nil || e2 != nil || e3 != nil {
 		return proc{}, false
 	}
-	pid, e1 := strconv.Atoi(strings.TrimSpace(string(data[:open])))
-	ppid, e2 := strconv.Atoi(fields[1])
-	pgid, e3 := strconv.Atoi(fields[2])
-	if e1 != nil || e2 != nil || e3 != nil {
-		return proc{}, false
+	return proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: state[0]}, true
+}
+
+// nextField cuts the first field off a text of fields with blanks between them.
+func nextField(text []byte) (field, rest []byte) {
+	text = bytes.TrimLeft(text, " \n")
+	if i := bytes.IndexAny(text, " \n"); i >= 0 {
+		return text[:i], text[i:]
 	}
-	return proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: fields[0][0]}, true
+	return text, nil
 }
 
 // cmdline is a process's arguments, nil if it is gone.
 func cmdline(pid int) []string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	data, err := readSmall(procFile(pid, "cmdline"), nil)
 	if err != nil || len(data) == 0 {
 		return nil
 	}
@@ -58,19 +98,25 @@ func cmdline(pid int) []string {
 
 // children lists the direct children of a process. /proc/<pid>/task/*/children needs a kernel option, so a scan of all
 // processes stands in where it is missing.
-func children(pid int) []int {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if len(files) == 0 {
-		return childrenByScan(pid)
-	}
-	var pids []int
-	for _, f := range files {
-		data, _ := os.ReadFile(f)
-		for word := range strings.FieldsSeq(string(data)) {
-			if child, err := strconv.Atoi(word); err == nil {
+func children(pid int) (pids []int) {
+	tasks := procFile(pid, "task")
+	threads, _ := os.ReadDir(tasks)
+	var room [smallFile]byte
+	read := false
+	for _, t := range threads {
+		data, err := readSmall(tasks+"/"+t.Name()+"/children", room[:])
+		if err != nil {
+			continue
+		}
+		read = true
+		for word := range bytes.FieldsSeq(data) {
+			if child, err := strconv.Atoi(string(word)); err == nil {
 				pids = append(pids, child)
 			}
 		}
+	}
+	if !read {
+		return childrenByScan(pid)
 	}
 	return pids
 }

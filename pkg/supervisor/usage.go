@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strconv"
 	"time"
@@ -81,7 +80,8 @@ func (m *memorySampler) end() int64 {
 // residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in
 // pages.
 func residentSize(pid int) int64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var room [smallFile]byte
+	data, err := readSmall(procFile(pid, "statm"), room[:])
 	fields := bytes.Fields(data)
 	if err != nil || len(fields) < 2 {
 		return 0

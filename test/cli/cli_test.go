@@ -3,7 +3,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,25 +10,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/tool"
 )
 
 var bin string // folder of the programs, set once before any test
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	var err error
-	if bin, err = os.MkdirTemp("", "disagg-bin-"); err == nil {
-		defer os.RemoveAll(bin)
-		err = tool.Build(bin)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { check.Programs(m, &bin) }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -21,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/tool"
@@ -30,21 +28,7 @@ import (
 
 var bin string // folder of the programs, set once before any test
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "disagg-bin-")
-	if err == nil {
-		err = tool.Build(dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	bin = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { check.Programs(m, &bin) }
 
 // engine is one of the engines.
 type engine struct {

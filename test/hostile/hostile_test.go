@@ -10,8 +10,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,31 +18,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/test/check"
-	"github.com/disagg/disagg/test/tool"
 )
 
 var bin string // folder of the programs, set once before any test
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "disagg-bin-")
-	if err == nil {
-		err = errors.Join(os.Chmod(dir, 0o755), tool.Build(dir)) // other users run them too
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	bin = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { check.Programs(m, &bin) }
 
 // light is a recipe of shells: nothing has to load. The benchmark writes its result at once, and waits for a file if it
 // is told to.

@@ -47,7 +47,7 @@ func TestPyxis(t *testing.T) {
 	const failed = stepd + "spank: required plugin spank_pyxis.so: task_init() failed with rc=-1\n" +
 		stepd + "Failed to invoke spank plugin stack\n"
 	const e = stepd + "pyxis: "
-	file, url := "--container-image="+image, e+"    [ERROR] URL https://registry-1.docker.io/v2/nvidia/"
+	file, url := "--container-image="+image, e+"    [ERROR] URL https://registry.example/v2/nvidia/"
 	for _, c := range []pyxisCase{
 		{name: "a root of its own", options: file, command: "ls /; cat " + image, fails: true, want: []string{
 			"bin\ndev\netc\nlib\nlib64\nproc\nroot\nsys\ntmp\nusr\nworkspace\n", image + ": No such file or directory",

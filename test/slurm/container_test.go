@@ -95,7 +95,7 @@ type contained struct {
 }
 
 func (c containers) faults() []contained {
-	const refused = "[ERROR] URL https://registry-1.docker.io/v2/nvidia/sim/manifests/1 returned error code: 401"
+	const refused = "[ERROR] URL https://registry.example/v2/nvidia/sim/manifests/1 returned error code: 401"
 	shared := c.Shared()
 	named, own := c.profile(c.image(), "sim", shared), c.profile(registered, "", shared)
 	stub := func(plan string) []string { return []string{"PYXIS_STUB=" + plan} }

@@ -20,8 +20,8 @@ import (
 // repeats is how often each fault is tried: `make faults` tries 20 times.
 var repeats = flag.Int("repeat", 1, "how often each fault is tried")
 
-// bound is what a time is held to whose goal is given. The goal itself is for the series, on a machine that does nothing
-// else. A single try may share its machine: it shows that nobody waited for what comes far later.
+// bound is what a time is held to whose goal is given. The goal itself is for the series, on a machine that does
+// nothing else. A single try may share its machine: it shows that nobody waited for what comes far later.
 func bound(goal time.Duration) time.Duration {
 	if *repeats > 1 {
 		return goal

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +81,7 @@ func (v Survey) Usual() (usual Partition, ok bool) {
 	return usual, ok
 }
 
-func archOf() *regexp.Regexp { return regexp.MustCompile(`\bArch=(\S+)`) }
+var archOf = pattern(`\bArch=(\S+)`)
 
 // config reads what scontrol shows.
 func (v *Survey) config(out string) {
@@ -110,7 +109,7 @@ func (v *Survey) config(out string) {
 }
 
 // gpuGRES finds GPUs in a list of generic resources, such as gpu:h200:8(S:0-1) or gpu:4.
-var gpuGRES = regexp.MustCompile(`(?:^|,)gpu(?::([^:,()]+))??:(\d+)(?:[,(]|$)`)
+var gpuGRES = pattern(`(?:^|,)gpu(?::([^:,()]+))??:(\d+)(?:[,(]|$)`)
 
 func partitions(out string) (list []Partition) {
 	for line := range strings.Lines(out) {
@@ -120,7 +119,7 @@ func partitions(out string) (list []Partition) {
 		}
 		p := Partition{Name: f[0], Default: strings.HasSuffix(f[1], "*"), Limit: f[3]}
 		p.Nodes, _ = strconv.Atoi(f[2])
-		if m := gpuGRES.FindStringSubmatch(f[4]); m != nil {
+		if m := gpuGRES().FindStringSubmatch(f[4]); m != nil {
 			p.GPU = m[1]
 			p.GPUs, _ = strconv.Atoi(m[2])
 		}

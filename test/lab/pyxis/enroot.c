@@ -171,7 +171,7 @@ static const char *status_name(int code)
 // import reads [USER@][REGISTRY#]IMAGE[:TAG], or the same with a slash behind a registry's name.
 static void import(const struct container *c)
 {
-	char *image = strdup(given.image), *at = strchr(image, '@'), *registry = "registry-1.docker.io", *tag = "latest";
+	char *image = strdup(given.image), *at = strchr(image, '@'), *registry = "registry.example", *tag = "latest";
 	if (at)
 		image = at + 1;
 	char *end = strchr(image, '#');
