@@ -51,8 +51,12 @@ func caseFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name: "benchmark-timeout", DefaultText: "what is left of --time", Usage: "`LIMIT` of the benchmark",
 		},
-		&cli.StringFlag{
-			Name: "upload", DefaultText: "a SQLite file in the user's data folder", Usage: "`URL` that records go to",
+		&cli.StringSliceFlag{
+			Name: "upload", DefaultText: "a SQLite file in the user's data folder",
+			Usage: "`URL` of a sink that records go to; may be repeated",
+		},
+		&cli.BoolFlag{
+			Name: "upload-required", Usage: "exit with 75 if a test passed and its records are not in every sink",
 		},
 		&cli.StringFlag{
 			Name: "run-dir", DefaultText: "a new one below runs/",
@@ -80,7 +84,7 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 	r = launch.Request{
 		Mode: c.String("mode"), Folder: c.String("config-folder"), Checkout: c.String("trtllm-dir"),
 		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Scheduler: s,
-		Upload: c.String("upload"), Partition: c.String("partition"), Account: c.String("account"),
+		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"), Partition: c.String("partition"), Account: c.String("account"),
 		Pack:    c.Bool("pack"),
 		Version: version.Text(), Sinks: sinks(),
 	}

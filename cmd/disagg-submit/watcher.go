@@ -16,6 +16,7 @@ import (
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/upload"
 )
 
 // watcher shows one job to the person at the terminal.
@@ -84,7 +85,33 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 	case out.Result == nil:
 		return command.Exit(out.End.ExitCode(), launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End))
 	}
-	return command.Exit(out.Result.ExitCode, nil)
+	left := w.deliver()
+	if code := out.Result.ExitCode; code != protocol.ExitPassed || left == 0 || !w.plan.Upload.Required {
+		return command.Exit(code, nil)
+	}
+	return command.Exit(protocol.ExitPending,
+		fmt.Errorf("the test passed, and %d records are not where they must be: send them with %s", left,
+			"disagg-submit upload drain "+w.plan.RunDir))
+}
+
+// deliver sends what the job left to be sent: what only this side can reach, and what the job could not reach. It tells
+// how many records are still pending, or will never be sent.
+func (w *watcher) deliver() int {
+	run, attempts, err := upload.Attempts(w.plan.RunDir)
+	if err != nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeouts.Upload.Std())
+	defer cancel()
+	r := deliver(ctx, w.plan, attempts)
+	if r.Sent+r.Pending+r.Dead > 0 {
+		printUpload(w.out, r)
+	}
+	if r.Error != "" {
+		fmt.Fprintf(w.out, "upload:  failed; records stay pending, send them with: disagg-submit upload drain %s\n", run)
+		fmt.Fprintf(w.out, "         %s\n", report.Printable(r.Error))
+	}
+	return r.Pending + r.Dead
 }
 
 // verdict shows the verdict as soon as it is there: freeing the nodes may take longer.

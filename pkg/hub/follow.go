@@ -120,7 +120,7 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 		h.points = append(h.points, pt)
 	}
 	rec := newRecord(h.opts.Plan, h.opts.RunID, h.opts.JobID, pt)
-	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.outbox.SaveRecord(rec) }, func(err error) {
+	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.records.Save(rec) }, func(err error) {
 		if err != nil {
 			h.unsaved.Add(1)
 			h.opts.Log.Error("cannot keep a point", zap.Error(err))

@@ -44,7 +44,7 @@ type Hub struct {
 	opts    Options
 	machine *decide.Machine
 	journal *journal
-	outbox  rundir.Outbox
+	records rundir.RecordStore
 
 	answers chan decide.Input   // of what takes a while
 	follow  chan protocol.Point // points as they are complete; closed when the follower has read everything
@@ -64,7 +64,7 @@ func New(opts Options) *Hub {
 	}
 	h := &Hub{
 		opts: opts, machine: decide.New(opts.Plan, decide.Options{JobEnds: opts.JobEnds}, now),
-		outbox: opts.Attempt.OpenOutbox(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()),
+		records: opts.Attempt.RecordStore(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()),
 	}
 	h.journal = newJournal(opts.Disk, opts.Attempt)
 	return h

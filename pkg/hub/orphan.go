@@ -39,7 +39,7 @@ func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	if records {
-		for _, rec := range o.Attempt.OpenOutbox().All() {
+		for _, rec := range o.Attempt.RecordStore().All() {
 			r.Points = append(r.Points, rec.Point)
 		}
 	}
@@ -58,7 +58,7 @@ func (o Orphan) Conclude(cause protocol.Cause) error {
 		r.Lost = "the client's files could not be read: " + recovered.Error()
 	}
 	if o.Uploader != "" {
-		up := drain(o.Uploader, o.Attempt, o.Plan.Upload.URL, o.Plan.Timeouts.Upload.Std())
+		up := drain(o.Uploader, o.Attempt, o.Plan, o.Plan.Timeouts.Upload.Std())
 		r.Upload = &up
 	}
 	return Keep(o.Attempt, r)

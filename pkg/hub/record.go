@@ -41,9 +41,9 @@ func (o Orphan) Recover() error {
 	if err != nil {
 		return err
 	}
-	outbox := o.Attempt.OpenOutbox()
+	records := o.Attempt.RecordStore()
 	recorded := map[int]bool{}
-	for _, rec := range outbox.All() {
+	for _, rec := range records.All() {
 		recorded[rec.Point.Index] = true
 	}
 	for i := range o.Plan.Case.Load.Points() {
@@ -54,7 +54,7 @@ func (o Orphan) Recover() error {
 		if recorded[i] || !ok || !parser.Complete() {
 			continue
 		}
-		if err := outbox.SaveRecord(newRecord(o.Plan, o.RunID, o.JobID, pt)); err != nil {
+		if err := records.Save(newRecord(o.Plan, o.RunID, o.JobID, pt)); err != nil {
 			return err
 		}
 	}

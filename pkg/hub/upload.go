@@ -2,10 +2,13 @@ package hub
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
@@ -22,9 +25,9 @@ func (h *Hub) uploadBound() time.Duration {
 
 // upload sends the records. Looking for them is left behind if the run directory stops answering meanwhile.
 func (h *Hub) upload() protocol.UploadReport {
-	url, bound := h.opts.Plan.Upload.URL, h.uploadBound()
+	bound := h.uploadBound()
 	done := make(chan protocol.UploadReport, 1)
-	go func() { done <- drain(h.opts.Uploader, h.opts.Attempt, url, bound) }()
+	go func() { done <- drain(h.opts.Uploader, h.opts.Attempt, h.opts.Plan, bound) }()
 	late := time.NewTimer(bound + h.opts.DiskPatience)
 	defer late.Stop()
 	var report protocol.UploadReport
@@ -32,7 +35,8 @@ func (h *Hub) upload() protocol.UploadReport {
 	case report = <-done:
 	case <-late.C:
 		report = protocol.UploadReport{
-			URL: url, Pending: len(h.points), Error: "cannot upload: the run directory does not answer",
+			URL: strings.Join(h.opts.Plan.JobSinks(), " "), Pending: len(h.points),
+			Error: "cannot upload: the run directory does not answer",
 		}
 	}
 	if report.Error != "" {
@@ -42,10 +46,31 @@ func (h *Hub) upload() protocol.UploadReport {
 	return report
 }
 
-// drain sends what is pending of an attempt, in a process of its own.
-func drain(program string, a rundir.Attempt, url string, bound time.Duration) protocol.UploadReport {
+// lastCall is how much of its time a drain leaves for giving its report.
+const lastCall = 500 * time.Millisecond
+
+// drain sends what is pending of an attempt, in a process of its own, to the sinks that can be reached from here. Of the
+// others the submitting side takes care.
+func drain(program string, a rundir.Attempt, p plan.Plan, bound time.Duration) protocol.UploadReport {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()
-	return upload.Outbox{Outbox: a.OpenOutbox()}.DrainBy(ctx, []string{program, "upload", "drain", "--json", string(a)},
-		url)
+	var reports []protocol.UploadReport
+	if urls := p.JobSinks(); len(urls) > 0 {
+		command := []string{
+			program, "upload", "drain", "--json", "--job", "--for", max(bound-lastCall, 0).String(), string(a),
+		}
+		reports = append(reports, upload.DrainBy(ctx, command, a, urls))
+	}
+	for _, s := range p.Upload.Sinks {
+		if slices.Contains(p.JobSinks(), s.URL) {
+			continue
+		}
+		r := protocol.UploadReport{URL: s.URL, Local: true}
+		ids, err := a.OpenOutbox(upload.Folder(s.URL)).Pending()
+		if r.Pending = len(ids); err != nil {
+			r.Error = err.Error()
+		}
+		reports = append(reports, r)
+	}
+	return protocol.SumUploads(reports...)
 }

@@ -25,24 +25,25 @@ import (
 
 // Request is what a person asks for.
 type Request struct {
-	Case      string // a YAML path, a config's base name, or a test id
-	Mode      string // "" follows the test id, then the config
-	Folder    string // of configs; "": the checkout's
-	Checkout  string // of the engine
-	Profile   string // name or file
-	Recipe    string // name or file
-	RunDir    string // "": a new folder below runs/
-	Values    map[string]string
-	Upload    string         // URL; "": the profile's, then the embedded default
-	Timeouts  roles.Timeouts // 0: derived
-	Limit     roles.Duration // of the test, as a list says it; the job has it and Allowance. 0: it says none
-	Allowance roles.Duration // 0: the profile's, then a standard one
-	Partition string         // "": the profile's
-	Account   string         // "": the profile's
-	Pack      bool           // servers may share nodes; false: as the profile says
-	Exclude   []string       // nodes that the job must not get, beside the profile's
-	ByHand    bool           // roles are started one by one by people
-	Version   string         // of the tool
+	Case           string // a YAML path, a config's base name, or a test id
+	Mode           string // "" follows the test id, then the config
+	Folder         string // of configs; "": the checkout's
+	Checkout       string // of the engine
+	Profile        string // name or file
+	Recipe         string // name or file
+	RunDir         string // "": a new folder below runs/
+	Values         map[string]string
+	Upload         []string       // URLs; none: the profile's, then the embedded default
+	UploadRequired bool           // a passed test whose records are not sent does not end with 0
+	Timeouts       roles.Timeouts // 0: derived
+	Limit          roles.Duration // of the test, as a list says it; the job has it and Allowance. 0: it says none
+	Allowance      roles.Duration // 0: the profile's, then a standard one
+	Partition      string         // "": the profile's
+	Account        string         // "": the profile's
+	Pack           bool           // servers may share nodes; false: as the profile says
+	Exclude        []string       // nodes that the job must not get, beside the profile's
+	ByHand         bool           // roles are started one by one by people
+	Version        string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
 	Scheduler scheduler.Scheduler
 	// Cache is shared by many requests; nil: there is none.
@@ -151,23 +152,35 @@ func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
 	if in.Profile.KillWait == 0 {
 		in.Profile.KillWait = roles.Duration(defaultGrace)
 	}
-	return r.sink(in)
+	return r.sinks(in)
 }
 
-// sink chooses where records go.
-func (r Request) sink(in *plan.Input) (err error) {
-	in.UploadURL = r.Upload
-	if in.UploadURL == "" {
-		in.UploadURL = in.Profile.Upload
+// sinks chooses where records go.
+func (r Request) sinks(in *plan.Input) error {
+	urls := r.Upload
+	if len(urls) == 0 {
+		urls = in.Profile.Upload
 	}
-	if in.UploadURL == "" {
-		in.UploadURL, err = upload.DefaultURL()
-		return err
+	if len(urls) == 0 {
+		u, err := upload.DefaultURL()
+		if err != nil {
+			return err
+		}
+		urls = []string{u}
 	}
-	if r.Sinks == nil {
-		return nil
+	in.Upload.Required = r.UploadRequired
+	for _, u := range urls {
+		if slices.ContainsFunc(in.Upload.Sinks, func(s plan.Sink) bool { return s.URL == u }) {
+			return fmt.Errorf("cannot upload to %s twice: leave one out", u)
+		}
+		if r.Sinks != nil {
+			if err := r.Sinks.Check(u); err != nil {
+				return err
+			}
+		}
+		in.Upload.Sinks = append(in.Upload.Sinks, plan.Sink{URL: u, Local: r.Sinks.Local(u)})
 	}
-	return r.Sinks.Check(in.UploadURL)
+	return nil
 }
 
 // defaultAllowance is for what a job does beside its test: loading an image, installing and ending.

@@ -234,7 +234,7 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 
 // keep writes a verdict that was left with the scheduler into the run directory, with the points that were recorded.
 func keep(a rundir.Attempt, r protocol.Result) error {
-	for _, rec := range a.OpenOutbox().All() {
+	for _, rec := range a.RecordStore().All() {
 		r.Points = append(r.Points, rec.Point)
 	}
 	files, err := report.Render(r)

@@ -44,7 +44,28 @@ type Policy struct {
 
 // Upload is where records go after the verdict.
 type Upload struct {
+	Sinks []Sink `json:"sinks"`
+	// Required says that a passed test whose records are not in every sink does not end with 0.
+	Required bool `json:"required,omitempty"`
+}
+
+// Sink is a place that keeps records.
+type Sink struct {
 	URL string `json:"url"`
+	// Local says that it is a file of the submitting side, which sends the records: a node or a container may have
+	// another one under the same name.
+	Local bool `json:"local,omitempty"`
+}
+
+// JobSinks are the URLs of the sinks that the job itself sends to: all of a run that was started by hand, which has no
+// submitting side.
+func (p Plan) JobSinks() (urls []string) {
+	for _, s := range p.Upload.Sinks {
+		if !s.Local || p.Policy.Interactive {
+			urls = append(urls, s.URL)
+		}
+	}
+	return urls
 }
 
 // Spec is how a role of the plan is run.

@@ -80,8 +80,8 @@ type Profile struct {
 	Install string `yaml:"install" json:"install,omitempty"`
 	// Preflight is what hosts must have before any model is loaded.
 	Preflight Preflight `yaml:"preflight" json:"preflight"`
-	// Upload is the URL that records go to; "": the embedded default.
-	Upload string `yaml:"upload" json:"upload,omitempty"`
+	// Upload is the URLs of the sinks that records go to, or the one URL; none: the embedded default.
+	Upload URLs `yaml:"upload" json:"upload,omitempty"`
 	// Agent is the path of disagg-agent on the nodes; "": as on the submitting host.
 	Agent string `yaml:"agent" json:"agent,omitempty"`
 	// Arch is the nodes' architecture, amd64 or arm64, if it is not the submitting host's: the agent that is looked for
@@ -91,6 +91,19 @@ type Profile struct {
 	Allowance roles.Duration `yaml:"allowance" json:"allowance,omitempty"`
 	// Bash is the interpreter of the batch script.
 	Bash string `yaml:"bash" json:"bash,omitempty"`
+}
+
+// URLs are one or more.
+type URLs []string
+
+// UnmarshalYAML accepts a text and a list of texts.
+func (u *URLs) UnmarshalYAML(n *yamlfile.Node) error {
+	var one string
+	if yamlfile.DecodeNode(n, &one) == nil {
+		*u = URLs{one}
+		return nil
+	}
+	return yamlfile.DecodeNode(n, (*[]string)(u))
 }
 
 // The ways in which a job asks for GPUs.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -43,13 +44,42 @@ type RankOutcome struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 }
 
-// UploadReport is how sending the records went.
+// UploadReport is how sending the records to a sink went, or to all of them.
 type UploadReport struct {
-	URL     string `json:"url"`
+	URL     string `json:"url"` // of the sink; of several: all, with blanks between them
 	Sent    int    `json:"sent"`
 	Pending int    `json:"pending"`
 	Dead    int    `json:"dead,omitempty"` // that the sink will never take
 	Error   string `json:"error,omitempty"`
+	// Local says that the submitting side sends what is pending.
+	Local bool `json:"local,omitempty"`
+	// Sinks has the reports of several sinks.
+	Sinks []UploadReport `json:"sinks,omitempty"`
+}
+
+// SumUploads is the report of all sinks.
+func SumUploads(reports ...UploadReport) (sum UploadReport) {
+	if len(reports) == 1 {
+		return reports[0]
+	}
+	var urls []string
+	for _, r := range reports {
+		urls = append(urls, r.URL)
+		sum.Sent, sum.Pending, sum.Dead = sum.Sent+r.Sent, sum.Pending+r.Pending, sum.Dead+r.Dead
+		if r.Error != "" && sum.Error == "" {
+			sum.Error = r.URL + ": " + r.Error
+		}
+	}
+	sum.URL, sum.Sinks = strings.Join(urls, " "), reports
+	return sum
+}
+
+// Each lists the reports of the sinks.
+func (r UploadReport) Each() []UploadReport {
+	if len(r.Sinks) > 0 {
+		return r.Sinks
+	}
+	return []UploadReport{r}
 }
 
 // Result is result.json: the verdict and everything that explains it. It is written once, last.

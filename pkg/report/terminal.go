@@ -138,11 +138,18 @@ func Summary(out io.Writer, r protocol.Result) {
 	if r.Lost != "" {
 		fmt.Fprintf(out, "lost:    %s\n", Printable(r.Lost))
 	}
-	if u := r.Upload; u != nil {
-		fmt.Fprintf(out, "records: %s (%d sent, %d pending)\n", Printable(u.URL), u.Sent, u.Pending)
-		if u.Error != "" {
-			fmt.Fprintf(out, "upload:  failed, the records stay pending: %s\n", Printable(u.Error))
+	if r.Upload == nil {
+		return
+	}
+	for _, u := range r.Upload.Each() {
+		if u.Local {
+			fmt.Fprintf(out, "records: %s (%d to be sent from here)\n", Printable(u.URL), u.Pending)
+			continue
 		}
+		fmt.Fprintf(out, "records: %s (%d sent, %d pending)\n", Printable(u.URL), u.Sent, u.Pending)
+	}
+	if r.Upload.Error != "" {
+		fmt.Fprintf(out, "upload:  failed, the records stay pending: %s\n", Printable(r.Upload.Error))
 	}
 }
 

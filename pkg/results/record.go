@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,30 +15,39 @@ import (
 
 // Record is a point with what is needed to understand it elsewhere. It is durable before anything is sent anywhere.
 type Record struct {
-	Schema     int            `json:"schema"` // 1
-	ID         string         `json:"id"`     // hex; see NewRecord
-	MeasuredAt time.Time      `json:"measured_at"`
-	RunID      string         `json:"run_id"`
-	JobID      string         `json:"job_id,omitempty"` // the scheduler's
-	Case       string         `json:"case"`
-	TestID     string         `json:"test_id"`
-	Mode       string         `json:"mode"`
-	Model      string         `json:"model"`
-	Recipe     string         `json:"recipe"`
-	Cluster    string         `json:"cluster"`
-	CtxServers int            `json:"ctx_servers"`
-	GenServers int            `json:"gen_servers"`
-	GPUs       int            `json:"gpus"` // used by all servers
-	Point      protocol.Point `json:"point"`
+	Schema     int       `json:"schema"` // 2
+	ID         string    `json:"id"`     // hex; see NewRecord
+	MeasuredAt time.Time `json:"measured_at"`
+	RunID      string    `json:"run_id"`
+	JobID      string    `json:"job_id,omitempty"` // the scheduler's
+	Case       string    `json:"case"`
+	TestID     string    `json:"test_id"`
+	Mode       string    `json:"mode"`
+	Model      string    `json:"model"`
+	Recipe     string    `json:"recipe"`
+	Cluster    string    `json:"cluster"`
+	CtxServers int       `json:"ctx_servers"`
+	GenServers int       `json:"gen_servers"`
+	GPUs       int       `json:"gpus"` // used by all servers; see Provenance for how many were asked for
+	// Load is what the point asked for, beside its concurrency.
+	Load  roles.PointLoad `json:"load"`
+	Point protocol.Point  `json:"point"`
+	// Provenance is where the point comes from, as far as it could be found out.
+	Provenance protocol.Provenance `json:"provenance"`
+	// Document is upstream's fields of the point, by its names with their prefixes of type.
+	Document map[string]any `json:"document,omitempty"`
 }
 
 // Origin is what a record says about where its point comes from.
 type Origin struct {
-	Case    roles.Case
-	RunID   string
-	JobID   string
-	Recipe  string
-	Cluster string
+	Case       roles.Case
+	RunID      string
+	JobID      string
+	Recipe     string
+	Cluster    string
+	Provenance protocol.Provenance
+	// Document is upstream's fields of the case; see package upstream.
+	Document map[string]any
 }
 
 // NewRecord makes a record of a point. Its id follows from the attempt, the test and the point alone, so that writing
@@ -49,11 +57,40 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 	sum := sha256.Sum256([]byte(key))
 	gen, ctx := o.Case.Servers[roles.Gen], o.Case.Servers[roles.Ctx]
 	return Record{
-		Schema: 1, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,
+		Schema: recordSchema, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,
 		Case: o.Case.Name, TestID: o.Case.TestID, Mode: o.Case.Mode, Model: o.Case.Model, Recipe: o.Recipe,
 		Cluster:    o.Cluster,
-		CtxServers: ctx.Count, GenServers: gen.Count, GPUs: gen.Count*gen.GPUs + ctx.Count*ctx.GPUs, Point: pt,
+		CtxServers: ctx.Count, GenServers: gen.Count, GPUs: gen.Count*gen.GPUs + ctx.Count*ctx.GPUs,
+		Load: o.Case.Load.Of(pt.Index), Point: pt, Provenance: o.Provenance, Document: o.Document,
 	}
+}
+
+// recordSchema is the schema of what is written. Records of schema 1, which had no provenance, are still read.
+const recordSchema = 2
+
+// Series names what a record may be compared with over time: the same test at the same concurrency, on the same kind of
+// GPU of the same cluster.
+func (r Record) Series() string {
+	parts := []string{r.TestID, "con" + strconv.Itoa(r.Point.Concurrency), r.Cluster}
+	if gpu := r.Provenance.GPU; gpu != "" {
+		parts = append(parts, gpu)
+	}
+	return strings.Join(parts, "|")
+}
+
+// Digest is the SHA-256 of what was measured, and when, in hex. A sink keeps it beside the record, so that what it holds
+// can be told from another record of the same id. It does not depend on the rest, to which newer versions may add.
+func (r Record) Digest() string {
+	data, err := json.Marshal(struct {
+		ID    string
+		At    time.Time
+		Point protocol.Point
+	}{r.ID, r.MeasuredAt, r.Point})
+	if err != nil {
+		return "" // what cannot be encoded was never read from a file
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // Encode is the record as it is kept.
@@ -69,8 +106,8 @@ func (r Record) Encode() ([]byte, error) {
 func DecodeRecord(id string, data []byte) (Record, error) {
 	var r Record
 	err := json.Unmarshal(data, &r)
-	if err == nil && (r.Schema != 1 || r.ID != id) {
-		err = errors.New("it is not a record of schema 1, or of another id")
+	if err == nil && (r.Schema < 1 || r.Schema > recordSchema || r.ID != id) {
+		err = fmt.Errorf("it is not a record of schema 1 to %d, or of another id", recordSchema)
 	}
 	if err != nil {
 		return r, fmt.Errorf("cannot read record %s: %w", id, err)

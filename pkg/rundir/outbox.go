@@ -1,140 +1,203 @@
 package rundir
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"sort"
-	"strings"
+	"time"
 
 	"github.com/disagg/disagg/pkg/atomicfile"
-	"github.com/disagg/disagg/pkg/results"
 )
 
-// The states of a record, which are folders of markers.
+// The states of a record, which are folders of files that are named by its id.
 const (
-	pending = "pending"
-	sent    = "sent"
-	dead    = "dead" // no sink will ever take it; the marker says why
+	pending = "pending" // it is to be sent; the file tells of the tries until now
+	sent    = "sent"    // the sink has it, as was read back; the file holds its digest
+	dead    = "dead"    // the sink will never take it; the file says why
 )
 
-// Outbox notes which records of an attempt were sent: one marker file a record. Nothing is ever deleted, only moved
-// from one state to another.
+// Outbox tells which records of an attempt one sink has. What is neither sent nor dead is pending: no crash can lose a
+// record between two states, since the record itself ([RecordStore]) is what makes it pending. Nothing is ever deleted,
+// only moved from one state to another.
 type Outbox struct {
 	dir     string
-	records string
+	records RecordStore
 }
 
-// OpenOutbox is the attempt's outbox.
-func (a Attempt) OpenOutbox() Outbox { return Outbox{dir: a.Outbox(), records: a.Records()} }
+// OpenOutbox is the attempt's outbox for a sink, by the name of the sink's folder.
+func (a Attempt) OpenOutbox(sink string) Outbox {
+	return Outbox{dir: filepath.Join(a.Outbox(), sink), records: a.RecordStore()}
+}
 
-// SaveRecord keeps a record durably and notes it as pending, unless its state is known already. A record that was
-// measured again takes the place of the one before.
-func (o Outbox) SaveRecord(r results.Record) error {
-	data, err := r.Encode()
-	if err == nil {
-		err = os.MkdirAll(o.records, folderMode)
+// Outboxes lists the names of the sinks' folders that the attempt has.
+func (a Attempt) Outboxes() ([]string, error) {
+	entries, err := os.ReadDir(a.Outbox())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot list outboxes: %w", err)
 	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Records is the store of the records that are sent.
+func (o Outbox) Records() RecordStore { return o.records }
+
+// Tries is what is known of a record that was not sent yet.
+type Tries struct {
+	Tries int       `json:"tries"`
+	Last  time.Time `json:"last,omitzero"`
+	Error string    `json:"error,omitempty"` // of the last try
+}
+
+// Add shows a saved record as pending, which it is anyhow.
+func (o Outbox) Add(id string) error { return o.Tried(id, Tries{}) }
+
+// Tried notes that a record could not be sent yet.
+func (o Outbox) Tried(id string, t Tries) error {
+	data, err := json.Marshal(t)
 	if err == nil {
-		err = atomicfile.Write(filepath.Join(o.records, r.ID+".json"), data, sharedMode)
+		err = o.show(pending, id, data)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot save record: %w", err)
-	}
-	return o.Add(r.ID)
-}
-
-// Add notes a saved record as pending, unless its state is known already.
-func (o Outbox) Add(id string) error {
-	for _, state := range []string{pending, sent, dead} {
-		if err := os.MkdirAll(filepath.Join(o.dir, state), folderMode); err != nil {
-			return fmt.Errorf("cannot note record as pending: %w", err)
-		}
-	}
-	for _, state := range []string{sent, dead} {
-		if _, err := os.Stat(filepath.Join(o.dir, state, id)); err == nil {
-			return nil
-		}
-	}
-	err := atomicfile.Create(filepath.Join(o.dir, pending, id), nil, sharedMode)
-	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("cannot note record as pending: %w", err)
 	}
 	return nil
 }
 
-// Pending lists the ids that are still to be sent.
-func (o Outbox) Pending() ([]string, error) { return o.list(pending) }
+// TriesOf tells how often it was tried to send a pending record; it is zero if it was not.
+func (o Outbox) TriesOf(id string) (t Tries) {
+	data, err := os.ReadFile(o.file(pending, id))
+	if err != nil || json.Unmarshal(data, &t) != nil {
+		return Tries{}
+	}
+	return t
+}
 
-// Dead lists the ids that no sink will take.
+func (o Outbox) file(state, id string) string { return filepath.Join(o.dir, state, id) }
+
+// show writes the file of a state. It need not survive a crash: what is sent twice is kept once.
+func (o Outbox) show(state, id string, data []byte) error {
+	err := atomicfile.Show(o.file(state, id), append(data, '\n'), sharedMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Join(o.dir, state), folderMode); err == nil {
+			err = atomicfile.Show(o.file(state, id), append(data, '\n'), sharedMode)
+		}
+	}
+	return err
+}
+
+// Pending lists the ids that are still to be sent.
+func (o Outbox) Pending() ([]string, error) {
+	done := map[string]bool{}
+	for _, state := range []string{sent, dead} {
+		ids, err := o.list(state)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			done[id] = true
+		}
+	}
+	all, err := o.records.IDs()
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, id := range all {
+		if !done[id] {
+			left = append(left, id)
+		}
+	}
+	return left, nil
+}
+
+// Sent lists the ids that the sink has.
+func (o Outbox) Sent() ([]string, error) { return o.list(sent) }
+
+// Dead lists the ids that the sink will not take.
 func (o Outbox) Dead() ([]string, error) { return o.list(dead) }
 
 func (o Outbox) list(state string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(o.dir, state))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	ids, err := namesIn(filepath.Join(o.dir, state))
+	if err != nil {
 		return nil, fmt.Errorf("cannot list %s records: %w", state, err)
 	}
-	var ids []string
-	for _, e := range entries {
-		if e.Name()[0] != '.' {
-			ids = append(ids, e.Name())
-		}
-	}
-	sort.Strings(ids)
 	return ids, nil
 }
 
-// Record reads a record.
-func (o Outbox) Record(id string) (results.Record, error) {
-	f, err := os.Open(filepath.Join(o.records, id+".json"))
-	var data []byte
-	if err == nil {
-		data, err = readAll(f, maxJSON)
-		_ = f.Close()
-	}
-	if err != nil {
-		return results.Record{}, fmt.Errorf("cannot read record %s: %w", id, err)
-	}
-	return results.DecodeRecord(id, data)
+// Reason is why a record is dead.
+func (o Outbox) Reason(id string) string {
+	data, _ := os.ReadFile(o.file(dead, id))
+	return string(data)
 }
 
-// Sent notes a record as sent. Another drain may have done so already.
-func (o Outbox) Sent(id string) error {
-	err := os.Rename(filepath.Join(o.dir, pending, id), filepath.Join(o.dir, sent, id))
-	if _, there := os.Stat(filepath.Join(o.dir, sent, id)); err != nil && there != nil {
+// MarkSent notes that the sink has a record, with the digest that was read back. Another drain may have done so already.
+func (o Outbox) MarkSent(id, digest string) error {
+	if err := o.show(sent, id, []byte(digest)); err != nil {
 		return fmt.Errorf("cannot note record as sent: %w", err)
+	}
+	return o.drop(id)
+}
+
+// drop takes away what was noted of a pending record that is in another state now.
+func (o Outbox) drop(id string) error {
+	if err := os.Remove(o.file(pending, id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot take record from the pending ones: %w", err)
 	}
 	return nil
 }
 
 // Bury notes a record as dead, with the reason.
 func (o Outbox) Bury(id, reason string) error {
-	err := atomicfile.Write(filepath.Join(o.dir, dead, id), []byte(reason+"\n"), sharedMode)
-	if err == nil {
-		if err = os.Remove(filepath.Join(o.dir, pending, id)); errors.Is(err, os.ErrNotExist) {
-			return nil // another drain has done so
+	if err := o.show(dead, id, []byte(reason)); err != nil {
+		return fmt.Errorf("cannot note record as dead: %w", err)
+	}
+	return o.drop(id)
+}
+
+// Revive makes a dead record, or one that was sent and is not there any more, pending again.
+func (o Outbox) Revive(id, why string) error {
+	err := o.Tried(id, Tries{Error: why})
+	for _, state := range []string{dead, sent} {
+		if gone := os.Remove(o.file(state, id)); err == nil && !errors.Is(gone, os.ErrNotExist) {
+			err = gone
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cannot note record as dead: %w", err)
+		return fmt.Errorf("cannot make record pending again: %w", err)
 	}
 	return nil
 }
 
 // Settle makes what was noted durable.
 func (o Outbox) Settle() error {
-	return errors.Join(atomicfile.SyncDir(filepath.Join(o.dir, sent)), atomicfile.SyncDir(filepath.Join(o.dir, dead)))
-}
-
-// All lists every record of the attempt, in the order of their points.
-func (o Outbox) All() (all []results.Record) {
-	for _, f := range filesIn(o.records, "", ".json") {
-		if rec, err := o.Record(strings.TrimSuffix(filepath.Base(f), ".json")); err == nil {
-			all = append(all, rec)
+	for _, state := range []string{sent, dead} {
+		err := atomicfile.SyncDir(filepath.Join(o.dir, state))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("cannot make the outbox durable: %w", err)
 		}
 	}
-	slices.SortFunc(all, func(a, b results.Record) int { return a.Point.Index - b.Point.Index })
-	return all
+	return nil
+}
+
+// namesIn lists the names in a folder that are not hidden, sorted; none if it is not there.
+func namesIn(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Name()[0] != '.' {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }

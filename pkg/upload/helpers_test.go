@@ -3,6 +3,7 @@ package upload_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -20,39 +21,54 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const place = "shelf://x"
+
 // attempt is one in a fresh run directory.
 func attempt(t *testing.T) rundir.Attempt {
 	t.Helper()
 	return rundir.Dir(t.TempDir()).Attempt(0)
 }
 
-// save keeps a record of each concurrency, and returns the attempt's outbox and the records' ids.
-func save(t *testing.T, a rundir.Attempt, concurrency ...int) (o upload.Outbox, ids []string) {
+// save keeps a record of each concurrency, and returns the outbox of the shelf and the records' ids.
+func save(t *testing.T, a rundir.Attempt, concurrency ...int) (o rundir.Outbox, ids []string) {
 	t.Helper()
-	o.Outbox = a.OpenOutbox()
 	for i, c := range concurrency {
 		pt := protocol.Point{Index: i, Concurrency: c, Successful: 1}
 		from := results.Origin{Case: roles.Case{Name: "c", TestID: "disagg-e2e-c"}, RunID: "run-0", JobID: "1"}
-		r := results.NewRecord(from, pt, time.Now())
-		if err := o.SaveRecord(r); err != nil {
+		r := results.NewRecord(from, pt, time.Unix(1e9, 0))
+		if err := a.RecordStore().Save(r); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, r.ID)
 	}
-	return o, ids
+	return a.OpenOutbox(upload.Folder(place)), ids
 }
 
 // shelf is a sink in memory.
 type shelf struct {
 	// say says how sending goes, by concurrency; what it leaves out goes well.
 	say map[int]upload.Outcome
+	// until is when say ends, zero: never.
+	until time.Time
+	// rounds are says of the first calls of Send, one a call.
+	rounds []map[int]upload.Outcome
 	// answers is how many records it says something about; 0: all.
 	answers int
-	// refuses is why it cannot be opened, fails why it cannot be closed.
-	refuses, fails error
+	// refuses is why it cannot be opened, fails why it cannot be closed, deaf why it cannot be asked.
+	refuses, fails, deaf error
+	// loses says of which records it says that it has them, although it has not.
+	loses map[int]bool
+	// most is how many records it takes together; 0: any number.
+	most int
 
-	kept []int
-	open int
+	kept  map[string]results.Record
+	sends [][]int // concurrencies of each call
+	open  int
+}
+
+// drain is one of an outbox into the shelf.
+func (s *shelf) drain(o rundir.Outbox) upload.Drain {
+	return upload.Drain{Outbox: o, Sinks: s.registry(), URL: place}
 }
 
 // registry is the shelf as the only sink of a program.
@@ -76,17 +92,54 @@ func (s *shelf) registry() upload.Registry {
 }
 
 func (s *shelf) Send(_ context.Context, records []results.Record) []upload.Outcome {
+	say := s.say
+	if !s.until.IsZero() && time.Now().After(s.until) {
+		say = nil
+	}
+	if len(s.rounds) > 0 {
+		say, s.rounds = s.rounds[0], s.rounds[1:]
+	}
+	var sent []int
+	for _, r := range records {
+		sent = append(sent, r.Point.Concurrency)
+	}
+	s.sends = append(s.sends, sent)
+	if s.most > 0 && len(records) > s.most {
+		return upload.Same(len(records), upload.Failed(upload.Apart, errors.New("too many at once")))
+	}
 	list := upload.Same(len(records), upload.Outcome{})
 	for i, r := range records {
-		if list[i] = s.say[r.Point.Concurrency]; list[i].Err == nil {
-			s.kept = append(s.kept, r.Point.Concurrency)
+		if list[i] = say[r.Point.Concurrency]; list[i].Err == nil && !s.loses[r.Point.Concurrency] {
+			s.keep(r)
 		}
 	}
-	slices.Sort(s.kept)
 	if s.answers > 0 {
 		list = list[:s.answers]
 	}
 	return list
+}
+
+func (s *shelf) keep(r results.Record) {
+	if s.kept == nil {
+		s.kept = map[string]results.Record{}
+	}
+	if _, there := s.kept[r.ID]; !there {
+		s.kept[r.ID] = r
+	}
+}
+
+func (s *shelf) Stored(_ context.Context, ids []string) (map[string]string, error) {
+	found := map[string]string{}
+	for _, id := range ids {
+		if r, there := s.kept[id]; there {
+			found[id] = r.Digest()
+		}
+	}
+	return found, s.deaf
+}
+
+func (s *shelf) History(context.Context, upload.Query) ([]results.Record, error) {
+	return slices.Collect(maps.Values(s.kept)), nil
 }
 
 func (s *shelf) Close() error {
@@ -94,5 +147,16 @@ func (s *shelf) Close() error {
 	return s.fails
 }
 
+// has is what the shelf has, by concurrency.
+func (s *shelf) has() (list []int) {
+	for _, r := range s.kept {
+		list = append(list, r.Point.Concurrency)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // marker is the file that notes a record's state.
-func marker(a rundir.Attempt, state, id string) string { return filepath.Join(a.Outbox(), state, id) }
+func marker(a rundir.Attempt, state, id string) string {
+	return filepath.Join(a.Outbox(), upload.Folder(place), state, id)
+}

@@ -2,6 +2,8 @@ package upload
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,6 +19,19 @@ type Registry []Scheme
 func (r Registry) Check(rawURL string) error {
 	_, _, err := r.find(rawURL)
 	return err
+}
+
+// Local tells whether a URL names a file or folder where this program runs; see [Scheme].
+func (r Registry) Local(rawURL string) bool {
+	s, _, err := r.find(rawURL)
+	return err == nil && s.Local
+}
+
+// Folder is the name of the folder of a sink's outbox: its scheme, and what tells its URL from others.
+func Folder(rawURL string) string {
+	scheme, _, _ := strings.Cut(rawURL, ":")
+	sum := sha256.Sum256([]byte(rawURL))
+	return scheme + "-" + hex.EncodeToString(sum[:4])
 }
 
 func (r Registry) find(rawURL string) (Scheme, *url.URL, error) {

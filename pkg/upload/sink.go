@@ -8,22 +8,53 @@ import (
 	"github.com/disagg/disagg/pkg/results"
 )
 
-// Sink keeps records.
+// Sink keeps records. What all of them must do is checked by package sinktest.
 type Sink interface {
-	// Send keeps the records, and says for each of them, in their order, how it went. Each id is kept once, whatever is
-	// sent again.
+	// Send keeps the records, and says for each of them, in their order, how it went. Each id is kept once: one that is
+	// there already is left as it is, and its outcome is that the sink has it.
 	Send(ctx context.Context, records []results.Record) []Outcome
+	// Stored tells which of the ids the sink has, with the digest of the record that it holds. What was sent is read
+	// back with it, and what may have been sent is looked for before it is sent again.
+	Stored(ctx context.Context, ids []string) (map[string]string, error)
+	// History lists records that were kept before.
+	History(ctx context.Context, q Query) ([]results.Record, error)
 	Close() error
 }
 
-// Outcome is how sending one record went: Err is nil if the sink has it.
+// Query asks for the history of some series.
+type Query struct {
+	Series []string  // see results.Record.Series; none: all
+	Since  time.Time // zero: from the beginning
+	Before time.Time // zero: until now
+	// Limit bounds the records of each series to the newest ones; 0: all.
+	Limit int
+}
+
+// Outcome is how sending one record went. The zero value says that the sink has it.
 type Outcome struct {
-	Err error
-	// Dead says that the sink will never take it, so that it is of no use to try again.
-	Dead bool
+	Err  error
+	Fate Fate
 	// RetryAfter is how long the sink wants to be left alone, 0 if it does not say.
 	RetryAfter time.Duration
 }
+
+// Fate is what becomes of a record.
+type Fate int
+
+// The fates.
+const (
+	Kept   Fate = iota // the sink has it
+	Later              // it may go well if it is tried again: a time-out, 429, 5xx, a server that is not there
+	Never              // the sink will never take this record: 400, or one that is too large
+	Denied             // the sink takes nothing from us: 401, 403. All stay pending
+	Apart              // what was sent together is refused as a whole: it is to be sent in parts
+)
+
+// String is for messages.
+func (f Fate) String() string { return [...]string{"kept", "later", "never", "denied", "apart"}[f] }
+
+// Failed is the outcome of a record that the sink does not have.
+func Failed(f Fate, err error) Outcome { return Outcome{Err: err, Fate: f} }
 
 // Same says the same of so many records, for a sink that keeps all or none.
 func Same(n int, o Outcome) []Outcome {
@@ -36,8 +67,12 @@ func Same(n int, o Outcome) []Outcome {
 
 // Scheme is a kind of sink, by the scheme of its URLs.
 type Scheme struct {
-	Name string
-	Form string // of its URLs, for errors: "sqlite:///absolute/path.db"
+	Name  string
+	Form  string // of its URLs, for errors: "sqlite:///absolute/path.db"
+	About string // in one line, for help
+	// Local says that a URL names a file or folder where this program runs. A compute node, or a container, may have
+	// another one under the same name, so it is the submitting side that sends.
+	Local bool
 	// Check tells whether a URL is one of its own, without opening anything.
 	Check func(*url.URL) error
 	// Open opens the sink that a URL names.

@@ -84,7 +84,7 @@ func (p *planner) job(ctx context.Context, file string, w way, profile string) (
 // request is what all plans have in common.
 func (p *planner) request() launch.Request {
 	return launch.Request{
-		RunDir: runDir, Upload: "sqlite:///shared/results.db", Version: "golden", Cache: &p.cache,
+		RunDir: runDir, Upload: []string{"sqlite:///shared/results.db"}, Version: "golden", Cache: &p.cache,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -18,34 +19,14 @@ import (
 	"github.com/disagg/disagg/pkg/upload"
 )
 
-// schema keeps a record whole (body) and its metrics in rows, so that the sqlite3 command line can read both.
-const schema = `
-create table if not exists records (
-	id          text primary key,
-	measured_at text not null,
-	run_id      text not null,
-	job_id      text not null,
-	case_name   text not null,
-	mode        text not null,
-	model       text not null,
-	cluster     text not null,
-	gpus        integer not null,
-	concurrency integer not null,
-	invalid     text not null,
-	body        text not null
-);
-create table if not exists metrics (
-	record_id text not null references records(id),
-	name      text not null,
-	value     real not null,
-	primary key (record_id, name)
-) without rowid;`
-
 type sink struct{ db *sql.DB }
 
 // Scheme is the sink's kind.
 func Scheme() upload.Scheme {
-	return upload.Scheme{Name: "sqlite", Form: "sqlite:///absolute/path.db", Check: check, Open: open}
+	return upload.Scheme{
+		Name: "sqlite", Form: "sqlite:///absolute/path.db", About: "a file that needs no server", Local: true,
+		Check: check, Open: open,
+	}
 }
 
 func check(u *url.URL) error {
@@ -68,7 +49,7 @@ func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
 	}
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+	if err := migrate(ctx, db); err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, errors.Join(err, db.Close()))
 	}
 	return &sink{db}, nil
@@ -78,7 +59,10 @@ func (s *sink) Close() error { return s.db.Close() }
 
 // Send keeps all records or none.
 func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outcome {
-	return upload.Same(len(records), upload.Outcome{Err: s.send(ctx, records)})
+	if err := s.send(ctx, records); err != nil {
+		return upload.Same(len(records), upload.Failed(upload.Later, err))
+	}
+	return upload.Same(len(records), upload.Outcome{})
 }
 
 func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
@@ -87,8 +71,12 @@ func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
 		return fmt.Errorf("cannot send records: %w", err)
 	}
 	defer func() { err = errors.Join(err, ignoreDone(tx.Rollback())) }()
+	in, err := prepare(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("cannot send records: %w", err)
+	}
 	for _, r := range records {
-		if err := insert(ctx, tx, r); err != nil {
+		if err := in.insert(ctx, r); err != nil {
 			return fmt.Errorf("cannot send record %s: %w", r.ID, err)
 		}
 	}
@@ -105,14 +93,26 @@ func ignoreDone(err error) error {
 	return err
 }
 
-func insert(ctx context.Context, tx *sql.Tx, r results.Record) error {
+// inserter inserts records in one transaction.
+type inserter struct{ record, metric *sql.Stmt }
+
+func prepare(ctx context.Context, tx *sql.Tx) (in inserter, err error) {
+	in.record, err = tx.PrepareContext(ctx, `insert into records(id, digest, series, measured_at, run_id, job_id,
+		case_name, mode, model, cluster, gpus, concurrency, invalid, body)
+		values (?,?,?,?,?,?,?,?,?,?,?,?,?,?) on conflict(id) do nothing`)
+	if err == nil {
+		in.metric, err = tx.PrepareContext(ctx, `insert into metrics values (?,?,?)`)
+	}
+	return in, err
+}
+
+func (in inserter) insert(ctx context.Context, r results.Record) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	done, err := tx.ExecContext(ctx, `insert into records values (?,?,?,?,?,?,?,?,?,?,?,?) on conflict(id) do nothing`,
-		r.ID, r.MeasuredAt.Format(time.RFC3339Nano), r.RunID, r.JobID, r.Case, r.Mode, r.Model, r.Cluster, r.GPUs,
-		r.Point.Concurrency, r.Point.Invalid, string(body))
+	done, err := in.record.ExecContext(ctx, r.ID, r.Digest(), r.Series(), stamp(r.MeasuredAt), r.RunID, r.JobID, r.Case,
+		r.Mode, r.Model, r.Cluster, r.GPUs, r.Point.Concurrency, r.Point.Invalid, string(body))
 	if err != nil {
 		return err
 	}
@@ -120,9 +120,84 @@ func insert(ctx context.Context, tx *sql.Tx, r results.Record) error {
 		return err // it is there already
 	}
 	for name, v := range r.Point.Metrics {
-		if _, err := tx.ExecContext(ctx, `insert into metrics values (?,?,?)`, r.ID, name, v); err != nil {
+		if _, err := in.metric.ExecContext(ctx, r.ID, name, v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stamp is a time as a text that sorts like the time.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// Stored implements [upload.Sink].
+func (s *sink) Stored(ctx context.Context, ids []string) (map[string]string, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, `select id, digest from records where id in (select value from json_each(?))`,
+		string(list))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read records: %w", err)
+	}
+	defer rows.Close()
+	found := map[string]string{}
+	for rows.Next() {
+		var id, digest string
+		if err := rows.Scan(&id, &digest); err != nil {
+			return nil, fmt.Errorf("cannot read records: %w", err)
+		}
+		found[id] = digest
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read records: %w", err)
+	}
+	return found, nil
+}
+
+// History implements [upload.Sink].
+func (s *sink) History(ctx context.Context, q upload.Query) ([]results.Record, error) {
+	where, args := []string{"true"}, []any{}
+	if len(q.Series) > 0 {
+		list, err := json.Marshal(q.Series)
+		if err != nil {
+			return nil, err
+		}
+		where, args = append(where, "series in (select value from json_each(?))"), append(args, string(list))
+	}
+	if !q.Since.IsZero() {
+		where, args = append(where, "measured_at >= ?"), append(args, stamp(q.Since))
+	}
+	if !q.Before.IsZero() {
+		where, args = append(where, "measured_at < ?"), append(args, stamp(q.Before))
+	}
+	limit := -1
+	if q.Limit > 0 {
+		limit = q.Limit
+	}
+	rows, err := s.db.QueryContext(ctx, `select id, body from (
+			select id, body, measured_at, row_number() over (partition by series order by measured_at desc, id) as age
+			from records where `+strings.Join(where, " and ")+`)
+		where ? < 0 or age <= ? order by measured_at, id`, append(args, limit, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the history: %w", err)
+	}
+	defer rows.Close()
+	var list []results.Record
+	for rows.Next() {
+		var id, body string
+		if err := rows.Scan(&id, &body); err != nil {
+			return nil, fmt.Errorf("cannot read the history: %w", err)
+		}
+		r, err := results.DecodeRecord(id, []byte(body))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the history: %w", err)
+		}
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read the history: %w", err)
+	}
+	return list, nil
 }

@@ -3,29 +3,33 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/sinktest"
 	"github.com/disagg/disagg/pkg/upload/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The sink keeps the contract of all sinks; the file and its folders are made, and may have any names.
+func TestContract(t *testing.T) {
+	sinktest.Run(t, func(t *testing.T) sinktest.Opener {
+		return sinktest.OpenerOf(sqlite.Scheme(), urlOf(filepath.Join(t.TempDir(), `a b/17%?#$'x".db`)))
+	})
+}
 
 func urlOf(file string) *url.URL { return &url.URL{Scheme: "sqlite", Path: file} }
 
@@ -93,43 +97,6 @@ func query(t *testing.T, file, text string) (values []string) {
 	return values
 }
 
-// Each point is kept once, whatever is sent again; the file and its folders are made, and may have any names.
-func TestEachPointIsKeptOnce(t *testing.T) {
-	file := filepath.Join(t.TempDir(), `a b/17%?#$'x".db`)
-	first, second := records("run-a", 4, 8), records("run-b", 4, 8)
-	for _, list := range [][]results.Record{first, second, first, slices.Concat(second, records("run-b", 4, 8, 16))} {
-		got := open(t, file).Send(t.Context(), list)
-		if len(got) != len(list) || len(faults(got)) != 0 {
-			t.Fatalf("%d records: %v", len(list), got)
-		}
-	}
-	got := query(t, file, `select run_id || ' ' || concurrency || ' ' || m.value from records r
-		join metrics m on m.record_id = r.id where m.name = 'token_throughput' order by run_id, concurrency`)
-	want := []string{"run-a 4 4.0", "run-a 8 8.0", "run-b 4 4.0", "run-b 8 8.0", "run-b 16 16.0"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := os.Stat(file); err != nil {
-		t.Error(err)
-	}
-}
-
-// The whole record is kept beside what can be asked for, and reads as it was.
-func TestWholeRecordIsKept(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.db")
-	want := records("run-a", 4)[0]
-	if got := open(t, file).Send(t.Context(), []results.Record{want}); len(faults(got)) != 0 {
-		t.Fatal(got)
-	}
-	var got results.Record
-	if err := json.Unmarshal([]byte(query(t, file, "select body from records")[0]), &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // All records of a call are kept or none, and each is told so.
 func TestAllOrNone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.db")
@@ -151,31 +118,6 @@ func TestAllOrNone(t *testing.T) {
 	}
 	if got := s.Send(t.Context(), records("run-a", 4)); len(faults(got)) != 0 {
 		t.Errorf("after a fault: %v", got)
-	}
-}
-
-// Jobs that end at the same moment write to the same file.
-func TestManyWriters(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.db")
-	var wg sync.WaitGroup
-	for _, run := range []string{"a", "b", "c", "d", "e", "f"} {
-		wg.Go(func() {
-			s, err := sqlite.Scheme().Open(t.Context(), urlOf(file))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if got := s.Send(t.Context(), records(run, 1, 2, 3)); len(faults(got)) != 0 {
-				t.Error(got)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if n := query(t, file, "select count(*) from records"); n[0] != "18" {
-		t.Errorf("%s records", n[0])
 	}
 }
 

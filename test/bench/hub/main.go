@@ -71,7 +71,7 @@ func makePlan(dir string) (plan.Plan, error) {
 		Profile: profile.Profile{
 			KillWait: roles.Duration(30 * time.Second), Preflight: profile.Preflight{Off: []string{"all"}},
 		},
-		UploadURL: "sqlite://" + filepath.Join(dir, "results.db"),
+		Upload: plan.Upload{Sinks: []plan.Sink{{URL: "sqlite://" + filepath.Join(dir, "results.db")}}},
 	})
 }
 

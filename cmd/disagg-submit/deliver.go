@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// deliver sends what a run's job left to be sent, once: to the sinks that only this side can reach, and to those that
+// the job could not reach.
+func deliver(ctx context.Context, p plan.Plan, attempts []rundir.Attempt) protocol.UploadReport {
+	var urls []string
+	for _, s := range p.Upload.Sinks {
+		urls = append(urls, s.URL)
+	}
+	return sinks().DrainRun(ctx, attempts, urls, 0)
+}
+
+// Leftovers are looked for in so many of the last runs, for so long.
+const (
+	leftoverRuns = 50
+	leftoverTime = 20 * time.Second
+)
+
+// deliverLeftovers sends what earlier runs of this user left to be sent. It tells how many records were sent, and what
+// could not be looked at. The run itself is left out.
+func deliverLeftovers(ctx context.Context, index rundir.Index, without string) (sent int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
+	defer cancel()
+	runs, err := index.Last(leftoverRuns)
+	if err != nil {
+		return 0, err
+	}
+	var faults []error
+	for _, run := range runs {
+		if run.Dir == without || ctx.Err() != nil {
+			continue
+		}
+		p, err := rundir.ReadOwnPlan(rundir.Dir(run.Dir).Plan())
+		if err != nil {
+			continue // it is gone, or being made
+		}
+		_, attempts, err := upload.Attempts(run.Dir)
+		if err != nil {
+			continue
+		}
+		r := deliver(ctx, p, withVerdict(attempts))
+		if sent += r.Sent; r.Error != "" {
+			faults = append(faults, fmt.Errorf("%s: %s", run.Dir, r.Error))
+		}
+	}
+	return sent, errors.Join(faults...)
+}
+
+// withVerdict are the attempts that are over.
+func withVerdict(attempts []rundir.Attempt) (over []rundir.Attempt) {
+	for _, a := range attempts {
+		if rundir.HasResult(a) {
+			over = append(over, a)
+		}
+	}
+	return over
+}

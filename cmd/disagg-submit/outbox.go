@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// recordState is a record and one sink, as `upload status` tells it.
+type recordState struct {
+	Sink  string `json:"sink"`
+	ID    string `json:"id"`
+	State string `json:"state"` // pending, sent or dead
+	Tries int    `json:"tries,omitempty"`
+	Error string `json:"error,omitempty"` // of the last try, or why it is dead
+}
+
+// outboxCommand tells what was sent.
+func outboxCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "status",
+		Usage:       "tell which records are pending, sent, or refused for good, and why",
+		ArgsUsage:   "DIR",
+		Description: aboutDir,
+		Flags:       []cli.Flag{uploadFlag(), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			o, err := outboxesOf(c)
+			if err != nil {
+				return err
+			}
+			list := []recordState{}
+			err = o.each(func(d upload.Drain) error {
+				states, err := statesOf(d)
+				list = append(list, states...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c.App.Writer, list)
+			}
+			for _, s := range list {
+				why := ""
+				if s.Error != "" {
+					why = ": " + s.Error
+				}
+				fmt.Fprintf(c.App.Writer, "%-7s %s  %s%s\n", s.State, s.ID, s.Sink, why)
+			}
+			return nil
+		},
+	}
+}
+
+func statesOf(d upload.Drain) (list []recordState, err error) {
+	for _, of := range []struct {
+		state string
+		ids   func() ([]string, error)
+	}{{"pending", d.Outbox.Pending}, {"dead", d.Outbox.Dead}, {"sent", d.Outbox.Sent}} {
+		ids, err := of.ids()
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			s := recordState{Sink: d.URL, ID: id, State: of.state}
+			switch of.state {
+			case "pending":
+				t := d.Outbox.TriesOf(id)
+				s.Tries, s.Error = t.Tries, t.Error
+			case "dead":
+				s.Error = strings.TrimSpace(d.Outbox.Reason(id))
+			}
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// retryCommand lets records be sent that a sink refused.
+func retryCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "retry",
+		Usage:       "make records pending again that a sink refused for good; then drain",
+		ArgsUsage:   "DIR",
+		Description: aboutDir + " Mend first why they were refused: `disagg-submit upload status` tells.",
+		Flags: []cli.Flag{
+			uploadFlag(), &cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated"},
+		},
+		Action: func(c *cli.Context) error {
+			o, err := outboxesOf(c)
+			if err != nil {
+				return err
+			}
+			revived := 0
+			err = o.each(func(d upload.Drain) error {
+				ids, err := d.Outbox.Dead()
+				if err != nil {
+					return err
+				}
+				for _, id := range chosen(c, ids) {
+					if err := d.Outbox.Revive(id, "refused before: "+strings.TrimSpace(d.Outbox.Reason(id))); err != nil {
+						return err
+					}
+					revived++
+				}
+				return nil
+			})
+			fmt.Fprintf(c.App.Writer, "%d records are pending again\n", revived)
+			return err
+		},
+	}
+}
+
+// verifyCommand asks the sinks for what was sent.
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "verify",
+		Usage:       "ask the sinks whether they still have what was sent; exit with 1 if they have not",
+		ArgsUsage:   "DIR",
+		Description: aboutDir,
+		Flags: []cli.Flag{
+			uploadFlag(), &cli.BoolFlag{Name: "repair", Usage: "make pending again what is missing; then drain"},
+		},
+		Action: func(c *cli.Context) error {
+			o, err := outboxesOf(c)
+			if err != nil {
+				return err
+			}
+			missing := 0
+			err = o.each(func(d upload.Drain) error {
+				good, doubts, err := d.Verify(c.Context)
+				for _, x := range doubts {
+					what := "is missing"
+					if x.Found != "" {
+						what = "is another one there"
+					}
+					fmt.Fprintf(c.App.Writer, "%s: record %s %s\n", d.URL, x.ID, what)
+					if c.Bool("repair") && x.Found == "" && err == nil {
+						err = d.Outbox.Revive(x.ID, "it was sent, and is not there any more")
+					}
+				}
+				missing += len(doubts)
+				fmt.Fprintf(c.App.Writer, "%s: %d of %d records are as they were sent\n", d.URL, good, good+len(doubts))
+				return err
+			})
+			if err == nil && missing > 0 {
+				return command.Exit(protocol.ExitFailed, nil)
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,65 @@
+package rundir
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Index is the list of the runs that a user has started, one JSON text a line: what lies where, and what may still have
+// to be sent.
+type Index struct{ file string }
+
+// IndexIn is the index in a user's data folder.
+func IndexIn(data string) Index { return Index{file: filepath.Join(data, "runs.ndjson")} }
+
+// Run is an entry of the index.
+type Run struct {
+	At   time.Time `json:"at"`
+	ID   string    `json:"id"`
+	Dir  string    `json:"dir"` // absolute
+	Case string    `json:"case"`
+	Job  string    `json:"job,omitempty"` // the scheduler's
+}
+
+// Add adds a run. A line is written at once, so that runs that are started together do not mix their lines.
+func (x Index) Add(r Run) error {
+	line, err := json.Marshal(r)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(x.file), folderMode)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot add to the list of runs: %w", err)
+	}
+	f, err := os.OpenFile(x.file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, sharedMode)
+	if err != nil {
+		return fmt.Errorf("cannot add to the list of runs: %w", err)
+	}
+	_, err = f.Write(append(line, '\n'))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("cannot add to the list of runs: %w", err)
+	}
+	return nil
+}
+
+// Last lists the newest runs, the newest first, at most so many. What cannot be read is passed over.
+func (x Index) Last(most int) (runs []Run, err error) {
+	data, err := os.ReadFile(x.file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot read the list of runs: %w", err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, maxJSON)
+	for lines.Scan() {
+		var r Run
+		if json.Unmarshal(lines.Bytes(), &r) == nil && filepath.IsAbs(r.Dir) {
+			runs = append([]Run{r}, runs[:min(len(runs), most-1)]...)
+		}
+	}
+	return runs, nil
+}

@@ -1,0 +1,335 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// Bounds of what is sent at once. A sink may send it in smaller parts.
+const (
+	mostRecords = 500
+	mostBytes   = 5 << 20
+)
+
+// The pause between two tries is chosen at random up to a bound that doubles ("full jitter"), so that many drains do
+// not come back together.
+const (
+	firstPause  = time.Second
+	longestWait = time.Minute
+)
+
+// Drain sends what is pending of one outbox to one sink.
+type Drain struct {
+	Outbox rundir.Outbox
+	Sinks  Registry
+	URL    string
+	// Wait is how long it is tried again what could not be sent; 0: each record is tried once.
+	Wait time.Duration
+}
+
+// Run sends what is pending, until nothing is, there is nothing more to try, or the time is over. The report tells what
+// happened, also when it fails.
+func (d Drain) Run(ctx context.Context) protocol.UploadReport {
+	report := protocol.UploadReport{URL: d.URL}
+	ids, err := d.Outbox.Pending()
+	if err == nil && len(ids) > 0 {
+		if err = d.Sinks.Check(d.URL); err == nil {
+			err = d.leased(ctx, ids, &report)
+		}
+	}
+	left, lerr := d.Outbox.Pending()
+	report.Pending = len(left)
+	if dead, derr := d.Outbox.Dead(); derr == nil {
+		report.Dead = len(dead)
+	}
+	if err := errors.Join(err, lerr); err != nil {
+		report.Error = err.Error()
+	}
+	return report
+}
+
+func (d Drain) leased(ctx context.Context, ids []string, report *protocol.UploadReport) error {
+	lease, err := d.Outbox.Lease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	s := sending{Drain: d, until: time.Now().Add(d.Wait), report: report, pause: fullJitter()}
+	defer s.close()
+	if err = s.all(ctx, ids); err != nil {
+		s.lasting.add(err)
+	}
+	return errors.Join(s.lasting.err(), s.close(), d.Outbox.Settle())
+}
+
+func fullJitter() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.Multiplier, b.RandomizationFactor = firstPause/2, longestWait/2, 2, 1
+	return b
+}
+
+// sending is one drain at work.
+type sending struct {
+	Drain
+	sink    Sink // nil: it is not open
+	until   time.Time
+	report  *protocol.UploadReport
+	pause   *backoff.ExponentialBackOff
+	lasting faults // of records that are not tried again
+}
+
+// all sends records in rounds: what could not be sent in one is tried in the next.
+func (s *sending) all(ctx context.Context, ids []string) error {
+	for {
+		left, wait, err := s.round(ctx, ids)
+		if len(left) == 0 || errors.Is(err, errDenied) || ctx.Err() != nil {
+			return err
+		}
+		wait = max(wait, s.pause.NextBackOff())
+		if time.Now().Add(wait).After(s.until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+		ids = left
+	}
+}
+
+// round tries each record once. left are those to be tried again, after that pause at least.
+func (s *sending) round(ctx context.Context, ids []string) (left []string, wait time.Duration, err error) {
+	if s.sink == nil {
+		if s.sink, err = s.Sinks.open(ctx, s.URL); err != nil {
+			if errors.Is(err, errDenied) {
+				return nil, 0, err
+			}
+			return ids, 0, err
+		}
+	}
+	var faults faults
+	for batch := range slices.Chunk(ids, mostRecords) {
+		records := s.read(batch)
+		for part := range parts(records) {
+			again, after, err := s.part(ctx, part, &faults)
+			left, wait = append(left, again...), max(wait, after)
+			if err != nil {
+				return left, wait, err
+			}
+		}
+	}
+	return left, wait, faults.err()
+}
+
+// read reads records. One that cannot be read is dead, and blocks no other.
+func (s *sending) read(ids []string) (records []results.Record) {
+	for _, id := range ids {
+		r, err := s.Outbox.Records().Read(id)
+		if err != nil {
+			s.bury(id, err)
+			continue
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+func (s *sending) bury(id string, why error) { s.lasting.add(why, s.Outbox.Bury(id, why.Error())) }
+
+// parts cuts records into parts that are not too large.
+func parts(records []results.Record) func(yield func([]results.Record) bool) {
+	return func(yield func([]results.Record) bool) {
+		size, from := 0, 0
+		for i, r := range records {
+			data, _ := r.Encode()
+			if size += len(data); size > mostBytes && i > from {
+				if !yield(records[from:i]) {
+					return
+				}
+				size, from = len(data), i
+			}
+		}
+		if from < len(records) {
+			yield(records[from:])
+		}
+	}
+}
+
+// part sends some records, reads back what the sink says it has, and notes how each went. What the sink may have since
+// an earlier try is looked for first.
+func (s *sending) part(ctx context.Context, records []results.Record, faults *faults) (
+	left []string, wait time.Duration, err error,
+) {
+	records, err = s.withoutStored(ctx, records, faults)
+	if err != nil {
+		return idsOf(records), 0, s.postpone(records, err, faults)
+	}
+	if len(records) == 0 {
+		return nil, 0, nil
+	}
+	outcomes := s.sink.Send(ctx, records)
+	if len(outcomes) < len(records) {
+		missing := fmt.Errorf("the sink says nothing about %d records", len(records)-len(outcomes))
+		outcomes = append(outcomes, Same(len(records)-len(outcomes), Failed(Later, missing))...)
+	}
+	if outcomes[0].Fate == Apart && len(records) > 1 {
+		half := len(records) / 2
+		left, wait, err = s.part(ctx, records[:half], faults)
+		if err != nil {
+			return append(left, idsOf(records[half:])...), wait, err
+		}
+		more, after, err := s.part(ctx, records[half:], faults)
+		return append(left, more...), max(wait, after), err
+	}
+	var kept []results.Record
+	for i, r := range records {
+		switch o := outcomes[i]; o.Fate {
+		case Kept:
+			kept = append(kept, r)
+		case Never, Apart:
+			s.bury(r.ID, fmt.Errorf("record %s: %w", r.ID, o.Err))
+		case Denied:
+			return idsOf(records), 0, fmt.Errorf("%w: %w", errDenied, o.Err)
+		case Later:
+			left, wait = append(left, r.ID), max(wait, o.RetryAfter)
+			faults.add(o.Err, s.tried(r.ID, o.Err))
+		}
+	}
+	again, err := s.readBack(ctx, kept, faults)
+	return append(left, again...), wait, err
+}
+
+// withoutStored takes out what the sink has from an earlier try.
+func (s *sending) withoutStored(ctx context.Context, records []results.Record, faults *faults) (
+	[]results.Record, error,
+) {
+	var tried []results.Record
+	for _, r := range records {
+		if s.Outbox.TriesOf(r.ID).Tries > 0 {
+			tried = append(tried, r)
+		}
+	}
+	if len(tried) == 0 {
+		return records, nil
+	}
+	stored, err := s.sink.Stored(ctx, idsOf(tried))
+	if err != nil {
+		return records, err
+	}
+	return slices.DeleteFunc(slices.Clone(records), func(r results.Record) bool {
+		_, there := stored[r.ID]
+		if there {
+			s.settle(r, stored, faults)
+		}
+		return there
+	}), nil
+}
+
+// readBack looks whether the sink has what it says it has.
+func (s *sending) readBack(ctx context.Context, kept []results.Record, faults *faults) (left []string, err error) {
+	if len(kept) == 0 {
+		return nil, nil
+	}
+	stored, err := s.sink.Stored(ctx, idsOf(kept))
+	if err != nil {
+		return idsOf(kept), s.postpone(kept, fmt.Errorf("cannot read back what was sent: %w", err), faults)
+	}
+	for _, r := range kept {
+		if _, there := stored[r.ID]; there {
+			s.settle(r, stored, faults)
+			continue
+		}
+		err := errors.New("the sink took it, and does not have it")
+		left = append(left, r.ID)
+		faults.add(fmt.Errorf("record %s: %w", r.ID, err), s.tried(r.ID, err))
+	}
+	return left, nil
+}
+
+// settle notes that the sink has a record of this id: ours is sent, another one is in its way for ever.
+func (s *sending) settle(r results.Record, stored map[string]string, faults *faults) {
+	if got := stored[r.ID]; got != r.Digest() {
+		err := fmt.Errorf("the sink has another record of this id, with the digest %q", got)
+		s.bury(r.ID, fmt.Errorf("record %s: %w", r.ID, err))
+		return
+	}
+	err := s.Outbox.MarkSent(r.ID, r.Digest())
+	if err == nil {
+		s.report.Sent++
+	}
+	faults.add(err)
+}
+
+// postpone notes that the sink cannot be asked about records now.
+func (s *sending) postpone(records []results.Record, err error, faults *faults) error {
+	if errors.Is(err, errDenied) {
+		return err
+	}
+	faults.add(err)
+	for _, r := range records {
+		faults.add(s.tried(r.ID, err))
+	}
+	return nil
+}
+
+func (s *sending) tried(id string, why error) error {
+	t := s.Outbox.TriesOf(id)
+	t.Tries++
+	t.Last, t.Error = time.Now().UTC(), why.Error()
+	return s.Outbox.Tried(id, t)
+}
+
+func (s *sending) close() error {
+	if s.sink == nil {
+		return nil
+	}
+	err := s.sink.Close()
+	s.sink = nil
+	return err
+}
+
+func idsOf(records []results.Record) []string {
+	ids := make([]string, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+// errDenied says that the sink takes nothing from us, however often it is tried.
+var errDenied = errors.New("the sink refuses access")
+
+// Refused wraps an error of opening or reading a sink that says that our credentials are not good.
+func Refused(err error) error { return fmt.Errorf("%w: %w", errDenied, err) }
+
+// faults are what went wrong in a round.
+type faults []error
+
+func (f *faults) add(errs ...error) {
+	for _, err := range errs {
+		if err != nil {
+			*f = append(*f, err)
+		}
+	}
+}
+
+// err is the first fault, and how many others there are.
+func (f faults) err() error {
+	switch len(f) {
+	case 0:
+		return nil
+	case 1:
+		return f[0]
+	}
+	return fmt.Errorf("%w (and %d more)", f[0], len(f)-1)
+}
