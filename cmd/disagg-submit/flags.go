@@ -84,7 +84,8 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 	r = launch.Request{
 		Mode: c.String("mode"), Folder: c.String("config-folder"), Checkout: c.String("trtllm-dir"),
 		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Scheduler: s,
-		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"), Partition: c.String("partition"), Account: c.String("account"),
+		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"),
+		Partition: c.String("partition"), Account: c.String("account"),
 		Pack:    c.Bool("pack"),
 		Version: version.Text(), Sinks: sinks(),
 	}

@@ -103,7 +103,8 @@ func retryCommand() *cli.Command {
 					return err
 				}
 				for _, id := range chosen(c, ids) {
-					if err := d.Outbox.Revive(id, "refused before: "+strings.TrimSpace(d.Outbox.Reason(id))); err != nil {
+					why := "refused before: " + strings.TrimSpace(d.Outbox.Reason(id))
+					if err := d.Outbox.Revive(id, why); err != nil {
 						return err
 					}
 					revived++
@@ -145,7 +146,8 @@ func verifyCommand() *cli.Command {
 					}
 				}
 				missing += len(doubts)
-				fmt.Fprintf(c.App.Writer, "%s: %d of %d records are as they were sent\n", d.URL, good, good+len(doubts))
+				fmt.Fprintf(c.App.Writer, "%s: %d of %d records are as they were sent\n", d.URL, good,
+					good+len(doubts))
 				return err
 			})
 			if err == nil && missing > 0 {

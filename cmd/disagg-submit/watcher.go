@@ -108,7 +108,7 @@ func (w *watcher) deliver() int {
 		printUpload(w.out, r)
 	}
 	if r.Error != "" {
-		fmt.Fprintf(w.out, "upload:  failed; records stay pending, send them with: disagg-submit upload drain %s\n", run)
+		fmt.Fprintf(w.out, "upload:  failed, records stay pending; to send them: disagg-submit upload drain %s\n", run)
 		fmt.Fprintf(w.out, "         %s\n", report.Printable(r.Error))
 	}
 	return r.Pending + r.Dead

@@ -80,7 +80,7 @@ func TestPlan(t *testing.T) {
 `)
 	p := dispatch.Plan{
 		Request: launch.Request{
-			Checkout: checkout(t), Profile: "default", Recipe: "trtllm-serve", Upload: "sqlite:///x",
+			Checkout: checkout(t), Profile: "default", Recipe: "trtllm-serve", Upload: []string{"sqlite:///x"},
 		},
 		Tests: list, Waives: parse(t, "w.txt", ours+"[aggr-ctx_only-a] SKIP (broken)\n"),
 		Folder: filepath.Join(t.TempDir(), "runs"),

@@ -13,21 +13,47 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/disagg/disagg/pkg/hub"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/upload"
 )
 
 const sinkURL = "sqlite:///results.db"
 
+// toSink sends records there, from the job itself.
+var toSink = plan.Upload{Sinks: []plan.Sink{{URL: sinkURL}}}
+
+// outbox is the sink's.
+func outbox(a rundir.Attempt) rundir.Outbox { return a.OpenOutbox(upload.Folder(sinkURL)) }
+
 // sends stands in for disagg-submit: it notes every record as sent, and reports it.
-const sends = `[ "$1 $2 $3" = "upload drain --json" ] || exit 64
-mkdir -p "$4/outbox/sent"
-n=$(ls "$4/outbox/pending" | wc -l)
-mv "$4"/outbox/pending/* "$4/outbox/sent/"
+var sends = `[ "$1 $2 $3 $4 $5" = "upload drain --json --job --for" ] || exit 64
+to="$7/outbox/` + upload.Folder(sinkURL) + `/sent"
+mkdir -p "$to"
+n=0
+for r in "$7"/records/*.json; do touch "$to/$(basename "$r" .json)"; n=$((n+1)); done
 printf '{"url": "` + sinkURL + `", "sent": %d}' "$n"`
+
+// What only the submitting side can reach is left to it: nobody is called, and the report says so.
+func TestUploadFromElsewhere(t *testing.T) {
+	j := newJob(t, func(j *job) {
+		j.input.Upload = plan.Upload{Sinks: []plan.Sink{{URL: sinkURL, Local: true}}}
+		j.opts.Uploader = script(t, "exit 1")
+	})
+	j.serving()
+	j.measure(0, point(4, 10)+"\n")
+	j.measure(1, point(8, 20)+"\n")
+	j.exit(benchmark, protocol.Outcome{})
+	j.leave(all...)
+	want := &protocol.UploadReport{URL: sinkURL, Pending: 2, Local: true}
+	if diff := cmp.Diff(want, j.over().Upload); diff != "" {
+		t.Error(diff)
+	}
+}
 
 // The upload comes after the measurement and never decides whether a test passed, however it goes.
 func TestUpload(t *testing.T) {
@@ -51,7 +77,7 @@ func TestUpload(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			j := newJob(t, func(j *job) {
-				j.input.UploadURL = sinkURL
+				j.input.Upload = toSink
 				j.input.Timeouts.Upload = roles.Duration(tt.bound)
 				j.opts.Uploader = filepath.Join(t.TempDir(), "nobody")
 				if tt.program != "" {
@@ -71,7 +97,7 @@ func TestUpload(t *testing.T) {
 			if diff := cmp.Diff(tt.want, *r.Upload); diff != "" {
 				t.Error(diff)
 			}
-			if pending, err := j.opts.Attempt.OpenOutbox().Pending(); err != nil || len(pending) != tt.pending {
+			if pending, err := outbox(j.opts.Attempt).Pending(); err != nil || len(pending) != tt.pending {
 				t.Errorf("pending %v, %v", pending, err)
 			}
 			text := fmt.Sprintf("%d sent, %d pending", tt.want.Sent, tt.want.Pending)
@@ -85,7 +111,7 @@ func TestUpload(t *testing.T) {
 // When the scheduler is about to kill the job, the upload has what is left of the grace period, and no more.
 func TestUploadOfCancelledJob(t *testing.T) {
 	j := newJob(t, func(j *job) {
-		j.input.UploadURL = sinkURL
+		j.input.Upload = toSink
 		j.input.Profile.KillWait = roles.Duration(10 * time.Second)
 		j.input.Timeouts.Stop, j.input.Timeouts.Settle = roles.Duration(5*time.Second),
 			roles.Duration(4700*time.Millisecond)
@@ -117,7 +143,7 @@ func TestPointsOfStoppedBenchmark(t *testing.T) {
 	if r.Verdict != protocol.Failed || r.Points[0].Invalid != "" || r.Points[1].Invalid == "" {
 		t.Errorf("%s, points %+v", r.Verdict, r.Points)
 	}
-	if records := j.opts.Attempt.OpenOutbox().All(); len(records) != 2 {
+	if records := j.opts.Attempt.RecordStore().All(); len(records) != 2 {
 		t.Errorf("records %+v", records)
 	}
 }
@@ -137,7 +163,7 @@ func TestPointMeasuredAgain(t *testing.T) {
 	if len(r.Points) != 2 {
 		t.Errorf("points %+v", r.Points)
 	}
-	if records := j.opts.Attempt.OpenOutbox().All(); len(records) != 2 ||
+	if records := j.opts.Attempt.RecordStore().All(); len(records) != 2 ||
 		records[0].Point.Metrics["token_throughput"] != 10 {
 		t.Errorf("records %+v", records)
 	}
@@ -205,14 +231,14 @@ func orphan(t *testing.T) hub.Orphan {
 		RunID: "run-0", JobID: "101", Attempt: rundir.Dir(t.TempDir()).Attempt(0), Begun: time.Now().Add(-time.Minute),
 	}
 	o.Plan.Case = roles.Case{Name: "c", TestID: "t"}
-	o.Plan.Upload.URL = sinkURL
+	o.Plan.Upload = toSink
 	o.Plan.Timeouts.Upload = roles.Duration(bound)
 	if _, err := rundir.OpenAttempt(o.Attempt, "t"); err != nil {
 		t.Fatal(err)
 	}
 	rec := results.NewRecord(results.Origin{RunID: "run-0"},
 		protocol.Point{Index: 1, Concurrency: 8, Metrics: map[string]float64{"al": 1}}, time.Now())
-	if err := o.Attempt.OpenOutbox().SaveRecord(rec); err != nil {
+	if err := o.Attempt.RecordStore().Save(rec); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -265,7 +291,7 @@ func TestOrphanWithoutUpload(t *testing.T) {
 	if err != nil || r.Upload != nil || len(r.Points) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if pending, err := o.Attempt.OpenOutbox().Pending(); err != nil || len(pending) != 1 {
+	if pending, err := outbox(o.Attempt).Pending(); err != nil || len(pending) != 1 {
 		t.Errorf("pending %v, %v", pending, err)
 	}
 }

@@ -40,9 +40,9 @@ func TestPassed(t *testing.T) {
 	if stored := j.stored(); !cmp.Equal(stored, r) {
 		t.Errorf("the file has something else: %s", cmp.Diff(stored, r))
 	}
-	o := j.opts.Attempt.OpenOutbox()
-	if pending, err := o.Pending(); err != nil || len(pending) != 2 || len(o.All()) != 2 {
-		t.Errorf("records %v, pending %v, %v", o.All(), pending, err)
+	records := j.opts.Attempt.RecordStore().All()
+	if pending, err := outbox(j.opts.Attempt).Pending(); err != nil || len(pending) != 2 || len(records) != 2 {
+		t.Errorf("records %v, pending %v, %v", records, pending, err)
 	}
 	state, err := rundir.ReadState(j.opts.Attempt)
 	if err != nil || state.Phase != protocol.Over || len(state.Points) != 2 {

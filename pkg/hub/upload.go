@@ -49,8 +49,8 @@ func (h *Hub) upload() protocol.UploadReport {
 // lastCall is how much of its time a drain leaves for giving its report.
 const lastCall = 500 * time.Millisecond
 
-// drain sends what is pending of an attempt, in a process of its own, to the sinks that can be reached from here. Of the
-// others the submitting side takes care.
+// drain sends what is pending of an attempt, in a process of its own, to the sinks that can be reached from here. Of
+// the others the submitting side takes care.
 func drain(program string, a rundir.Attempt, p plan.Plan, bound time.Duration) protocol.UploadReport {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
 	"github.com/disagg/disagg/pkg/scheduler/local"
@@ -39,7 +41,7 @@ func TestMake(t *testing.T) {
 	if p.RunDir != r.RunDir || p.Case.File != filepath.Join(r.RunDir, "case", p.Case.Name+".yaml") {
 		t.Errorf("%s, %s", p.RunDir, p.Case.File)
 	}
-	if p.Upload.URL != "sqlite:///of/the/profile.db" || p.Timeouts.Job.Std() != 2*time.Hour {
+	if !cmp.Equal(p.Upload, plan.Upload{Sinks: []plan.Sink{{URL: "sqlite:///of/the/profile.db"}}}) || p.Timeouts.Job.Std() != 2*time.Hour {
 		t.Errorf("%+v, %+v", p.Upload, p.Timeouts)
 	}
 	if p.Tool != "test" || p.ID == "" {
@@ -76,8 +78,9 @@ func TestMakeOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := job.Plan.Upload.URL; got != "sqlite://"+data+"/disagg/results.db" {
-		t.Error(got)
+	want := plan.Upload{Sinks: []plan.Sink{{URL: "sqlite://" + data + "/disagg/results.db"}}}
+	if diff := cmp.Diff(want, job.Plan.Upload); diff != "" {
+		t.Error(diff)
 	}
 	fails(t, job.Prepare(), "no scheduler")
 	_, err = job.Submit(t.Context())
@@ -163,7 +166,7 @@ func TestMakeFaults(t *testing.T) {
 		"backslash":  {func(r *Request) { r.RunDir = `/runs/a\b` }, []string{"backslash", "--run-dir"}},
 		"partition":  {func(r *Request) { r.Partition = "a\nb" }, []string{"partition (--partition)"}},
 		"sink": {
-			func(r *Request) { r.Sinks, r.Upload = sinks, "ftp://x" },
+			func(r *Request) { r.Sinks, r.Upload = sinks, []string{"ftp://x"} },
 			[]string{"unknown kind of sink: want sqlite:///PATH"},
 		},
 		"agent": {
@@ -184,7 +187,7 @@ func TestMakeFaults(t *testing.T) {
 		})
 	}
 	r := request(t)
-	r.Sinks, r.Upload = sinks, "sqlite:///x.db"
+	r.Sinks, r.Upload = sinks, []string{"sqlite:///x.db"}
 	if _, err := r.Make(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -2,8 +2,8 @@
 //
 // Rules:
 //   - A verdict has three values: passed, failed, and unknown with its reason. What cannot be told is never passed.
-//   - One measurement makes a suspicion; a second one, made under the same conditions, confirms it. Both must be outside
-//     of what earlier runs span: their mean would keep the outlier of either.
+//   - One measurement makes a suspicion; a second one, made under the same conditions, confirms it. Both must be
+//     outside of what earlier runs span: their mean would keep the outlier of either.
 //   - A change must be both unlikely by chance and of a size that matters.
 //   - Every finding says the smallest drop that it would have seen.
 //   - Only what the table of metrics gates decides ([results.Metric]); everything else is shown.

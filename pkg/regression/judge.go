@@ -17,12 +17,13 @@ type Policy struct {
 	MinMagnitude float64
 	// CoarseMagnitude is the least worsening that fails while there are few earlier runs.
 	CoarseMagnitude float64
-	// FewRuns and EnoughRuns: with fewer than the first nothing is said, with fewer than the second only a coarse change is.
+	// FewRuns and EnoughRuns: with fewer than the first nothing is said, with fewer than the second only a coarse
+	// change is.
 	FewRuns, EnoughRuns int
 	// MustDetect is the largest worsening that may stay unseen: with more noise than that a pass is unknown.
 	MustDetect float64
-	// DriftWindow is how many of the last runs are compared with the pinned baseline, DriftMagnitude by how much they may
-	// be worse.
+	// DriftWindow is how many of the last runs are compared with the pinned baseline, DriftMagnitude by how much they
+	// may be worse.
 	DriftWindow    int
 	DriftMagnitude float64
 }
@@ -42,7 +43,8 @@ var powerOfEach = math.Sqrt(0.9)
 // [Policy.Unconfirmed] for what becomes of it.
 func (p Policy) Judge(s Series, value float64) Finding {
 	f := Finding{
-		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1, Status: Passed,
+		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1,
+		Status: Passed,
 	}
 	f.Drift = p.drift(s, value)
 	segment, since := p.segment(s.Past)
@@ -52,7 +54,8 @@ func (p Policy) Judge(s Series, value float64) Finding {
 	case math.IsNaN(value) || math.IsInf(value, 0):
 		f.Status, f.Reason = Unknown, "the value is no number"
 	case base.N < p.FewRuns:
-		f.Status, f.Reason = Unknown, fmt.Sprintf("there are %d of the %d earlier runs that it takes%s", base.N, p.FewRuns, since)
+		f.Status = Unknown
+		f.Reason = fmt.Sprintf("there are %d of the %d earlier runs that it takes%s", base.N, p.FewRuns, since)
 	case base.Mean <= 0:
 		f.Status, f.Reason = Unknown, fmt.Sprintf("the baseline is %v", base.Mean)
 	case base.N < p.EnoughRuns:
@@ -63,8 +66,8 @@ func (p Policy) Judge(s Series, value float64) Finding {
 	return f
 }
 
-// segment is the part of a series since its last change point, and in words when that was. A change that nobody took back
-// is the new normal: what guards against many small ones is the pinned baseline.
+// segment is the part of a series since its last change point, and in words when that was. A change that nobody took
+// back is the new normal: what guards against many small ones is the pinned baseline.
 func (p Policy) segment(past []float64) (segment []float64, since string) {
 	changes := stats.Changes(past, stats.ChangeOptions{MinMagnitude: p.MinMagnitude})
 	if len(changes) == 0 {

@@ -23,7 +23,8 @@ const (
 type Dated struct {
 	At    time.Time
 	Value float64
-	// Baseline and Threshold are what the value after this one is judged by; not positive: they are computed, or the default.
+	// Baseline and Threshold are what the value after this one is judged by; not positive: they are computed, or the
+	// default.
 	Baseline, Threshold float64
 }
 
@@ -31,7 +32,8 @@ type Dated struct {
 // days: the one stored with the newest document, else the 95th percentile (the 5th, of a metric that is better the
 // lower it is) of the means of the days, each averaged with up to two days before it. Days are those of the zone in
 // which upstream's test runs. ok is false if there is none.
-func UpstreamBaseline(metric results.Metric, past []Dated, now time.Time, zone *time.Location) (baseline float64, ok bool) {
+func UpstreamBaseline(metric results.Metric, past []Dated, now time.Time, zone *time.Location,
+) (baseline float64, ok bool) {
 	past = upstreamWindow(past, now)
 	if len(past) == 0 {
 		return 0, false
@@ -87,8 +89,8 @@ func JudgeUpstream(s Series, past []Dated, value, fraction float64, now time.Tim
 		fraction = past[n-1].Threshold
 	}
 	f := Finding{
-		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1, Status: Passed,
-		Past: len(past), Bound: fraction,
+		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1,
+		Status: Passed, Past: len(past), Bound: fraction,
 	}
 	baseline, ok := UpstreamBaseline(s.Metric, past, now, zone)
 	if !ok || baseline <= 0 {

@@ -55,7 +55,8 @@ var Metrics = sync.OnceValue(func() []Metric {
 		},
 		{
 			Name: userThroughput, Label: "tok/s/user (client's)", Unit: "tok/s", Higher: true,
-			Definition: "mean over requests of output tokens over the request's own time, as upstream's client computes it",
+			Definition: "mean over requests of output tokens over the request's own time, as upstream's client " +
+				"computes it",
 		},
 		{
 			Name: acceptance, Label: "accepted tokens", Unit: "tokens", Higher: true, Gate: IfThere,

@@ -78,8 +78,9 @@ func (r Record) Series() string {
 	return strings.Join(parts, "|")
 }
 
-// Digest is the SHA-256 of what was measured, and when, in hex. A sink keeps it beside the record, so that what it holds
-// can be told from another record of the same id. It does not depend on the rest, to which newer versions may add.
+// Digest is the SHA-256 of what was measured, and when, in hex. A sink keeps it beside the record, so that what it
+// holds can be told from another record of the same id. It does not depend on the rest, to which newer versions may
+// add.
 func (r Record) Digest() string {
 	data, err := json.Marshal(struct {
 		ID    string

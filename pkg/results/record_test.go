@@ -52,7 +52,7 @@ func TestRecordIsReadAsItWasWritten(t *testing.T) {
 	}
 	for name, bad := range map[string]string{
 		"cut off": string(data[:len(data)/2]), "another id": strings.Replace(string(data), r.ID, "00",
-			1), "another schema": strings.Replace(string(data), `"schema": 1`, `"schema": 2`, 1),
+			1), "another schema": strings.Replace(string(data), `"schema": 2`, `"schema": 3`, 1),
 	} {
 		if _, err := results.DecodeRecord(r.ID, []byte(bad)); err == nil {
 			t.Errorf("%s: it was read", name)

@@ -34,12 +34,13 @@ func ExampleOutbox() {
 		fmt.Println(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	o := rundir.Dir(dir).Attempt(0).OpenOutbox()
+	a := rundir.Dir(dir).Attempt(0)
+	o := a.OpenOutbox("sqlite")
 	r := results.NewRecord(results.Origin{RunID: "run-0"}, protocol.Point{Concurrency: 8}, time.Now())
-	fmt.Println(o.SaveRecord(r))
+	fmt.Println(a.RecordStore().Save(r))
 	ids, err := o.Pending()
 	fmt.Println(len(ids), err)
-	fmt.Println(o.Sent(r.ID))
+	fmt.Println(o.MarkSent(r.ID, r.Digest()))
 	ids, err = o.Pending()
 	fmt.Println(len(ids), err)
 	// Output:

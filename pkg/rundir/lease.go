@@ -23,9 +23,8 @@ const LeaseTime = 30 * time.Second
 // LeaseHeld says that another process drains the outbox.
 type LeaseHeld struct{ Owner string }
 
-func (e LeaseHeld) Error() string {
-	return "another process drains the outbox: " + e.Owner
-}
+// Error implements error.
+func (e LeaseHeld) Error() string { return "another process drains the outbox: " + e.Owner }
 
 // Lease makes one drain at a time of an outbox, on any host that sees it. It holds as long as its holder renews it; the
 // age is taken from the file system's own clock, so that the clocks of hosts need not agree. It saves work and noise:

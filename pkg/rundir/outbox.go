@@ -139,7 +139,8 @@ func (o Outbox) Reason(id string) string {
 	return string(data)
 }
 
-// MarkSent notes that the sink has a record, with the digest that was read back. Another drain may have done so already.
+// MarkSent notes that the sink has a record, with the digest that was read back. Another drain may have done so
+// already.
 func (o Outbox) MarkSent(id, digest string) error {
 	if err := o.show(sent, id, []byte(digest)); err != nil {
 		return fmt.Errorf("cannot note record as sent: %w", err)

@@ -346,7 +346,7 @@ func TestReadOwnPlan(t *testing.T) {
 func TestFilesReadBack(t *testing.T) {
 	d := rundir.Dir(filepath.Join(t.TempDir(), "run"))
 	p := planFor(d, "1", "c")
-	p.Upload.URL, p.Timeouts.Job = "sqlite:///x.db", roles.Duration(time.Hour)
+	p.Upload.Sinks, p.Timeouts.Job = []plan.Sink{{URL: "sqlite:///x.db"}}, roles.Duration(time.Hour)
 	if err := rundir.Create(p, nil, ""); err != nil {
 		t.Fatal(err)
 	}

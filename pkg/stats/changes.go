@@ -35,13 +35,14 @@ type ChangeOptions struct {
 	MinMagnitude float64 // of a change that is reported: none
 }
 
-// weakFactor is how much more lenient the first pass is: of two changes near to each other one may hide the other, until
-// a third that is not one has been taken away.
+// weakFactor is how much more lenient the first pass is: of two changes near to each other one may hide the other,
+// until a third that is not one has been taken away.
 const weakFactor = 10
 
 // Changes are the change points of a series, in order: candidates by the E-divisive statistic of Matteson and James
 // (2014) within windows that overlap by half, each tested by Student's t, and then, from the weakest on, those taken
-// away that do not hold between what is left: the procedure of Fleming et al., Hunter (2023), which Apache Otava has too.
+// away that do not hold between what is left: the procedure of Fleming et al., Hunter (2023), which Apache Otava has
+// too.
 func Changes(series []float64, o ChangeOptions) []Change {
 	if o.Window < 2 {
 		o.Window = 50

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// MinSpread is the least spread that is believed of a series, as a part of its centre: a handful of values may be closer
-// to each other by chance than any machine is steady.
+// MinSpread is the least spread that is believed of a series, as a part of its centre: a handful of values may be
+// closer to each other by chance than any machine is steady.
 const MinSpread = 0.003
 
 // outlierAfter is how many spreads from the median a value must be to be left out: values of a normal distribution are

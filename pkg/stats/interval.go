@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// PredictionBound is how far one more value may be from the mean of a series on one side, at a level: it is further away
-// by chance with that probability. It is infinite if fewer than two values are known.
+// PredictionBound is how far one more value may be from the mean of a series on one side, at a level: it is further
+// away by chance with that probability. It is infinite if fewer than two values are known.
 func (s Summary) PredictionBound(level float64) float64 {
 	if s.N < 2 {
 		return math.Inf(1)

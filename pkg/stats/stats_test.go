@@ -190,8 +190,8 @@ func TestHolm(t *testing.T) {
 }
 
 // Change points are those that Apache Otava 0.8.0 finds in the same series, which were made once with known changes,
-// noise, outliers and drift. Its figures of a change are compared where they are of the parts that are left: it does not
-// renew those of the change before one that it takes away.
+// noise, outliers and drift. Its figures of a change are compared where they are of the parts that are left: it does
+// not renew those of the change before one that it takes away.
 func TestChangesAgreeWithOtava(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/otava-0.8.0.json")

@@ -221,13 +221,15 @@ func history(t *testing.T, o Opener) {
 		q    upload.Query
 		want []results.Record
 	}{
-		"everything":  {upload.Query{}, mixed},
-		"one series":  {upload.Query{Series: []string{a[0].Series()}}, a},
-		"two series":  {upload.Query{Series: []string{a[0].Series(), b[0].Series()}}, mixed},
-		"none":        {upload.Query{Series: []string{"nothing"}}, nil},
-		"since":       {upload.Query{Series: []string{a[0].Series()}, Since: a[2].MeasuredAt}, a[2:]},
-		"before":      {upload.Query{Series: []string{a[0].Series()}, Before: a[2].MeasuredAt}, a[:2]},
-		"the newest":  {upload.Query{Series: []string{a[0].Series(), b[0].Series()}, Limit: 2}, slices.Concat(a[3:], b[3:])},
+		"everything": {upload.Query{}, mixed},
+		"one series": {upload.Query{Series: []string{a[0].Series()}}, a},
+		"two series": {upload.Query{Series: []string{a[0].Series(), b[0].Series()}}, mixed},
+		"none":       {upload.Query{Series: []string{"nothing"}}, nil},
+		"since":      {upload.Query{Series: []string{a[0].Series()}, Since: a[2].MeasuredAt}, a[2:]},
+		"before":     {upload.Query{Series: []string{a[0].Series()}, Before: a[2].MeasuredAt}, a[:2]},
+		"the newest": {
+			upload.Query{Series: []string{a[0].Series(), b[0].Series()}, Limit: 2}, slices.Concat(a[3:], b[3:]),
+		},
 		"all newest":  {upload.Query{Limit: 1}, slices.Concat(a[4:], b[4:])},
 		"newest then": {upload.Query{Series: []string{b[0].Series()}, Before: b[3].MeasuredAt, Limit: 2}, b[1:3]},
 	} {
