@@ -11,7 +11,9 @@ import (
 type Policy struct {
 	// SuspectLevel is how often a first value is suspected by chance: it costs a second measurement.
 	SuspectLevel float64
-	// FailLevel is how often a run fails by chance, over all that gates in it.
+	// FailLevel is how often a run fails by chance, over all that gates in it, if the noise is a normal distribution's
+	// and nothing but this level decides. Looking for outliers and change points in the same values adds to it: the
+	// simulations say what comes out.
 	FailLevel float64
 	// MinMagnitude is the least worsening that matters, as a part of the baseline.
 	MinMagnitude float64
@@ -31,7 +33,7 @@ type Policy struct {
 // Default is a policy for throughputs that vary by about one per cent.
 func Default() Policy {
 	return Policy{
-		SuspectLevel: 0.05, FailLevel: 0.001, MinMagnitude: 0.03, CoarseMagnitude: 0.10, FewRuns: 5, EnoughRuns: 12,
+		SuspectLevel: 0.05, FailLevel: 0.0005, MinMagnitude: 0.03, CoarseMagnitude: 0.10, FewRuns: 5, EnoughRuns: 12,
 		MustDetect: 0.20, DriftWindow: 7, DriftMagnitude: 0.05,
 	}
 }

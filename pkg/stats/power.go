@@ -84,8 +84,29 @@ func power(level, noncentrality float64, freedom int) float64 {
 	})
 }
 
-// noncentrality is the one with which a t test at a level has a power. The normal distribution gives the first guess.
+// asked is a question for a noncentrality.
+type asked struct {
+	level, power float64
+	freedom      int
+}
+
+// answered are those that were asked: the same few levels and sizes are asked for again and again, and each answer
+// takes a millisecond.
+var answered sync.Map
+
+// noncentrality is the one with which a t test at a level has a power.
 func noncentrality(level, wanted float64, freedom int) float64 {
+	question := asked{level, wanted, freedom}
+	if known, ok := answered.Load(question); ok {
+		return known.(float64)
+	}
+	found := findNoncentrality(level, wanted, freedom)
+	answered.Store(question, found)
+	return found
+}
+
+// findNoncentrality begins with what the normal distribution says.
+func findNoncentrality(level, wanted float64, freedom int) float64 {
 	low := 0.0
 	high := studentQuantile(1-level, freedom) + distuv.UnitNormal.Quantile(wanted)
 	for power(level, high, freedom) < wanted {
