@@ -8,6 +8,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
 )
@@ -25,7 +26,7 @@ func deliver(ctx context.Context, p plan.Plan, attempts []rundir.Attempt) protoc
 // Leftovers are looked for in so many of the last runs, for so long.
 const (
 	leftoverRuns = 50
-	leftoverTime = 20 * time.Second
+	leftoverTime = 5 * time.Second
 )
 
 // deliverLeftovers sends what earlier runs of this user left to be sent. It tells how many records were sent, and what
@@ -66,4 +67,32 @@ func withVerdict(attempts []rundir.Attempt) (over []rundir.Attempt) {
 		}
 	}
 	return over
+}
+
+// remember adds the submitted job to the list of this user's runs. That it cannot be is not worth failing for.
+func (w *watcher) remember() {
+	data, err := upload.DataDir()
+	if err != nil {
+		return
+	}
+	index := rundir.IndexIn(data)
+	run := rundir.Run{At: time.Now().UTC(), ID: w.plan.ID, Dir: w.plan.RunDir, Case: w.plan.Case.Name, Job: w.job.ID}
+	if err := index.Add(run); err != nil {
+		w.progress.Say("%v", err)
+	}
+}
+
+// tidy sends what earlier runs of this user left to be sent.
+func (w *watcher) tidy() {
+	data, err := upload.DataDir()
+	if err != nil {
+		return
+	}
+	sent, err := deliverLeftovers(context.Background(), rundir.IndexIn(data), w.plan.RunDir)
+	if sent > 0 {
+		fmt.Fprintf(w.out, "records: %d of earlier runs were sent, too\n", sent)
+	}
+	if err != nil {
+		fmt.Fprintf(w.out, "records: of earlier runs, some are still to be sent: %s\n", report.Printable(err.Error()))
+	}
 }

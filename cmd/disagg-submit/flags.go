@@ -17,7 +17,7 @@ import (
 
 // caseFlags are what every command that makes a plan understands.
 func caseFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "mode", DefaultText: "the test id's, then the config's",
 			Usage: "e2e, gen_only, gen_only_no_context or ctx_only",
@@ -62,7 +62,7 @@ func caseFlags() []cli.Flag {
 			Name: "run-dir", DefaultText: "a new one below runs/",
 			Usage: "the run's folder `DIR`, on a file system that all nodes share",
 		},
-	}
+	}, gateFlags()...)
 }
 
 // makeJob makes and checks the plan of the command line's case. Without a scheduler nothing will be started.
@@ -87,7 +87,7 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"),
 		Partition: c.String("partition"), Account: c.String("account"),
 		Pack:    c.Bool("pack"),
-		Version: version.Text(), Sinks: sinks(),
+		Version: version.Text(), Sinks: sinks(), Gate: gate(c), Tags: c.StringSlice("tag"), Note: c.String("note"),
 	}
 	if r.Values, err = values(c.StringSlice("set")); err != nil {
 		return r, err

@@ -23,6 +23,7 @@ func (w *watcher) submit(ctx context.Context, job launch.Job) (err error) {
 	w.progress.Say("run directory %s", job.Plan.RunDir)
 	job.OnBusy = w.sayBusy
 	w.plan = job.Plan
+	takeHistory(ctx, w.plan, w.progress.Say)
 	if w.job, err = job.Submit(ctx); w.job.ID == "" {
 		if errors.Is(err, scheduler.ErrUnavailable) {
 			return &submissionError{protocol.ExitUnavailable, err}
@@ -30,6 +31,7 @@ func (w *watcher) submit(ctx context.Context, job launch.Job) (err error) {
 		return &submissionError{protocol.ExitPending, err}
 	}
 	w.progress.Say("job %s is submitted", w.job.ID)
+	w.remember()
 	if err != nil {
 		w.progress.Say("%v: the job runs all the same", err)
 	}

@@ -27,6 +27,8 @@ type watcher struct {
 	job       scheduler.Job
 	tied      bool // the job cannot go on without this process
 	progress  report.Progress
+	// undelivered is how many records of the last job are not where they must be.
+	undelivered int
 }
 
 func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.Time) *watcher {
@@ -61,11 +63,16 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 		}
 	})
 	defer leave()
-	return launch.Watch{
+	out, err := launch.Watch{
 		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
 		Say:     func(text string) { w.progress.Say("%s", text) },
 		OnEntry: w.progress.Show, OnVerdict: w.verdict,
 	}.Run(watching)
+	if out.Result != nil && err == nil {
+		w.undelivered = w.deliver()
+		w.tidy()
+	}
+	return out, err
 }
 
 // watch follows the job, and ends with its verdict's exit code.
@@ -85,12 +92,12 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 	case out.Result == nil:
 		return command.Exit(out.End.ExitCode(), launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End))
 	}
-	left := w.deliver()
-	if code := out.Result.ExitCode; code != protocol.ExitPassed || left == 0 || !w.plan.Upload.Required {
+	code := out.Result.ExitCode
+	if code != protocol.ExitPassed || w.undelivered == 0 || !w.plan.Upload.Required {
 		return command.Exit(code, nil)
 	}
 	return command.Exit(protocol.ExitPending,
-		fmt.Errorf("the test passed, and %d records are not where they must be: send them with %s", left,
+		fmt.Errorf("the test passed, and %d records are not where they must be: send them with %s", w.undelivered,
 			"disagg-submit upload drain "+w.plan.RunDir))
 }
 
@@ -104,12 +111,10 @@ func (w *watcher) deliver() int {
 	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeouts.Upload.Std())
 	defer cancel()
 	r := deliver(ctx, w.plan, attempts)
-	if r.Sent+r.Pending+r.Dead > 0 {
-		printUpload(w.out, r)
-	}
+	report.Uploads(w.out, r)
 	if r.Error != "" {
-		fmt.Fprintf(w.out, "upload:  failed, records stay pending; to send them: disagg-submit upload drain %s\n", run)
-		fmt.Fprintf(w.out, "         %s\n", report.Printable(r.Error))
+		fmt.Fprintf(w.out, "upload:  failed, the records stay pending: %s\n", report.Printable(r.Error))
+		fmt.Fprintf(w.out, "         to send them: disagg-submit upload drain %s\n", run)
 	}
 	return r.Pending + r.Dead
 }

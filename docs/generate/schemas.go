@@ -36,6 +36,7 @@ func documents() []document {
 		{"state", "state.json", protocol.State{}},
 		{"event", "one line of events.ndjson", protocol.Entry{}},
 		{"record", "records/<id>.json", results.Record{}},
+		{"history", "history.json", results.History{}},
 		{"result", "result.json", protocol.Result{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
@@ -64,11 +65,17 @@ func schemas(files map[string][]byte) error {
 	return nil
 }
 
-// fixVersion says that the number of the schema is 1.
+// versions are the numbers of schemas that are not 1, by the names of types.
+var versions = map[string]int{"Record": 2}
+
+// fixVersion says what the number of the schema is.
 func fixVersion(s *jsonschema.Schema) {
-	for _, def := range s.Definitions {
+	for name, def := range s.Definitions {
+		if def.Properties == nil {
+			continue
+		}
 		if p, ok := def.Properties.Get("schema"); ok {
-			p.Const, p.Type = 1, ""
+			p.Const, p.Type = max(versions[name], 1), ""
 		}
 	}
 }

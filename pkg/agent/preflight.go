@@ -11,16 +11,17 @@ import (
 func (w *worker) preflight(peers map[string]string, host bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.opts.Plan.Timeouts.Preflight.Std())
 	defer cancel()
-	found := make(chan []protocol.Finding, 1)
+	found := make(chan protocol.Findings, 1)
 	go func() {
-		var list []protocol.Finding
+		var f protocol.Findings
 		if host {
-			list = w.host().Check(ctx)
+			f.Findings, f.Host = w.host().Check(ctx)
 		}
-		found <- list
+		found <- f
 	}()
-	f := protocol.Findings{Reach: preflight.Reach(ctx, w.token, peers)}
-	f.Findings = <-found
+	reach := preflight.Reach(ctx, w.token, peers)
+	f := <-found
+	f.Reach = reach
 	w.tell(protocol.Event{Kind: protocol.EventPreflight, Findings: &f})
 }
 

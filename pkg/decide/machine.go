@@ -44,8 +44,10 @@ type Machine struct {
 	benchEnd     time.Time
 	readBy       time.Time // when its results must have been read; zero if nobody waits for them
 	points       []protocol.Point
-	disk         Disk      // how the run directory answers the hub
-	look         time.Time // when an agent may count as lost; zero: not before something happens
+	regression   *protocol.RegressionVerdict // nil: there was no comparison
+	regressed    *protocol.Cause             // what follows from it; nil: nothing
+	disk         Disk                        // how the run directory answers the hub
+	look         time.Time                   // when an agent may count as lost; zero: not before something happens
 
 	effects []Effect // of the present step
 }

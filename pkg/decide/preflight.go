@@ -3,6 +3,7 @@ package decide
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,9 @@ func (m *Machine) found(t *task, e protocol.Event, now time.Time) {
 		f.Reach = e.Findings.Reach
 	}
 	f.Findings.Findings = append(f.Findings.Findings, e.Findings.Findings...)
+	if e.Findings.Host != (protocol.HostFacts{}) {
+		f.Host = e.Findings.Host
+	}
 	if !f.heard {
 		f.heard = true
 		m.checkFromHere(t, f, e, now)
@@ -228,11 +232,27 @@ func (m *Machine) findings() protocol.Preflight {
 		}
 		all.Hosts = append(all.Hosts, protocol.HostFindings{
 			Role: name.Role, Rank: name.Rank, Node: m.tasks[name].host(),
-			Findings: append([]protocol.Finding{}, f.Findings.Findings...),
+			Findings: append([]protocol.Finding{}, f.Findings.Findings...), Host: f.Host,
 		})
 		if len(f.Reach) > 0 {
 			all.Reach[name.Role.String()] = f.Reach
 		}
 	}
 	return all
+}
+
+// Found is what was found out about where the results come from: the hosts of the servers, and their GPUs.
+func (m *Machine) Found() (p protocol.Provenance) {
+	for _, name := range m.order {
+		if kind := name.Role.Kind; kind != roles.Gen && kind != roles.Ctx {
+			continue
+		}
+		if host := m.tasks[name].host(); host != "" && !slices.Contains(p.Hosts, host) {
+			p.Hosts = append(p.Hosts, host)
+		}
+		if f := m.preflight.found[name]; f != nil && f.Host.GPU != "" {
+			p.GPUName, p.Driver = f.Host.GPU, f.Host.Driver
+		}
+	}
+	return p
 }

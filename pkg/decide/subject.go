@@ -13,7 +13,7 @@ import (
 func (m *Machine) verdict() *protocol.Cause {
 	first := m.Cause()
 	if first == nil {
-		return nil
+		return m.regressed
 	}
 	c := *first
 	switch c.Kind {

@@ -3,6 +3,7 @@ package decide
 import (
 	"time"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -17,6 +18,20 @@ func (m *Machine) Cause() *protocol.Cause {
 
 // Points takes the points that were complete although the benchmark was stopped: they still count as measured.
 func (m *Machine) Points(points []protocol.Point) { m.points = points }
+
+// Compared takes what a comparison with earlier runs says, once everything else is over. It fails a run in which
+// nothing else failed, if the plan wants that.
+func (m *Machine) Compared(v protocol.RegressionVerdict, now time.Time) {
+	m.regression = &v
+	mode := m.plan.Gate.Mode
+	worse := v.Status == protocol.RegressionFailed && (mode == plan.GateFail || mode == plan.GateStrict)
+	unclear := v.Status != protocol.RegressionPassed && mode == plan.GateStrict
+	if worse || unclear {
+		m.regressed = &protocol.Cause{
+			Role: roles.Hub().Role, Subject: "the results", Kind: protocol.Regression, Detail: v.Reason, At: now.UTC(),
+		}
+	}
+}
 
 // View is state.json.
 func (m *Machine) View(now time.Time) protocol.State {
@@ -60,7 +75,7 @@ func (m *Machine) Result(times Times, now time.Time) protocol.Result {
 		Schema: 1, Case: m.plan.Case.Name, TestID: m.plan.Case.TestID,
 		StartedAt: m.since[protocol.Launching].UTC(), EndedAt: now.UTC(),
 		FirstCause: m.verdict(), Secondary: m.attribution.Secondary(), Phases: m.phases(times, now),
-		Points: append([]protocol.Point{}, m.points...), Roles: []protocol.RankOutcome{},
+		Points: append([]protocol.Point{}, m.points...), Roles: []protocol.RankOutcome{}, Regression: m.regression,
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	processes := mostProcesses

@@ -24,6 +24,9 @@ func (h *Hub) conclude() (protocol.Result, bool) {
 	h.lastPoints()
 	h.journal.state(h.machine)
 	over := time.Now()
+	if h.opts.Disk.Flush(h.opts.DiskPatience) { // the records are there to be judged
+		h.compare(over)
+	}
 	r := h.result(over)
 	h.journal.verdict(r)
 	var submission protocol.Submission // made by hand there is none

@@ -119,7 +119,8 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 	if !replaced {
 		h.points = append(h.points, pt)
 	}
-	rec := newRecord(h.opts.Plan, h.opts.RunID, h.opts.JobID, pt)
+	rec := h.opts.Plan.Record(h.opts.RunID, h.opts.JobID, pt, time.Now())
+	rec.Provenance = rec.Provenance.With(h.machine.Found())
 	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.records.Save(rec) }, func(err error) {
 		if err != nil {
 			h.unsaved.Add(1)

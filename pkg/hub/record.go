@@ -3,8 +3,6 @@ package hub
 import (
 	"time"
 
-	"github.com/disagg/disagg/pkg/plan"
-	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
@@ -16,13 +14,6 @@ func want(c roles.Case, index int) results.Want {
 	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], StepTime: c.Load.StepTime}
 	w.Requests = w.Concurrency * c.Load.Of(index).Rounds
 	return w
-}
-
-// newRecord is the durable form of a point.
-func newRecord(p plan.Plan, runID, jobID string, pt protocol.Point) results.Record {
-	return results.NewRecord(results.Origin{
-		Case: p.Case, RunID: runID, JobID: jobID, Recipe: p.Recipe.Name, Cluster: p.Cluster.Name,
-	}, pt, time.Now())
 }
 
 // Recover records the points that are complete in the client's files, and that the hub did not come to record.
@@ -54,7 +45,7 @@ func (o Orphan) Recover() error {
 		if recorded[i] || !ok || !parser.Complete() {
 			continue
 		}
-		if err := records.Save(newRecord(o.Plan, o.RunID, o.JobID, pt)); err != nil {
+		if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
 			return err
 		}
 	}

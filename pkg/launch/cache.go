@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"context"
+
 	"github.com/disagg/disagg/pkg/perfsanity"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/recipe"
@@ -12,6 +14,7 @@ type Cache struct {
 	tests    map[string]perfsanity.Test
 	recipes  map[string]recipe.Recipe
 	profiles map[string]profile.Profile
+	states   map[string]gitState
 }
 
 func (c *Cache) test(checkout string) (*perfsanity.Test, error) {
@@ -36,6 +39,15 @@ func (c *Cache) profile(nameOrFile string) (profile.Profile, error) {
 		c = &Cache{}
 	}
 	return kept(&c.profiles, nameOrFile, func() (profile.Profile, error) { return loadProfile(nameOrFile) })
+}
+
+// checkoutState is what a checkout is at.
+func (c *Cache) checkoutState(ctx context.Context, dir string) gitState {
+	if c == nil {
+		c = &Cache{}
+	}
+	state, _ := kept(&c.states, dir, func() (gitState, error) { return readGit(ctx, dir), nil })
+	return state
 }
 
 // kept reads something once. What cannot be read is not kept.

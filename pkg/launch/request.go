@@ -34,6 +34,9 @@ type Request struct {
 	RunDir         string // "": a new folder below runs/
 	Values         map[string]string
 	Upload         []string       // URLs; none: the profile's, then the embedded default
+	Gate           plan.Gate      // "": its results are compared with earlier ones, and nothing follows from that
+	Tags           []string       // that the results are found by
+	Note           string         // a remark that is kept with the results
 	UploadRequired bool           // a passed test whose records are not sent does not end with 0
 	Timeouts       roles.Timeouts // 0: derived
 	Limit          roles.Duration // of the test, as a list says it; the job has it and Allowance. 0: it says none
@@ -103,9 +106,14 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err := r.resolve(ctx, &in); err != nil {
 		return Job{}, err
 	}
+	if in.Gate, err = r.gate(); err != nil {
+		return Job{}, err
+	}
 	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
 	p, err := plan.Build(in)
 	if err == nil {
+		p.Provenance = r.provenance(ctx, p)
+		p.Case.Document = document(p)
 		err = checkCheckout(p, r.Scheduler == nil)
 	}
 	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err

@@ -122,6 +122,7 @@ func (src Source) loadAggregated(at found) (roles.Case, []byte, error) {
 	if server.Model != "" {
 		c.Model = server.Model
 	}
+	server.documents(&c, server.Env)
 	c.ModelDirs = src.modelDirs(metadata{ModelName: c.Model, ModelDirName: cfg.Metadata.ModelDirName})
 	return c, at.data, nil
 }

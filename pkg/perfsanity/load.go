@@ -137,6 +137,9 @@ func (c config) toCase(at found, f form, src Source) (roles.Case, error) {
 	if out.TimeLimit == 0 {
 		out.TimeLimit = usualLimit
 	}
+	if err := c.documents(&out, f, at.file); err != nil {
+		return out, err
+	}
 	return out, c.blocks(&out, src)
 }
 

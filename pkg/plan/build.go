@@ -33,6 +33,7 @@ type Input struct {
 	Timeouts   roles.Timeouts    // what was asked for; 0 is filled in
 	Policy     Policy
 	Upload     Upload
+	Gate       Gate
 }
 
 // Build makes a plan and checks the whole of it.
@@ -41,7 +42,7 @@ func Build(in Input) (Plan, error) {
 		Schema: 1, ID: in.ID, CreatedAt: in.CreatedAt, Tool: in.Tool, RunDir: in.RunDir, Launcher: in.Launcher,
 		OneMachine: in.OneMachine, Agent: in.Agent,
 		Case: in.Case, Checkout: in.Checkout, Cluster: in.Profile, Recipe: in.Recipe, Policy: in.Policy,
-		Upload: in.Upload,
+		Upload: in.Upload, Gate: in.Gate,
 	}
 	var err error
 	if p.Values, err = mergeValues(in.Recipe, in.Profile.Values, in.Values); err != nil {

@@ -8,12 +8,13 @@ import (
 )
 
 // ownOfEach are the members of a plan in which any two plans of the same request differ.
-var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts"}
+var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts", "provenance"}
 
 // Differences names the members in which two plans differ, such as "cluster.container.image": those that decide what
 // runs, not when the plan was made.
 func Differences(a, b Plan) (paths []string) {
 	a.Case.Notes, b.Case.Notes = nil, nil // what is told to people
+	a.Case.Document, b.Case.Document = nil, nil
 	x, y := tree(a), tree(b)
 	for _, name := range ownOfEach {
 		delete(x, name)

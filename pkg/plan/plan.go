@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -33,7 +34,43 @@ type Plan struct {
 	Timeouts roles.Timeouts    `json:"timeouts"`
 	Policy   Policy            `json:"policy"`
 	Upload   Upload            `json:"upload"`
+	Gate     Gate              `json:"gate"`
+	// Provenance is what is known beforehand of where the results come from.
+	Provenance protocol.Provenance `json:"provenance"`
 }
+
+// Gate is whether and how the results are compared with those of earlier runs.
+type Gate struct {
+	Mode     GateMode `json:"mode"`
+	Detector string   `json:"detector"` // its name
+	// History are conditions KEY=VALUE on the earlier runs that are compared with; none: every run of the series.
+	History []string `json:"history,omitempty"`
+	// Pinned are such conditions on the runs that a slow drift is measured against; none: there is no such guard.
+	Pinned []string `json:"pinned,omitempty"`
+}
+
+// The detectors.
+const (
+	DetectorInterval = "interval"     // outside of what earlier runs span; package regression
+	DetectorUpstream = "upstream-p95" // exactly as upstream's test judges
+)
+
+// Detectors lists the name of every detector.
+func Detectors() []string { return []string{DetectorInterval, DetectorUpstream} }
+
+// GateMode is what follows from a comparison with earlier runs.
+type GateMode string
+
+// The modes.
+const (
+	GateOff    GateMode = "off"    // there is none
+	GateReport GateMode = "report" // it is shown, and has no consequence
+	GateFail   GateMode = "fail"   // a regression fails the run
+	GateStrict GateMode = "strict" // what cannot be told fails the run too
+)
+
+// GateModes lists every mode.
+func GateModes() []GateMode { return []GateMode{GateOff, GateReport, GateFail, GateStrict} }
 
 // Policy tells how a batch job and an engineer's session differ.
 type Policy struct {

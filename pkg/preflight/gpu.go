@@ -54,8 +54,9 @@ func (h Host) ask(ctx context.Context, check string, args ...string) (a answer, 
 	return a, true, nil
 }
 
-// isGPU tells whether a line is the id of a GPU, or of a part of one, and no text that stands among them.
+// isGPU tells whether a line begins with the id of a GPU, or of a part of one, and is no text that stands among them.
 func isGPU(line string) bool {
+	line, _, _ = strings.Cut(line, ",")
 	id, found := strings.CutPrefix(line, "GPU-")
 	if !found {
 		id, found = strings.CutPrefix(line, "MIG-")
@@ -63,21 +64,31 @@ func isGPU(line string) bool {
 	return found && len(id) > 0 && !strings.ContainsAny(id, " \t")
 }
 
-// gpus counts the GPUs that this job sees. Warnings, which nvidia-smi prints among them and may end with (code 14: a
-// corrupted infoROM), are passed on; only a GPU that is missing is fatal.
-func (h Host) gpus(ctx context.Context) []protocol.Finding {
-	if h.GPUs == 0 {
-		return nil
+// add takes in what a line says of a GPU behind its id: its name and its driver's version.
+func add(facts *protocol.HostFacts, line string) {
+	fields := strings.Split(line, ",")
+	if len(fields) != 3 {
+		return
 	}
-	a, ok, faults := h.ask(ctx, protocol.CheckGPUs, "--query-gpu=uuid", "--format=csv,noheader")
+	facts.GPU, facts.Driver = strings.TrimSpace(fields[1]), strings.TrimSpace(fields[2])
+}
+
+// gpus counts the GPUs that this job sees, and tells what they are. Warnings, which nvidia-smi prints among them and
+// may end with (code 14: a corrupted infoROM), are passed on; only a GPU that is missing is fatal.
+func (h Host) gpus(ctx context.Context) (findings []protocol.Finding, facts protocol.HostFacts) {
+	if h.GPUs == 0 {
+		return nil, facts
+	}
+	a, ok, faults := h.ask(ctx, protocol.CheckGPUs, "--query-gpu=uuid,name,driver_version", "--format=csv,noheader")
 	if !ok {
-		return faults
+		return faults, facts
 	}
 	var others []string
 	seen := 0
 	for _, line := range a.lines {
 		if isGPU(line) {
 			seen++
+			add(&facts, line)
 		} else {
 			others = append(others, line)
 		}
@@ -88,13 +99,14 @@ func (h Host) gpus(ctx context.Context) []protocol.Finding {
 	}
 	switch {
 	case seen < h.GPUs && words != "":
-		return fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible, the plan needs %d: %s", seen, h.GPUs, words))
+		findings = fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible, the plan needs %d: %s", seen, h.GPUs,
+			words))
 	case seen < h.GPUs:
-		return fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible: the plan needs %d", seen, h.GPUs))
+		findings = fatal(protocol.CheckGPUs, fmt.Sprintf("%d GPUs are visible: the plan needs %d", seen, h.GPUs))
 	case words != "":
-		return told(protocol.CheckGPUs, words)
+		findings = told(protocol.CheckGPUs, words)
 	}
-	return nil
+	return findings, facts
 }
 
 // gpuProcesses looks for processes of this user, but not of this job, that hold GPU memory.

@@ -34,16 +34,25 @@ type Host struct {
 // bound is how long one host's checks may take.
 const bound = 1500 * time.Millisecond
 
-// Check runs every check that is not off, and returns what they have to say in the order of their names.
-func (h Host) Check(ctx context.Context) []protocol.Finding {
+// Check runs every check that is not off, and returns what they have to say in the order of their names, and what was
+// seen of the host on the way.
+func (h Host) Check(ctx context.Context) ([]protocol.Finding, protocol.HostFacts) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
+	var mu sync.Mutex
+	var facts protocol.HostFacts
+	gpus := func(ctx context.Context) []protocol.Finding {
+		list, seen := h.gpus(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		facts = seen
+		return list
+	}
 	checks := map[string]func(context.Context) []protocol.Finding{
-		protocol.CheckGPUs: h.gpus, protocol.CheckGPUProcesses: h.gpuProcesses,
+		protocol.CheckGPUs: gpus, protocol.CheckGPUProcesses: h.gpuProcesses,
 		protocol.CheckSharedMemory: h.sharedMemory, protocol.CheckDisk: h.disk, protocol.CheckMemory: h.memory,
 		protocol.CheckLimits: h.limits, protocol.CheckModel: h.model, protocol.CheckRunDirectory: h.runDirectory,
 	}
-	var mu sync.Mutex
 	found := map[string][]protocol.Finding{}
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -74,7 +83,7 @@ func (h Host) Check(ctx context.Context) []protocol.Finding {
 		}
 		all = append(all, list...)
 	}
-	return all
+	return all, facts
 }
 
 func fatal(check, detail string) []protocol.Finding {

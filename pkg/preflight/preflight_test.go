@@ -105,7 +105,7 @@ func TestHost(t *testing.T) {
 			t.Setenv("JOB_ID", "")
 			h := host(t)
 			tt.change(&h)
-			got := h.Check(t.Context())
+			got, _ := h.Check(t.Context())
 			if tt.want == "" {
 				if len(got) != 0 {
 					t.Errorf("got %+v", got)
@@ -126,7 +126,7 @@ func TestHost(t *testing.T) {
 func TestBrokenDriver(t *testing.T) {
 	h := host(t)
 	h.GPUs, h.Run = 1, answers("Unable to determine the device handle\nUnknown Error", "x", 9)
-	got := h.Check(t.Context())
+	got, _ := h.Check(t.Context())
 	const why = "the plan needs 1: Unable to determine the device handle Unknown Error (nvidia-smi ended with code 9)"
 	if len(got) != 1 || !got[0].Fatal || !strings.HasSuffix(got[0].Detail, why) {
 		t.Errorf("got %+v", got)
@@ -203,7 +203,8 @@ func TestHangingCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		checks := map[string]bool{}
-		for _, f := range h.Check(t.Context()) {
+		found, _ := h.Check(t.Context())
+		for _, f := range found {
 			if checks[f.Check] = true; f.Fatal {
 				t.Errorf("%+v", f)
 			}
@@ -248,5 +249,14 @@ func TestLeftSegments(t *testing.T) {
 	got = h.leftSegments(t.Context(), h.Shm)
 	if len(got) != 1 || !got[0].Fatal || !strings.Contains(got[0].Detail, "psm_used") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What nvidia-smi says of the GPUs beside their ids is kept: it tells where results come from.
+func TestFacts(t *testing.T) {
+	h := host(t)
+	h.GPUs, h.Run = 2, answers("GPU-a, NVIDIA H200, 570.86.10\nWARNING: odd, very, odd\nGPU-b, NVIDIA H200, 570.86.10\n", "", 0)
+	if _, facts := h.Check(t.Context()); facts != (protocol.HostFacts{GPU: "NVIDIA H200", Driver: "570.86.10"}) {
+		t.Errorf("%+v", facts)
 	}
 }

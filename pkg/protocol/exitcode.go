@@ -52,8 +52,8 @@ func HubCode(v Verdict, verdictCode int, cause *Cause, own int) int {
 	switch {
 	case v == Passed:
 		return ExitPassed
-	case verdictCode == ExitDeadline:
-		return ExitDeadline
+	case verdictCode == ExitDeadline, verdictCode == ExitRegression:
+		return verdictCode
 	case cause != nil && cause.Role.Kind == hubKind && own > ExitFailed:
 		return own
 	}

@@ -69,16 +69,16 @@ func TestHubCode(t *testing.T) {
 		own     int
 		want    int
 	}{
-		"passed":                                 {protocol.Passed, 0, nil, 0, 0},
-		"passed, although it was stopped":        {protocol.Passed, 0, nil, 143, 0},
-		"the benchmark failed":                   {protocol.Failed, 1, benchmark, 7, 7},
-		"the benchmark failed with 1":            {protocol.Failed, 1, benchmark, 1, 1},
-		"the benchmark ended well, but in vain":  {protocol.Failed, 1, benchmark, 0, 1},
-		"a worker failed":                        {protocol.Failed, 1, worker, 143, 1},
-		"the time was over":                      {protocol.Failed, 124, benchmark, 7, 124},
-		"cancelled":                              {protocol.Cancelled, 130, cancelled, 9, 1},
-		"failed without a cause that is known":   {protocol.Failed, 1, nil, 9, 1},
-		"worse than earlier results, by its end": {protocol.Failed, 3, benchmark, 0, 1},
+		"passed":                                {protocol.Passed, 0, nil, 0, 0},
+		"passed, although it was stopped":       {protocol.Passed, 0, nil, 143, 0},
+		"the benchmark failed":                  {protocol.Failed, 1, benchmark, 7, 7},
+		"the benchmark failed with 1":           {protocol.Failed, 1, benchmark, 1, 1},
+		"the benchmark ended well, but in vain": {protocol.Failed, 1, benchmark, 0, 1},
+		"a worker failed":                       {protocol.Failed, 1, worker, 143, 1},
+		"the time was over":                     {protocol.Failed, 124, benchmark, 7, 124},
+		"cancelled":                             {protocol.Cancelled, 130, cancelled, 9, 1},
+		"failed without a cause that is known":  {protocol.Failed, 1, nil, 9, 1},
+		"worse than earlier results":            {protocol.Failed, 3, benchmark, 0, 3},
 	} {
 		if got := protocol.HubCode(tt.verdict, tt.code, tt.cause, tt.own); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)

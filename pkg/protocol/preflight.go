@@ -37,6 +37,14 @@ type Findings struct {
 	Findings []Finding `json:"findings,omitempty"`
 	// Reach says by role why it cannot be reached from here; "" if it can.
 	Reach map[string]string `json:"reach,omitempty"`
+	// Host is what was seen of the host, if it was checked.
+	Host HostFacts `json:"host,omitzero"`
+}
+
+// HostFacts are about a host; what could not be seen is absent.
+type HostFacts struct {
+	GPU    string `json:"gpu,omitempty"`    // name of its GPUs, as nvidia-smi has it
+	Driver string `json:"driver,omitempty"` // version of their driver
 }
 
 // Preflight is preflight.json: what was found before any model was loaded.
@@ -52,4 +60,5 @@ type HostFindings struct {
 	Rank     int        `json:"rank"`
 	Node     string     `json:"node"`
 	Findings []Finding  `json:"findings"`
+	Host     HostFacts  `json:"host,omitzero"`
 }

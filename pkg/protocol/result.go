@@ -99,6 +99,8 @@ type Result struct {
 	Roles      []RankOutcome `json:"roles"`
 	Points     []Point       `json:"points"`
 	Upload     *UploadReport `json:"upload,omitempty"`
+	// Regression is what a comparison with earlier runs says; absent if there was none.
+	Regression *RegressionVerdict `json:"regression,omitempty"`
 	// Lost says what could not be written to the run directory; "" if everything was.
 	Lost string `json:"lost,omitempty"`
 }

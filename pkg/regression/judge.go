@@ -45,7 +45,8 @@ var powerOfEach = math.Sqrt(0.9)
 // [Policy.Unconfirmed] for what becomes of it.
 func (p Policy) Judge(s Series, value float64) Finding {
 	f := Finding{
-		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1,
+		Concurrency: s.Concurrency, Metric: s.Metric.Name, Label: s.Metric.Label, Gates: s.Gates,
+		Values: []float64{value}, P: 1,
 		Status: Passed,
 	}
 	f.Drift = p.drift(s, value)

@@ -9,9 +9,6 @@ import (
 	"github.com/disagg/disagg/pkg/stats"
 )
 
-// UpstreamP95 is the name of upstream's detector.
-const UpstreamP95 = "upstream-p95"
-
 // Upstream's window, and by how much a value may be worse: after a merge and before it.
 const (
 	upstreamDays      = 90
@@ -89,7 +86,8 @@ func JudgeUpstream(s Series, past []Dated, value, fraction float64, now time.Tim
 		fraction = past[n-1].Threshold
 	}
 	f := Finding{
-		Concurrency: s.Concurrency, Metric: s.Metric.Name, Gates: s.Gates, Values: []float64{value}, P: 1,
+		Concurrency: s.Concurrency, Metric: s.Metric.Name, Label: s.Metric.Label, Gates: s.Gates,
+		Values: []float64{value}, P: 1,
 		Status: Passed, Past: len(past), Bound: fraction,
 	}
 	baseline, ok := UpstreamBaseline(s.Metric, past, now, zone)

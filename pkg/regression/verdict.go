@@ -5,14 +5,6 @@ import (
 	"strings"
 )
 
-// Verdict is what is said of a whole run.
-type Verdict struct {
-	Status   Status    `json:"status"`
-	Reason   string    `json:"reason"`
-	Detector string    `json:"detector"`
-	Findings []Finding `json:"findings"`
-}
-
 // Sum makes the verdict of a run: it failed if any gating metric did; it is unknown if any of them cannot be told, or
 // none is measured; else it passed.
 func Sum(detector string, findings []Finding) Verdict {

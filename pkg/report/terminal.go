@@ -138,18 +138,39 @@ func Summary(out io.Writer, r protocol.Result) {
 	if r.Lost != "" {
 		fmt.Fprintf(out, "lost:    %s\n", Printable(r.Lost))
 	}
+	if r.Regression != nil {
+		Comparison(out, *r.Regression)
+	}
 	if r.Upload == nil {
 		return
 	}
-	for _, u := range r.Upload.Each() {
-		if u.Local {
-			fmt.Fprintf(out, "records: %s (%d to be sent from here)\n", Printable(u.URL), u.Pending)
-			continue
-		}
-		fmt.Fprintf(out, "records: %s (%d sent, %d pending)\n", Printable(u.URL), u.Sent, u.Pending)
-	}
+	Uploads(out, *r.Upload)
 	if r.Upload.Error != "" {
 		fmt.Fprintf(out, "upload:  failed, the records stay pending: %s\n", Printable(r.Upload.Error))
+	}
+}
+
+// Uploads prints what was sent to each sink, but for what the submitting side is still to send.
+func Uploads(out io.Writer, r protocol.UploadReport) {
+	for _, u := range r.Each() {
+		if u.Local || u.Sent+u.Pending+u.Dead == 0 {
+			continue
+		}
+		dead := ""
+		if u.Dead > 0 {
+			dead = fmt.Sprintf(", %d refused", u.Dead)
+		}
+		fmt.Fprintf(out, "records: %s (%d sent, %d pending%s)\n", Printable(u.URL), u.Sent, u.Pending, dead)
+	}
+}
+
+// Comparison prints what a comparison with earlier runs says: the verdict, then what gates and can be told.
+func Comparison(out io.Writer, v protocol.RegressionVerdict) {
+	fmt.Fprintf(out, "against earlier runs: %s: %s\n", v.Status, Printable(v.Reason))
+	for _, f := range v.Findings {
+		if f.Gates && f.Status != protocol.RegressionUnknown {
+			fmt.Fprintf(out, "  %s\n", Printable(f.String()))
+		}
 	}
 }
 

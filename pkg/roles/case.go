@@ -33,6 +33,11 @@ type Case struct {
 	NUMABind      bool            `json:"numa_bind,omitempty"`      // bind workers' memory to the CPU sockets
 	TimeLimit     Duration        `json:"time_limit"`               // of the job
 	ServerTimeout Duration        `json:"server_timeout,omitempty"` // upstream's bound on a server's life
+
+	// Document is upstream's fields of the case, by the names that its database has them under; PointDocuments are
+	// those of each point. What a name's prefix means tells package results.
+	Document       map[string]any   `json:"document,omitempty"`
+	PointDocuments []map[string]any `json:"point_documents,omitempty"`
 }
 
 // Load is what the benchmark applies.

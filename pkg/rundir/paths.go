@@ -36,6 +36,9 @@ func (d Dir) Submission() string { return filepath.Join(string(d), "submission.j
 // Case is where the case's YAML is kept.
 func (d Dir) Case(name string) string { return filepath.Join(string(d), "case", name+".yaml") }
 
+// History is what was known of earlier runs when this one was planned.
+func (d Dir) History() string { return filepath.Join(string(d), "history.json") }
+
 // Current is a link to the newest attempt's folder.
 func (d Dir) Current() string { return filepath.Join(string(d), "current") }
 

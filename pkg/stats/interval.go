@@ -40,7 +40,7 @@ func (s Summary) TailOfTwo(away float64) float64 {
 	}
 	far, errorOfMean := math.Abs(away)/s.SD, 1/math.Sqrt(float64(s.N))
 	const widest = 8 // standard deviations that the mean may be wrong by
-	return coarse().overSpread(s.N-1, func(spread float64) float64 {
+	return overSpread(coarse().spreads(s.N-1), func(spread float64) float64 {
 		return coarse().integrate(-widest, widest, func(wrong float64) float64 {
 			beyond := 1 - distuv.UnitNormal.CDF(far*spread+wrong*errorOfMean)
 			return distuv.UnitNormal.Prob(wrong) * beyond * beyond

@@ -51,7 +51,7 @@ func legendre(points int) func() rule {
 	})
 }
 
-// Their numbers of points are enough for six digits of what is integrated here.
+// Their numbers of points are enough for five digits of what is integrated with them here.
 var fine, coarse = legendre(200), legendre(40)
 
 func (r rule) integrate(from, to float64, f func(float64) float64) float64 {
@@ -65,55 +65,65 @@ func (r rule) integrate(from, to float64, f func(float64) float64) float64 {
 // edge is the part of a distribution on either side that integrals leave out.
 const edge = 1e-10
 
-// overSpread integrates over what the standard deviation of a sample with so many degrees of freedom may be, as a part
-// of the true one.
-func (r rule) overSpread(freedom int, f func(spread float64) float64) float64 {
+// spread is a value that the standard deviation of a sample may have, as a part of the true one, and how likely it is
+// where a rule of quadrature has its place.
+type spread struct{ value, chance float64 }
+
+// spreads are what the standard deviation of a sample with so many degrees of freedom may be.
+func (r rule) spreads(freedom int) []spread {
 	chi := distuv.ChiSquared{K: float64(freedom)}
-	return r.integrate(chi.Quantile(edge), chi.Quantile(1-edge), func(x float64) float64 {
-		return chi.Prob(x) * f(math.Sqrt(x/float64(freedom)))
-	})
-}
-
-// power is how often a one-sided t test at a level rejects, if the statistic has so many degrees of freedom and a
-// noncentrality: the survival function of the noncentral t distribution at the test's bound. A noncentral t is a normal
-// value over the root of an independent chi squared one, over which this integrates.
-func power(level, noncentrality float64, freedom int) float64 {
-	bound := studentQuantile(1-level, freedom)
-	return fine().overSpread(freedom, func(spread float64) float64 {
-		return distuv.UnitNormal.CDF(noncentrality - bound*spread)
-	})
-}
-
-// asked is a question for a noncentrality.
-type asked struct {
-	level, power float64
-	freedom      int
-}
-
-// answered are those that were asked: the same few levels and sizes are asked for again and again, and each answer
-// takes a millisecond.
-var answered sync.Map
-
-// noncentrality is the one with which a t test at a level has a power.
-func noncentrality(level, wanted float64, freedom int) float64 {
-	question := asked{level, wanted, freedom}
-	if known, ok := answered.Load(question); ok {
-		return known.(float64)
+	from, to := chi.Quantile(edge), chi.Quantile(1-edge)
+	list := make([]spread, len(r.places))
+	for i, place := range r.places {
+		x := (from+to)/2 + (to-from)/2*place
+		list[i] = spread{math.Sqrt(x / float64(freedom)), r.weights[i] * (to - from) / 2 * chi.Prob(x)}
 	}
-	found := findNoncentrality(level, wanted, freedom)
-	answered.Store(question, found)
-	return found
+	return list
 }
 
-// findNoncentrality begins with what the normal distribution says.
-func findNoncentrality(level, wanted float64, freedom int) float64 {
-	low := 0.0
-	high := studentQuantile(1-level, freedom) + distuv.UnitNormal.Quantile(wanted)
-	for power(level, high, freedom) < wanted {
+// overSpread integrates over what the standard deviation of a sample may be.
+func overSpread(spreads []spread, f func(spread float64) float64) (sum float64) {
+	for _, s := range spreads {
+		sum += s.chance * f(s.value)
+	}
+	return sum
+}
+
+// fewFreedoms: with fewer degrees of freedom than these the density is too steep for the coarse rule.
+const fewFreedoms = 5
+
+// tTest is a one-sided t test at a level with so many degrees of freedom.
+type tTest struct {
+	bound   float64
+	spreads []spread
+}
+
+func newTTest(level float64, freedom int) tTest {
+	r := coarse()
+	if freedom < fewFreedoms {
+		r = fine()
+	}
+	return tTest{bound: studentQuantile(1-level, freedom), spreads: r.spreads(freedom)}
+}
+
+// power is how often the test rejects if its statistic has a noncentrality: the survival function of the noncentral t
+// distribution at the test's bound. A noncentral t is a normal value over the root of an independent chi squared one,
+// over which this integrates.
+func (t tTest) power(noncentrality float64) float64 {
+	return overSpread(t.spreads, func(spread float64) float64 {
+		return distuv.UnitNormal.CDF(noncentrality - t.bound*spread)
+	})
+}
+
+// noncentrality is the one with which a t test at a level has a power. The normal distribution gives the first guess.
+func noncentrality(level, wanted float64, freedom int) float64 {
+	test := newTTest(level, freedom)
+	low, high := 0.0, test.bound+distuv.UnitNormal.Quantile(wanted)
+	for test.power(high) < wanted {
 		low, high = high, 2*high
 	}
 	for high-low > 1e-6*high {
-		if middle := (low + high) / 2; power(level, middle, freedom) < wanted {
+		if middle := (low + high) / 2; test.power(middle) < wanted {
 			low = middle
 		} else {
 			high = middle

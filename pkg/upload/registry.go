@@ -95,8 +95,8 @@ func Credential(u *url.URL, name string) (string, error) {
 	return strings.TrimRight(string(data), "\r\n"), nil
 }
 
-// DefaultURL is the embedded default: a file in the user's data folder.
-func DefaultURL() (string, error) {
+// DataDir is the folder in which what a user keeps lies.
+func DataDir() (string, error) {
 	dir := os.Getenv("XDG_DATA_HOME")
 	if !filepath.IsAbs(dir) {
 		home, err := os.UserHomeDir()
@@ -105,5 +105,14 @@ func DefaultURL() (string, error) {
 		}
 		dir = filepath.Join(home, ".local", "share")
 	}
-	return (&url.URL{Scheme: "sqlite", Path: filepath.Join(dir, "disagg", "results.db")}).String(), nil
+	return filepath.Join(dir, "disagg"), nil
+}
+
+// DefaultURL is the embedded default: a file in the user's data folder.
+func DefaultURL() (string, error) {
+	dir, err := DataDir()
+	if err != nil {
+		return "", err
+	}
+	return (&url.URL{Scheme: "sqlite", Path: filepath.Join(dir, "results.db")}).String(), nil
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
@@ -49,6 +51,53 @@ func (r Registry) DrainRun(ctx context.Context, attempts []rundir.Attempt, urls 
 		reports = append(reports, all)
 	}
 	return protocol.SumUploads(reports...)
+}
+
+// historyBound is how long asking one sink for the history may take.
+const historyBound = 15 * time.Second
+
+// History asks sinks for the earlier records of some series: the first one that answers. Of a sink whose file is not
+// there yet there is none.
+func (r Registry) History(ctx context.Context, urls []string, q Query) results.History {
+	h := results.History{Schema: 1, TakenAt: time.Now().UTC(), Records: []results.Record{}}
+	var faults []string
+	for _, u := range urls {
+		records, err := r.historyOf(ctx, u, q)
+		if err != nil {
+			faults = append(faults, err.Error())
+			continue
+		}
+		h.From = u
+		for _, rec := range records {
+			rec.Document = detectorFields(rec.Document)
+			h.Records = append(h.Records, rec)
+		}
+		return h
+	}
+	h.Error = strings.Join(faults, "; ")
+	return h
+}
+
+func (r Registry) historyOf(ctx context.Context, url string, q Query) (records []results.Record, err error) {
+	ctx, cancel := context.WithTimeout(ctx, historyBound)
+	defer cancel()
+	sink, err := r.open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	return sink.History(ctx, q)
+}
+
+// detectorFields are the fields of a document that a detector reads.
+func detectorFields(doc map[string]any) map[string]any {
+	kept := map[string]any{}
+	for name, v := range doc {
+		if strings.HasPrefix(name, "d_baseline_") || strings.HasPrefix(name, "d_threshold_") {
+			kept[name] = v
+		}
+	}
+	return kept
 }
 
 // Doubt is a record that was sent, and that the sink does not have as it was sent.

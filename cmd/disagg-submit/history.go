@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// gateFlags are about the comparison with earlier runs.
+func gateFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: "gate", Value: string(plan.GateReport),
+			Usage: "what follows from being worse than earlier runs: off, report, fail (exit with 3), strict (also " +
+				"if it cannot be told)",
+		},
+		&cli.StringFlag{
+			Name: "detector", Value: plan.DetectorInterval, Usage: "`NAME` of the method: interval, upstream-p95",
+		},
+		historyFlag(), pinFlag(),
+		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` that the results are found by; may be repeated"},
+		&cli.StringFlag{Name: "note", Usage: "`TEXT` that is kept with the results"},
+	}
+}
+
+func historyFlag() cli.Flag {
+	return &cli.StringSliceFlag{
+		Name: "history",
+		Usage: "compare only with earlier runs of which `KEY=VALUE` holds: branch, commit, user, engine, image, tag " +
+			"or run",
+	}
+}
+
+func pinFlag() cli.Flag {
+	return &cli.StringSliceFlag{
+		Name:  "pin",
+		Usage: "measure slow drift against the earlier runs of which `KEY=VALUE` holds, such as tag=release",
+	}
+}
+
+// gate is what the command line says of the comparison.
+func gate(c *cli.Context) plan.Gate {
+	return plan.Gate{
+		Mode: plan.GateMode(c.String("gate")), Detector: c.String("detector"), History: c.StringSlice("history"),
+		Pinned: c.StringSlice("pin"),
+	}
+}
+
+// historyQuery asks for the earlier runs that a run is compared with.
+func historyQuery(p plan.Plan) upload.Query { return launch.Job{Plan: p}.HistoryQuery() }
+
+// takeHistory keeps what is known of earlier runs with a run that is prepared. Without it the comparison says that
+// nothing can be told; the run goes on.
+func takeHistory(ctx context.Context, p plan.Plan, say func(string, ...any)) {
+	if p.Gate.Mode == plan.GateOff {
+		return
+	}
+	var urls []string
+	for _, s := range p.Upload.Sinks {
+		urls = append(urls, s.URL)
+	}
+	h := sinks().History(ctx, urls, historyQuery(p))
+	if h.Error != "" {
+		say("%s", fmt.Sprintf("earlier runs cannot be asked for, so there will be no comparison: %s", h.Error))
+	}
+	if err := rundir.WriteHistory(rundir.Dir(p.RunDir), h); err != nil {
+		say("%v", err)
+	}
+}

@@ -1,0 +1,76 @@
+package protocol
+
+import (
+	"fmt"
+)
+
+// RegressionStatus is what is said of one metric, or of a run, in comparison with those before it.
+type RegressionStatus string
+
+// The statuses. Suspect is between them: outside of what is expected, and not measured a second time yet.
+const (
+	RegressionPassed  RegressionStatus = "passed"
+	RegressionSuspect RegressionStatus = "suspect"
+	RegressionFailed  RegressionStatus = "failed"
+	RegressionUnknown RegressionStatus = "unknown"
+)
+
+// RegressionVerdict is what is said of a whole run. It is part of the result, and does not depend on whether anything
+// was uploaded.
+type RegressionVerdict struct {
+	Status   RegressionStatus    `json:"status"`
+	Reason   string              `json:"reason"`
+	Detector string              `json:"detector"`
+	Findings []RegressionFinding `json:"findings"`
+}
+
+// RegressionFinding is what is said of one metric of one point.
+type RegressionFinding struct {
+	Concurrency int              `json:"concurrency"`
+	Metric      string           `json:"metric"`
+	Label       string           `json:"label"` // of the metric, for people
+	Gates       bool             `json:"gates"` // it decides
+	Status      RegressionStatus `json:"status"`
+	// Reason is in words why the status is unknown, or what limits it.
+	Reason string    `json:"reason,omitempty"`
+	Values []float64 `json:"values"` // measured: the first, and the second if it was measured again
+	// Baseline is the centre of the earlier runs, and Past how many there are of them without outliers.
+	Baseline float64 `json:"baseline,omitempty"`
+	Past     int     `json:"past"`
+	// Worse is how much worse the first value is than the baseline, as a part of it; negative: better.
+	Worse float64 `json:"worse"`
+	// Bound is the part of the baseline that a value may be worse without suspicion.
+	Bound float64 `json:"bound,omitempty"`
+	// Detectable is the smallest worsening that would have been seen nine times of ten; 0: none can be told.
+	Detectable float64 `json:"detectable,omitempty"`
+	// P is how likely a value is so much worse by chance; of two values, both.
+	P float64 `json:"p"`
+	// LowConfidence says that there are so few earlier runs that only a large change is seen.
+	LowConfidence bool `json:"low_confidence,omitempty"`
+	// Drift is how much worse the last runs are than the pinned baseline; 0: there is none.
+	Drift float64 `json:"drift,omitempty"`
+}
+
+// String is the finding in a sentence.
+func (f RegressionFinding) String() string {
+	text := fmt.Sprintf("concurrency %d: %s: ", f.Concurrency, f.Label)
+	if f.Status == RegressionUnknown {
+		return text + "unknown: " + f.Reason
+	}
+	direction, by := "worse", f.Worse
+	if by < 0 {
+		direction, by = "better", -by
+	}
+	text += fmt.Sprintf("%s: %.1f %% %s than %d earlier runs (%.4g, was %.4g)", f.Status, 100*by, direction, f.Past,
+		f.Values[0], f.Baseline)
+	if len(f.Values) > 1 {
+		text += fmt.Sprintf("; measured again: %.4g", f.Values[1])
+	}
+	if f.Detectable > 0 {
+		text += fmt.Sprintf("; a drop of %.1f %% would have been seen", 100*f.Detectable)
+	}
+	if f.Reason != "" {
+		text += "; " + f.Reason
+	}
+	return text
+}

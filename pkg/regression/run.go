@@ -1,0 +1,102 @@
+package regression
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/results"
+)
+
+// shown are metrics that decide nothing, and of which it is said how they compare.
+var shown = []string{"mean_ttft", "mean_tpot", "p99_e2el"}
+
+// decodeAlone are the modes in which prefill is not measured.
+var decodeAlone = []string{"gen_only", "gen_only_no_context"}
+
+// Run is a run that is compared with those before it.
+type Run struct {
+	Records []results.Record // its points
+	History results.History
+	// Detector is its name.
+	Detector string
+	// Conditions choose the earlier runs, Pinned those that a slow drift is measured against.
+	Conditions, Pinned []string
+}
+
+// Judge says whether a run is slower than those before it. Nothing is measured again: a suspicion stays one, unless it
+// is overwhelming. The time is that of the judgement.
+func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
+	if run.History.Error != "" {
+		return Verdict{
+			Status: Unknown, Detector: run.Detector, Findings: []Finding{},
+			Reason: "the earlier runs could not be asked for: " + run.History.Error,
+		}
+	}
+	findings := []Finding{}
+	for _, r := range run.Records {
+		if r.Point.Invalid != "" {
+			continue // it has failed the run already
+		}
+		past := slices.DeleteFunc(run.History.Of(r.Series(), run.Conditions), func(old results.Record) bool {
+			return old.RunID == r.RunID
+		})
+		pinned := run.History.Of(r.Series(), run.Pinned)
+		if len(run.Pinned) == 0 {
+			pinned = nil
+		}
+		for _, m := range results.Metrics() {
+			value, ok := m.Value(r.Point, r.GPUs)
+			gates := m.Gates(slices.Contains(decodeAlone, r.Mode))
+			if !ok || !gates && !slices.Contains(shown, m.Name) {
+				continue
+			}
+			s := Series{Metric: m, Concurrency: r.Point.Concurrency, Gates: gates}
+			findings = append(findings, p.judge(run.Detector, s, past, pinned, value, now))
+		}
+	}
+	if run.Detector != plan.DetectorUpstream {
+		findings = p.Unconfirmed(findings)
+	}
+	return Sum(run.Detector, findings)
+}
+
+func (p Policy) judge(detector string, s Series, past, pinned []results.Record, value float64, now time.Time,
+) Finding {
+	if detector == plan.DetectorUpstream {
+		return JudgeUpstream(s, dated(s.Metric, past), value, PreMergeFraction, now, time.UTC)
+	}
+	s.Past, s.Pinned = values(s.Metric, past), values(s.Metric, pinned)
+	return p.Judge(s, value)
+}
+
+// values are a metric's in some records that have it.
+func values(m results.Metric, records []results.Record) (list []float64) {
+	for _, r := range records {
+		if v, ok := m.Value(r.Point, r.GPUs); ok {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// dated are a metric's values with their times, and with the baseline and the threshold that upstream's database keeps
+// beside them.
+func dated(m results.Metric, records []results.Record) (list []Dated) {
+	for _, r := range records {
+		v, ok := m.Value(r.Point, r.GPUs)
+		if !ok {
+			continue
+		}
+		number := func(format string) float64 {
+			f, _ := r.Document[fmt.Sprintf(format, m.Name)].(float64)
+			return f
+		}
+		list = append(list, Dated{
+			At: r.MeasuredAt, Value: v, Baseline: number("d_baseline_%s"),
+			Threshold: number("d_threshold_pre_merge_%s"),
+		})
+	}
+	return list
+}

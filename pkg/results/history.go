@@ -1,0 +1,64 @@
+package results
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// History is the earlier records of a case's series, as they were when the run was planned: what the verdict on a
+// regression is based on stays with the run.
+type History struct {
+	Schema  int       `json:"schema"` // 1
+	TakenAt time.Time `json:"taken_at"`
+	From    string    `json:"from"` // URL of the sink
+	// Error is why nothing could be asked; then there are no records, which does not mean that there were none.
+	Error string `json:"error,omitempty"`
+	// Records are oldest first. Of their documents only what a detector reads is kept.
+	Records []Record `json:"records"`
+}
+
+// Of lists the records of a series that count, and that meet every condition.
+func (h History) Of(series string, conditions []string) (list []Record) {
+	for _, r := range h.Records {
+		if r.Series() == series && r.Point.Invalid == "" && r.meets(conditions) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// conditionKeys are what a condition may be about.
+var conditionKeys = map[string]func(Record) []string{
+	"branch": func(r Record) []string { return []string{r.Provenance.Branch} },
+	"commit": func(r Record) []string { return []string{r.Provenance.Commit} },
+	"user":   func(r Record) []string { return []string{r.Provenance.User} },
+	"engine": func(r Record) []string { return []string{r.Provenance.Engine} },
+	"image":  func(r Record) []string { return []string{r.Provenance.Image} },
+	"tag":    func(r Record) []string { return r.Provenance.Tags },
+	"run":    func(r Record) []string { return []string{r.RunID} },
+}
+
+// CheckCondition tells what is wrong with a condition KEY=VALUE.
+func CheckCondition(text string) error {
+	key, value, ok := strings.Cut(text, "=")
+	if _, known := conditionKeys[key]; !ok || !known || value == "" {
+		keys := slices.Sorted(maps.Keys(conditionKeys))
+		return fmt.Errorf("cannot read condition %q: want KEY=VALUE with a KEY of %s", text, strings.Join(keys, ", "))
+	}
+	return nil
+}
+
+// meets tells whether every condition holds.
+func (r Record) meets(conditions []string) bool {
+	for _, c := range conditions {
+		key, value, _ := strings.Cut(c, "=")
+		of, known := conditionKeys[key]
+		if !known || !slices.Contains(of(r), value) {
+			return false
+		}
+	}
+	return true
+}
