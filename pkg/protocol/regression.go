@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 )
 
 // RegressionStatus is what is said of one metric, or of a run, in comparison with those before it.
@@ -61,10 +63,10 @@ func (f RegressionFinding) String() string {
 	if by < 0 {
 		direction, by = "better", -by
 	}
-	text += fmt.Sprintf("%s: %.1f %% %s than %d earlier runs (%.4g, was %.4g)", f.Status, 100*by, direction, f.Past,
-		f.Values[0], f.Baseline)
+	text += fmt.Sprintf("%s: %.1f %% %s than %d earlier runs (%s, was %s)", f.Status, 100*by, direction, f.Past,
+		short(f.Values[0]), short(f.Baseline))
 	if len(f.Values) > 1 {
-		text += fmt.Sprintf("; measured again: %.4g", f.Values[1])
+		text += "; measured again: " + short(f.Values[1])
 	}
 	if f.Detectable > 0 {
 		text += fmt.Sprintf("; a drop of %.1f %% would have been seen", 100*f.Detectable)
@@ -73,4 +75,13 @@ func (f RegressionFinding) String() string {
 		text += "; " + f.Reason
 	}
 	return text
+}
+
+// short is a number with four digits that count, and no exponent.
+func short(v float64) string {
+	digits := 3
+	for limit := 1.0; digits > 0 && math.Abs(v) >= 10*limit; limit *= 10 {
+		digits--
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
 }

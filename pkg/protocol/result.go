@@ -74,6 +74,16 @@ func SumUploads(reports ...UploadReport) (sum UploadReport) {
 	return sum
 }
 
+// LocalPending is how many records the submitting side is to send.
+func (r UploadReport) LocalPending() (n int) {
+	for _, s := range r.Each() {
+		if s.Local {
+			n += s.Pending
+		}
+	}
+	return n
+}
+
 // Each lists the reports of the sinks.
 func (r UploadReport) Each() []UploadReport {
 	if len(r.Sinks) > 0 {

@@ -3,6 +3,7 @@ package regression
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disagg/disagg/pkg/stats"
 )
@@ -70,14 +71,15 @@ func (p Policy) Judge(s Series, value float64) Finding {
 }
 
 // segment is the part of a series since its last change point, and in words when that was. A change that nobody took
-// back is the new normal: what guards against many small ones is the pinned baseline.
+// back is the new normal: what guards against many small ones is the pinned baseline. A change that so few runs show
+// that nothing could be said since is none yet: a bad night would otherwise hide what comes after it.
 func (p Policy) segment(past []float64) (segment []float64, since string) {
-	changes := stats.Changes(past, stats.ChangeOptions{MinMagnitude: p.MinMagnitude})
-	if len(changes) == 0 {
-		return past, ""
+	for _, change := range slices.Backward(stats.Changes(past, stats.ChangeOptions{MinMagnitude: p.MinMagnitude})) {
+		if n := len(past) - change.Index; n >= p.FewRuns {
+			return past[change.Index:], fmt.Sprintf(" since the change %d runs ago", n)
+		}
 	}
-	last := changes[len(changes)-1].Index
-	return past[last:], fmt.Sprintf(" since the change %d runs ago", len(past)-last)
+	return past, ""
 }
 
 func (p Policy) coarse(f *Finding, base stats.Summary) {

@@ -28,7 +28,7 @@ func TestJudge(t *testing.T) {
 		"as usual":             {"token_throughput", steady, 1000, Passed, "would have been seen"},
 		"better":               {"token_throughput", steady, 1200, Passed, "20.0 % better"},
 		"less than matters":    {"token_throughput", steady, 971, Passed, ""},
-		"worse":                {"token_throughput", steady, 950, Suspect, "5.0 % worse than 30 earlier runs (950, was 1000)"},
+		"worse":                {"token_throughput", steady, 950, Suspect, "5.0 % worse than 30 earlier runs (950.0, was 1000)"},
 		"a time that is worse": {"mean_ttft", steady, 1050, Suspect, "5.0 % worse"},
 		"a time that is less":  {"mean_ttft", steady, 500, Passed, "50.0 % better"},
 		"no earlier run":       {"token_throughput", nil, 950, Unknown, "there are 0 of the 5 earlier runs that it takes"},
@@ -42,8 +42,11 @@ func TestJudge(t *testing.T) {
 			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 30)...), 899, Passed, "than 30 earlier runs",
 		},
 		"soon after a change": {
-			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 4)...), 899, Unknown,
-			"there are 4 of the 5 earlier runs that it takes since the change 4 runs ago",
+			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 4)...), 899, Suspect,
+			"10.1 % worse than 30 earlier runs",
+		},
+		"after a bad night": {
+			"token_throughput", append(about(1000, 0.01, 30), 500), 600, Suspect, "40.0 % worse than 30 earlier runs",
 		},
 	}
 	for name, tt := range tests {
@@ -151,7 +154,7 @@ func TestSum(t *testing.T) {
 		{[]Finding{finding(Passed, true, 0), finding(Unknown, true, 0)}, Unknown, "because"},
 		{[]Finding{finding(Unknown, true, 0), finding(Suspect, true, 0)}, Suspect, "suspect"},
 		{[]Finding{finding(Failed, true, 0.1), finding(Failed, true, 0.2), finding(Suspect, true, 0)}, Failed,
-			"20.0 % worse than 30 earlier runs (1, was 2); a drop of 2.0 % would have been seen; because (and 1 more)"},
+			"20.0 % worse than 30 earlier runs (1.000, was 2.000); a drop of 2.0 % would have been seen; because (and 1 more)"},
 	}
 	for _, tt := range tests {
 		if v := Sum("interval", tt.findings); v.Status != tt.want || !strings.Contains(v.Reason, tt.says) {

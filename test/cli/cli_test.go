@@ -36,7 +36,9 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lines": lines, "schema": schema},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lines": lines, "schema": schema, "earlier": earlier, "holds": holds,
+		},
 	})
 }
 
