@@ -2,30 +2,76 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
-// ownOfEach are the members of a plan in which any two plans of the same request differ.
-var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts", "provenance"}
+// Difference is a member in which two plans differ: its path, such as "cluster.container.image", and both values; nil
+// where a plan has no such member.
+type Difference struct {
+	Path string `json:"path"`
+	A    any    `json:"a"`
+	B    any    `json:"b"`
+}
 
-// Differences names the members in which two plans differ, such as "cluster.container.image": those that decide what
-// runs, not when the plan was made.
+// String is the difference in a line.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s %s -> %s", d.Path, show(d.A), show(d.B))
+}
+
+// mostShown is how much of a value is shown, in bytes.
+const mostShown = 120
+
+func show(v any) string {
+	if v == nil {
+		return "none"
+	}
+	text, ok := v.(string)
+	if !ok {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return "?"
+		}
+		text = string(data)
+	}
+	if len(text) > mostShown {
+		return text[:mostShown] + "…"
+	}
+	return text
+}
+
+// ownOfEach are the members of a plan in which any two plans of the same request differ.
+var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts"}
+
+// Differences names the members in which two plans differ: those that decide what runs, not when the plan was made.
 func Differences(a, b Plan) (paths []string) {
-	a.Case.Notes, b.Case.Notes = nil, nil // what is told to people
-	a.Case.Document, b.Case.Document = nil, nil
+	for _, d := range Differ(a, b) {
+		paths = append(paths, d.Path)
+	}
+	return paths
+}
+
+// Differ lists the members in which two plans differ, sorted by their paths. Configurations that are texts of YAML in a
+// plan are looked into.
+func Differ(a, b Plan) (list []Difference) {
 	x, y := tree(a), tree(b)
 	for _, name := range ownOfEach {
 		delete(x, name)
 		delete(y, name)
 	}
-	differ("", x, y, &paths)
-	return paths
+	differ("", x, y, &list)
+	return list
 }
 
-// tree is a plan as generic JSON.
+// tree is a plan as generic JSON, without what is only told to people or follows from the rest.
 func tree(p Plan) map[string]any {
+	p.Case.Notes, p.Case.Document, p.Case.PointDocuments = nil, nil, nil
+	p.Provenance = protocol.Provenance{}
 	var m map[string]any
 	data, err := json.Marshal(p)
 	if err == nil {
@@ -34,15 +80,35 @@ func tree(p Plan) map[string]any {
 	if err != nil { // a plan always encodes
 		return nil
 	}
+	if c, ok := m["case"].(map[string]any); ok {
+		expand(c, "worker_config")
+		expand(c, "routers")
+	}
 	return m
 }
 
-func differ(path string, a, b any, paths *[]string) {
+// expand replaces the texts of YAML in a mapping by what they hold. One that cannot be read stays a text.
+func expand(of map[string]any, key string) {
+	texts, ok := of[key].(map[string]any)
+	if !ok {
+		return
+	}
+	for name, text := range texts {
+		s, isText := text.(string)
+		block, err := yamlfile.ParseBlock("", s)
+		held := map[string]any{}
+		if isText && err == nil && block.Decode("", "", &held) == nil {
+			texts[name] = held
+		}
+	}
+}
+
+func differ(path string, a, b any, list *[]Difference) {
 	x, isMap := a.(map[string]any)
 	y, both := b.(map[string]any)
 	if !isMap || !both {
 		if !reflect.DeepEqual(a, b) {
-			*paths = append(*paths, path)
+			*list = append(*list, Difference{path, a, b})
 		}
 		return
 	}
@@ -53,6 +119,6 @@ func differ(path string, a, b any, paths *[]string) {
 		if path != "" {
 			below = path + "." + name
 		}
-		differ(below, x[name], y[name], paths)
+		differ(below, x[name], y[name], list)
 	}
 }

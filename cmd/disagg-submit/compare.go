@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/compare"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// compareCommand compares runs.
+func compareCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "compare",
+		Usage:     "tell what is different between runs: what they ran, and what they measured",
+		ArgsUsage: "A B…",
+		Description: "A and B are run directories, or attempts' folders in them; every B is compared with A. " +
+			"A change is judged by what earlier runs of the case span, as the sinks of A's plan know them.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{
+				Name: "fail",
+				Usage: "exit with 3 if tok/s/GPU has become worse: by more than `PART` (5%), or than earlier runs " +
+					"span (spread)",
+			},
+			&cli.StringSliceFlag{Name: "upload", Usage: "`URL` of a sink that knows earlier runs; may be repeated"},
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() < 2 {
+				return fmt.Errorf("want at least two runs (A B), have %d", c.NArg())
+			}
+			bound, err := failBound(c)
+			if err != nil {
+				return err
+			}
+			list, err := comparisons(c)
+			if err != nil {
+				return err
+			}
+			code := protocol.ExitPassed
+			for _, one := range list {
+				if c.IsSet("fail") && one.Worsened(bound) {
+					code = protocol.ExitRegression
+				}
+			}
+			if c.Bool("json") {
+				return errors.Join(printJSON(c.App.Writer, list), command.Exit(code, nil))
+			}
+			for i, one := range list {
+				if i > 0 {
+					fmt.Fprintln(c.App.Writer)
+				}
+				if err := one.Print(c.App.Writer); err != nil {
+					return err
+				}
+			}
+			return command.Exit(code, nil)
+		},
+	}
+}
+
+// failBound is the part by which tok/s/GPU may become worse; 0: what earlier runs span.
+func failBound(c *cli.Context) (float64, error) {
+	text := c.String("fail")
+	if text == "" || text == "spread" {
+		return 0, nil
+	}
+	number, percent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || v <= 0 || v >= 1 {
+		return 0, fmt.Errorf("cannot read --fail %q: want a part such as 5%% or 0.05, or spread", text)
+	}
+	return v, nil
+}
+
+func comparisons(c *cli.Context) (list []compare.Comparison, err error) {
+	var sides []compare.Side
+	for _, dir := range c.Args().Slice() {
+		s, err := sideOf(dir)
+		if err != nil {
+			return nil, err
+		}
+		sides = append(sides, s)
+	}
+	h := earlierRuns(c, sides[0])
+	for _, b := range sides[1:] {
+		list = append(list, compare.Compare(sides[0], b, h))
+	}
+	return list, nil
+}
+
+// earlierRuns are what the sinks know of the first run's case.
+func earlierRuns(c *cli.Context, a compare.Side) results.History {
+	urls := c.StringSlice("upload")
+	if len(urls) == 0 {
+		for _, s := range a.Plan.Upload.Sinks {
+			urls = append(urls, s.URL)
+		}
+	}
+	q := historyQuery(a.Plan)
+	q.Before = a.At
+	h := sinks().History(c.Context, urls, q)
+	if h.Error != "" {
+		fmt.Fprintf(c.App.ErrWriter, "disagg-submit: earlier runs cannot be asked for: %s\n", h.Error)
+	}
+	return h
+}
+
+// sideOf reads a run.
+func sideOf(dir string) (s compare.Side, err error) {
+	run, attempts, err := upload.Attempts(dir)
+	if err != nil {
+		return s, err
+	}
+	if s.Plan, err = rundir.ReadPlan(run.Plan()); err != nil {
+		return s, err
+	}
+	if len(attempts) == 0 {
+		return s, fmt.Errorf("cannot compare %s: it has not begun", dir)
+	}
+	last := attempts[len(attempts)-1]
+	s.Name, s.Records = filepath.Base(string(run)), last.RecordStore().All()
+	if r, err := rundir.ReadResult(last); err == nil {
+		s.Verdict, s.At = r.Verdict, r.EndedAt
+	}
+	return s, nil
+}
