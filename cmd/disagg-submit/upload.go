@@ -12,11 +12,11 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
-	"github.com/disagg/disagg/pkg/upload/sqlite"
+	"github.com/disagg/disagg/pkg/upload/all"
 )
 
 // sinks are all that records can be sent to.
-func sinks() upload.Registry { return upload.Registry{sqlite.Scheme()} }
+func sinks() upload.Registry { return all.Sinks() }
 
 // uploadCommand is about the records of runs that are to be sent, and that were.
 func uploadCommand() *cli.Command {

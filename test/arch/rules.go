@@ -44,7 +44,7 @@ var kinds = map[string]kind{
 	"pkg/logtee": do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
 	"pkg/scheduler/local": do,
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
-	"pkg/upload/sinktest": do,
+	"pkg/upload/sinktest": do, "pkg/upload/all": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.

@@ -1,0 +1,14 @@
+// Package all lists every sink. It links their drivers, so an agent must not import it.
+package all
+
+import (
+	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/sqlite"
+)
+
+// Sinks are all that records can be sent to.
+func Sinks() upload.Registry {
+	return upload.Registry{
+		sqlite.Scheme(),
+	}
+}

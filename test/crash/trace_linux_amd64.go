@@ -1,0 +1,172 @@
+package crash
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// steps are the system calls that have an effect, with the number of the argument that is a path; -1: the first one is
+// an open file.
+var steps = map[uint64]struct {
+	name string
+	path int
+}{
+	unix.SYS_OPENAT: {"open", 1}, unix.SYS_MKDIRAT: {"mkdir", 1}, unix.SYS_RENAMEAT: {"rename", 3},
+	unix.SYS_RENAMEAT2: {"rename", 3}, unix.SYS_LINKAT: {"link", 3}, unix.SYS_UNLINKAT: {"unlink", 1},
+	unix.SYS_UNLINK: {"unlink", 0}, unix.SYS_FCHMOD: {"chmod", -1}, unix.SYS_FSYNC: {"fsync", -1},
+	unix.SYS_FDATASYNC: {"fsync", -1}, unix.SYS_FTRUNCATE: {"truncate", -1}, unix.SYS_WRITE: {"write", -1},
+	unix.SYS_PWRITE64: {"write", -1}, unix.SYS_CONNECT: {"connect", -1}, unix.SYS_SENDTO: {"send", -1},
+	unix.SYS_UTIMENSAT: {"touch", 1},
+}
+
+// trace runs a command and kills it before its n-th step (0: it is let run), or lets that step fail. It tells at which
+// point that was, "" if the command ended before, how many steps there were, and the command's exit code (-1: it was
+// killed).
+func trace(cmd *exec.Cmd, n int, fail unix.Errno) (run traced, err error) {
+	runtime.LockOSThread() // a thread is followed by a thread, and by no other
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	if err := cmd.Start(); err != nil {
+		return run, err
+	}
+	pid := cmd.Process.Pid
+	var ws unix.WaitStatus
+	if _, err := unix.Wait4(pid, &ws, unix.WALL, nil); err != nil {
+		return run, err
+	}
+	const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
+	if err := errors.Join(unix.PtraceSetOptions(pid, options), unix.PtraceSyscall(pid, 0)); err != nil {
+		return run, err
+	}
+	inside, failing := map[int]bool{}, 0
+	for {
+		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return run, fmt.Errorf("cannot follow the victim: %w", err)
+		case (ws.Exited() || ws.Signaled()) && tid == pid:
+			_ = cmd.Process.Release()
+			run.code = ws.ExitStatus() // -1 if a signal ended it
+			return run, nil
+		case ws.Exited() || ws.Signaled():
+			continue
+		}
+		deliver := 0
+		switch sig := ws.StopSignal(); {
+		case sig == unix.SIGTRAP|0x80:
+			inside[tid] = !inside[tid]
+			if !inside[tid] && failing == tid {
+				failing = 0
+				setResult(tid, fail)
+			}
+			if what, is := stepOf(pid, tid); inside[tid] && is {
+				if run.steps++; run.steps == n {
+					run.point = what
+					if fail == 0 {
+						_ = unix.Kill(pid, unix.SIGKILL)
+						continue
+					}
+					failing = tid
+					skipCall(tid)
+				}
+			}
+		case sig == unix.SIGTRAP, sig == unix.SIGSTOP: // a new thread
+		default:
+			deliver = int(sig)
+		}
+		_ = unix.PtraceSyscall(tid, deliver) // it may have ended
+	}
+}
+
+// skipCall has the kernel do nothing for the call that a thread is about to make.
+func skipCall(tid int) {
+	var regs unix.PtraceRegs
+	if unix.PtraceGetRegs(tid, &regs) == nil {
+		regs.Orig_rax = ^uint64(0)
+		_ = unix.PtraceSetRegs(tid, &regs)
+	}
+}
+
+// setResult is what a thread sees of its call.
+func setResult(tid int, fail unix.Errno) {
+	var regs unix.PtraceRegs
+	if unix.PtraceGetRegs(tid, &regs) == nil {
+		regs.Rax = uint64(-int64(fail))
+		_ = unix.PtraceSetRegs(tid, &regs)
+	}
+}
+
+// stepOf tells whether a thread of a process is about to take a step, and of which kind.
+func stepOf(pid, tid int) (string, bool) {
+	var regs unix.PtraceRegs
+	if unix.PtraceGetRegs(tid, &regs) != nil {
+		return "", false
+	}
+	step, is := steps[regs.Orig_rax]
+	if !is {
+		return "", false
+	}
+	args := []uint64{regs.Rdi, regs.Rsi, regs.Rdx, regs.R10}
+	var path string
+	if step.path < 0 {
+		path, _ = os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, regs.Rdi))
+	} else {
+		path = textAt(tid, uintptr(args[step.path]))
+	}
+	if strings.HasPrefix(path, "/proc") || strings.HasPrefix(path, "/sys") || strings.HasPrefix(path, "/etc") {
+		return "", false
+	}
+	const changes = unix.O_WRONLY | unix.O_RDWR | unix.O_CREAT
+	if regs.Orig_rax == unix.SYS_OPENAT && regs.Rdx&changes == 0 {
+		return "", false
+	}
+	return step.name + " " + kindOf(path), true
+}
+
+// kindOf is a file's kind: the folder that it lies in, or its own name.
+func kindOf(path string) string {
+	folder, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+	temporary := ""
+	if strings.HasPrefix(name, ".") {
+		temporary = "temporary file of "
+	}
+	switch {
+	case strings.HasPrefix(path, "socket:"):
+		return "socket"
+	case strings.HasPrefix(path, "anon_inode:"), strings.HasPrefix(path, "pipe:"):
+		return "the runtime's own"
+	case folder == "outbox":
+		return "folder of the sink"
+	case strings.Trim(name, "0123456789") == "":
+		return "folder of the database"
+	case strings.HasPrefix(name, ".now"):
+		return "clock of the file system"
+	case strings.HasPrefix(name, ".lease") || name == "lease":
+		return temporary + "lease"
+	case folder == "records" || folder == "sent" || folder == "pending" || folder == "dead":
+		return temporary + folder
+	}
+	return temporary + name
+}
+
+// textAt is a text in a thread's memory.
+func textAt(tid int, at uintptr) string {
+	buf := make([]byte, 4096)
+	n, err := unix.PtracePeekData(tid, at, buf)
+	if err != nil && n == 0 {
+		return ""
+	}
+	text, _, _ := bytes.Cut(buf[:n], []byte{0})
+	return string(text)
+}
