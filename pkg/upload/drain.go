@@ -110,7 +110,7 @@ func (s *sending) all(ctx context.Context, ids []string) error {
 // round tries each record once. left are those to be tried again, after that pause at least.
 func (s *sending) round(ctx context.Context, ids []string) (left []string, wait time.Duration, err error) {
 	if s.sink == nil {
-		if s.sink, err = s.Sinks.open(ctx, s.URL); err != nil {
+		if s.sink, err = s.Sinks.Open(ctx, s.URL); err != nil {
 			if errors.Is(err, errDenied) {
 				return nil, 0, err
 			}

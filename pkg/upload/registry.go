@@ -57,8 +57,8 @@ func (r Registry) find(rawURL string) (Scheme, *url.URL, error) {
 		rawURL, strings.Join(forms, ", "))
 }
 
-// open opens the sink that a URL names.
-func (r Registry) open(ctx context.Context, rawURL string) (Sink, error) {
+// Open opens the sink that a URL names.
+func (r Registry) Open(ctx context.Context, rawURL string) (Sink, error) {
 	s, u, err := r.find(rawURL)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ var kinds = map[string]kind{
 
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/testlist": decide, "pkg/stats": decide, "pkg/regression": decide,
-	"pkg/compare": decide,
+	"pkg/compare":  decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
@@ -45,6 +45,7 @@ var kinds = map[string]kind{
 	"pkg/scheduler/local": do,
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
 	"pkg/upload/sinktest": do, "pkg/upload/all": do,
+	"pkg/upload/mysql": do, "pkg/upload/postgres": do, "pkg/upload/sqlstore": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.

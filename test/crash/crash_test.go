@@ -12,45 +12,53 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
 	"github.com/disagg/disagg/pkg/upload/all"
 	"github.com/disagg/disagg/pkg/upload/sinktest"
-	"github.com/disagg/disagg/pkg/upload/sqlite"
+	"github.com/disagg/disagg/test/server"
 )
 
 // seeds is how many times a victim is killed; `make crash` does it 10,000 times.
-var seeds = flag.Int("seeds", 150, "how often a victim is killed, for each sink")
+var seeds = flag.Int("seeds", 60, "how often a victim is killed, for each sink")
 
 // The victim's environment.
 const (
-	dirVar = "CRASH_DIR"
-	urlVar = "CRASH_URL"
+	dirVar  = "CRASH_DIR"
+	urlVar  = "CRASH_URL"
+	seedVar = "CRASH_SEED"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(dirVar) != "" {
-		if err := victim(os.Getenv(dirVar), os.Getenv(urlVar)); err != nil {
+		if err := victim(os.Getenv(dirVar), os.Getenv(urlVar), os.Getenv(seedVar)); err != nil {
 			fmt.Fprintf(os.Stderr, "victim: %v\n", err)
 			os.Exit(1)
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	server.Main(m)
 }
 
-// concurrencies are those of the points that a victim records.
-var concurrencies = []int{4, 8, 16}
+// recordsOf are the records of a seed's run, each seed's of a day of its own.
+func recordsOf(seed int) []results.Record {
+	return sinktest.Records("a"+strconv.Itoa(seed), seed, 4, 8, 16)
+}
 
 // victim records points as a hub does, also those that it has recorded before, and sends them.
-func victim(dir, address string) error {
+func victim(dir, address, seed string) error {
 	a := rundir.Dir(dir).Attempt(0)
-	for _, r := range sinktest.Records("a1", 0, concurrencies...) {
+	n, err := strconv.Atoi(seed)
+	if err != nil {
+		return err
+	}
+	for _, r := range recordsOf(n) {
 		if err := a.RecordStore().Save(r); err != nil {
 			return err
 		}
@@ -63,66 +71,56 @@ func victim(dir, address string) error {
 }
 
 // command is the victim's.
-func command(dir, address string) *exec.Cmd {
+func command(dir, address string, seed int) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), dirVar+"="+dir, urlVar+"="+address, "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), dirVar+"="+dir, urlVar+"="+address, seedVar+"="+strconv.Itoa(seed), "GOMAXPROCS=1")
 	return cmd
 }
 
-// place makes a new sink, and tells its URL and how often it has each record.
-type place func(t *testing.T) (address string, count func() map[string]int)
-
-func sqliteFile(t *testing.T) (string, func() map[string]int) {
-	u := &url.URL{Scheme: "sqlite", Path: filepath.Join(t.TempDir(), "results.db")}
-	return u.String(), func() map[string]int { return counted(t, u) }
+// places are the sinks that victims send to: each makes one, and tells its URL.
+var places = map[string]func(*testing.T) string{
+	"sqlite": func(t *testing.T) string {
+		return (&url.URL{Scheme: "sqlite", Path: filepath.Join(t.TempDir(), "results.db")}).String()
+	},
+	"mariadb":  func(t *testing.T) string { return server.MariaDB(t).URL.String() },
+	"postgres": func(t *testing.T) string { return server.Postgres(t).URL.String() },
 }
 
-// counted is what a sink has, by ids, in which each can be once only.
-func counted(t *testing.T, u *url.URL) map[string]int {
-	sink, err := sqlite.Scheme().Open(t.Context(), u)
+// has is what a sink has of a seed's run, and how often.
+func has(t *testing.T, address string, seed int) map[string]int {
+	sink, err := all.Sinks().Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sink.Close()
-	list, err := sink.History(t.Context(), upload.Query{})
+	day := sinktest.Begin.AddDate(0, 0, seed)
+	list, err := sink.History(t.Context(), upload.Query{Since: day, Before: day.AddDate(0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	has := map[string]int{}
+	ids := map[string]int{}
 	for _, r := range list {
-		has[r.ID]++
+		ids[r.ID]++
 	}
-	return has
+	return ids
 }
 
 // A process that is killed at any step between a measured point and a sent record, once or twice, leaves what running
 // again makes whole: every record is in the sink exactly once, and noted as sent.
 func TestKilledAnywhere(t *testing.T) {
-	t.Parallel()
-	for name, place := range map[string]place{"sqlite": sqliteFile} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			address, _ := place(t)
-			steps := stepsOf(t, address)
-			points := map[string]int{}
-			for seed := range *seeds {
-				once(t, place, uint64(seed), steps, 0, points)
-				if t.Failed() {
-					break
-				}
-			}
-			report(t, steps, points)
-		})
+	for name, place := range places {
+		t.Run(name, func(t *testing.T) { everywhere(t, place(t), 0) })
 	}
 }
 
-// A disk that is full, or a call that fails, at any step loses nothing either.
-func TestDiskFullAnywhere(t *testing.T) {
-	t.Parallel()
-	address, _ := sqliteFile(t)
+// A disk that is full at any step loses nothing either.
+func TestDiskFullAnywhere(t *testing.T) { everywhere(t, places["sqlite"](t), unix.ENOSPC) }
+
+// everywhere kills victims, or lets a step of theirs fail, as often as is asked for.
+func everywhere(t *testing.T, address string, fail unix.Errno) {
 	steps, points := stepsOf(t, address), map[string]int{}
 	for seed := range *seeds {
-		once(t, sqliteFile, uint64(seed), steps, unix.ENOSPC, points)
+		once(t, address, seed+1, steps, fail, points)
 		if t.Failed() {
 			break
 		}
@@ -132,7 +130,7 @@ func TestDiskFullAnywhere(t *testing.T) {
 
 // stepsOf is how many steps a victim takes that nobody disturbs.
 func stepsOf(t *testing.T, address string) int {
-	run, err := trace(command(t.TempDir(), address), 0, 0)
+	run, err := trace(command(t.TempDir(), address, 0), 0, 0)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("processes can be followed step by step on Linux on amd64 only")
 	}
@@ -146,28 +144,27 @@ func stepsOf(t *testing.T, address string) int {
 const panicked = 2
 
 // once kills a victim, or lets a step of it fail, as a seed says.
-func once(t *testing.T, place place, seed uint64, steps int, fail unix.Errno, points map[string]int) {
-	random := rand.New(rand.NewPCG(seed, 17))
+func once(t *testing.T, address string, seed, steps int, fail unix.Errno, points map[string]int) {
+	random := rand.New(rand.NewPCG(uint64(seed), 17))
 	dir, err := os.MkdirTemp(t.TempDir(), "run-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, count := place(t)
 	for kills := 1 + random.IntN(2); kills > 0; kills-- {
-		run, err := trace(command(dir, address), 1+random.IntN(steps), fail)
+		run, err := trace(command(dir, address, seed), 1+random.IntN(steps), fail)
 		if err != nil || run.code == panicked || run.point == "" && run.code != 0 {
 			t.Fatalf("seed %d: at %q it ended with %d, %v", seed, run.point, run.code, err)
 		}
 		points[run.point]++
 	}
-	if err := command(dir, address).Run(); err != nil {
+	if err := command(dir, address, seed).Run(); err != nil {
 		t.Fatalf("seed %d: what runs again fails: %v", seed, err)
 	}
 	want := map[string]int{}
-	for _, r := range sinktest.Records("a1", 0, concurrencies...) {
+	for _, r := range recordsOf(seed) {
 		want[r.ID] = 1
 	}
-	if got := count(); !maps.Equal(want, got) {
+	if got := has(t, address, seed); !maps.Equal(want, got) {
 		t.Errorf("seed %d: the sink has %v, want %v", seed, got, want)
 	}
 	o := rundir.Dir(dir).Attempt(0).OpenOutbox(upload.Folder(address))
@@ -187,7 +184,7 @@ func report(t *testing.T, steps int, points map[string]int) {
 		t.Logf("%5d  %s", points[p], p)
 	}
 	t.Logf("%d steps of %d kinds", steps, len(points))
-	if *seeds >= 100 && len(points) < 12 {
+	if *seeds >= 50 && len(points) < 12 {
 		t.Errorf("victims were killed at %d kinds of step: want at least 12", len(points))
 	}
 }

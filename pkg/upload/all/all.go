@@ -3,12 +3,14 @@ package all
 
 import (
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/mysql"
+	"github.com/disagg/disagg/pkg/upload/postgres"
 	"github.com/disagg/disagg/pkg/upload/sqlite"
 )
 
 // Sinks are all that records can be sent to.
 func Sinks() upload.Registry {
 	return upload.Registry{
-		sqlite.Scheme(),
+		sqlite.Scheme(), mysql.Scheme(), postgres.Scheme(),
 	}
 }
