@@ -1,0 +1,90 @@
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+const (
+	// recordField is where a document has its record.
+	recordField = "record"
+	// timeField is when a record was measured, in nanoseconds since 1970.
+	timeField = "l_measured_ns"
+)
+
+// document is what is stored of a record.
+func document(r results.Record) object {
+	doc := results.Document(r)
+	doc["@timestamp"] = r.MeasuredAt.UTC().Format(time.RFC3339Nano)
+	doc[timeField] = r.MeasuredAt.UnixNano()
+	doc[recordField] = r
+	return doc
+}
+
+// outcome is what the cluster says of one document.
+type outcome struct {
+	Create struct {
+		ID     string  `json:"_id"`
+		Status int     `json:"status"`
+		Error  *reason `json:"error"`
+	} `json:"create"`
+}
+
+// Send implements [upload.Sink].
+func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outcome {
+	var body bytes.Buffer
+	lines := json.NewEncoder(&body) // each value on a line of its own, the last one too
+	for _, r := range records {
+		action := object{"create": object{"_index": s.indexOf(r.MeasuredAt), "_id": r.ID}}
+		for _, v := range []any{action, document(r)} {
+			if err := lines.Encode(v); err != nil {
+				return upload.Same(len(records), upload.Failed(upload.Apart, fmt.Errorf("cannot encode: %w", err)))
+			}
+		}
+	}
+	var answer struct {
+		Items []outcome `json:"items"`
+	}
+	err := s.do(ctx, http.MethodPost, "/_bulk", "application/x-ndjson", body.Bytes(), &answer)
+	if err != nil {
+		return upload.Same(len(records), fate(err))
+	}
+	outcomes := make([]upload.Outcome, len(records))
+	for i, r := range records {
+		if i >= len(answer.Items) || answer.Items[i].Create.ID != r.ID {
+			outcomes[i] = upload.Failed(upload.Later, fmt.Errorf("the server says nothing about %s", r.ID))
+			continue
+		}
+		outcomes[i] = answer.Items[i].fate()
+	}
+	return outcomes
+}
+
+// fate is what becomes of one document. One that is there already is kept: the drain looks whether it is the same.
+func (o outcome) fate() upload.Outcome {
+	why := fmt.Errorf("the server says %d", o.Create.Status)
+	if o.Create.Error != nil {
+		why = fmt.Errorf("%w: %s", why, o.Create.Error)
+	}
+	switch status := o.Create.Status; {
+	case status == http.StatusOK, status == http.StatusCreated, status == http.StatusConflict:
+		return upload.Outcome{}
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge:
+		return upload.Failed(upload.Never, why)
+	case status == http.StatusUnauthorized, status == http.StatusForbidden && !o.blocked():
+		return upload.Failed(upload.Denied, why)
+	}
+	return upload.Failed(upload.Later, why)
+}
+
+// blocked tells whether the cluster takes nothing for now, such as when its disks are full.
+func (o outcome) blocked() bool {
+	return o.Create.Error != nil && o.Create.Error.Type == "cluster_block_exception"
+}
