@@ -3,7 +3,9 @@ package all
 
 import (
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/gateway"
 	"github.com/disagg/disagg/pkg/upload/mysql"
+	"github.com/disagg/disagg/pkg/upload/opensearch"
 	"github.com/disagg/disagg/pkg/upload/postgres"
 	"github.com/disagg/disagg/pkg/upload/sqlite"
 )
@@ -11,6 +13,6 @@ import (
 // Sinks are all that records can be sent to.
 func Sinks() upload.Registry {
 	return upload.Registry{
-		sqlite.Scheme(), mysql.Scheme(), postgres.Scheme(),
+		sqlite.Scheme(), opensearch.Scheme(), gateway.Scheme(), mysql.Scheme(), postgres.Scheme(),
 	}
 }

@@ -2,6 +2,8 @@ package opensearch
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	client "github.com/opensearch-project/opensearch-go/v4"
-
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/rest"
 )
 
 const form = "opensearch://USER@HOST:PORT/INDEX-PREFIX?password_env=NAME"
@@ -53,12 +54,9 @@ func check(u *url.URL) error {
 
 func prefixOf(u *url.URL) string { return strings.TrimPrefix(u.Path, "/") }
 
-// requestBound is how long one request may take.
-const requestBound = 30 * time.Second
-
 // sink is an open cluster.
 type sink struct {
-	client *client.Client
+	client *rest.Client
 	prefix string
 }
 
@@ -74,15 +72,6 @@ func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 }
 
 func connect(u *url.URL) (*sink, error) {
-	address := url.URL{Scheme: "https", Host: u.Host}
-	if u.Query().Get("tls") == "off" {
-		address.Scheme = "http"
-	}
-	never := false
-	c := client.Config{
-		Addresses: []string{address.String()}, DisableRetry: true, RequestTimeout: requestBound, Header: http.Header{},
-		DiscoverNodesOnStart: &never,
-	}
 	password, err := upload.Credential(u, "password")
 	if err != nil {
 		return nil, err
@@ -91,22 +80,52 @@ func connect(u *url.URL) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	header := http.Header{}
 	switch {
 	case token != "":
-		c.Header.Set("Authorization", "Bearer "+token)
+		header.Set("Authorization", "Bearer "+token)
 	case u.User != nil:
-		c.Username, c.Password = u.User.Username(), password
+		both := u.User.Username() + ":" + password
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(both)))
 	}
-	made, err := client.NewClient(c)
-	return &sink{client: made, prefix: prefixOf(u)}, err
+	scheme := "https"
+	if u.Query().Get("tls") == "off" {
+		scheme = "http"
+	}
+	return &sink{client: rest.New(scheme+"://"+u.Host, header, explained), prefix: prefixOf(u)}, nil
 }
 
 // Close implements [upload.Sink].
 func (s *sink) Close() error {
-	if t, ok := s.client.Transport.(interface{ Close() error }); ok {
-		return t.Close()
-	}
+	s.client.Close()
 	return nil
+}
+
+// reason is an error as OpenSearch writes it.
+type reason struct {
+	Type   string  `json:"type"`
+	Reason string  `json:"reason"`
+	Cause  *reason `json:"caused_by"`
+}
+
+// String is the error with what caused it.
+func (r reason) String() string {
+	text := r.Type + ": " + r.Reason
+	if r.Cause != nil {
+		text += " (" + r.Cause.String() + ")"
+	}
+	return text
+}
+
+// explained is the error that an answer has, "" if it has none.
+func explained(body []byte) string {
+	var said struct {
+		Error reason `json:"error"`
+	}
+	if json.Unmarshal(body, &said) != nil || said.Error.Type == "" {
+		return ""
+	}
+	return said.Error.String()
 }
 
 // indexOf is the index of a record, by its time.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/rest"
 )
 
 // page is how many documents one answer has: OpenSearch gives no more than 10,000.
@@ -39,13 +40,13 @@ type answer struct {
 }
 
 func (s *sink) search(ctx context.Context, body object) (a answer, err error) {
-	err = s.ask(ctx, http.MethodPost, "/"+s.indices()+"/_search", body, &a)
-	return a, refused(err)
+	err = s.client.JSON(ctx, http.MethodPost, "/"+s.indices()+"/_search", body, &a)
+	return a, rest.Refused(err)
 }
 
 // refresh makes what was written visible to searches.
 func (s *sink) refresh(ctx context.Context) error {
-	return refused(s.ask(ctx, http.MethodPost, "/"+s.indices()+"/_refresh", nil, nil))
+	return rest.Refused(s.client.JSON(ctx, http.MethodPost, "/"+s.indices()+"/_refresh", nil, nil))
 }
 
 // Stored implements [upload.Sink].
@@ -174,9 +175,12 @@ func (s *sink) newest(ctx context.Context, q upload.Query) (list []results.Recor
 	var answers struct {
 		Responses []answer `json:"responses"`
 	}
-	err = s.do(ctx, http.MethodPost, "/"+s.indices()+"/_msearch", "application/x-ndjson", body.Bytes(), &answers)
+	data, err := s.client.Do(ctx, http.MethodPost, "/"+s.indices()+"/_msearch", ndjson, body.Bytes())
 	if err != nil {
-		return nil, refused(err)
+		return nil, rest.Refused(err)
+	}
+	if err := json.Unmarshal(data, &answers); err != nil {
+		return nil, err
 	}
 	for _, a := range answers.Responses {
 		if a.Error != nil {

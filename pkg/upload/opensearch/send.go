@@ -10,7 +10,11 @@ import (
 
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/rest"
 )
+
+// ndjson is the type of a body of several lines.
+const ndjson = "application/x-ndjson"
 
 const (
 	// recordField is where a document has its record.
@@ -52,9 +56,12 @@ func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outc
 	var answer struct {
 		Items []outcome `json:"items"`
 	}
-	err := s.do(ctx, http.MethodPost, "/_bulk", "application/x-ndjson", body.Bytes(), &answer)
+	data, err := s.client.Do(ctx, http.MethodPost, "/_bulk", ndjson, body.Bytes())
+	if err == nil {
+		err = json.Unmarshal(data, &answer)
+	}
 	if err != nil {
-		return upload.Same(len(records), fate(err))
+		return upload.Same(len(records), rest.Outcome(err))
 	}
 	outcomes := make([]upload.Outcome, len(records))
 	for i, r := range records {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/disagg/disagg/pkg/upload/rest"
 )
 
 // templateVersion is that of the index template. A newer one in the cluster is left alone.
@@ -19,17 +21,17 @@ func (s *sink) template(ctx context.Context) error {
 		} `json:"index_templates"`
 	}
 	path := "/_index_template/" + s.prefix
-	err := s.ask(ctx, http.MethodGet, path, nil, &there)
-	var e *statusError
+	err := s.client.JSON(ctx, http.MethodGet, path, nil, &there)
+	var e *rest.StatusError
 	switch {
 	case err == nil && len(there.Templates) > 0 && there.Templates[0].Template.Version >= templateVersion:
 		return nil
-	case errors.As(err, &e) && e.status == http.StatusForbidden:
+	case errors.As(err, &e) && e.Status == http.StatusForbidden:
 		return nil // who may only write finds what others have prepared
-	case err != nil && !(errors.As(err, &e) && e.status == http.StatusNotFound):
-		return refused(err)
+	case err != nil && !(errors.As(err, &e) && e.Status == http.StatusNotFound):
+		return rest.Refused(err)
 	}
-	return refused(s.ask(ctx, http.MethodPut, path, s.definition(), nil))
+	return rest.Refused(s.client.JSON(ctx, http.MethodPut, path, s.definition(), nil))
 }
 
 type object = map[string]any
@@ -55,7 +57,8 @@ func (s *sink) definition() object {
 		"index_patterns": []string{s.indices()}, "version": templateVersion, "priority": 100,
 		"template": object{
 			"settings": object{"index": object{
-				"number_of_shards": 1, "auto_expand_replicas": "0-1", "mapping": object{"total_fields": object{"limit": 2000}},
+				"number_of_shards": 1, "auto_expand_replicas": "0-1",
+				"mapping": object{"total_fields": object{"limit": 2000}},
 			}},
 			"mappings": object{
 				"dynamic_templates": dynamic,
