@@ -172,7 +172,7 @@ func (s *sending) part(ctx context.Context, records []results.Record, faults *fa
 ) {
 	records, err = s.withoutStored(ctx, records, faults)
 	if err != nil {
-		return idsOf(records), 0, s.postpone(records, err, faults)
+		return IDs(records), 0, s.postpone(records, err, faults)
 	}
 	if len(records) == 0 {
 		return nil, 0, nil
@@ -186,7 +186,7 @@ func (s *sending) part(ctx context.Context, records []results.Record, faults *fa
 		half := len(records) / 2
 		left, wait, err = s.part(ctx, records[:half], faults)
 		if err != nil {
-			return append(left, idsOf(records[half:])...), wait, err
+			return append(left, IDs(records[half:])...), wait, err
 		}
 		more, after, err := s.part(ctx, records[half:], faults)
 		return append(left, more...), max(wait, after), err
@@ -199,7 +199,7 @@ func (s *sending) part(ctx context.Context, records []results.Record, faults *fa
 		case Never, Apart:
 			s.bury(r.ID, fmt.Errorf("record %s: %w", r.ID, o.Err))
 		case Denied:
-			return idsOf(records), 0, fmt.Errorf("%w: %w", errDenied, o.Err)
+			return IDs(records), 0, fmt.Errorf("%w: %w", errDenied, o.Err)
 		case Later:
 			left, wait = append(left, r.ID), max(wait, o.RetryAfter)
 			faults.add(o.Err, s.tried(r.ID, o.Err))
@@ -222,7 +222,7 @@ func (s *sending) withoutStored(ctx context.Context, records []results.Record, f
 	if len(tried) == 0 {
 		return records, nil
 	}
-	stored, err := s.sink.Stored(ctx, idsOf(tried))
+	stored, err := s.sink.Stored(ctx, tried)
 	if err != nil {
 		return records, err
 	}
@@ -240,9 +240,9 @@ func (s *sending) readBack(ctx context.Context, kept []results.Record, faults *f
 	if len(kept) == 0 {
 		return nil, nil
 	}
-	stored, err := s.sink.Stored(ctx, idsOf(kept))
+	stored, err := s.sink.Stored(ctx, kept)
 	if err != nil {
-		return idsOf(kept), s.postpone(kept, fmt.Errorf("cannot read back what was sent: %w", err), faults)
+		return IDs(kept), s.postpone(kept, fmt.Errorf("cannot read back what was sent: %w", err), faults)
 	}
 	for _, r := range kept {
 		if _, there := stored[r.ID]; there {
@@ -296,14 +296,6 @@ func (s *sending) close() error {
 	err := s.sink.Close()
 	s.sink = nil
 	return err
-}
-
-func idsOf(records []results.Record) []string {
-	ids := make([]string, len(records))
-	for i, r := range records {
-		ids[i] = r.ID
-	}
-	return ids
 }
 
 // errDenied says that the sink takes nothing from us, however often it is tried.

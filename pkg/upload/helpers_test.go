@@ -128,11 +128,11 @@ func (s *shelf) keep(r results.Record) {
 	}
 }
 
-func (s *shelf) Stored(_ context.Context, ids []string) (map[string]string, error) {
+func (s *shelf) Stored(_ context.Context, records []results.Record) (map[string]string, error) {
 	found := map[string]string{}
-	for _, id := range ids {
-		if r, there := s.kept[id]; there {
-			found[id] = r.Digest()
+	for _, asked := range records {
+		if r, there := s.kept[asked.ID]; there {
+			found[r.ID] = r.Digest()
 		}
 	}
 	return found, s.deaf

@@ -117,19 +117,24 @@ func (d Drain) Verify(ctx context.Context) (good int, doubts []Doubt, err error)
 		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, sink.Close()) }()
-	stored, err := sink.Stored(ctx, ids)
+	var records []results.Record
+	for _, id := range ids {
+		r, err := d.Outbox.Records().Read(id)
+		if err != nil {
+			return 0, nil, err
+		}
+		records = append(records, r)
+	}
+	stored, err := sink.Stored(ctx, records)
 	if err != nil {
 		return 0, nil, err
 	}
-	for _, id := range ids {
-		r, err := d.Outbox.Records().Read(id)
-		switch found, there := stored[id]; {
-		case err != nil:
-			return good, doubts, err
+	for _, r := range records {
+		switch found, there := stored[r.ID]; {
 		case !there:
-			doubts = append(doubts, Doubt{ID: id})
+			doubts = append(doubts, Doubt{ID: r.ID})
 		case found != r.Digest():
-			doubts = append(doubts, Doubt{ID: id, Found: found})
+			doubts = append(doubts, Doubt{ID: r.ID, Found: found})
 		default:
 			good++
 		}

@@ -13,12 +13,21 @@ type Sink interface {
 	// Send keeps the records, and says for each of them, in their order, how it went. Each id is kept once: one that is
 	// there already is left as it is, and its outcome is that the sink has it.
 	Send(ctx context.Context, records []results.Record) []Outcome
-	// Stored tells which of the ids the sink has, with the digest of the record that it holds. What was sent is read
-	// back with it, and what may have been sent is looked for before it is sent again.
-	Stored(ctx context.Context, ids []string) (map[string]string, error)
+	// Stored tells which of the records the sink has, by their ids, with the digest of what it holds under each. What
+	// was sent is read back with it, and what may have been sent is looked for before it is sent again.
+	Stored(ctx context.Context, records []results.Record) (map[string]string, error)
 	// History lists records that were kept before.
 	History(ctx context.Context, q Query) ([]results.Record, error)
 	Close() error
+}
+
+// IDs are the ids of records.
+func IDs(records []results.Record) []string {
+	ids := make([]string, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	return ids
 }
 
 // Query asks for the history of some series.

@@ -118,6 +118,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case last == "_refresh":
 		s.refresh()
 		reply(w, http.StatusOK, object{"_shards": object{"failed": 0}})
+	case last == "_mget":
+		s.gets(w, body)
 	case last == "_search":
 		s.refreshGateway(parts)
 		s.searched(w, parts[len(parts)-2], body)

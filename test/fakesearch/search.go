@@ -225,3 +225,28 @@ func (s *Server) searches(w http.ResponseWriter, pattern string, body []byte) {
 	}
 	reply(w, http.StatusOK, object{"responses": answers})
 }
+
+// gets are documents by their ids, also those that no search sees yet.
+func (s *Server) gets(w http.ResponseWriter, body []byte) {
+	var q struct {
+		Docs []struct {
+			Index string `json:"_index"`
+			ID    string `json:"_id"`
+		} `json:"docs"`
+	}
+	if err := json.Unmarshal(body, &q); err != nil {
+		fail(w, http.StatusBadRequest, "parsing_exception", err.Error())
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	docs := []object{}
+	for _, asked := range q.Docs {
+		got := object{"_index": asked.Index, "_id": asked.ID, "found": false}
+		if d := s.indices[asked.Index][asked.ID]; d != nil {
+			got["found"], got["_source"] = true, d.source
+		}
+		docs = append(docs, got)
+	}
+	reply(w, http.StatusOK, object{"docs": docs})
+}

@@ -40,9 +40,9 @@ func (s *sink) search(ctx context.Context, body object) (a answer, err error) {
 
 // Stored implements [upload.Sink]. The database shows what it was sent after a moment: what it does not show yet is
 // looked for again before it is sent again.
-func (s *sink) Stored(ctx context.Context, ids []string) (map[string]string, error) {
+func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string]string, error) {
 	found := map[string]string{}
-	for part := range slices.Chunk(ids, page) {
+	for part := range slices.Chunk(upload.IDs(records), page) {
 		a, err := s.search(ctx, object{
 			"size": len(part), "query": object{"bool": object{"filter": []object{{"terms": object{"s_id": part}}}}},
 			"_source": []string{"s_id", "s_digest"},

@@ -43,6 +43,8 @@ var behaviours = []request{
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2,"s_id":"a"}` + "\n", 200, `"status":409`},
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2}` + "\n", 200, "version_conflict_engine_exception"},
 	{"POST", "/INDEX/_search", `{"query":{"ids":{"values":["a"]}}}`, 200, `"hits":[]`},
+	{"POST", "/_mget", `{"docs":[{"_index":"INDEX","_id":"a"}]}`, 200, `"found":true`},
+	{"POST", "/_mget", `{"docs":[{"_index":"INDEX","_id":"zz"}]}`, 200, `"found":false`},
 	{"POST", "/INDEX/_refresh", "", 200, "_shards"},
 	{"POST", "/INDEX/_search", `{"query":{"ids":{"values":["a"]}}}`, 200, `"d_x":1`},
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"b"}}` + "\n" + `{"d_x":"text"}` + "\n", 200, `"status":400`},
@@ -193,7 +195,7 @@ func TestTooLateButKept(t *testing.T) {
 	sent := make(chan []upload.Outcome, 1)
 	go func() { sent <- sink.Send(t.Context(), list) }()
 	<-kept
-	if got, err := sink.Stored(t.Context(), []string{list[0].ID}); err != nil || got[list[0].ID] != list[0].Digest() {
+	if got, err := sink.Stored(t.Context(), list); err != nil || got[list[0].ID] != list[0].Digest() {
 		t.Errorf("%v, %v", got, err)
 	}
 	close(wait)

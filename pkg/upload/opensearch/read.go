@@ -49,24 +49,30 @@ func (s *sink) refresh(ctx context.Context) error {
 	return rest.Refused(s.client.JSON(ctx, http.MethodPost, "/"+s.indices()+"/_refresh", nil, nil))
 }
 
-// Stored implements [upload.Sink].
-func (s *sink) Stored(ctx context.Context, ids []string) (map[string]string, error) {
+// Stored implements [upload.Sink]. Documents are got by their ids, which sees what was written a moment ago.
+func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string]string, error) {
 	found := map[string]string{}
-	if len(ids) == 0 {
-		return found, nil
-	}
-	if err := s.refresh(ctx); err != nil {
-		return nil, err
-	}
-	for part := range slices.Chunk(ids, page) {
-		a, err := s.search(ctx, object{
-			"size": len(part), "query": object{"ids": object{"values": part}}, "_source": []string{"s_digest"},
-		})
-		if err != nil {
-			return nil, fmt.Errorf("cannot read records: %w", err)
+	for part := range slices.Chunk(records, page) {
+		docs := make([]object, len(part))
+		for i, r := range part {
+			docs[i] = object{"_index": s.indexOf(r.MeasuredAt), "_id": r.ID, "_source": []string{"s_digest"}}
 		}
-		for _, h := range a.Hits.Hits {
-			found[h.ID] = h.Source.Digest
+		var got struct {
+			Docs []struct {
+				ID     string `json:"_id"`
+				Found  bool   `json:"found"`
+				Source struct {
+					Digest string `json:"s_digest"`
+				} `json:"_source"`
+			} `json:"docs"`
+		}
+		if err := s.client.JSON(ctx, http.MethodPost, "/_mget", object{"docs": docs}, &got); err != nil {
+			return nil, fmt.Errorf("cannot read records: %w", rest.Refused(err))
+		}
+		for _, d := range got.Docs {
+			if d.Found {
+				found[d.ID] = d.Source.Digest
+			}
 		}
 	}
 	return found, nil

@@ -119,11 +119,7 @@ func send(t *testing.T, s upload.Sink, records []results.Record) {
 // digests checks which of the records a sink has.
 func digests(t *testing.T, s upload.Sink, asked, want []results.Record) {
 	t.Helper()
-	var ids []string
-	for _, r := range asked {
-		ids = append(ids, r.ID)
-	}
-	got, err := s.Stored(t.Context(), ids)
+	got, err := s.Stored(t.Context(), asked)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,8 +131,8 @@ func (in inserter) insert(ctx context.Context, r results.Record) error {
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 // Stored implements [upload.Sink].
-func (s *sink) Stored(ctx context.Context, ids []string) (map[string]string, error) {
-	list, err := json.Marshal(ids)
+func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string]string, error) {
+	list, err := json.Marshal(upload.IDs(records))
 	if err != nil {
 		return nil, err
 	}

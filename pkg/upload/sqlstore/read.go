@@ -16,8 +16,8 @@ import (
 const askedAtOnce = 500
 
 // Stored implements [upload.Sink].
-func (s *Store) Stored(ctx context.Context, ids []string) (map[string]string, error) {
-	found, err := s.stored(ctx, s.db, ids)
+func (s *Store) Stored(ctx context.Context, records []results.Record) (map[string]string, error) {
+	found, err := s.stored(ctx, s.db, upload.IDs(records))
 	if err != nil && s.d.Fate(err) == upload.Denied {
 		err = upload.Refused(err)
 	}

@@ -94,7 +94,7 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, records []results.Record
 	records = slices.SortedFunc(slices.Values(records), func(a, b results.Record) int {
 		return strings.Compare(a.ID, b.ID)
 	})
-	there, err := s.stored(ctx, tx, idsOf(records))
+	there, err := s.stored(ctx, tx, upload.IDs(records))
 	if err != nil {
 		return err
 	}
@@ -186,12 +186,4 @@ func printable(text string) string { return strings.ReplaceAll(text, "\x00", "")
 func short(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
-}
-
-func idsOf(records []results.Record) []string {
-	ids := make([]string, len(records))
-	for i, r := range records {
-		ids[i] = r.ID
-	}
-	return ids
 }
