@@ -3,6 +3,8 @@ package profile
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
@@ -60,4 +62,12 @@ func (d *Draft) Offer(key string, value any, note string) {
 // Text is the draft as YAML.
 func (d *Draft) Text() []byte { return []byte(strings.Join(d.lines, "\n") + "\n") }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?' // no comment of YAML may hold it
+		}
+		return r
+	}, text)
+}

@@ -5,19 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// Bounds of what is sent at once. A sink may send it in smaller parts.
+// So many records are sent at once, and so many times at once: while one part waits for the sink, another is read from
+// the disk, or noted there. What is too much for a sink it refuses as a whole, and gets in smaller parts.
 const (
 	mostRecords = 500
-	mostBytes   = 5 << 20
+	partsAtOnce = 3
 )
 
 // The pause between two tries is chosen at random up to a bound that doubles ("full jitter"), so that many drains do
@@ -84,7 +87,8 @@ type sending struct {
 	until   time.Time
 	report  *protocol.UploadReport
 	pause   *backoff.ExponentialBackOff
-	lasting faults // of records that are not tried again
+	lasting faults     // of records that are not tried again
+	mu      sync.Mutex // over the report
 }
 
 // all sends records in rounds: what could not be sent in one is tried in the next.
@@ -117,16 +121,21 @@ func (s *sending) round(ctx context.Context, ids []string) (left []string, wait 
 			return ids, 0, err
 		}
 	}
+	var mu sync.Mutex
 	var faults faults
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(partsAtOnce)
 	for batch := range slices.Chunk(ids, mostRecords) {
-		records := s.read(batch)
-		for part := range parts(records) {
-			again, after, err := s.part(ctx, part, &faults)
+		group.Go(func() error {
+			again, after, err := s.part(ctx, s.read(batch), &faults)
+			mu.Lock()
+			defer mu.Unlock()
 			left, wait = append(left, again...), max(wait, after)
-			if err != nil {
-				return left, wait, err
-			}
-		}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return left, wait, err
 	}
 	return left, wait, faults.err()
 }
@@ -146,25 +155,6 @@ func (s *sending) read(ids []string) (records []results.Record) {
 
 func (s *sending) bury(id string, why error) { s.lasting.add(why, s.Outbox.Bury(id, why.Error())) }
 
-// parts cuts records into parts that are not too large.
-func parts(records []results.Record) func(yield func([]results.Record) bool) {
-	return func(yield func([]results.Record) bool) {
-		size, from := 0, 0
-		for i, r := range records {
-			data, _ := r.Encode()
-			if size += len(data); size > mostBytes && i > from {
-				if !yield(records[from:i]) {
-					return
-				}
-				size, from = len(data), i
-			}
-		}
-		if from < len(records) {
-			yield(records[from:])
-		}
-	}
-}
-
 // part sends some records, reads back what the sink says it has, and notes how each went. What the sink may have since
 // an earlier try is looked for first.
 func (s *sending) part(ctx context.Context, records []results.Record, faults *faults) (
@@ -174,7 +164,7 @@ func (s *sending) part(ctx context.Context, records []results.Record, faults *fa
 	if err != nil {
 		return IDs(records), 0, s.postpone(records, err, faults)
 	}
-	if len(records) == 0 {
+	if len(records) == 0 { // all are there, or none could be read
 		return nil, 0, nil
 	}
 	outcomes := s.sink.Send(ctx, records)
@@ -265,7 +255,9 @@ func (s *sending) settle(r results.Record, stored map[string]string, faults *fau
 	}
 	err := s.Outbox.MarkSent(r.ID, r.Digest())
 	if err == nil {
+		s.mu.Lock()
 		s.report.Sent++
+		s.mu.Unlock()
 	}
 	faults.add(err)
 }
@@ -304,24 +296,31 @@ var errDenied = errors.New("the sink refuses access")
 // Refused wraps an error of opening or reading a sink that says that our credentials are not good.
 func Refused(err error) error { return fmt.Errorf("%w: %w", errDenied, err) }
 
-// faults are what went wrong in a round.
-type faults []error
+// faults are what went wrong, in a round or for good.
+type faults struct {
+	mu   sync.Mutex
+	list []error
+}
 
 func (f *faults) add(errs ...error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, err := range errs {
 		if err != nil {
-			*f = append(*f, err)
+			f.list = append(f.list, err)
 		}
 	}
 }
 
 // err is the first fault, and how many others there are.
-func (f faults) err() error {
-	switch len(f) {
+func (f *faults) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch len(f.list) {
 	case 0:
 		return nil
 	case 1:
-		return f[0]
+		return f.list[0]
 	}
-	return fmt.Errorf("%w (and %d more)", f[0], len(f)-1)
+	return fmt.Errorf("%w (and %d more)", f.list[0], len(f.list)-1)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ type shelf struct {
 	// most is how many records it takes together; 0: any number.
 	most int
 
+	mu    sync.Mutex
 	kept  map[string]results.Record
 	sends [][]int // concurrencies of each call
 	open  int
@@ -92,6 +94,8 @@ func (s *shelf) registry() upload.Registry {
 }
 
 func (s *shelf) Send(_ context.Context, records []results.Record) []upload.Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	say := s.say
 	if !s.until.IsZero() && time.Now().After(s.until) {
 		say = nil
@@ -129,6 +133,8 @@ func (s *shelf) keep(r results.Record) {
 }
 
 func (s *shelf) Stored(_ context.Context, records []results.Record) (map[string]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	found := map[string]string{}
 	for _, asked := range records {
 		if r, there := s.kept[asked.ID]; there {

@@ -8,7 +8,7 @@ import (
 	"github.com/disagg/disagg/pkg/results"
 )
 
-// Sink keeps records. What all of them must do is checked by package sinktest.
+// Sink keeps records. What all of them must do is checked by package sinktest. Several goroutines use one at once.
 type Sink interface {
 	// Send keeps the records, and says for each of them, in their order, how it went. Each id is kept once: one that is
 	// there already is left as it is, and its outcome is that the sink has it.

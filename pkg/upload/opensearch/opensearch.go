@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/disagg/disagg/pkg/upload"
@@ -58,6 +59,9 @@ func prefixOf(u *url.URL) string { return strings.TrimPrefix(u.Path, "/") }
 type sink struct {
 	client *rest.Client
 	prefix string
+	// made are the ids of documents that this sink has created, with their digests: of these only has to be asked
+	// whether they are there.
+	made sync.Map
 }
 
 func open(ctx context.Context, u *url.URL) (upload.Sink, error) {

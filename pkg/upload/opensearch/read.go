@@ -23,8 +23,8 @@ type answer struct {
 		Hits []struct {
 			ID     string `json:"_id"`
 			Source struct {
-				Digest string          `json:"s_digest"`
-				Record json.RawMessage `json:"record"`
+				Digest string `json:"s_digest"`
+				Record string `json:"s_record"`
 			} `json:"_source"`
 			Sort []json.RawMessage `json:"sort"`
 		} `json:"hits"`
@@ -56,6 +56,9 @@ func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string
 		docs := make([]object, len(part))
 		for i, r := range part {
 			docs[i] = object{"_index": s.indexOf(r.MeasuredAt), "_id": r.ID, "_source": []string{"s_digest"}}
+			if _, made := s.made.Load(r.ID); made {
+				docs[i]["_source"] = false
+			}
 		}
 		var got struct {
 			Docs []struct {
@@ -70,8 +73,12 @@ func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string
 			return nil, fmt.Errorf("cannot read records: %w", rest.Refused(err))
 		}
 		for _, d := range got.Docs {
-			if d.Found {
-				found[d.ID] = d.Source.Digest
+			if !d.Found {
+				continue
+			}
+			found[d.ID] = d.Source.Digest
+			if digest, made := s.made.Load(d.ID); made {
+				found[d.ID], _ = digest.(string)
 			}
 		}
 	}
@@ -148,7 +155,7 @@ func (s *sink) everything(ctx context.Context, q upload.Query) (list []results.R
 // records adds those of an answer to a list.
 func (a answer) records(list []results.Record) ([]results.Record, error) {
 	for _, h := range a.Hits.Hits {
-		r, err := results.DecodeRecord(h.ID, h.Source.Record)
+		r, err := results.DecodeRecord(h.ID, []byte(h.Source.Record))
 		if err != nil {
 			return nil, err
 		}

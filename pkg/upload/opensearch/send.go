@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,19 +18,23 @@ import (
 const ndjson = "application/x-ndjson"
 
 const (
-	// recordField is where a document has its record.
-	recordField = "record"
+	// recordField is where a document has its record, as a text: the cluster need not look into it.
+	recordField = "s_record"
 	// timeField is when a record was measured, in nanoseconds since 1970.
 	timeField = "l_measured_ns"
 )
 
 // document is what is stored of a record.
-func document(r results.Record) object {
+func document(r results.Record) (object, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
 	doc := results.Document(r)
 	doc["@timestamp"] = r.MeasuredAt.UTC().Format(time.RFC3339Nano)
 	doc[timeField] = r.MeasuredAt.UnixNano()
-	doc[recordField] = r
-	return doc
+	doc[recordField] = string(text)
+	return doc, nil
 }
 
 // outcome is what the cluster says of one document.
@@ -47,10 +52,9 @@ func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outc
 	lines := json.NewEncoder(&body) // each value on a line of its own, the last one too
 	for _, r := range records {
 		action := object{"create": object{"_index": s.indexOf(r.MeasuredAt), "_id": r.ID}}
-		for _, v := range []any{action, document(r)} {
-			if err := lines.Encode(v); err != nil {
-				return upload.Same(len(records), upload.Failed(upload.Apart, fmt.Errorf("cannot encode: %w", err)))
-			}
+		doc, err := document(r)
+		if err = errors.Join(err, lines.Encode(action), lines.Encode(doc)); err != nil {
+			return upload.Same(len(records), upload.Failed(upload.Apart, fmt.Errorf("cannot encode: %w", err)))
 		}
 	}
 	var answer struct {
@@ -69,7 +73,9 @@ func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outc
 			outcomes[i] = upload.Failed(upload.Later, fmt.Errorf("the server says nothing about %s", r.ID))
 			continue
 		}
-		outcomes[i] = answer.Items[i].fate()
+		if outcomes[i] = answer.Items[i].fate(); answer.Items[i].Create.Status == http.StatusCreated {
+			s.made.Store(r.ID, r.Digest())
+		}
 	}
 	return outcomes
 }
