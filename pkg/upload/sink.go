@@ -30,15 +30,6 @@ func IDs(records []results.Record) []string {
 	return ids
 }
 
-// Query asks for the history of some series.
-type Query struct {
-	Series []string  // see results.Record.Series; none: all
-	Since  time.Time // zero: from the beginning
-	Before time.Time // zero: until now
-	// Limit bounds the records of each series to the newest ones; 0: all.
-	Limit int
-}
-
 // Outcome is how sending one record went. The zero value says that the sink has it.
 type Outcome struct {
 	Err  error

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/upload"
@@ -90,32 +89,8 @@ func (s *sink) History(ctx context.Context, q upload.Query) (list []results.Reco
 		}
 		n := len(a.Hits.Hits)
 		if n < page {
-			return asked(list, q), nil
+			return q.Select(list), nil
 		}
 		body["search_after"] = a.Hits.Hits[n-1].Sort
 	}
-}
-
-// asked are the records that a query asks for, by their exact times, sorted.
-func asked(list []results.Record, q upload.Query) []results.Record {
-	list = slices.DeleteFunc(list, func(r results.Record) bool {
-		return !q.Since.IsZero() && r.MeasuredAt.Before(q.Since) || !q.Before.IsZero() && !r.MeasuredAt.Before(q.Before)
-	})
-	slices.SortFunc(list, func(a, b results.Record) int {
-		if c := a.MeasuredAt.Compare(b.MeasuredAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	if q.Limit == 0 {
-		return list
-	}
-	age := map[string]int{}
-	for _, r := range slices.Backward(list) {
-		age[r.Series()]++
-	}
-	return slices.DeleteFunc(list, func(r results.Record) bool {
-		age[r.Series()]--
-		return age[r.Series()] >= q.Limit
-	})
 }

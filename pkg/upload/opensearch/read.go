@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/upload"
@@ -98,13 +97,7 @@ func (s *sink) History(ctx context.Context, q upload.Query) (list []results.Reco
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the history: %w", err)
 	}
-	slices.SortFunc(list, func(a, b results.Record) int {
-		if c := a.MeasuredAt.Compare(b.MeasuredAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return list, nil
+	return upload.Query{}.Select(list), nil
 }
 
 // condition is a query as the cluster understands it.

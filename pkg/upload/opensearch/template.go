@@ -63,7 +63,8 @@ func (s *sink) definition() object {
 			"mappings": object{
 				"dynamic_templates": dynamic,
 				"properties": object{
-					"@timestamp": object{"type": "date"}, recordField: object{"type": "keyword", "index": false, "doc_values": false},
+					"@timestamp": object{"type": "date"},
+					recordField:  object{"type": "keyword", "index": false, "doc_values": false},
 				},
 			},
 		},
