@@ -128,8 +128,11 @@ func (c *Comparison) miss(format string, args ...any) {
 	c.Missing = append(c.Missing, fmt.Sprintf(format, args...))
 }
 
-// ofRun are members of a plan that say where and how a run is kept, and not what is measured.
-var ofRun = []string{"run_dir", "upload", "gate", "case.file", "case.origin", "agent", "case.test_id", "case.upload"}
+// ofRun are members of a plan that say where and how a run is kept, and not what is measured, and the layout, which
+// follows from the others.
+var ofRun = []string{
+	"run_dir", "upload", "gate", "case.file", "case.origin", "agent", "case.test_id", "case.upload", "layout",
+}
 
 func differences(a, b plan.Plan) (list []plan.Difference) {
 	list = []plan.Difference{}
