@@ -13,6 +13,7 @@ import (
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -37,6 +38,7 @@ func documents() []document {
 		{"event", "one line of events.ndjson", protocol.Entry{}},
 		{"record", "records/<id>.json", results.Record{}},
 		{"result", "result.json", protocol.Result{}},
+		{"report", "report/data.json", report.Model{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
 }
@@ -67,6 +69,9 @@ func schemas(files map[string][]byte) error {
 // fixVersion says that the number of the schema is 1.
 func fixVersion(s *jsonschema.Schema) {
 	for _, def := range s.Definitions {
+		if def.Properties == nil { // it is no structure
+			continue
+		}
 		if p, ok := def.Properties.Get("schema"); ok {
 			p.Const, p.Type = 1, ""
 		}
@@ -114,6 +119,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return enumeration(protocol.EntryKinds())
 	case reflect.TypeFor[protocol.Phase]():
 		return enumeration(protocol.Phases())
+	case reflect.TypeFor[report.PointState]():
+		return enumeration([]report.PointState{report.Counts, report.Invalid, report.NotRun})
 	case reflect.TypeFor[roles.Kind]():
 		return enumeration(roles.Kinds())
 	}
