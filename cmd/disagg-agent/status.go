@@ -43,7 +43,11 @@ func statusCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			report.Summary(c.App.Writer, r)
+			p, err := rundir.ReadPlan(rundir.Dir(dir).Plan())
+			if err != nil {
+				return err
+			}
+			report.Summary(c.App.Writer, report.Build(report.Input{Plan: p, Result: r}))
 			return command.Exit(r.ExitCode, nil)
 		},
 	}

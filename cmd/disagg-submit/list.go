@@ -177,6 +177,10 @@ func runList(c *cli.Context, s scheduler.Scheduler) error {
 	}
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if err := keepJUnit(c, folder, entries); err != nil {
+		return err
+	}
+	soFar := slices.Clone(entries) // the others are written to while tests run
 	out := &lines{out: c.App.Writer}
 	fmt.Fprintf(c.App.Writer, "%s, in %s\n", dispatch.Counts(entries), folder)
 	dispatch.Runner{
@@ -184,15 +188,28 @@ func runList(c *cli.Context, s scheduler.Scheduler) error {
 		Start: func(ctx context.Context, e *dispatch.Entry) { startOne(ctx, c, s, e, out) },
 		Done: func(e dispatch.Entry) {
 			out.say("%s: %s %s", dispatch.Name(e.Test), e.Status, e.Detail)
+			if err := keepJUnit(c, folder, ended(soFar, e)); err != nil {
+				out.say("%v", err)
+			}
 		},
 	}.Run(ctx, entries)
 	if err := dispatch.Summary(c.App.Writer, entries); err != nil {
 		return err
 	}
-	if err := keepJUnit(c, folder, entries); err != nil {
+	if err := errors.Join(keepJUnit(c, folder, entries), keepListPage(folder, entries)); err != nil {
 		return err
 	}
 	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), context.Cause(ctx))
+}
+
+// ended puts a test that has ended into its place.
+func ended(entries []dispatch.Entry, e dispatch.Entry) []dispatch.Entry {
+	for i := range entries {
+		if entries[i].Job.Plan.RunDir == e.Job.Plan.RunDir {
+			entries[i] = e
+		}
+	}
+	return entries
 }
 
 // listFolder is the folder of a list's run directories.

@@ -121,7 +121,7 @@ func (w *watcher) deliver() int {
 
 // verdict shows the verdict as soon as it is there: freeing the nodes may take longer.
 func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
-	report.Summary(w.out, r)
+	report.Summary(w.out, report.Build(report.Input{Plan: w.plan, Result: r}))
 	if a == "" {
 		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)
 		return

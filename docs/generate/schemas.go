@@ -13,6 +13,7 @@ import (
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -38,6 +39,7 @@ func documents() []document {
 		{"record", "records/<id>.json", results.Record{}},
 		{"history", "history.json", results.History{}},
 		{"result", "result.json", protocol.Result{}},
+		{"report", "report/data.json", report.Model{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
 }
@@ -71,7 +73,7 @@ var versions = map[string]int{"Record": 2}
 // fixVersion says what the number of the schema is.
 func fixVersion(s *jsonschema.Schema) {
 	for name, def := range s.Definitions {
-		if def.Properties == nil {
+		if def.Properties == nil { // it is no structure
 			continue
 		}
 		if p, ok := def.Properties.Get("schema"); ok {
@@ -121,6 +123,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return enumeration(protocol.EntryKinds())
 	case reflect.TypeFor[protocol.Phase]():
 		return enumeration(protocol.Phases())
+	case reflect.TypeFor[report.PointState]():
+		return enumeration([]report.PointState{report.Counts, report.Invalid, report.NotRun})
 	case reflect.TypeFor[roles.Kind]():
 		return enumeration(roles.Kinds())
 	}

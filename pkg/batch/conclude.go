@@ -10,6 +10,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -63,7 +64,7 @@ func (b *batch) neverBegan(why error) error {
 // keep writes the verdict if the hub has not.
 func (b *batch) keep(verdict *protocol.Result, cause protocol.Cause) error {
 	if verdict != nil {
-		return hub.Keep(b.attempt, *verdict)
+		return gather.Keep(b.opts.Plan, b.attempt, *verdict)
 	}
 	return b.orphan().Conclude(cause)
 }

@@ -118,7 +118,7 @@ func thaw(t *testing.T, fifo string) {
 	t.Helper()
 	fd, err := unix.Open(fifo, unix.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err == nil {
-		err = unix.Close(fd)
+		err = errors.Join(os.Remove(fifo), unix.Close(fd)) // who reads next finds nothing to wait for
 	}
 	if err != nil {
 		t.Error(err)

@@ -115,9 +115,9 @@ func lastOf(block []byte, n int) []byte {
 	return block[at+1:]
 }
 
-// visible is what people see of a line: what a carriage return has overwritten is left out, and so are colours and
+// Visible is what people see of a line: what a carriage return has overwritten is left out, and so are colours and
 // what is no text.
-func visible(line []byte) []byte {
+func Visible(line []byte) []byte {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	line = line[bytes.LastIndexByte(line, '\r')+1:]
 	if line = line[:min(len(line), maxKept)]; bytes.IndexByte(line, escape) >= 0 {

@@ -54,7 +54,7 @@ func (r *Reader) Feed(block []byte) {
 		}
 		if len(block) > 0 {
 			line, rest, _ := bytes.Cut(block, []byte{'\n'})
-			r.read(string(visible(line)))
+			r.read(string(Visible(line)))
 			block = rest
 		}
 	}
@@ -77,17 +77,17 @@ func (r *Reader) pass(block []byte) {
 	for rest := block; len(rest) > 0 && r.counting(); {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
-		r.count(cut(string(visible(line))))
+		r.count(cut(string(Visible(line))))
 	}
 	for rest := lastOf(block, recentLines); len(rest) > 0; {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
-		r.recent.push(visible(line))
+		r.recent.push(Visible(line))
 	}
 	for n := 0; len(block) > 0 && n < lastLines; n++ {
 		line := lastOf(block, 1)
 		block = block[:len(block)-len(line)]
-		if r.keepLast(visible(bytes.TrimSuffix(line, []byte{'\n'}))) {
+		if r.keepLast(Visible(bytes.TrimSuffix(line, []byte{'\n'}))) {
 			return
 		}
 	}

@@ -81,7 +81,7 @@ func TestHeadline(t *testing.T) {
 			}
 			r := NewReader(nil)
 			for line := range strings.Lines(e.log) {
-				r.read(string(visible([]byte(strings.TrimSuffix(line, "\n")))))
+				r.read(string(Visible([]byte(strings.TrimSuffix(line, "\n")))))
 			}
 			if got := r.Headline(); got != e.want {
 				t.Errorf("line by line:\ngot  %q\nwant %q", got, e.want)

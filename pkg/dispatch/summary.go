@@ -1,13 +1,14 @@
 package dispatch
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/disagg/disagg/pkg/report"
 )
 
 // statuses in the order in which a summary counts them.
@@ -93,68 +94,40 @@ func Plans(out io.Writer, entries []Entry) error {
 	return table(out, rows, Counts(entries))
 }
 
-// suite, testCase and message are JUnit's XML.
-type suite struct {
-	XMLName  xml.Name   `xml:"testsuite"`
-	Name     string     `xml:"name,attr"`
-	Tests    int        `xml:"tests,attr"`
-	Failures int        `xml:"failures,attr"`
-	Errors   int        `xml:"errors,attr"`
-	Skipped  int        `xml:"skipped,attr"`
-	Time     string     `xml:"time,attr"`
-	Cases    []testCase `xml:"testcase"`
-}
-
-type testCase struct {
-	Class   string   `xml:"classname,attr"`
-	Name    string   `xml:"name,attr"`
-	Time    string   `xml:"time,attr"`
-	Failure *message `xml:"failure"`
-	Error   *message `xml:"error"`
-	Skipped *message `xml:"skipped"`
-}
-
-type message struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-// JUnit is the list as CI systems read it: a failed test is a failure, one that could not be run is an error, one that
-// was left out or is excused is skipped.
+// JUnit is the list as CI systems read it: a failed test is a failure, or an error if what was tested is not to blame;
+// one that could not be run, or has not ended, is an error; one that was left out or is excused is skipped.
 func JUnit(name string, entries []Entry) ([]byte, error) {
-	s := suite{Name: name, Tests: len(entries)}
-	whole := time.Duration(0)
+	s := report.Suite{Name: name}
 	for _, e := range entries {
-		class, id, found := strings.Cut(e.Test.ID, "::")
-		if !found {
-			class, id = "", e.Test.ID
-		}
-		c := testCase{Class: class, Name: id, Time: seconds(e.Took)}
-		whole += e.Took
-		m := &message{Message: oneLine(e.Detail), Text: e.text()}
-		switch e.Status {
-		case Failed:
-			c.Failure = m
-			s.Failures++
-		case Refused, NotRun, Watching:
-			c.Error = m
-			s.Errors++
-		case Skipped, Waived, NotOurs, Excused, Submitted:
-			m.Message = strings.TrimSpace(string(e.Status) + ": " + m.Message)
-			c.Skipped = m
-			s.Skipped++
-		}
-		s.Cases = append(s.Cases, c)
+		s.Cases = append(s.Cases, e.junit())
 	}
-	s.Time = seconds(whole)
-	data, err := xml.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("cannot write JUnit: %w", err)
-	}
-	return append([]byte(xml.Header), append(data, '\n')...), nil
+	return s.XML()
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+func (e Entry) junit() report.Case {
+	class, id, found := strings.Cut(e.Test.ID, "::")
+	if !found {
+		class, id = "", e.Test.ID
+	}
+	c := report.Case{Class: class, Name: id, Took: e.Took, Message: oneLine(e.Detail), Text: e.text()}
+	switch e.Status {
+	case Failed:
+		c.State = report.CaseFailed
+	case Refused, NotRun, Watching:
+		c.State = report.CaseError
+	case Planned:
+		c.State, c.Message = report.CaseError, string(NotRun)
+	case Skipped, Waived, NotOurs, Excused, Submitted:
+		c.State, c.Message = report.CaseSkipped, strings.TrimSpace(string(e.Status)+": "+c.Message)
+	}
+	if r := e.Result; r != nil {
+		if r.FirstCause != nil && e.Status == Failed {
+			c.State, c.Type = report.CaseOf(r.FirstCause.Kind), string(r.FirstCause.Kind)
+		}
+		c.Properties = report.Build(report.Input{Plan: e.Job.Plan, Result: *r}).Properties()
+	}
+	return c
+}
 
 // text is what is known of a failure: its cause with the lines around the telling one, and where the rest is.
 func (e Entry) text() string {

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
@@ -110,6 +110,23 @@ func (h *Hub) writeBeforehand() {
 	h.opts.Disk.Create(h.opts.Attempt.Result(), append(data, '\n'), func(err error) { h.early.Store(err == nil) })
 }
 
+// report makes the report where the run directory is read and written, once everything else is there. A report that
+// cannot be made, or written, is told, and changes nothing else.
+func (h *Hub) report(r protocol.Result) {
+	leave := func() error {
+		made, err := gather.Make(h.opts.Plan, h.opts.Attempt, r)
+		if err != nil {
+			return err
+		}
+		return made.Write(h.opts.Attempt)
+	}
+	h.opts.Disk.Do("write the report", 0, leave, func(err error) {
+		if err != nil {
+			h.opts.Log.Warn("cannot leave a report", zap.Error(err))
+		}
+	})
+}
+
 // write writes the report and, last, the verdict.
 func (h *Hub) write(r protocol.Result, answers bool) bool {
 	data, err := json.MarshalIndent(r, "", "  ")
@@ -117,14 +134,7 @@ func (h *Hub) write(r protocol.Result, answers bool) bool {
 		h.opts.Log.Error("cannot encode the verdict", zap.Error(err))
 		return false
 	}
-	if files, err := report.Render(r); err == nil {
-		for name, content := range files {
-			h.opts.Disk.Do("write the report", len(content),
-				func() error { return h.opts.Attempt.WriteReport(name, content) }, nil)
-		}
-	} else {
-		h.opts.Log.Warn("cannot make the report", zap.Error(err))
-	}
+	h.report(r)
 	written := make(chan error, 1)
 	if h.hasty { // so that it is known whose verdict is there
 		h.opts.Disk.Flush(h.opts.DiskPatience / 4)

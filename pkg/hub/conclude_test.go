@@ -16,6 +16,7 @@ import (
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -133,6 +134,10 @@ func TestPointsOfStoppedBenchmark(t *testing.T) {
 	j.serving()
 	j.measure(0, point(4, 10)+"\n")
 	j.await("the first point", func() bool { return len(j.entries(protocol.EntryPoint)) == 1 })
+	j.await("the first point in junit.xml", func() bool {
+		junit, _ := os.ReadFile(j.opts.Attempt.Dir().JUnit())
+		return strings.Contains(string(junit), `tests="3" failures="0" errors="2"`)
+	})
 	j.measure(1, point(3, 20)) // too few, and its line has no end
 	j.exit(gen1, protocol.Outcome{Code: 3})
 	j.leave(all...)
@@ -169,10 +174,24 @@ func TestPointMeasuredAgain(t *testing.T) {
 	}
 }
 
+// A report that cannot be written costs nothing but the report.
+func TestVerdictWithoutReport(t *testing.T) {
+	j := newJob(t, nil)
+	if err := os.WriteFile(filepath.Dir(j.opts.Attempt.Report()), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.cancel(errors.New("enough"))
+	j.leave(benchmark)
+	if r := j.over(); r.Verdict != protocol.Cancelled || !j.written || j.stored().Verdict != protocol.Cancelled {
+		t.Errorf("%s, written %v, stored %s", r.Verdict, j.written, j.stored().Verdict)
+	}
+}
+
 // A verdict that is there stays: the hub's own is not written over another's.
 func TestVerdictStays(t *testing.T) {
 	j := newJob(t, nil)
-	if err := hub.Keep(j.opts.Attempt, protocol.Result{Schema: 1, Verdict: protocol.Errored}); err != nil {
+	r := protocol.Result{Schema: 1, Verdict: protocol.Errored}
+	if err := gather.Keep(j.opts.Plan, j.opts.Attempt, r); err != nil {
 		t.Fatal(err)
 	}
 	j.cancel(errors.New("enough"))
@@ -198,7 +217,8 @@ func TestVerdictBeforehand(t *testing.T) {
 	}
 
 	j = newJob(t, nil)
-	if err := hub.Keep(j.opts.Attempt, protocol.Result{Schema: 1, Verdict: protocol.Errored}); err != nil {
+	r := protocol.Result{Schema: 1, Verdict: protocol.Errored}
+	if err := gather.Keep(j.opts.Plan, j.opts.Attempt, r); err != nil {
 		t.Fatal(err)
 	}
 	j.cancel(hub.ErrBatchEnded)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -128,6 +129,20 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 		}
 	})
 	h.journal.point(pt)
+	h.soFar()
+}
+
+// soFar keeps junit.xml true: a job that is killed has what was measured until then.
+func (h *Hub) soFar() {
+	junit, err := report.JUnit(report.Build(report.Input{
+		Plan:   h.opts.Plan,
+		Result: protocol.Result{RunID: h.opts.RunID, JobID: h.opts.JobID, Points: h.points},
+	}))
+	if err != nil {
+		h.opts.Log.Warn("cannot make JUnit", zap.Error(err))
+		return
+	}
+	h.opts.Disk.Replace(h.opts.Attempt.Dir().JUnit(), junit, false, nil)
 }
 
 // recordSize is about how many bytes a record holds while it waits.

@@ -51,6 +51,10 @@ func TestPassed(t *testing.T) {
 	if page, err := os.ReadFile(j.opts.Attempt.Report()); err != nil || !bytes.Contains(page, []byte("passed")) {
 		t.Errorf("report %s, %v", page, err)
 	}
+	if junit, err := os.ReadFile(j.opts.Attempt.Dir().JUnit()); err != nil ||
+		!bytes.Contains(junit, []byte(`tests="3" failures="0" errors="0"`)) {
+		t.Errorf("junit.xml %s, %v", junit, err)
+	}
 	checkJournal(t, j.journal())
 }
 

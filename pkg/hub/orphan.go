@@ -1,12 +1,11 @@
 package hub
 
 import (
-	"errors"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
@@ -61,11 +60,5 @@ func (o Orphan) Conclude(cause protocol.Cause) error {
 		up := drain(o.Uploader, o.Attempt, o.Plan, o.Plan.Timeouts.Upload.Std())
 		r.Upload = &up
 	}
-	return Keep(o.Attempt, r)
-}
-
-// Keep writes a verdict, and its report, that the hub itself could not write. A verdict that is there stays.
-func Keep(a rundir.Attempt, r protocol.Result) error {
-	files, err := report.Render(r)
-	return errors.Join(err, a.Keep(r, files))
+	return gather.Keep(o.Plan, o.Attempt, r)
 }

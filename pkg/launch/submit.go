@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/local"
@@ -48,8 +49,8 @@ func DefaultScheduler() string {
 	return slurm.Name
 }
 
-// Prepare makes the run directory: the case's copy, the batch script and the plan. If it fails it leaves nothing
-// behind that was not there.
+// Prepare makes the run directory: the case's copy, the batch script, a junit.xml in which nothing has run yet, and the
+// plan. If it fails it leaves nothing behind that was not there.
 func (j Job) Prepare() error {
 	if j.Scheduler == nil {
 		return errNoScheduler
@@ -58,7 +59,12 @@ func (j Job) Prepare() error {
 	if err != nil {
 		return err
 	}
-	return rundir.Create(j.Plan, j.Kept, script)
+	nothing := protocol.Result{RunID: j.Plan.RunID(0)}
+	junit, err := report.JUnit(report.Build(report.Input{Plan: j.Plan, Result: nothing}))
+	if err != nil {
+		return err
+	}
+	return rundir.Create(j.Plan, rundir.Start{Case: j.Kept, Script: script, JUnit: junit})
 }
 
 // How often a scheduler that takes no jobs for now is asked again, and how long after the time before.

@@ -9,7 +9,7 @@ import (
 	"github.com/disagg/disagg/pkg/decide/watch"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
@@ -219,7 +219,7 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 	out.Result = &r
 	w.OnVerdict(r, "")
 	kept := make(chan error, 1)
-	go func() { kept <- keep(rundir.Current(w.dir()), r) }()
+	go func() { kept <- keep(w.Plan, rundir.Current(w.dir()), r) }()
 	select {
 	case err := <-kept:
 		if err != nil {
@@ -233,15 +233,11 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 }
 
 // keep writes a verdict that was left with the scheduler into the run directory, with the points that were recorded.
-func keep(a rundir.Attempt, r protocol.Result) error {
+func keep(p plan.Plan, a rundir.Attempt, r protocol.Result) error {
 	for _, rec := range a.RecordStore().All() {
 		r.Points = append(r.Points, rec.Point)
 	}
-	files, err := report.Render(r)
-	if err != nil {
-		return err
-	}
-	return a.Keep(r, files)
+	return gather.Keep(p, a, r)
 }
 
 // keepBound is how long keeping a verdict that was left with the scheduler may take.

@@ -1,115 +1,190 @@
 package report
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"flag"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/roles"
+	"github.com/google/go-cmp/cmp"
 )
 
-// nasty is what a test id, a child's output or a sink's error may hold.
-const nasty = `<script>alert(1)</script>" onload="x' & {{.}}` + "\x1b[2J"
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// everywhere is a verdict with something nasty in every text.
-func everywhere() protocol.Result {
-	cause := protocol.Cause{Role: gen, Host: nasty, Kind: nasty, Detail: nasty, LogTail: []string{nasty, "plain"}}
-	return protocol.Result{
-		RunID: nasty, JobID: nasty, TestID: nasty, Verdict: nasty,
-		StartedAt:  time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC),
-		FirstCause: &cause, Secondary: []protocol.Cause{cause},
-		Points: []protocol.Point{
-			{Concurrency: 8, Successful: 7, Metrics: map[string]float64{"token_throughput": 12.345}},
-			{Concurrency: 16, Invalid: nasty},
-		},
-		Roles: []protocol.RankOutcome{
-			{Role: gen, Rank: 2, Host: nasty, Outcome: &protocol.Outcome{Code: 137, Signal: nasty, StopReason: nasty}},
-			{Role: roles.Hub().Role},
-		},
+// golden compares with a file of testdata.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: make it with -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs; if that is right: go test ./pkg/report -update\n%s", file, diff)
 	}
 }
 
-// render makes the page of a verdict.
-func render(t *testing.T, r protocol.Result) string {
+// files makes the report of an input.
+func files(t *testing.T, in Input) map[string][]byte {
 	t.Helper()
-	files, err := Render(r)
+	made, err := Files(Build(in))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 || len(files["report.css"]) == 0 {
-		t.Errorf("%d files", len(files))
-	}
-	return string(files["index.html"])
+	return made
 }
 
-// elements lists the elements of a page and their attributes.
-func elements(t *testing.T, page string) (names map[string]bool, attributes map[string][]string) {
+// Every kind of run has the page that people have looked at.
+func TestGolden(t *testing.T) {
+	for name, in := range scenarios() {
+		t.Run(name, func(t *testing.T) { golden(t, name+".html", files(t, in)[pageFile]) })
+	}
+}
+
+// The page of a list shows every test, with a curve where there is one, and links to the runs' own pages.
+func TestListGolden(t *testing.T) {
+	l := List{Title: "nightly " + nasty, Summary: "4 tests: 2 passed, 1 failed, 1 waived", Runs: []ListedRun{
+		{Name: "waived-case", Status: "waived", Detail: "a bug " + nasty},
+	}}
+	for _, name := range []string{"passed", "failed", "twelve-points"} {
+		m := Build(scenarios()[name])
+		l.Runs = append(l.Runs, ListedRun{
+			Name: name, Status: m.Run.Ending(), Page: "001-" + name + "/attempt-0/report/index.html", Model: &m,
+		})
+	}
+	made, err := l.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "list.html", made[pageFile])
+	inert(t, string(made[pageFile]))
+	empty, err := List{}.Files()
+	if err != nil || !strings.Contains(string(empty[pageFile]), "The list is empty.") {
+		t.Errorf("%v %s", err, empty[pageFile])
+	}
+}
+
+// element is an element of a page.
+type element struct {
+	name       string
+	attributes map[string]string
+}
+
+func elements(t *testing.T, page string) (list []element) {
 	t.Helper()
-	names, attributes = map[string]bool{}, map[string][]string{}
-	d := xml.NewDecoder(strings.NewReader(strings.ReplaceAll(page, "\x1b", "")))
+	d := xml.NewDecoder(strings.NewReader(page))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			return names, attributes
+			return list
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		if e, ok := token.(xml.StartElement); ok {
-			names[e.Name.Local] = true
+			of := element{e.Name.Local, map[string]string{}}
 			for _, a := range e.Attr {
-				attributes[a.Name.Local] = append(attributes[a.Name.Local], a.Value)
+				of.attributes[a.Name.Local] = a.Value
+			}
+			list = append(list, of)
+		}
+	}
+}
+
+// foreign are elements that a policy forbids, or that load something.
+var foreign = []string{"script", "style", "iframe", "img", "image", "object", "embed", "base", "use"}
+
+// inert checks that a page is shown whole under a policy that allows no script, no inline style and nothing from
+// elsewhere.
+func inert(t *testing.T, page string) {
+	t.Helper()
+	if strings.Contains(page, "\x1b") || strings.Contains(page, "\u202e") {
+		t.Error("the page has characters that are not printable")
+	}
+	for _, e := range elements(t, page) {
+		if slices.Contains(foreign, e.name) {
+			t.Errorf("the page has a <%s>", e.name)
+		}
+		for name, value := range e.attributes {
+			switch {
+			case strings.HasPrefix(name, "on"), slices.Contains([]string{"style", "src", "srcset", "action"}, name):
+				t.Errorf("<%s> has an attribute %s: %q", e.name, name, value)
+			case strings.Contains(value, "data:"), strings.Contains(value, "url("):
+				t.Errorf("<%s> refers to something in %s: %q", e.name, name, value)
+			case name == "href" && !strings.HasPrefix(value, "../") && value != styleFile && value != dataFile &&
+				!strings.HasPrefix(value, "001-"):
+				t.Errorf("<%s> refers to something elsewhere: %q", e.name, value)
+			case e.name == "link" && name == "href" && value != styleFile:
+				t.Errorf("the page wants %q", value)
 			}
 		}
 	}
 }
 
-// The page holds no script and no style of its own, which CI servers do not show, whatever the texts in it hold; and it
-// fetches nothing but its style sheet.
-func TestPageIsInert(t *testing.T) {
-	names, attributes := elements(t, render(t, everywhere()))
-	for _, name := range []string{"script", "style", "iframe", "img", "object"} {
-		if names[name] {
-			t.Errorf("the page has a <%s>", name)
+// Every page is shown whole by a CI server, whatever the texts in it hold: Jenkins' policy is "sandbox
+// allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self'".
+func TestPagesAreInert(t *testing.T) {
+	for name, in := range scenarios() {
+		t.Run(name, func(t *testing.T) { inert(t, string(files(t, in)[pageFile])) })
+	}
+	for _, word := range []string{"url(", "@import", "http"} {
+		if strings.Contains(style, word) {
+			t.Errorf("the style sheet has %q", word)
 		}
-	}
-	if !names["table"] || !names["pre"] {
-		t.Errorf("the page is not read: %v", names)
-	}
-	for name := range attributes {
-		if strings.HasPrefix(name, "on") || name == "style" || name == "src" {
-			t.Errorf("the page has an attribute %s: %q", name, attributes[name])
-		}
-	}
-	if got := attributes["href"]; len(got) != 1 || got[0] != "report.css" {
-		t.Errorf("the page refers to %q", got)
 	}
 }
 
-// The page shows what failed, the points with their numbers, one that does not count as such, and how every rank ended.
-func TestPage(t *testing.T) {
-	page := render(t, everywhere())
-	for _, want := range []string{
-		"GEN_0.0 on &lt;script&gt;", "&lt;script&gt;alert(1)&lt;/script&gt;", "2026-11-26 10:00:00 UTC", "plain\n",
-		"<td>8</td><td>7</td><td>12.35</td><td>–</td>", "<td>16 (&lt;script&gt;", "<td>GEN_0.2</td>", "<td>137</td>",
-		"<td>BENCHMARK.0</td><td></td><td>–</td>", "<h2>Secondary</h2>",
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page does not show %q", want)
-		}
+// A text that looks like HTML is text: the page has the same elements as that of a run with plain texts.
+func TestTextsAreEscaped(t *testing.T) {
+	page := string(files(t, everywhere(nasty))[pageFile])
+	if !strings.Contains(page, "&lt;script&gt;alert(1)&lt;/script&gt;") {
+		t.Error("the text is not there")
 	}
-	page = render(t, protocol.Result{Verdict: protocol.Passed, TestID: "t"})
-	for _, none := range []string{"First cause", "Secondary", "job "} {
-		if strings.Contains(page, none) {
-			t.Errorf("the page of a job that passed shows %q", none)
+	names := func(page string) (list []string) {
+		for _, e := range elements(t, page) {
+			list = append(list, e.name)
 		}
+		return list
 	}
-	if !strings.Contains(page, `<span class="verdict passed">passed</span>`) || !strings.Contains(page, ">none<") {
-		t.Error(page)
+	plain := string(files(t, everywhere("plain"))[pageFile])
+	if diff := cmp.Diff(names(plain), names(page)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The page in one file has its style in it, and neither links nor other files.
+func TestSingleFile(t *testing.T) {
+	page, err := Single(Build(failed()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	if !strings.Contains(text, "<style>:root {") || strings.Contains(text, "href=") ||
+		!strings.Contains(text, "logs/ranks/GEN_0.1.log") {
+		t.Error(text[:2000])
+	}
+}
+
+// data.json is the model: who reads it gets what the page was made of.
+func TestDataIsTheModel(t *testing.T) {
+	m := Build(besideEarlier())
+	var read Model
+	if err := json.Unmarshal(files(t, besideEarlier())[dataFile], &read); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, read); diff != "" {
+		t.Error(diff)
 	}
 }

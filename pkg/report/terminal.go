@@ -3,11 +3,11 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -116,12 +116,12 @@ func (p *Progress) point(pt protocol.Point) {
 		return
 	}
 	p.Say("%s: %s output tok/s, TTFT %s ms, TPOT %s ms", line,
-		metric(pt, "token_throughput", 1), metric(pt, "mean_ttft", 1), metric(pt, "mean_tpot", 2))
+		decimal(pt.Metrics, throughput, 1), decimal(pt.Metrics, "mean_ttft", 1), decimal(pt.Metrics, "mean_tpot", 2))
 }
 
-// metric is a number of a point; what the client did not report is not 0.
-func metric(pt protocol.Point, name string, decimals int) string {
-	v, ok := pt.Metrics[name]
+// decimal is a number of a point; what the client did not report is not 0.
+func decimal(values map[string]float64, name string, decimals int) string {
+	v, ok := values[name]
 	if !ok {
 		return "–"
 	}
@@ -129,24 +129,28 @@ func metric(pt protocol.Point, name string, decimals int) string {
 }
 
 // Summary prints the verdict and the points. A point that does not count is marked, with the reason below.
-func Summary(out io.Writer, r protocol.Result) {
-	fmt.Fprintf(out, "\n%s: %s\n", Printable(string(r.Verdict)), Printable(r.TestID))
-	if r.FirstCause != nil {
-		fmt.Fprintf(out, "first cause: %s\n", Printable(r.FirstCause.String()))
+func Summary(out io.Writer, m Model) {
+	fmt.Fprintf(out, "\n%s: %s\n", m.Run.Ending(), m.Run.TestID)
+	if f := m.Failure; f != nil {
+		fmt.Fprintf(out, "first cause: %s\n", f)
 	}
-	points(out, r.Points)
-	if r.Lost != "" {
-		fmt.Fprintf(out, "lost:    %s\n", Printable(r.Lost))
+	points(out, m.Points)
+	if b := m.Best; b != nil && len(m.Points) > 1 {
+		fmt.Fprintf(out, "best:    %s output tok/s/GPU at concurrency %d (%s)\n", figure(b.TokPerGPU), b.Concurrency,
+			m.Setup.gpus())
 	}
-	if r.Regression != nil {
-		Comparison(out, *r.Regression)
+	if m.Lost != "" {
+		fmt.Fprintf(out, "lost:    %s\n", m.Lost)
 	}
-	if r.Upload == nil {
+	if m.Regression != nil {
+		comparison(out, *m.Regression)
+	}
+	if m.Upload == nil {
 		return
 	}
-	Uploads(out, *r.Upload)
-	if r.Upload.Error != "" {
-		fmt.Fprintf(out, "upload:  failed, the records stay pending: %s\n", Printable(r.Upload.Error))
+	Uploads(out, *m.Upload)
+	if m.Upload.Error != "" {
+		fmt.Fprintf(out, "upload:  failed, the records stay pending: %s\n", m.Upload.Error)
 	}
 }
 
@@ -165,53 +169,55 @@ func Uploads(out io.Writer, r protocol.UploadReport) {
 }
 
 // Comparison prints what a comparison with earlier runs says: the verdict, then what gates and can be told.
-func Comparison(out io.Writer, v protocol.RegressionVerdict) {
-	fmt.Fprintf(out, "against earlier runs: %s: %s\n", v.Status, Printable(v.Reason))
-	for _, f := range v.Findings {
-		if f.Gates && f.Status != protocol.RegressionUnknown {
-			fmt.Fprintf(out, "  %s\n", Printable(f.String()))
+func Comparison(out io.Writer, v protocol.RegressionVerdict) { comparison(out, *JudgementOf(v)) }
+
+func comparison(out io.Writer, j Judgement) {
+	fmt.Fprintf(out, "against earlier runs: %s: %s\n", Printable(j.Status), Printable(j.Reason))
+	for _, f := range j.Findings {
+		if f.Gates && f.Status != statusUnknown {
+			fmt.Fprintf(out, "  %s\n", Printable(f.Text))
 		}
 	}
 }
 
-func points(out io.Writer, list []protocol.Point) {
+// summaryColumns are the numbers of the summary, with their decimals: what fits into a line of a terminal.
+var summaryColumns = []struct {
+	heading, name string
+	decimals      int
+}{
+	{"output tok/s", throughput, 1}, {"tok/s/GPU", tokPerGPU, 1}, {"tok/s/user", tokPerUser, 1},
+	{"total tok/s", "total_token_throughput", 1},
+	{"TTFT ms", "mean_ttft", 2}, {"TPOT ms", "mean_tpot", 2}, {"E2EL ms", "mean_e2el", 2},
+	{"P99 E2EL ms", "p99_e2el", 2},
+}
+
+// points is the table of the points that were measured.
+func points(out io.Writer, list []PointInfo) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p PointInfo) bool { return p.State == NotRun })
 	if len(list) == 0 {
 		return
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "concurrency\trequests\toutput tok/s\ttotal tok/s\tTTFT ms\tTPOT ms\tE2EL ms\tP99 E2EL ms\t")
-	for _, pt := range list {
+	fmt.Fprint(w, "concurrency\trequests\t")
+	for _, c := range summaryColumns {
+		fmt.Fprintf(w, "%s\t", c.heading)
+	}
+	fmt.Fprintln(w)
+	for _, p := range list {
 		mark := ""
-		if pt.Invalid != "" {
+		if p.State == Invalid {
 			mark = " *"
 		}
-		fmt.Fprintf(w, "%d%s\t%d\t", pt.Concurrency, mark, pt.Successful)
-		for _, name := range []string{"token_throughput", "total_token_throughput"} {
-			fmt.Fprintf(w, "%s\t", metric(pt, name, 1))
-		}
-		for _, name := range []string{"mean_ttft", "mean_tpot", "mean_e2el", "p99_e2el"} {
-			fmt.Fprintf(w, "%s\t", metric(pt, name, 2))
+		fmt.Fprintf(w, "%d%s\t%d\t", p.Concurrency, mark, p.Successful)
+		for _, c := range summaryColumns {
+			fmt.Fprintf(w, "%s\t", decimal(p.Values, c.name, c.decimals))
 		}
 		fmt.Fprintln(w)
 	}
 	_ = w.Flush()
-	for _, pt := range list {
-		if pt.Invalid != "" {
-			fmt.Fprintf(out, "* concurrency %d does not count: %s\n", pt.Concurrency, Printable(pt.Invalid))
+	for _, p := range list {
+		if p.State == Invalid {
+			fmt.Fprintf(out, "* concurrency %d does not count: %s\n", p.Concurrency, p.Reason)
 		}
 	}
-}
-
-// Printable replaces characters that a terminal would act upon, such as those that begin an escape sequence: a child's
-// output must not move the cursor, ring the bell or change the title of whoever reads about it.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return '·'
-		}
-		return r
-	}, s)
 }

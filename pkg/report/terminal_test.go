@@ -14,8 +14,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-var gen = roles.Role{Kind: roles.Gen}
-
 // show lists the lines that a progress makes of entries, without their times.
 func show(p *Progress, list ...protocol.Entry) (lines []string) {
 	var out bytes.Buffer
@@ -40,7 +38,6 @@ func newProgress() *Progress {
 
 // What is worth a line of a journal gets one that says whom it is about; the rest is silent.
 func TestProgress(t *testing.T) {
-	bench := roles.Hub().Role
 	at := func(kind protocol.EntryKind, detail string) protocol.Entry {
 		return protocol.Entry{Kind: kind, Role: &gen, Rank: 1, Detail: detail}
 	}
@@ -146,7 +143,8 @@ func TestProgressOfRequeuedJob(t *testing.T) {
 	}
 }
 
-// The summary shows verdict, cause, points and what became of the records. A point that does not count is marked.
+// The summary shows verdict, cause, points and what became of the records. A point that does not count is marked, and
+// is never the best.
 func TestSummary(t *testing.T) {
 	full := map[string]float64{
 		"token_throughput": 100, "total_token_throughput": 200.25, "mean_ttft": 1, "mean_tpot": 2, "mean_e2el": 3.456,
@@ -159,7 +157,10 @@ func TestSummary(t *testing.T) {
 		},
 		Points: []protocol.Point{
 			{Concurrency: 1, Successful: 10, Metrics: full},
-			{Concurrency: 16, Successful: 5, Invalid: "5 requests failed\r"},
+			{
+				Index: 1, Concurrency: 16, Successful: 5, Invalid: "5 requests failed\r",
+				Metrics: map[string]float64{"token_throughput": 900},
+			},
 		},
 		Lost:   "2 writes",
 		Upload: &protocol.UploadReport{URL: "sqlite:///x.db", Sent: 1, Pending: 2, Error: "away\n"},
@@ -167,22 +168,23 @@ func TestSummary(t *testing.T) {
 	want := `
 failed: t·[1m
 first cause: GEN_0.3 on n2: child_signal: killed· by SIGKILL
-  concurrency  requests  output tok/s  total tok/s  TTFT ms  TPOT ms  E2EL ms  P99 E2EL ms
-            1        10         100.0        200.2     1.00     2.00     3.46         4.00
-         16 *         5             –            –        –        –        –            –
+  concurrency  requests  output tok/s  tok/s/GPU  tok/s/user  total tok/s  TTFT ms  TPOT ms  E2EL ms  P99 E2EL ms
+            1        10         100.0       12.5       500.0        200.2     1.00     2.00     3.46         4.00
+         16 *         5         900.0      112.5           –            –        –        –        –            –
 * concurrency 16 does not count: 5 requests failed·
+best:    12.5 output tok/s/GPU at concurrency 1 (8 GPUs used of 12 asked)
 lost:    2 writes
 records: sqlite:///x.db (1 sent, 2 pending)
 upload:  failed, the records stay pending: away·
 `
 	var out bytes.Buffer
-	Summary(&out, r)
+	Summary(&out, Build(Input{Plan: planOf(1, 16, 32), Result: r}))
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
 	out.Reset()
 	u := protocol.UploadReport{URL: "u", Sent: 3}
-	Summary(&out, protocol.Result{Verdict: protocol.Passed, TestID: "t", Upload: &u})
+	Summary(&out, Build(Input{Result: protocol.Result{Verdict: protocol.Passed, TestID: "t", Upload: &u}}))
 	if diff := cmp.Diff("\npassed: t\nrecords: u (3 sent, 0 pending)\n", out.String()); diff != "" {
 		t.Error(diff)
 	}

@@ -24,12 +24,7 @@ func Follow(d Dir) *Follower { return &Follower{dir: d} }
 // left of that comes first.
 func (f *Follower) Read() (Attempt, []protocol.Entry) {
 	var list []protocol.Entry
-	take := func(line []byte) {
-		var e protocol.Entry
-		if json.Unmarshal(line, &e) == nil && e.Schema == 1 {
-			list = append(list, e)
-		}
-	}
+	take := entriesInto(&list)
 	if now := Current(f.dir); f.tail == nil || now != f.attempt {
 		if f.tail != nil {
 			f.tail.Read(take)
@@ -38,6 +33,22 @@ func (f *Follower) Read() (Attempt, []protocol.Entry) {
 	}
 	f.tail.Read(take)
 	return f.attempt, list
+}
+
+// entriesInto adds the entries of lines to a list. What cannot be read is passed over.
+func entriesInto(list *[]protocol.Entry) func(line []byte) {
+	return func(line []byte) {
+		var e protocol.Entry
+		if json.Unmarshal(line, &e) == nil && e.Schema == 1 {
+			*list = append(*list, e)
+		}
+	}
+}
+
+// ReadJournal reads what an attempt's journal has.
+func ReadJournal(a Attempt) (list []protocol.Entry) {
+	(&Tail{File: a.Events()}).Read(entriesInto(&list))
+	return list
 }
 
 // SaysNoAgent tells whether the shell that ran the batch script says that it could not run the agent: it is not there,

@@ -33,6 +33,9 @@ func (d Dir) Script() string { return filepath.Join(string(d), "job.sbatch") }
 // Submission is the file that says when and as what the job was submitted.
 func (d Dir) Submission() string { return filepath.Join(string(d), "submission.json") }
 
+// JUnit is the run as CI systems read it, true from the moment that the run directory is made.
+func (d Dir) JUnit() string { return filepath.Join(string(d), "junit.xml") }
+
 // Case is where the case's YAML is kept.
 func (d Dir) Case(name string) string { return filepath.Join(string(d), "case", name+".yaml") }
 
@@ -55,6 +58,9 @@ func (a Attempt) Number() int {
 	}
 	return -1
 }
+
+// Dir is the run directory that the attempt is in.
+func (a Attempt) Dir() Dir { return Dir(filepath.Dir(string(a))) }
 
 func (a Attempt) join(elem ...string) string {
 	return filepath.Join(append([]string{string(a)}, elem...)...)
@@ -90,7 +96,7 @@ func (a Attempt) Records() string { return a.join("records") }
 // Outbox is the folder that tells which records were sent.
 func (a Attempt) Outbox() string { return a.join("outbox") }
 
-// Report is the page that people read.
+// Report is the page that people read; its style sheet and data.json lie beside it.
 func (a Attempt) Report() string { return a.join("report", "index.html") }
 
 // Logs is the folder of logs.

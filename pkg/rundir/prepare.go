@@ -21,13 +21,19 @@ import (
 // ErrOccupied says that a run directory holds a run already.
 var ErrOccupied = errors.New("it holds a run already: name a new one with --run-dir")
 
-// Create makes the run directory of a plan: the case's copy, the batch script and the plan. All of it is made beside
-// its place first, so that a start that fails, or comes second, changes nothing of another's run. A directory that
-// exists and holds no run is filled, unless others can write to it. The case's bytes are kept under the name of the
-// plan's case.
-func Create(p plan.Plan, original []byte, script string) error {
+// Start is what a run directory begins with, beside the plan.
+type Start struct {
+	Case   []byte // as it was found; it is kept under the name of the plan's case
+	Script string // for the scheduler
+	JUnit  []byte // in which nothing has run yet
+}
+
+// Create makes the run directory of a plan. All of it is made beside its place first, so that a start that fails, or
+// comes second, changes nothing of another's run. A directory that exists and holds no run is filled, unless others can
+// write to it.
+func Create(p plan.Plan, s Start) error {
 	dir := Dir(p.RunDir)
-	err := create(dir, p, original, script)
+	err := create(dir, p, s)
 	if err == nil {
 		return nil
 	}
@@ -38,7 +44,7 @@ func Create(p plan.Plan, original []byte, script string) error {
 	return fmt.Errorf("cannot make run directory %s: %w: name another with --run-dir", dir, err)
 }
 
-func create(dir Dir, p plan.Plan, original []byte, script string) error {
+func create(dir Dir, p plan.Plan, s Start) error {
 	if _, err := os.Lstat(dir.Plan()); err == nil {
 		return ErrOccupied
 	}
@@ -59,7 +65,7 @@ func create(dir Dir, p plan.Plan, original []byte, script string) error {
 		return err
 	}
 	defer os.RemoveAll(fresh) // what is left of it
-	if err := fill(Dir(fresh), p, original, script); err != nil {
+	if err := fill(Dir(fresh), p, s); err != nil {
 		return err
 	}
 	return place(fresh, string(dir))
@@ -89,7 +95,7 @@ func temporary(path string) string {
 }
 
 // fill writes what a run directory begins with.
-func fill(dir Dir, p plan.Plan, original []byte, script string) error {
+func fill(dir Dir, p plan.Plan, s Start) error {
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
@@ -98,10 +104,13 @@ func fill(dir Dir, p plan.Plan, original []byte, script string) error {
 	if err := os.MkdirAll(filepath.Dir(caseCopy), folderMode); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(caseCopy, original, secretMode); err != nil {
+	if err := atomicfile.Write(caseCopy, s.Case, secretMode); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(dir.Script(), []byte(script), scriptMode); err != nil {
+	if err := atomicfile.Write(dir.Script(), []byte(s.Script), scriptMode); err != nil {
+		return err
+	}
+	if err := dir.WriteJUnit(s.JUnit); err != nil {
 		return err
 	}
 	return atomicfile.Write(dir.Plan(), append(data, '\n'), secretMode)
@@ -115,6 +124,9 @@ func moveInto(fresh, dir string) error {
 		return err
 	}
 	err := os.Rename(from.Script(), to.Script())
+	if err == nil {
+		err = os.Rename(from.JUnit(), to.JUnit())
+	}
 	if err == nil {
 		err = ownFolder(filepath.Dir(to.Case("")))
 	}
@@ -292,6 +304,14 @@ func (a Attempt) Keep(r protocol.Result, report map[string][]byte) error {
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("cannot write the verdict: %w", err)
+	}
+	return nil
+}
+
+// WriteJUnit replaces the run's junit.xml.
+func (d Dir) WriteJUnit(content []byte) error {
+	if err := atomicfile.Write(d.JUnit(), content, sharedMode); err != nil {
+		return fmt.Errorf("cannot write JUnit: %w", err)
 	}
 	return nil
 }

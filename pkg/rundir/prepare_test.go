@@ -34,8 +34,9 @@ func isRunOf(t *testing.T, d rundir.Dir, id string) {
 		t.Errorf("the plan is of run %q, %v, want %q", p.ID, err, id)
 	}
 	holds(t, d.Script(), "script of "+id, 0o755)
+	holds(t, d.JUnit(), "junit of "+id, 0o644)
 	holds(t, d.Case("c"), "case of "+id, 0o600)
-	if got := names(t, string(d)); got != "case job.sbatch plan.json" {
+	if got := names(t, string(d)); got != "case job.sbatch junit.xml plan.json" {
 		t.Errorf("the run directory holds %s", got)
 	}
 	if got := names(t, filepath.Dir(d.Case("c"))); got != "c.yaml" {
@@ -44,7 +45,9 @@ func isRunOf(t *testing.T, d rundir.Dir, id string) {
 }
 
 func create(d rundir.Dir, id, caseName string) error {
-	return rundir.Create(planFor(d, id, caseName), []byte("case of "+id), "script of "+id)
+	return rundir.Create(planFor(d, id, caseName), rundir.Start{
+		Case: []byte("case of " + id), Script: "script of " + id, JUnit: []byte("junit of " + id),
+	})
 }
 
 // A run directory is made with all that it begins with. What can hold a secret, the plan and the case, is its owner's
@@ -166,7 +169,8 @@ func TestCreateRefusesWhatIsPlanted(t *testing.T) {
 			err := create(d, "1", "c")
 			fails(t, name, err, "cannot ", tt.want)
 			fails(t, name, err, "cannot ", "--run-dir")
-			if got := strings.TrimSpace(strings.Replace(names(t, string(d)), "job.sbatch", "", 1)); got != before {
+			begun := strings.NewReplacer("job.sbatch", "", " junit.xml", "")
+			if got := strings.TrimSpace(begun.Replace(names(t, string(d)))); got != before {
 				t.Errorf("it holds %q, before it was %q", got, before)
 			}
 		})
@@ -347,7 +351,7 @@ func TestFilesReadBack(t *testing.T) {
 	d := rundir.Dir(filepath.Join(t.TempDir(), "run"))
 	p := planFor(d, "1", "c")
 	p.Upload.Sinks, p.Timeouts.Job = []plan.Sink{{URL: "sqlite:///x.db"}}, roles.Duration(time.Hour)
-	if err := rundir.Create(p, nil, ""); err != nil {
+	if err := rundir.Create(p, rundir.Start{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := rundir.ReadPlan(d.Plan()); err != nil || !cmp.Equal(p, got) {

@@ -33,14 +33,14 @@ var kinds = map[string]kind{
 	"pkg/shellwords": describe,
 
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
-	"pkg/report": decide, "pkg/testlist": decide, "pkg/stats": decide, "pkg/regression": decide,
-	"pkg/compare":  decide,
+	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
+	"pkg/regression": decide, "pkg/compare": decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
-	"pkg/launch": do, "pkg/dispatch": do,
+	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do,
 	"pkg/logtee": do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
 	"pkg/scheduler/local": do,
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
@@ -52,7 +52,7 @@ var kinds = map[string]kind{
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
-	"pkg/stats": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/decide/liveness": nil,
+	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/decide/liveness": nil,
 }
 
 // file is one file of source.
