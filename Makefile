@@ -102,7 +102,8 @@ bench: ## measure what supervision costs, as ratios in one run
 bench-upload: ## measure how fast records are sent to a real OpenSearch, beside its Python client
 	test -x $(BIN)/.python/bin/python || python3 -m venv $(BIN)/.python
 	$(BIN)/.python/bin/pip install -q opensearch-py==2.8.0
-	BENCH_PYTHON=$(abspath $(BIN)/.python/bin/python) go test -run '^$$' -bench Drain -benchtime 1x ./pkg/upload/opensearch
+	BENCH_PYTHON=$(abspath $(BIN)/.python/bin/python) go test -run '^$$' -bench Drain -benchtime 1x ./pkg/upload/opensearch ./pkg/upload/sqlite
+	go test -run '^$$' -bench Save ./pkg/rundir
 
 .PHONY: crash
 crash: ## kill what records and sends results 10,000 times, at every step: about 15 minutes

@@ -46,7 +46,7 @@ var kinds = map[string]kind{
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
 	"pkg/upload/sinktest": do, "pkg/upload/all": do,
 	"pkg/upload/mysql": do, "pkg/upload/postgres": do, "pkg/upload/sqlstore": do,
-	"pkg/upload/opensearch": do, "pkg/upload/gateway": do, "pkg/upload/rest": do,
+	"pkg/upload/opensearch": do, "pkg/upload/gateway": do, "pkg/upload/rest": do, "pkg/upload/dir": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.

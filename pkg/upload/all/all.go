@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/disagg/disagg/pkg/upload"
+	"github.com/disagg/disagg/pkg/upload/dir"
 	"github.com/disagg/disagg/pkg/upload/gateway"
 	"github.com/disagg/disagg/pkg/upload/mysql"
 	"github.com/disagg/disagg/pkg/upload/opensearch"
@@ -13,6 +14,6 @@ import (
 // Sinks are all that records can be sent to.
 func Sinks() upload.Registry {
 	return upload.Registry{
-		sqlite.Scheme(), opensearch.Scheme(), gateway.Scheme(), mysql.Scheme(), postgres.Scheme(),
+		sqlite.Scheme(), dir.Scheme(), opensearch.Scheme(), gateway.Scheme(), mysql.Scheme(), postgres.Scheme(),
 	}
 }
