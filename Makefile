@@ -105,8 +105,12 @@ bench-upload: ## measure how fast records are sent to a real OpenSearch, beside 
 	BENCH_PYTHON=$(abspath $(BIN)/.python/bin/python) go test -run '^$$' -bench Drain -benchtime 1x ./pkg/upload/opensearch ./pkg/upload/sqlite
 	go test -run '^$$' -bench Save ./pkg/rundir
 
+.PHONY: rates
+rates: ## simulate how often the comparison with earlier runs is wrong: 20,000 runs of each kind
+	go test -v -count=1 -run 'Rates|Detected' ./pkg/regression -args -trials 20000
+
 .PHONY: crash
-crash: ## kill what records and sends results 10,000 times, at every step: about 15 minutes
+crash: ## kill what records and sends results 10,000 times, at every step: several hours
 	go test -v -count=1 -timeout 1h ./test/crash -args -seeds 10000
 
 .PHONY: bench-hub

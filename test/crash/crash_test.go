@@ -28,7 +28,7 @@ import (
 )
 
 // seeds is how many times a victim is killed; `make crash` does it 10,000 times.
-var seeds = flag.Int("seeds", 30, "how often a victim is killed, for each sink")
+var seeds = flag.Int("seeds", 12, "how often a victim is killed, for each sink")
 
 // realSeeds is how many are enough for a server that is not played: what differs from the played one is slow.
 const realSeeds = 50

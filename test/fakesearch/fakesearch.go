@@ -52,6 +52,9 @@ type document struct {
 	source  json.RawMessage
 	fields  map[string]any
 	visible bool // to searches
+
+	texts    map[string]json.RawMessage // of the fields, once they are needed
+	integers map[string]int64
 }
 
 // New starts a node that ends with the test.

@@ -94,9 +94,15 @@ func (c clause) matches(id string, d *document) bool {
 
 // integer is a field's number without the loss of a floating point number.
 func integer(d *document, field string) (n int64) {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(d.source, &fields)
-	_ = json.Unmarshal(fields[field], &n)
+	if d.texts == nil {
+		_ = json.Unmarshal(d.source, &d.texts)
+		d.integers = map[string]int64{}
+	}
+	n, known := d.integers[field]
+	if !known {
+		_ = json.Unmarshal(d.texts[field], &n)
+		d.integers[field] = n
+	}
 	return n
 }
 
