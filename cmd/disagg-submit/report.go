@@ -57,6 +57,9 @@ HTML is written where the job left it, and the page's path is printed. Everythin
 
 // beside is the model of a run beside earlier ones. With some it says whether the run is slower than they are.
 func beside(in report.Input, dirs []string) (report.Model, error) {
+	if len(dirs) > 0 {
+		in.Earlier = nil // those that the run was planned with may be among them
+	}
 	for _, dir := range dirs {
 		records, err := gather.Records(dir)
 		if err != nil {

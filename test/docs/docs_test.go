@@ -31,7 +31,8 @@ func pages(t *testing.T) (list []string) {
 	t.Helper()
 	root := tool.Root()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		hidden := strings.HasPrefix(d.Name(), ".") || d.Name() == "runs" || d.Name() == "dist"
+		hidden := strings.HasPrefix(d.Name(), ".") || d.Name() == "runs" || d.Name() == "dist" ||
+			d.Name() == "testdata"
 		switch {
 		case err != nil:
 			return err
