@@ -271,7 +271,8 @@ func aggregatedDocument(either ...map[string]any) map[string]any {
 
 // documents fills in upstream's fields of a case of an aggregated config.
 func (s aggServer) documents(out *roles.Case, env []roles.Var) {
-	block := maps.Clone(s.Engine)
+	block := map[string]any{}
+	maps.Copy(block, s.Engine)
 	for key, n := range map[string]int{
 		"tensor_parallel_size": s.Tensor, "pipeline_parallel_size": s.Pipeline, "context_parallel_size": s.Context,
 	} {

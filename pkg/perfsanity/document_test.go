@@ -107,6 +107,24 @@ func TestDocumentOfOneServer(t *testing.T) {
 	}
 }
 
+// A server may have no key of the engine's at all.
+func TestDocumentWithoutEngineKeys(t *testing.T) {
+	test := perfsanity.Newest()
+	c, _, err := perfsanity.Load(perfsanity.Source{
+		Name: "perf/test_perf_sanity.py::test_e2e[aggr-cfg-bare]", Checkout: "/co", Test: &test,
+		Read: func(string) ([]byte, error) {
+			return []byte(`metadata: {model_name: m}
+hardware: {gpus_per_node: 4}
+server_configs: [{name: bare, tensor_parallel_size: 8, client_configs: [{concurrency: 1}]}]
+`), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(t, c.Document, map[string]any{"l_tp": 8, "l_gpus": 8, "s_kv_cache_dtype": "fp8"})
+}
+
 // Variables and settings that upstream has under two names, or as one or a list, come out as it has them.
 func TestDocumentOddities(t *testing.T) {
 	text := `metadata: {model_name: Own_Model}
