@@ -25,11 +25,13 @@ func side(name string, change func(*plan.Plan), throughput map[int]float64) comp
 	if change != nil {
 		change(&p)
 	}
-	s := compare.Side{Name: name, Plan: p, Verdict: protocol.Passed, At: time.Date(2026, 11, 26, 11, 15, 0, 0, time.UTC)}
+	s := compare.Side{Name: name, Plan: p, Verdict: protocol.Passed, At: time.Date(2026, 11, 26, 11, 15, 0, 0,
+		time.UTC)}
 	for i, c := range []int{4, 16, 64} {
 		if v, ok := throughput[c]; ok {
 			s.Records = append(s.Records, p.Record("run-"+name, "", protocol.Point{
-				Index: i, Concurrency: c, Successful: 1, Metrics: map[string]float64{"token_throughput": v, "mean_tpot": 2},
+				Index: i, Concurrency: c, Successful: 1, Metrics: map[string]float64{"token_throughput": v,
+					"mean_tpot": 2},
 			}, time.Time{}))
 		}
 	}
@@ -107,13 +109,17 @@ func TestDifferences(t *testing.T) {
 			p.Case.WorkerConfig[roles.Gen] = "max_batch_size: 64\n"
 			p.Provenance.Commit, p.Provenance.Dirty = "def", true
 		}, []string{
-			"differs in 2 things: which one did it cannot be told", "case.worker_config.GEN.kv {\"dtype\":\"fp8\"} -> none",
+			"differs in 2 things: which one did it cannot be told",
+			"case.worker_config.GEN.kv {\"dtype\":\"fp8\"} -> none",
 			"checkout abc -> def with changes",
 		}},
-		"where it is kept": {func(p *plan.Plan) { p.RunDir, p.Case.File = "/elsewhere", "/x" }, []string{"nothing that is known"}},
+		"where it is kept": {
+			func(p *plan.Plan) { p.RunDir, p.Case.File = "/elsewhere", "/x" }, []string{"nothing that is known"},
+		},
 	} {
 		var out strings.Builder
-		if err := compare.Compare(a, side("b", tt.change, map[int]float64{4: 1000}), results.History{}).Print(&out); err != nil {
+		if err := compare.Compare(a, side("b", tt.change, map[int]float64{4: 1000}),
+			results.History{}).Print(&out); err != nil {
 			t.Fatal(err)
 		}
 		for _, says := range tt.says {
@@ -131,7 +137,8 @@ func TestMissingPoints(t *testing.T) {
 	b.Records[0].Point.Invalid = "2 of 16 requests failed"
 	c := compare.Compare(a, b, results.History{})
 	want := []string{
-		"concurrency 4 of b does not count: 2 of 16 requests failed", "b has no concurrency 16", "a has no concurrency 64",
+		"concurrency 4 of b does not count: 2 of 16 requests failed", "b has no concurrency 16",
+		"a has no concurrency 64",
 	}
 	if diff := cmp.Diff(want, c.Missing); diff != "" || len(c.Rows) != 0 {
 		t.Errorf("%s, rows %v", diff, c.Rows)

@@ -41,7 +41,8 @@ func TestMake(t *testing.T) {
 	if p.RunDir != r.RunDir || p.Case.File != filepath.Join(r.RunDir, "case", p.Case.Name+".yaml") {
 		t.Errorf("%s, %s", p.RunDir, p.Case.File)
 	}
-	if !cmp.Equal(p.Upload, plan.Upload{Sinks: []plan.Sink{{URL: "sqlite:///of/the/profile.db"}}}) || p.Timeouts.Job.Std() != 2*time.Hour {
+	if !cmp.Equal(p.Upload, plan.Upload{Sinks: []plan.Sink{{URL: "sqlite:///of/the/profile.db"}}}) ||
+		p.Timeouts.Job.Std() != 2*time.Hour {
 		t.Errorf("%+v, %+v", p.Upload, p.Timeouts)
 	}
 	if p.Tool != "test" || p.ID == "" {

@@ -255,7 +255,8 @@ func TestLeftSegments(t *testing.T) {
 // What nvidia-smi says of the GPUs beside their ids is kept: it tells where results come from.
 func TestFacts(t *testing.T) {
 	h := host(t)
-	h.GPUs, h.Run = 2, answers("GPU-a, NVIDIA H200, 570.86.10\nWARNING: odd, very, odd\nGPU-b, NVIDIA H200, 570.86.10\n", "", 0)
+	h.GPUs, h.Run = 2,
+		answers("GPU-a, NVIDIA H200, 570.86.10\nWARNING: odd, very, odd\nGPU-b, NVIDIA H200, 570.86.10\n", "", 0)
 	if _, facts := h.Check(t.Context()); facts != (protocol.HostFacts{GPU: "NVIDIA H200", Driver: "570.86.10"}) {
 		t.Errorf("%+v", facts)
 	}

@@ -7,10 +7,13 @@ import (
 	"github.com/disagg/disagg/pkg/results"
 )
 
-// Status, Finding and Verdict are of the result; see there.
+// What is said of a run is part of its result; see there.
 type (
-	Status  = protocol.RegressionStatus
+	// Status is one of the constants below.
+	Status = protocol.RegressionStatus
+	// Finding is about one metric of one point.
 	Finding = protocol.RegressionFinding
+	// Verdict is about a run.
 	Verdict = protocol.RegressionVerdict
 )
 

@@ -25,21 +25,25 @@ func TestJudge(t *testing.T) {
 		status Status
 		says   string
 	}{
-		"as usual":             {"token_throughput", steady, 1000, Passed, "would have been seen"},
-		"better":               {"token_throughput", steady, 1200, Passed, "20.0 % better"},
-		"less than matters":    {"token_throughput", steady, 971, Passed, ""},
-		"worse":                {"token_throughput", steady, 950, Suspect, "5.0 % worse than 30 earlier runs (950.0, was 1000)"},
+		"as usual":          {"token_throughput", steady, 1000, Passed, "would have been seen"},
+		"better":            {"token_throughput", steady, 1200, Passed, "20.0 % better"},
+		"less than matters": {"token_throughput", steady, 971, Passed, ""},
+		"worse": {"token_throughput", steady, 950, Suspect,
+			"5.0 % worse than 30 earlier runs (950.0, was 1000)"},
 		"a time that is worse": {"mean_ttft", steady, 1050, Suspect, "5.0 % worse"},
 		"a time that is less":  {"mean_ttft", steady, 500, Passed, "50.0 % better"},
-		"no earlier run":       {"token_throughput", nil, 950, Unknown, "there are 0 of the 5 earlier runs that it takes"},
-		"four earlier runs":    {"token_throughput", steady[:4], 500, Unknown, "there are 4 of the 5"},
-		"few earlier runs":     {"token_throughput", steady[:6], 920, Passed, "only a change of 10 % is seen"},
-		"few, and far worse":   {"token_throughput", steady[:6], 880, Suspect, "12.0 % worse"},
-		"no number":            {"token_throughput", steady, math.NaN(), Unknown, "no number"},
-		"a baseline of 0":      {"token_throughput", make([]float64, 30), 1, Unknown, "the baseline is 0"},
-		"too much noise":       {"token_throughput", about(1000, 0.12, 30), 1000, Unknown, "vary so much that only a drop of"},
+		"no earlier run": {"token_throughput", nil, 950, Unknown,
+			"there are 0 of the 5 earlier runs that it takes"},
+		"four earlier runs":  {"token_throughput", steady[:4], 500, Unknown, "there are 4 of the 5"},
+		"few earlier runs":   {"token_throughput", steady[:6], 920, Passed, "only a change of 10 % is seen"},
+		"few, and far worse": {"token_throughput", steady[:6], 880, Suspect, "12.0 % worse"},
+		"no number":          {"token_throughput", steady, math.NaN(), Unknown, "no number"},
+		"a baseline of 0":    {"token_throughput", make([]float64, 30), 1, Unknown, "the baseline is 0"},
+		"too much noise": {"token_throughput", about(1000, 0.12, 30), 1000, Unknown,
+			"vary so much that only a drop of"},
 		"since a change": {
-			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 30)...), 899, Passed, "than 30 earlier runs",
+			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 30)...), 899, Passed,
+			"than 30 earlier runs",
 		},
 		"soon after a change": {
 			"token_throughput", append(about(1000, 0.01, 30), about(900, 0.01, 4)...), 899, Suspect,
@@ -121,7 +125,8 @@ func TestManyGates(t *testing.T) {
 	var findings []Finding
 	var second []float64
 	for i := range 60 {
-		s := Series{Metric: metricNamed(t, "token_throughput"), Concurrency: i, Gates: true, Past: about(1000, 0.025, 30)}
+		s := Series{Metric: metricNamed(t, "token_throughput"), Concurrency: i, Gates: true, Past: about(1000, 0.025,
+			30)}
 		value := 1000.0
 		if i == 7 {
 			value = 942
@@ -139,7 +144,8 @@ func TestSum(t *testing.T) {
 	t.Parallel()
 	finding := func(status Status, gates bool, worse float64) Finding {
 		return Finding{
-			Metric: "token_throughput", Status: status, Gates: gates, Worse: worse, Detectable: 0.02, Values: []float64{1},
+			Metric: "token_throughput", Status: status, Gates: gates, Worse: worse, Detectable: 0.02,
+			Values:   []float64{1},
 			Baseline: 2, Past: 30, Reason: "because",
 		}
 	}
@@ -150,11 +156,15 @@ func TestSum(t *testing.T) {
 	}{
 		{nil, Unknown, "nothing that gates"},
 		{[]Finding{finding(Failed, false, 1)}, Unknown, "nothing that gates"},
-		{[]Finding{finding(Passed, true, 0), finding(Failed, false, 1)}, Passed, "no drop above 2.0 % would have been missed"},
+		{
+			[]Finding{finding(Passed, true, 0), finding(Failed, false, 1)}, Passed,
+			"no drop above 2.0 % would have been missed",
+		},
 		{[]Finding{finding(Passed, true, 0), finding(Unknown, true, 0)}, Unknown, "because"},
 		{[]Finding{finding(Unknown, true, 0), finding(Suspect, true, 0)}, Suspect, "suspect"},
 		{[]Finding{finding(Failed, true, 0.1), finding(Failed, true, 0.2), finding(Suspect, true, 0)}, Failed,
-			"20.0 % worse than 30 earlier runs (1.000, was 2.000); a drop of 2.0 % would have been seen; because (and 1 more)"},
+			"20.0 % worse than 30 earlier runs (1.000, was 2.000); " +
+				"a drop of 2.0 % would have been seen; because (and 1 more)"},
 	}
 	for _, tt := range tests {
 		if v := Sum("interval", tt.findings); v.Status != tt.want || !strings.Contains(v.Reason, tt.says) {

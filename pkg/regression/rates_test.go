@@ -87,18 +87,23 @@ func TestErrorRates(t *testing.T) {
 		rates
 		least, most float64 // runs that fail
 	}{
-		"nothing changed, little noise":       {rates{past: 30, noise: 0.01, metrics: 2}, 0, 0.001},
-		"nothing changed, much noise":         {rates{past: 30, noise: 0.03, metrics: 2}, 0, 0.001},
-		"nothing changed, outliers before":    {rates{past: 30, noise: 0.02, badPast: 0.05, metrics: 2}, 0, 0.001},
-		"nothing changed, twelve runs":        {rates{past: 12, noise: 0.02, metrics: 2}, 0, 0.0015},
-		"nothing changed, twelve points":      {rates{past: 30, noise: 0.02, metrics: 24}, 0, 0.001},
-		"nothing changed, few runs":           {rates{past: 6, noise: 0.03, metrics: 2}, 0, 0.001},
-		"nothing changed, measured once":      {rates{past: 30, noise: 0.02, metrics: 2, singleShots: true}, 0, 0.001},
-		"nothing changed, bad nights now too": {rates{past: 30, noise: 0.01, badPast: 0.05, badNew: 0.05, metrics: 1}, 0, 0.004},
-		"a drop of 5 %, outliers before":      {rates{past: 30, noise: 0.01, drop: 0.05, badPast: 0.05, metrics: 2}, 0.9, 1},
-		"a drop of 8 % in noise":              {rates{past: 30, noise: 0.02, drop: 0.08, badPast: 0.05, metrics: 2}, 0.9, 1},
-		"a drop of 15 %, few runs":            {rates{past: 6, noise: 0.01, drop: 0.15, metrics: 2}, 0.9, 1},
-		"a drop of 10 %, measured once":       {rates{past: 30, noise: 0.01, drop: 0.10, metrics: 2, singleShots: true}, 0.9, 1},
+		"nothing changed, little noise":    {rates{past: 30, noise: 0.01, metrics: 2}, 0, 0.001},
+		"nothing changed, much noise":      {rates{past: 30, noise: 0.03, metrics: 2}, 0, 0.001},
+		"nothing changed, outliers before": {rates{past: 30, noise: 0.02, badPast: 0.05, metrics: 2}, 0, 0.001},
+		"nothing changed, twelve runs":     {rates{past: 12, noise: 0.02, metrics: 2}, 0, 0.0015},
+		"nothing changed, twelve points":   {rates{past: 30, noise: 0.02, metrics: 24}, 0, 0.001},
+		"nothing changed, few runs":        {rates{past: 6, noise: 0.03, metrics: 2}, 0, 0.001},
+		"nothing changed, measured once":   {rates{past: 30, noise: 0.02, metrics: 2, singleShots: true}, 0, 0.001},
+		"nothing changed, bad nights now too": {
+			rates{past: 30, noise: 0.01, badPast: 0.05, badNew: 0.05, metrics: 1}, 0, 0.004,
+		},
+		"a drop of 5 %, outliers before": {rates{past: 30, noise: 0.01, drop: 0.05, badPast: 0.05, metrics: 2},
+			0.9, 1},
+		"a drop of 8 % in noise": {rates{past: 30, noise: 0.02, drop: 0.08, badPast: 0.05, metrics: 2},
+			0.9, 1},
+		"a drop of 15 %, few runs": {rates{past: 6, noise: 0.01, drop: 0.15, metrics: 2}, 0.9, 1},
+		"a drop of 10 %, measured once": {rates{past: 30, noise: 0.01, drop: 0.10, metrics: 2,
+			singleShots: true}, 0.9, 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

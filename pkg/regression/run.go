@@ -25,8 +25,8 @@ type Run struct {
 	Conditions, Pinned []string
 }
 
-// Judge says whether a run is slower than those before it. Nothing is measured again: a suspicion stays one, unless it
-// is overwhelming. The time is that of the judgement.
+// JudgeRun says whether a run is slower than those before it. Nothing is measured again: a suspicion stays one,
+// unless it is overwhelming. The time is that of the judgement.
 func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 	if run.History.Error != "" {
 		return Verdict{

@@ -72,22 +72,28 @@ func TestJudgeUpstream(t *testing.T) {
 		value  float64
 		want   Status
 	}{
-		"at the bound":              {"token_throughput", steady, 95, Passed},
-		"below it":                  {"token_throughput", steady, 94.99, Failed},
-		"better":                    {"token_throughput", steady, 200, Passed},
-		"a time at the bound":       {"mean_ttft", steady, 105, Passed},
-		"a time above it":           {"mean_ttft", steady, 105.01, Failed},
-		"a time for a token":        {"mean_tpot", steady, 200, Passed}, // upstream takes it for better
-		"nothing is known":          {"token_throughput", nil, 1, Unknown},
-		"only what is too old":      {"token_throughput", []Dated{day(92, Dated{Value: 100})}, 1, Unknown},
-		"a baseline of 0":           {"token_throughput", []Dated{day(1, Dated{})}, 1, Unknown},
-		"a stored baseline wins":    {"token_throughput", append(steady, day(0, Dated{Value: 1, Baseline: 200})), 189, Failed},
-		"that of the newest alone":  {"token_throughput", append(steady, day(9, Dated{Value: 100, Baseline: 200})), 99, Passed},
-		"a stored threshold wins":   {"token_throughput", append(steady, day(0, Dated{Value: 100, Threshold: 0.2})), 81, Passed},
-		"a stored baseline of none": {"token_throughput", append(steady, day(0, Dated{Value: 100, Baseline: -1})), 94, Failed},
+		"at the bound":         {"token_throughput", steady, 95, Passed},
+		"below it":             {"token_throughput", steady, 94.99, Failed},
+		"better":               {"token_throughput", steady, 200, Passed},
+		"a time at the bound":  {"mean_ttft", steady, 105, Passed},
+		"a time above it":      {"mean_ttft", steady, 105.01, Failed},
+		"a time for a token":   {"mean_tpot", steady, 200, Passed}, // upstream takes it for better
+		"nothing is known":     {"token_throughput", nil, 1, Unknown},
+		"only what is too old": {"token_throughput", []Dated{day(92, Dated{Value: 100})}, 1, Unknown},
+		"a baseline of 0":      {"token_throughput", []Dated{day(1, Dated{})}, 1, Unknown},
+		"a stored baseline wins": {"token_throughput", append(steady, day(0, Dated{Value: 1, Baseline: 200})),
+			189, Failed},
+		"that of the newest alone": {"token_throughput", append(steady, day(9, Dated{Value: 100, Baseline: 200})),
+			99, Passed},
+		"a stored threshold wins": {"token_throughput", append(steady, day(0, Dated{Value: 100, Threshold: 0.2})),
+			81, Passed},
+		"a stored baseline of none": {
+			"token_throughput", append(steady, day(0, Dated{Value: 100, Baseline: -1})), 94, Failed,
+		},
 	}
 	for name, tt := range tests {
-		f := JudgeUpstream(Series{Metric: metricNamed(t, tt.metric)}, tt.past, tt.value, PostMergeFraction, now, time.UTC)
+		f := JudgeUpstream(Series{Metric: metricNamed(t, tt.metric)}, tt.past, tt.value, PostMergeFraction, now,
+			time.UTC)
 		if f.Status != tt.want || (f.Status == Unknown) != (f.Reason != "") {
 			t.Errorf("%s: got %+v, want %s", name, f, tt.want)
 		}

@@ -19,9 +19,12 @@ func TestDocumentIsTyped(t *testing.T) {
 	r := results.NewRecord(results.Origin{
 		Case: roles.Case{TestID: "t"}, RunID: "run",
 		Document: map[string]any{
-			"l_int": 3.0, "l_half": 3.5, "l_text": "3", "l_true": true, "d_int": 1, "d_nan": math.NaN(), "d_inf": math.Inf(1),
-			"d_null": nil, "s_null": nil, "s_number": 5.0, "s_list": []any{1}, "b_true": true, "b_one": 1, "ni_text": "x",
-			"ni_number": 2, "flat_map": map[string]any{"a": 1}, "flat_text": "a", "ts_time": 5.0, "odd": 1, "b_is_valid": true,
+			"l_int": 3.0, "l_half": 3.5, "l_text": "3", "l_true": true, "d_int": 1, "d_nan": math.NaN(),
+			"d_inf":  math.Inf(1),
+			"d_null": nil, "s_null": nil, "s_number": 5.0, "s_list": []any{1}, "b_true": true, "b_one": 1,
+			"ni_text":   "x",
+			"ni_number": 2, "flat_map": map[string]any{"a": 1}, "flat_text": "a", "ts_time": 5.0, "odd": 1,
+			"b_is_valid": true,
 		},
 	}, protocol.Point{
 		Concurrency: 8, Invalid: "2 of 16 requests failed", Metrics: map[string]float64{"al": 2, "x": math.NaN()},

@@ -43,8 +43,8 @@ func states(t *testing.T, o rundir.Outbox, pending, sent, dead []string) {
 	}
 }
 
-// A record is pending for every sink once it is saved, and then is sent or dead for that one, whatever is saved or noted
-// again.
+// A record is pending for every sink once it is saved, and then is sent or dead for that one, whatever is saved or
+// noted again.
 func TestOutbox(t *testing.T) {
 	a := rundir.Dir(filepath.Join(t.TempDir(), "odd [name*")).Attempt(0)
 	o, other, records := a.OpenOutbox("one"), a.OpenOutbox("two"), a.RecordStore()
@@ -141,7 +141,8 @@ func TestOutboxFaults(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// Of many that take a lease at once one gets it; the others are told who has it. It is free again when it is given back.
+// Of many that take a lease at once one gets it; the others are told who has it. It is free again when it is given
+// back.
 func TestLeaseHasOneHolder(t *testing.T) {
 	o := rundir.Dir(t.TempDir()).Attempt(0).OpenOutbox("one")
 	for range 20 {

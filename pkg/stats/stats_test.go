@@ -33,10 +33,12 @@ func TestClean(t *testing.T) {
 		series []float64
 		want   Summary
 	}{
-		"nothing":       {nil, Summary{}},
-		"one":           {[]float64{100}, Summary{N: 1, Mean: 100, SD: 0.3}},
-		"steady":        {[]float64{100, 100, 100}, Summary{N: 3, Mean: 100, SD: 0.3}},
-		"one bad night": {[]float64{99, 100, 101, 100, 85}, Summary{N: 4, Dropped: 1, Mean: 100, SD: math.Sqrt(2.0 / 3)}},
+		"nothing": {nil, Summary{}},
+		"one":     {[]float64{100}, Summary{N: 1, Mean: 100, SD: 0.3}},
+		"steady":  {[]float64{100, 100, 100}, Summary{N: 3, Mean: 100, SD: 0.3}},
+		"one bad night": {
+			[]float64{99, 100, 101, 100, 85}, Summary{N: 4, Dropped: 1, Mean: 100, SD: math.Sqrt(2.0 / 3)},
+		},
 		"no outlier where all are the same but one that is near": {
 			[]float64{100, 100, 100, 101}, Summary{N: 4, Mean: 100.25, SD: 0.5},
 		},
@@ -61,7 +63,8 @@ func TestPredictionBound(t *testing.T) {
 		t.Errorf("the bound is exceeded with probability %v", got)
 	}
 	one := Clean([]float64{1})
-	if !math.IsInf(one.PredictionBound(0.05), 1) || one.TailProbability(9) != 1 || !math.IsInf(one.Detectable(0.05, 0.9), 1) {
+	if !math.IsInf(one.PredictionBound(0.05), 1) || one.TailProbability(9) != 1 || !math.IsInf(one.Detectable(0.05,
+		0.9), 1) {
 		t.Error("one value tells nothing of the next")
 	}
 }
@@ -93,18 +96,18 @@ func TestTailOfTwo(t *testing.T) {
 	t.Parallel()
 	const n, away, trials = 8, 2, 200_000
 	random := rand.New(rand.NewPCG(3, 4))
-	both, expected := 0, 0.0
+	both := 0
 	for range trials {
 		series := make([]float64, n)
 		for i := range series {
 			series[i] = random.NormFloat64()
 		}
 		bound := mean(series) + away*deviation(series)
-		if random.NormFloat64() > bound && random.NormFloat64() > bound {
+		if a, b := random.NormFloat64(), random.NormFloat64(); a > bound && b > bound {
 			both++
 		}
 	}
-	expected = Summary{N: n, SD: 1}.TailOfTwo(-away)
+	expected := Summary{N: n, SD: 1}.TailOfTwo(-away)
 	if got := float64(both) / trials; math.Abs(got-expected) > 0.1*expected {
 		t.Errorf("%v of the trials, %v was said", got, expected)
 	}
@@ -156,7 +159,8 @@ func TestPaired(t *testing.T) {
 	t.Parallel()
 	// R: t.test(c(-.1, -.12, -.08, -.1))
 	got := Paired([]float64{100, 100, 100, 100, 0}, []float64{90, 88, 92, 90, 5})
-	if got.Pairs != 4 || !near(got.Change, -0.1, 1e-12) || !near(got.SD, 0.0163299, 1e-6) || !near(got.P, 0.00117, 1e-4) {
+	if got.Pairs != 4 || !near(got.Change, -0.1, 1e-12) || !near(got.SD, 0.0163299, 1e-6) || !near(got.P, 0.00117,
+		1e-4) {
 		t.Errorf("%+v", got)
 	}
 	for _, same := range [][]float64{{1, 1}, {1}, nil} {
@@ -220,7 +224,8 @@ func TestChangesAgreeWithOtava(t *testing.T) {
 		for k, want := range c.Changes {
 			found++
 			g := got[k]
-			differs := !near(g.Before, want.Before, 1e-9) || !near(g.After, want.After, 1e-9) || math.Abs(g.P-want.P) > 1e-9
+			differs := !near(g.Before, want.Before, 1e-9) || !near(g.After, want.After, 1e-9) ||
+				math.Abs(g.P-want.P) > 1e-9
 			if g.Index != want.Index || differs && !want.Stale {
 				t.Errorf("series %d: got %+v, want %+v", i, g, want)
 			}

@@ -67,7 +67,6 @@ func (d Drain) leased(ctx context.Context, ids []string, report *protocol.Upload
 	}
 	defer lease.Release()
 	s := sending{Drain: d, until: time.Now().Add(d.Wait), report: report, pause: fullJitter()}
-	defer s.close()
 	if err = s.all(ctx, ids); err != nil {
 		s.lasting.add(err)
 	}

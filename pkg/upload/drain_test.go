@@ -291,8 +291,8 @@ func TestOutboxCannotBeListed(t *testing.T) {
 	reports(t, upload.DrainBy(t.Context(), []string{"/bin/true"}, a, []string{place}), want)
 }
 
-// One drain at a time: another one says who is at work, and changes nothing. What a process leaves that is gone, or that
-// does not renew its lease, is taken over.
+// One drain at a time: another one says who is at work, and changes nothing. What a process leaves that is gone, or
+// that does not renew its lease, is taken over.
 func TestOneDrainAtATime(t *testing.T) {
 	a := attempt(t)
 	o, _ := save(t, a, 4)

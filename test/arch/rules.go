@@ -52,7 +52,8 @@ var kinds = map[string]kind{
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
-	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/decide/liveness": nil,
+	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil,
+	"pkg/diagnose": nil, "pkg/decide/liveness": nil,
 }
 
 // file is one file of source.

@@ -63,8 +63,8 @@ func trace(cmd *exec.Cmd, n int, fail unix.Errno) (run traced, err error) {
 			continue
 		}
 		deliver := 0
-		switch sig := ws.StopSignal(); {
-		case sig == unix.SIGTRAP|0x80:
+		switch sig := ws.StopSignal(); sig {
+		case unix.SIGTRAP | 0x80:
 			inside[tid] = !inside[tid]
 			if !inside[tid] && failing == tid {
 				failing = 0
@@ -81,7 +81,7 @@ func trace(cmd *exec.Cmd, n int, fail unix.Errno) (run traced, err error) {
 					skipCall(tid)
 				}
 			}
-		case sig == unix.SIGTRAP, sig == unix.SIGSTOP: // a new thread
+		case unix.SIGTRAP, unix.SIGSTOP: // a new thread
 		default:
 			deliver = int(sig)
 		}

@@ -9,7 +9,8 @@ import (
 // bulk is a request of _bulk with `create` alone.
 func (s *Server) bulk(body []byte, f Fault) (int, any) {
 	if !bytes.HasSuffix(body, []byte("\n")) {
-		return http.StatusBadRequest, refusal("illegal_argument_exception", "The bulk request must be terminated by a newline [\\n]")
+		return http.StatusBadRequest, refusal("illegal_argument_exception",
+			"The bulk request must be terminated by a newline [\\n]")
 	}
 	lines := bytes.Split(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
 	if len(lines)%2 != 0 {

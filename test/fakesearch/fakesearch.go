@@ -1,9 +1,9 @@
-// Package fakesearch plays an OpenSearch node, and upstream's gateway before one, for tests of what no real node does on
-// demand: to refuse for a while, to keep what it was sent and hang up, to answer too late.
+// Package fakesearch plays an OpenSearch node, and upstream's gateway before one, for tests of what no real node does
+// on demand: to refuse for a while, to keep what it was sent and hang up, to answer too late.
 //
 // Rules:
-//   - What it does without a fault is what a real node does, as far as the sinks use it: the tests of package opensearch
-//     run one table of behaviours against both.
+//   - What it does without a fault is what a real node does, as far as the sinks use it: the tests of package
+//     opensearch run one table of behaviours against both.
 //   - A fault is planted for the next requests, and is used up by them.
 package fakesearch
 

@@ -84,7 +84,8 @@ func (c clause) matches(id string, d *document) bool {
 	for field, bounds := range c.Range {
 		n := integer(d, field)
 		for op, bound := range bounds {
-			if op == "gte" && n < bound || op == "lt" && n >= bound || op == "lte" && n > bound || op == "gt" && n <= bound {
+			if op == "gte" && n < bound || op == "lt" && n >= bound || op == "lte" && n > bound || op == "gt" &&
+				n <= bound {
 				return false
 			}
 		}
@@ -139,7 +140,7 @@ func (s *Server) find(pattern string, body []byte) (int, any) {
 			}
 		}
 	}
-	slices.SortFunc(hits, func(a, b hit) int { return q.compare(a, b) })
+	slices.SortFunc(hits, q.compare)
 	if len(q.SearchAfter) > 0 {
 		after := q.after()
 		hits = slices.DeleteFunc(hits, func(h hit) bool { return q.compare(h, after) <= 0 })
@@ -151,7 +152,7 @@ func (s *Server) find(pattern string, body []byte) (int, any) {
 func (q query) compare(a, b hit) int {
 	for _, by := range q.Sort {
 		for field, d := range by {
-			c := 0
+			var c int
 			if strings.HasPrefix(field, "l_") || strings.HasPrefix(field, "ts_") {
 				c = int(min(max(integer(a.doc, field)-integer(b.doc, field), -1), 1))
 			} else {

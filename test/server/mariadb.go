@@ -75,7 +75,7 @@ func run(t testing.TB, driver, admin, statements string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	if _, err := db.Exec(statements); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func startMariaDB(server, install string) (*process, error) {
 		if err != nil {
 			return err
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		return db.Ping()
 	}
 	return p, p.start()

@@ -67,7 +67,8 @@ func startOpenSearch(java, maven string) (*process, error) {
 	}
 	p.make = func(p *process) *exec.Cmd {
 		cmd := exec.Command(java, "-Xms512m", "-Xmx512m", "-cp", strings.TrimSpace(string(jars)),
-			"org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", filepath.Join(dir, "node"), "-numOfNode", "1",
+			"org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", filepath.Join(dir, "node"), "-numOfNode",
+			"1",
 			"-baseHttpPort", strconv.Itoa(p.port-1), "-clusterName", "tests", "-useLogger")
 		cmd.Dir = dir
 		return cmd

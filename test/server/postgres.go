@@ -90,14 +90,15 @@ func startPostgres(server, initdb string) (*process, error) {
 		return p, fmt.Errorf("cannot make the database: %w: %s", err, out)
 	}
 	p.make = func(p *process) *exec.Cmd {
-		return as(server, "-D", data, "-p", strconv.Itoa(p.port), "-h", "127.0.0.1", "-k", dir, "-c", "shared_buffers=16MB")
+		return as(server, "-D", data, "-p", strconv.Itoa(p.port), "-h", "127.0.0.1", "-k", dir, "-c",
+			"shared_buffers=16MB")
 	}
 	p.ask = func(p *process) error {
 		db, err := sql.Open("pgx", fmt.Sprintf("host=%s port=%d user=admin dbname=postgres", dir, p.port))
 		if err != nil {
 			return err
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		return db.Ping()
 	}
 	return p, p.start()

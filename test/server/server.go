@@ -8,6 +8,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -46,20 +47,27 @@ var (
 // Main runs a package's tests, ends the servers that they have started, and checks that nothing is left.
 func Main(m *testing.M) {
 	code := m.Run()
-	mu.Lock()
-	defer mu.Unlock()
-	for _, p := range running {
-		p.stop(syscall.SIGTERM)
-		if err := os.RemoveAll(p.dir); err != nil {
-			fmt.Fprintf(os.Stderr, "test/server: %v\n", err)
-			code = 1
-		}
+	if err := stopAll(); err != nil {
+		fmt.Fprintf(os.Stderr, "test/server: %v\n", err)
+		code = 1
 	}
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintf(os.Stderr, "test/server: %v\n", err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// stopAll ends the servers and removes what they stored.
+func stopAll() error {
+	mu.Lock()
+	defer mu.Unlock()
+	var errs []error
+	for _, p := range running {
+		p.stop(syscall.SIGTERM)
+		errs = append(errs, os.RemoveAll(p.dir))
+	}
+	return errors.Join(errs...)
 }
 
 // once starts a server if it does not run yet.
@@ -138,7 +146,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 

@@ -86,7 +86,8 @@ func newerSchema(t *testing.T, scheme upload.Scheme, d server.Database) {
 	if _, err := admin(t, d).Exec("insert into disagg_schema (version) values (99)"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := scheme.Open(t.Context(), d.URL); err == nil || !strings.Contains(err.Error(), "newer version of disagg") {
+	if _, err := scheme.Open(t.Context(), d.URL); err == nil || !strings.Contains(err.Error(),
+		"newer version of disagg") {
 		t.Errorf("%v", err)
 	}
 }

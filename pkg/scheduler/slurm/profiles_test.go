@@ -41,7 +41,8 @@ func TestExampleProfiles(t *testing.T) {
 		prof.KillWait = roles.Duration(30e9)
 		p, err := plan.Build(plan.Input{
 			ID: "0123456789", RunDir: "/shared/run", Agent: "/shared/bin/disagg-agent", Case: c, Recipe: rec,
-			Checkout: "/shared/trtllm", Profile: prof.For([]string{"B200"}), Upload: plan.Upload{Sinks: []plan.Sink{{URL: "sqlite:///shared/results.db"}}},
+			Checkout: "/shared/trtllm", Profile: prof.For([]string{"B200"}),
+			Upload: plan.Upload{Sinks: []plan.Sink{{URL: "sqlite:///shared/results.db"}}},
 		})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

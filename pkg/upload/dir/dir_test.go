@@ -17,7 +17,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // The sink keeps the contract of all sinks, in a folder of any name.
 func TestContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Opener {
-		return sinktest.OpenerOf(dir.Scheme(), &url.URL{Scheme: "dir", Path: filepath.Join(t.TempDir(), "a b", "17%?#*[x")})
+		return sinktest.OpenerOf(dir.Scheme(), &url.URL{Scheme: "dir", Path: filepath.Join(t.TempDir(), "a b",
+			"17%?#*[x")})
 	})
 }
 

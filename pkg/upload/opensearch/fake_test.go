@@ -39,16 +39,28 @@ type request struct {
 
 // behaviours are what the sink relies on, in this order. INDEX stands for the index.
 var behaviours = []request{
-	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":1,"s_id":"a"}` + "\n", 200, `"status":201`},
-	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2,"s_id":"a"}` + "\n", 200, `"status":409`},
-	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2}` + "\n", 200, "version_conflict_engine_exception"},
+	{
+		"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":1,"s_id":"a"}` + "\n", 200,
+		`"status":201`,
+	},
+	{
+		"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2,"s_id":"a"}` + "\n", 200,
+		`"status":409`,
+	},
+	{
+		"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"a"}}` + "\n" + `{"d_x":2}` + "\n", 200,
+		"version_conflict_engine_exception",
+	},
 	{"POST", "/INDEX/_search", `{"query":{"ids":{"values":["a"]}}}`, 200, `"hits":[]`},
 	{"POST", "/_mget", `{"docs":[{"_index":"INDEX","_id":"a"}]}`, 200, `"found":true`},
 	{"POST", "/_mget", `{"docs":[{"_index":"INDEX","_id":"zz"}]}`, 200, `"found":false`},
 	{"POST", "/INDEX/_refresh", "", 200, "_shards"},
 	{"POST", "/INDEX/_search", `{"query":{"ids":{"values":["a"]}}}`, 200, `"d_x":1`},
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"b"}}` + "\n" + `{"d_x":"text"}` + "\n", 200, `"status":400`},
-	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"b"}}` + "\n" + `{"d_x":"text"}` + "\n", 200, "mapper_parsing_exception"},
+	{
+		"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"b"}}` + "\n" + `{"d_x":"text"}` + "\n", 200,
+		"mapper_parsing_exception",
+	},
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"c"}}` + "\n" + `{"d_x":3}`, 400, "newline"},
 	{"POST", "/_bulk", `{"create":{"_index":"INDEX","_id":"c"}}` + "\n" + `{"d_x":3}` + "\n" +
 		`{"create":{"_index":"INDEX","_id":"b"}}` + "\n" + `{"d_x":"text"}` + "\n", 200, `"errors":true`},
@@ -174,7 +186,8 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("sent, pending and dead %v, want %v", got, tt.want)
 			}
 			drain(t, o, urlOf(s))
-			if got, want := count(t, o), [3]int{4 - tt.want[2], 0, tt.want[2]}; got != want || s.Documents() != want[0] {
+			if got, want := count(t, o), [3]int{4 - tt.want[2], 0, tt.want[2]}; got != want ||
+				s.Documents() != want[0] {
 				t.Errorf("in the end %v, want %v; the node has %d", got, want, s.Documents())
 			}
 		})

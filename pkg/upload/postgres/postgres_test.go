@@ -18,9 +18,11 @@ func TestSink(t *testing.T) { sqlsink.Run(t, postgres.Scheme(), server.Postgres)
 func TestURLs(t *testing.T) {
 	r := upload.Registry{postgres.Scheme()}
 	for address, good := range map[string]bool{
-		"postgres://u@h/db": true, "postgres://u@h:1234/db?password_env=P": true, "postgres://u@/db?socket=/run/s": true,
-		"postgres://h/db": false, "postgres://u@h": false, "postgres://u@h/a/b": false, "postgres://u@h/db?colour=red": false,
-		"postgres://u:secret@h/db": false, "postgres:///db": false,
+		"postgres://u@h/db": true, "postgres://u@h:1234/db?password_env=P": true,
+		"postgres://u@/db?socket=/run/s": true,
+		"postgres://h/db":                false, "postgres://u@h": false, "postgres://u@h/a/b": false,
+		"postgres://u@h/db?colour=red": false,
+		"postgres://u:secret@h/db":     false, "postgres:///db": false,
 	} {
 		if err := r.Check(address); (err == nil) != good {
 			t.Errorf("%q: %v", address, err)

@@ -90,7 +90,7 @@ func fill(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var old []results.Record
 	for rows.Next() {
 		var id, body string

@@ -141,7 +141,7 @@ func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("cannot read records: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	found := map[string]string{}
 	for rows.Next() {
 		var id, digest string
@@ -183,7 +183,7 @@ func (s *sink) History(ctx context.Context, q upload.Query) ([]results.Record, e
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the history: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var list []results.Record
 	for rows.Next() {
 		var id, body string

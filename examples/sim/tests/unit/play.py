@@ -1,9 +1,11 @@
 """Plays the roles of the integration test as processes, in a checkout of any version."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -78,6 +80,7 @@ class Job:
                 env=self.environment | {"DISAGG_SERVING_TYPE": role} | environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def start_all(self, roles, **environment):
@@ -102,7 +105,8 @@ class Job:
         return sorted(path.name for path in self.files.glob(pattern))
 
     def kill(self):
-        """Ends what is still there."""
+        """Ends what is still there, with what it has started."""
         for process in self.processes.values():
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
