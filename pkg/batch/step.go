@@ -62,10 +62,13 @@ type step struct {
 	ends   []*os.File     // that they read
 	over   chan struct{}  // closed when every command has ended
 
-	mu   sync.Mutex // guards the commands and the reader
-	cmds []*exec.Cmd
-	last protocol.Diagnosis
-	seen int // ranks that are known to have ended
+	telling sync.Mutex // held while an input is made and handed over, so that they arrive in order
+
+	mu    sync.Mutex // guards the commands, the reader and what is known of ranks
+	cmds  []*exec.Cmd
+	last  protocol.Diagnosis
+	ended map[int][]int // ranks whose own command has ended, by exit code
+	seen  int           // ranks that are known to have ended
 }
 
 // run starts the commands of the step, whose output goes through pipes: nobody but this process touches the log.
@@ -92,7 +95,7 @@ func (s *step) run(cmds []*exec.Cmd) error {
 		}
 		if err := start(cmd); err != nil {
 			s.signal(syscall.SIGKILL)
-			s.reap()
+			s.reap(func(int, int) {})
 			return fmt.Errorf("%s: %w", cmd.Path, err)
 		}
 		s.mu.Lock()
@@ -111,14 +114,39 @@ func (s *step) signal(sig syscall.Signal) {
 	}
 }
 
-// reap waits for the commands of the step and returns the highest code.
-func (s *step) reap() (code int) {
-	for _, cmd := range s.cmds {
-		_ = cmd.Wait() // the code tells
-		code = max(code, exitCode(cmd.ProcessState))
+// reap waits for the commands of the step and returns the highest code. It calls early with a command's number and code
+// when one ends although others go on: where there is a command a rank, the others may wait for that rank.
+func (s *step) reap(early func(number, code int)) (code int) {
+	type end struct{ number, code int }
+	ends := make(chan end)
+	for number, cmd := range s.cmds {
+		go func() {
+			_ = cmd.Wait() // the code tells
+			ends <- end{number, exitCode(cmd.ProcessState)}
+		}()
+	}
+	for left := len(s.cmds) - 1; left >= 0; left-- {
+		e := <-ends
+		code = max(code, e.code)
+		if left > 0 {
+			early(e.number, e.code)
+		}
 	}
 	close(s.over)
 	return code
+}
+
+// rankEnded takes in that the command of a rank has ended although its step goes on.
+func (s *step) rankEnded(rank, code int) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.mu.Lock()
+	if s.ended == nil {
+		s.ended = map[int][]int{}
+	}
+	s.ended[code] = append(s.ended[code], rank)
+	s.mu.Unlock()
+	s.tell()
 }
 
 // roomPatience is how long a run directory may leave a write unanswered before a step's output no longer waits for it.
@@ -166,28 +194,35 @@ func (s *step) said(line string) {
 		}
 		return
 	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
 	s.reader.Line(line)
-	d, ranks := s.reader.Diagnosis(), s.reader.Ranks()
-	n := 0
-	for _, list := range ranks {
-		n += len(list)
+	s.mu.Unlock()
+	s.tell()
+}
+
+// tell hands over what is known of the step, if that is news.
+func (s *step) tell() {
+	s.mu.Lock()
+	d, ranks, n := s.reader.Diagnosis(), map[int][]int{}, 0
+	for _, known := range []map[int][]int{s.reader.Ranks(), s.ended} {
+		for code, list := range known {
+			ranks[code] = append(ranks[code], list...)
+			n += len(list)
+		}
 	}
 	changed := d != s.last || n != s.seen
 	s.last, s.seen = d, n
-	copied := map[int][]int{}
-	for code, list := range ranks {
-		copied[code] = append([]int(nil), list...)
-	}
 	s.mu.Unlock()
 	if changed {
-		s.batch.in(steps.Said{Role: s.role, Diagnosis: d, Ranks: copied})
+		s.batch.in(steps.Said{Role: s.role, Diagnosis: d, Ranks: ranks})
 	}
 }
 
 // see waits for the end of the step, and of its output.
 func (s *step) see() {
-	code := s.reap()
+	code := s.reap(s.rankEnded)
 	s.endOutput()
 	_ = s.log.Close()
 	s.batch.in(steps.Ended{Role: s.role, Code: code, Began: s.batch.began(s.role, code)})

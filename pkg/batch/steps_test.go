@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +156,7 @@ type unstartable struct {
 }
 
 func (u unstartable) Steps(plan.Plan, roles.Role, []string) ([]*exec.Cmd, error) {
-	return []*exec.Cmd{exec.Command("true"), exec.Command("/nowhere/srun")}, u.err
+	return []*exec.Cmd{exec.Command("true"), exec.Command("true"), exec.Command("/nowhere/srun")}, u.err
 }
 
 // A step that cannot be started at all is one that never began; nothing hangs.
@@ -184,6 +186,42 @@ func TestStepCannotBeStarted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onePerRank is a scheduler that starts a command a rank.
+type onePerRank struct{ scheduler.Starter }
+
+func (o onePerRank) Steps(p plan.Plan, r roles.Role, env []string) (all []*exec.Cmd, err error) {
+	pl, _ := p.Layout.Find(r)
+	for rank := range pl.Ranks {
+		cmds, err := o.Starter.Steps(p, r, append(env, "RANK="+strconv.Itoa(rank)))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cmds...)
+	}
+	return all, nil
+}
+
+// Where each rank is a command of its own, the hub hears of one that ended although the others, which wait for it, go
+// on.
+func TestRankEndsBeforeItsStep(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, map[string]string{
+		"GEN_0":     `[ "$RANK" = 1 ] && exit 7; until [ -e "$A/heard" ]; do sleep 0.02; done`,
+		"BENCHMARK": verdict + `until [ -e "$A/heard" ]; do sleep 0.02; done`,
+	})
+	j.plan.Layout.Placements[0].Ranks = 3
+	j.starter = onePerRank{j.Scheduler}
+	in := j.listen()
+	ended := make(chan int, 1)
+	go func() { ended <- j.run(t.Context()) }()
+	r := j.hears(in, "the end of a rank", func(r protocol.StepReport) bool { return len(r.Ranks) > 0 })
+	if r.Role != gen || r.Code != 7 || r.Ended || !slices.Equal(r.Ranks, []int{1}) {
+		t.Errorf("%+v", r)
+	}
+	touch(t, filepath.Join(string(j.attempt), "heard"))
+	<-ended
 }
 
 // A process that inherited a step's output and outlives it does not delay the end of the step.

@@ -25,7 +25,7 @@ type Lab struct {
 }
 
 // Up brings up a lab and returns when Slurm counts all its hosts idle. If that fails, or ctx ends, what was begun is
-// taken down again, and the error ends with what the logs complain about. A lab that is already there is an error,
+// taken down again, and the error ends with what the logs complain about. A lab that is already up is an error,
 // unless o.Replace is set.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()

@@ -49,7 +49,7 @@ type Options struct {
 	Disk string
 	// Dir is the state directory; "" means $DISAGG_LAB_DIR, or else /run/disagg-lab.
 	Dir string
-	// Replace takes down an earlier lab, living or dead, instead of refusing.
+	// Replace takes down an earlier lab that is still up instead of refusing. What is left of a dead one always goes.
 	Replace bool
 	// LockWait bounds the wait for another user of the lab; 0 means 5 minutes.
 	LockWait time.Duration

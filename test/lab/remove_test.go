@@ -77,19 +77,17 @@ func TestUpRefusesALabThatIsUp(t *testing.T) {
 	if err := l.dir.makeRoom(false); err == nil || !strings.Contains(err.Error(), "already up in "+string(l.dir)) {
 		t.Errorf("same directory: got %v", err)
 	}
-	replaceByTwoHosts(t, l)
+	l.opts.Replace = true
+	raiseTwoHosts(t, l)
 }
 
-func TestUpRefusesADeadLab(t *testing.T) {
+func TestUpClearsADeadLabAway(t *testing.T) {
 	l := Start(t, Options{Hosts: 1})
 	killHosts(t, l)
 	if _, err := Open(string(l.dir)); err == nil || !strings.Contains(err.Error(), "it is dead") {
 		t.Errorf("open: got %v", err)
 	}
-	if err := l.dir.makeRoom(false); err == nil || !strings.Contains(err.Error(), "dead lab is left") {
-		t.Errorf("up: got %v", err)
-	}
-	replaceByTwoHosts(t, l)
+	raiseTwoHosts(t, l)
 }
 
 func TestDeadLabIsTakenDown(t *testing.T) {
@@ -109,9 +107,9 @@ func killHosts(t *testing.T, l *Lab) {
 	}
 }
 
-func replaceByTwoHosts(t *testing.T, l *Lab) {
+func raiseTwoHosts(t *testing.T, l *Lab) {
 	t.Helper()
-	l.opts.Hosts, l.opts.Replace = 2, true
+	l.opts.Hosts = 2
 	if err := l.raise(t.Context()); err != nil {
 		t.Fatal(err)
 	}

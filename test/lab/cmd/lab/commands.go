@@ -58,7 +58,7 @@ func parse(verb string, args []string) (lab.Options, error) {
 	none := flags.Bool("no-accounting", false, "no MariaDB, no slurmdbd, no sacct")
 	flags.BoolVar(&o.Cgroup, "cgroup", false, "track processes and limit memory by cgroups")
 	flags.BoolVar(&o.Pyxis, "pyxis", false, "run steps in containers, by a stand-in for NVIDIA's pyxis")
-	flags.BoolVar(&o.Replace, "replace", false, "take down an earlier lab, living or dead")
+	flags.BoolVar(&o.Replace, "replace", false, "take down an earlier lab that is still up")
 	err := flags.Parse(args)
 	o.Accounting = !*none
 	if err == nil && flags.NArg() > 0 {
