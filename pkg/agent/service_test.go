@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -85,6 +86,49 @@ func TestService(t *testing.T) {
 	s.status.Store(http.StatusOK)
 	a.until(protocol.EventRecovered)
 	a.stop()
+}
+
+// Which version serves is asked before the service counts as ready. An answer that never comes, or is none, only leaves
+// the version unknown.
+func TestVersion(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"told":     {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "1.3.0rc1"}`) }, "1.3.0rc1"},
+		"not told": {http.NotFound, ""},
+		"too long": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"version": %q}`, strings.Repeat("9", 1<<19))
+		}, ""},
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			mux.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
+			mux.HandleFunc("/version", tt.answer)
+			s := httptest.NewServer(mux)
+			defer s.Close()
+			a := newAgent(t, gen0, "echo ready; exec sleep 600", func(a *agent) {
+				a.spec(func(r *recipe.RoleSpec) {
+					r.Address = &recipe.Address{Text: s.Listener.Addr().String()}
+					r.Ready = &recipe.Probe{
+						URL: "http://{{.Address}}/health", Period: often, Timeout: roles.Duration(time.Minute),
+					}
+					r.Version = &recipe.Version{URL: "http://{{.Address}}/version", Key: "version"}
+				})
+			})
+			a.start()
+			a.until(protocol.EventReady)
+			told := slices.ContainsFunc(a.before, func(e protocol.Event) bool {
+				return e.Kind == protocol.EventVersion && e.Detail == tt.want
+			})
+			if told != (tt.want != "") {
+				t.Errorf("%+v", a.before)
+			}
+			a.stop()
+		})
+	}
 }
 
 // What an earlier process left where the service writes its address is not believed.

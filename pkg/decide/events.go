@@ -14,6 +14,8 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 		t.started = true
 	case protocol.EventAddress:
 		t.address = e.Address
+	case protocol.EventVersion:
+		t.version = e.Detail
 	case protocol.EventReady:
 		t.ready, t.unready = true, ""
 	case protocol.EventUnready:

@@ -66,6 +66,7 @@ type task struct {
 	started             bool
 	ready               bool
 	address             string
+	version             string // of the engine, as its service says it
 	unready             string // why its service does not answer
 	exited              bool
 	gone                bool // stopped, lost, or said goodbye

@@ -25,10 +25,11 @@ type Hello struct {
 // EventKind says what happened to an agent's child.
 type EventKind string
 
-// The events. A child goes through started, then (its leader) address and ready, then exited and stopped.
+// The events. A child goes through started, then (its leader) address, version and ready, then exited and stopped.
 const (
 	EventStarted EventKind = "started" // the child runs, or could not be started: then exited follows at once
 	EventAddress EventKind = "address" // its service listens
+	EventVersion EventKind = "version" // Detail is the version of the engine, as its service says it
 	EventReady   EventKind = "ready"   // its service answers
 	EventUnready EventKind = "unready" // why it does not answer yet
 	EventExited  EventKind = "exited"  // the child itself has ended; descendants may not have
@@ -52,9 +53,9 @@ const (
 // EventKinds lists every kind of event.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventStarted, EventAddress, EventReady, EventUnready, EventExited, EventStopped, EventRelease, EventLeaving,
-		EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked, EventPreflight,
-		EventReached, EventDiskStuck, EventDiskBack,
+		EventStarted, EventAddress, EventVersion, EventReady, EventUnready, EventExited, EventStopped, EventRelease,
+		EventLeaving, EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked,
+		EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
 	}
 }
 

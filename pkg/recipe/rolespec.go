@@ -39,6 +39,8 @@ type RoleSpec struct {
 	Startup *Probe `yaml:"startup" json:"startup,omitempty"`
 	Ready   *Probe `yaml:"ready" json:"ready,omitempty"`
 	Live    *Probe `yaml:"live" json:"live,omitempty"`
+	// Version, of GEN or CTX, is where the service says which version of the engine it is, for the results' provenance.
+	Version *Version `yaml:"version" json:"version,omitempty"`
 	// Peers are the kinds whose services the host of rank 0 must reach while the benchmark runs.
 	Peers []roles.Kind `yaml:"peers" json:"peers,omitempty"`
 	// Stall is the progress that its log must show while the benchmark runs; never on by default.
@@ -121,6 +123,26 @@ func (a *Address) fault() string {
 	return ""
 }
 
+// Version is a question that is asked once, before the role counts as ready. An answer that does not come holds up
+// nothing: then the version is not known.
+type Version struct {
+	URL string `yaml:"url" json:"url"`
+	// Key is the path of the version in the answer's JSON, such as "version".
+	Key string `yaml:"key" json:"key"`
+}
+
+// fault tells what is wrong with the question, "" if nothing is.
+func (v *Version) fault(k roles.Kind) string {
+	switch {
+	case v == nil:
+	case v.URL == "" || v.Key == "":
+		return "want {url: URL, key: PATH}"
+	case !k.Worker():
+		return "only of GEN and CTX it is known that they are the engine"
+	}
+	return ""
+}
+
 // Stop is how a role is asked to end.
 type Stop struct {
 	// Signal is TERM or INT.
@@ -180,6 +202,9 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	}
 	if problem := s.Address.fault(); problem != "" {
 		bad("address", "%s", problem)
+	}
+	if problem := s.Version.fault(k); problem != "" {
+		bad("version", "%s", problem)
 	}
 	for i, f := range s.Files {
 		if problem := f.fault(); problem != "" {
