@@ -15,6 +15,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // often is between two questions of a probe.
@@ -329,6 +330,34 @@ func TestRelease(t *testing.T) {
 	}
 	a.until(protocol.EventRelease)
 	a.stop()
+}
+
+// The benchmark can be run again on the same servers: what it left the last time is put aside before it begins.
+func TestAnotherMeasurement(t *testing.T) {
+	script := `[ ! -e client.0 ] && [ ! -e released ] && date >client.0 && touch released`
+	a := newAgent(t, roles.Hub(), script, func(a *agent) {
+		a.opts.Plan.Case.Load.Concurrency = []int{4}
+		a.spec(func(s *recipe.RoleSpec) {
+			s.Release = "{{.Dirs.Work}}/released"
+			s.Results = &recipe.Results{Format: "json", Files: "{{.Dirs.Work}}/client.{index}"}
+		})
+	})
+	work := a.w.attempt.Work(roles.Hub())
+	for n := range 3 {
+		a.commands <- protocol.Command{Kind: protocol.CommandStart, Measurement: n}
+		if e := a.until(protocol.EventExited); !e.Outcome.Clean() {
+			t.Fatalf("measurement %d: %+v", n, e.Outcome)
+		}
+		if got := rundir.Measurements(filepath.Join(work, "client.0")); len(got) != n+1 {
+			t.Errorf("measurement %d: %v", n, got)
+		}
+	}
+	a.stop()
+	for _, name := range []string{"measurement-1/released", "measurement-2/client.0", "client.0", "released"} {
+		if _, err := os.Stat(filepath.Join(work, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // The release is told before what servers may have seen it before: the end of the benchmark, and the answer to a

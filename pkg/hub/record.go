@@ -33,20 +33,22 @@ func (o Orphan) Recover() error {
 		return err
 	}
 	records := o.Attempt.RecordStore()
-	recorded := map[int]bool{}
+	recorded := map[[2]int]bool{}
 	for _, rec := range records.All() {
-		recorded[rec.Point.Index] = true
+		recorded[[2]int{rec.Point.Measurement, rec.Point.Index}] = true
 	}
 	for i := range o.Plan.Case.Load.Points() {
-		parser := format.New(want(o.Plan.Case, i))
-		file := rundir.Tail{File: clientFile(pattern, i)}
-		file.Read(func(line []byte) { parser.Line(string(line)) })
-		pt, ok := parser.Point()
-		if recorded[i] || !ok || !parser.Complete() {
-			continue
-		}
-		if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
-			return err
+		for number, file := range rundir.Measurements(ClientFile(pattern, i)) {
+			parser := format.New(want(o.Plan.Case, i))
+			tail := rundir.Tail{File: file}
+			tail.Read(func(line []byte) { parser.Line(string(line)) })
+			pt, ok := parser.Point()
+			if pt.Measurement = number; recorded[[2]int{number, i}] || !ok || !parser.Complete() {
+				continue
+			}
+			if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -235,7 +235,7 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 // keep writes a verdict that was left with the scheduler into the run directory, with the points that were recorded.
 func keep(p plan.Plan, a rundir.Attempt, r protocol.Result) error {
 	for _, rec := range a.RecordStore().All() {
-		r.Points = append(r.Points, rec.Point)
+		r.Add(rec.Point)
 	}
 	return gather.Keep(p, a, r)
 }

@@ -63,6 +63,7 @@ func Build(in Input) (Plan, error) {
 	for k, s := range p.Recipe.Roles {
 		p.Recipe.Roles[k] = s.Complete(p.Timeouts.Probe)
 	}
+	p.Gate.Confirm = p.Gate.Confirm && p.repeatable() == nil && p.Policy.Measurements <= 1
 	if err := errors.Join(p.Timeouts.Check(p.Cluster.KillWait), p.check()); err != nil {
 		return Plan{}, err
 	}
@@ -132,7 +133,32 @@ func (p Plan) check() error {
 			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results: %w", p.Recipe.Name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.checkMeasurements())...)
+}
+
+// checkMeasurements refuses to measure several times where that cannot be done on the same servers.
+func (p Plan) checkMeasurements() error {
+	switch n := p.Policy.Measurements; {
+	case n < 0:
+		return fmt.Errorf("cannot plan: --repeat %d: want 1 or more", n)
+	case n > 1:
+		if err := p.repeatable(); err != nil {
+			return fmt.Errorf("cannot plan: %w: leave out --repeat, or choose another --recipe or --mode", err)
+		}
+	}
+	return nil
+}
+
+// repeatable tells why the case cannot be measured again on the same servers, nil if it can.
+func (p Plan) repeatable() error {
+	switch {
+	case !p.Spec(roles.Hub().Role).Again:
+		return fmt.Errorf("recipe %s cannot measure again on the same servers: they end with its benchmark",
+			p.Recipe.Name)
+	case p.Case.Load.StepTime:
+		return errors.New("the step time of decode is read from a server's whole log, which can hold one measurement")
+	}
+	return nil
 }
 
 // nowhere is an address that is nobody's (TEST-NET-1), for the rehearsal.

@@ -43,6 +43,9 @@ type Plan struct {
 type Gate struct {
 	Mode     GateMode `json:"mode"`
 	Detector string   `json:"detector"` // its name
+	// Confirm says that the case is measured a second time, on the same servers, if the first measurement is suspicious
+	// and there is time.
+	Confirm bool `json:"confirm,omitempty"`
 	// History are conditions KEY=VALUE on the earlier runs that are compared with; none: every run of the series.
 	History []string `json:"history,omitempty"`
 	// Pinned are such conditions on the runs that a slow drift is measured against; none: there is no such guard.
@@ -77,6 +80,8 @@ type Policy struct {
 	// Interactive says that people start roles one by one, when they like: roles that need no other start before the
 	// hub is there, and nothing waits for agents to arrive.
 	Interactive bool `json:"interactive"`
+	// Measurements is how often the case is measured, on the same servers; 0: once.
+	Measurements int `json:"measurements,omitempty"`
 }
 
 // Upload is where records go after the verdict.

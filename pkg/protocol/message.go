@@ -104,6 +104,8 @@ type Command struct {
 	Kind CommandKind `json:"kind"`
 	// Peers come with preflight, start, watch and reach: addresses of roles, by role.
 	Peers map[string]string `json:"peers,omitempty"`
+	// Measurement comes with start, for BENCHMARK: how many measurements the same servers have served before.
+	Measurement int `json:"measurement,omitempty"`
 	// Host comes with preflight: check the host too, not only the way to its peers.
 	Host bool `json:"host,omitempty"`
 	// Reason comes with stop.

@@ -48,6 +48,9 @@ type RoleSpec struct {
 	Stop  Stop   `yaml:"stop" json:"stop"`
 	// Release, of BENCHMARK: once this file exists the servers are no longer needed, and their end is no failure.
 	Release string `yaml:"release" json:"release,omitempty"`
+	// Again, of BENCHMARK, says that it can be run once more on the same servers, once its files were put aside: no
+	// server ends because it did.
+	Again bool `yaml:"again" json:"again,omitempty"`
 	// Results, of BENCHMARK: where its measurements are.
 	Results *Results `yaml:"results" json:"results,omitempty"`
 }
@@ -205,6 +208,9 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	}
 	if problem := s.Version.fault(k); problem != "" {
 		bad("version", "%s", problem)
+	}
+	if s.Again && k != roles.Benchmark {
+		bad("again", "only BENCHMARK can be run again")
 	}
 	for i, f := range s.Files {
 		if problem := f.fault(); problem != "" {

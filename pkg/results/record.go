@@ -53,8 +53,11 @@ type Origin struct {
 // NewRecord makes a record of a point. Its id follows from the attempt, the test and the point alone, so that writing
 // or sending the same point again gives the same record.
 func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
-	key := strings.Join([]string{o.RunID, o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency)}, "\x00")
-	sum := sha256.Sum256([]byte(key))
+	key := []string{o.RunID, o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency)}
+	if pt.Measurement > 0 {
+		key = append(key, strconv.Itoa(pt.Measurement))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(key, "\x00")))
 	gen, ctx := o.Case.Servers[roles.Gen], o.Case.Servers[roles.Ctx]
 	return Record{
 		Schema: recordSchema, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,

@@ -35,6 +35,12 @@ func TestRecordID(t *testing.T) {
 			t.Errorf("%+v has the same id as %+v", other, a)
 		}
 	}
+	pt := a.Point
+	pt.Measurement = 1
+	if again := results.NewRecord(results.Origin{RunID: a.RunID, Case: roles.Case{TestID: a.TestID}}, pt,
+		a.MeasuredAt); again.ID == a.ID {
+		t.Error("a second measurement has the id of the first")
+	}
 	if a.GPUs != 16 {
 		t.Errorf("%d GPUs", a.GPUs)
 	}
