@@ -276,7 +276,7 @@ func ranksAreWherePlanned(t *testing.T, p plan.Plan, r protocol.Result) {
 	}
 }
 
-// TestUnevenServer: six ranks on nodes of four fill the first node before the second.
+// TestUnevenServer: six ranks on nodes of four fill the first node before the second. They are measured twice.
 func TestUnevenServer(t *testing.T) {
 	c := start(t, standard(false))
 	text, err := os.ReadFile(c.caseFile(wideCase))
@@ -289,11 +289,15 @@ func TestUnevenServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	runDir := filepath.Join(c.Shared(), "run")
-	args := append([]string{"run", "--launcher", "slurm", "--run-dir", runDir}, c.simFlags()...)
+	args := append([]string{"run", "--launcher", "slurm", "--repeat", "2", "--run-dir", runDir}, c.simFlags()...)
 	if out, err := c.command(t.Context(), "disagg-submit", append(args, file)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	ranksAreWherePlanned(t, readPlan(t, runDir), readResult(t, runDir))
+	r := readResult(t, runDir)
+	ranksAreWherePlanned(t, readPlan(t, runDir), r)
+	if len(r.Again) != 1 || len(r.Again[0]) != len(r.Points) || r.Again[0][0].Invalid != "" {
+		t.Errorf("measured again: %+v", r.Again)
+	}
 }
 
 // TestRecordsAreKeptOnce: after two runs the default file holds each point once, as the sqlite3 command line reads it.
