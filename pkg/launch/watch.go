@@ -25,6 +25,8 @@ type Watch struct {
 	Say       func(string)
 	OnEntry   func(protocol.Entry)
 	OnVerdict func(protocol.Result, rundir.Attempt)
+	// GoesOn says that the job has more to run after this: the watch ends with the verdict.
+	GoesOn bool
 	// AskBound is how long one question to the scheduler may take; 0: a standard one.
 	AskBound time.Duration
 }
@@ -94,6 +96,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			if s.verdict != nil {
 				out.Result = s.verdict
 				w.OnVerdict(*s.verdict, s.attempt)
+				if w.GoesOn {
+					return out, nil
+				}
 				step(watch.Verdict{})
 			}
 		case in := <-inputs:

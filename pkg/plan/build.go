@@ -63,7 +63,7 @@ func Build(in Input) (Plan, error) {
 	for k, s := range p.Recipe.Roles {
 		p.Recipe.Roles[k] = s.Complete(p.Timeouts.Probe)
 	}
-	p.Gate.Confirm = p.Gate.Confirm && p.repeatable() == nil && p.Policy.Measurements <= 1
+	p.Gate.Confirm = p.Gate.Confirm && p.Repeatable() == nil && p.Policy.Measurements <= 1
 	if err := errors.Join(p.Timeouts.Check(p.Cluster.KillWait), p.check()); err != nil {
 		return Plan{}, err
 	}
@@ -142,15 +142,15 @@ func (p Plan) checkMeasurements() error {
 	case n < 0:
 		return fmt.Errorf("cannot plan: --repeat %d: want 1 or more", n)
 	case n > 1:
-		if err := p.repeatable(); err != nil {
+		if err := p.Repeatable(); err != nil {
 			return fmt.Errorf("cannot plan: %w: leave out --repeat, or choose another --recipe or --mode", err)
 		}
 	}
 	return nil
 }
 
-// repeatable tells why the case cannot be measured again on the same servers, nil if it can.
-func (p Plan) repeatable() error {
+// Repeatable tells why the case cannot be measured again on the same servers, nil if it can.
+func (p Plan) Repeatable() error {
 	switch {
 	case !p.Spec(roles.Hub().Role).Again:
 		return fmt.Errorf("recipe %s cannot measure again on the same servers: they end with its benchmark",

@@ -35,8 +35,33 @@ type Plan struct {
 	Policy   Policy            `json:"policy"`
 	Upload   Upload            `json:"upload"`
 	Gate     Gate              `json:"gate"`
+	// Series is what the job goes on with once this run has passed; nil: with nothing.
+	Series *Series `json:"series,omitempty"`
 	// Provenance is what is known beforehand of where the results come from.
 	Provenance protocol.Provenance `json:"provenance"`
+}
+
+// Series is further runs of the same job, one after the other. Each has a run directory of its own, with its plan.
+type Series struct {
+	Runs  []string       `json:"runs"`  // run directories, absolute, in their order
+	Nodes int            `json:"nodes"` // that the job needs for the largest of all runs
+	Time  roles.Duration `json:"time"`  // limit of the job
+}
+
+// JobNodes is how many nodes the job needs.
+func (p Plan) JobNodes() int {
+	if p.Series != nil {
+		return p.Series.Nodes
+	}
+	return p.Layout.TotalNodes
+}
+
+// JobTime is the limit of the job.
+func (p Plan) JobTime() time.Duration {
+	if p.Series != nil {
+		return p.Series.Time.Std()
+	}
+	return p.Timeouts.Job.Std()
 }
 
 // Gate is whether and how the results are compared with those of earlier runs.

@@ -301,6 +301,7 @@ func TestUnevenServer(t *testing.T) {
 }
 
 // TestRecordsAreKeptOnce: after two runs the default file holds each point once, as the sqlite3 command line reads it.
+// Both runs are made again in one job, as a pair, of which nothing is sent.
 func TestRecordsAreKeptOnce(t *testing.T) {
 	sqlite, err := exec.LookPath("sqlite3")
 	if err != nil {
@@ -311,6 +312,11 @@ func TestRecordsAreKeptOnce(t *testing.T) {
 		if code, out := c.submit(t, filepath.Join(c.Shared(), fmt.Sprintf("run%d", i)), smallCase, nil); code != 0 {
 			t.Fatalf("exit code %d:\n%s", code, out)
 		}
+	}
+	pairs := c.command(t.Context(), "disagg-submit", "compare", "--pairs", "1", "--run-dir",
+		filepath.Join(c.Shared(), "pairs"), filepath.Join(c.Shared(), "run0"), filepath.Join(c.Shared(), "run1"))
+	if out, err := pairs.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("\n1 of 1 pairs, ")) {
+		t.Errorf("%v:\n%s", err, out)
 	}
 	out, err := exec.Command(sqlite, filepath.Join(c.data(), "disagg", "results.db"),
 		"select concurrency, count(*), count(distinct run_id) from records group by concurrency").CombinedOutput()
