@@ -36,7 +36,7 @@ func (h *Hub) startFollowing() {
 	if h.follow != nil {
 		return
 	}
-	format, err := results.FormatNamed(h.opts.Plan.ResultFormat())
+	format, err := h.opts.Plan.ResultFormat()
 	if err != nil { // the plan was checked
 		h.opts.Log.Error("cannot read the results", zap.Error(err))
 		return

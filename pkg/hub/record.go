@@ -22,7 +22,7 @@ func (o Orphan) Recover() error {
 	if spec.Results == nil {
 		return nil
 	}
-	format, err := results.FormatNamed(o.Plan.ResultFormat())
+	format, err := o.Plan.ResultFormat()
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,9 @@ func (o Orphan) Recover() error {
 	for i := range o.Plan.Case.Load.Points() {
 		parser := format.New(want(o.Plan.Case, i))
 		file := rundir.Tail{File: clientFile(pattern, i)}
-		file.Read(func(line []byte) { parser.Line(string(line)) })
+		take := func(line []byte) { parser.Line(string(line)) }
+		file.Read(take)
+		file.Rest(take) // some clients end their file without a new line
 		pt, ok := parser.Point()
 		if recorded[i] || !ok || !parser.Complete() {
 			continue
