@@ -1,6 +1,7 @@
 package results_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -279,6 +280,36 @@ func TestRequestsFromTheClients(t *testing.T) {
 	text := strings.Replace(clientFile(t, "vllm/good.json"), `"num_prompts": 16`, `"num_prompts": 20`, 1)
 	if pt := pointOf(t, "vllm", text, w); pt.Invalid != "only 16 of 20 requests succeeded" {
 		t.Errorf("invalid: %q", pt.Invalid)
+	}
+}
+
+// Older versions of SGLang's client print no total throughput.
+func TestWithoutTotal(t *testing.T) {
+	text := strings.Replace(clientFile(t, "sglang/good.jsonl"), `"total_throughput"`, `"x"`, 1)
+	pt := pointOf(t, "sglang", text, asked)
+	if _, have := pt.Metrics["total_token_throughput"]; have || pt.Invalid != "" {
+		t.Errorf("%+v", pt)
+	}
+}
+
+// Answers of one token have no time between tokens. The clients of vLLM and SGLang write 0 then, and aiperf nothing.
+func TestAnswersOfOneToken(t *testing.T) {
+	text := clientFile(t, "vllm/good.json")
+	for _, field := range []string{"tpot", "itl"} {
+		for _, stat := range []string{"mean", "median", "p90", "p95", "p99"} {
+			key := fmt.Sprintf(`"%s_%s_ms": `, stat, field)
+			text = strings.Replace(text, key, key+`0.0, "x_`+key[1:], 1)
+		}
+	}
+	pt := pointOf(t, "vllm", text, asked)
+	if _, have := pt.Metrics["p99_itl"]; have || len(pt.Metrics) != 13 || pt.Invalid != "" {
+		t.Errorf("%+v", pt)
+	}
+	text = clientFile(t, "aiperf/good.json")
+	text = strings.Replace(text, `"inter_token_latency"`, `"x"`, 1)
+	text = strings.Replace(text, `"inter_chunk_latency"`, `"y"`, 1)
+	if pt := pointOf(t, "aiperf", text, asked); len(pt.Metrics) != 13 || pt.Invalid != "" {
+		t.Errorf("%+v", pt)
 	}
 }
 

@@ -19,15 +19,16 @@ type collector struct {
 func (c *collector) add(line string) (whole []byte, fault string) {
 	goesOn := c.piece
 	c.piece = len(line) == MaxLine
-	if strings.HasPrefix(line, "{") && !goesOn {
+	switch {
+	case strings.HasPrefix(line, "{") && !goesOn:
 		if c.open {
 			fault = cutShort
 		}
 		c.reset()
 		c.open = true
-	} else if !c.open {
+	case !c.open:
 		return nil, ""
-	} else if !goesOn {
+	case !goesOn:
 		c.text = append(c.text, '\n')
 	}
 	if len(c.text)+len(line) > maxObject {

@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -74,25 +75,37 @@ func (f flatClient) read(o object, r *reading) {
 	for _, field := range f.fields {
 		r.metric(o, field.key, field.key, field.metric, field.required)
 	}
-	// Both clients write 0 if they saw no stream: that is no measurement.
 	if v, have := r.point.Metrics["mean_ttft"]; have && v == 0 {
 		note(&r.missing, "mean_ttft_ms is 0: the client saw no first token")
 	}
+	r.dropUnmeasured()
 }
 
-// details reads what the clients write of each request if they are asked to: which have failed, and which brought
-// nothing although they count as complete.
+// dropUnmeasured drops latencies between tokens that are 0. Both clients write that if every answer has one token.
+func (r *reading) dropUnmeasured() {
+	for _, of := range []string{"tpot", "itl"} {
+		if r.point.Metrics["mean_"+of] == 0 {
+			maps.DeleteFunc(r.point.Metrics, func(name string, _ float64) bool {
+				return strings.HasSuffix(name, "_"+of)
+			})
+		}
+	}
+}
+
+// details reads what the clients write of each request if they are asked to: which have failed, and which brought no
+// token although they count as complete. To those vLLM's client gives no length, and SGLang's no time of a first token.
 func (r *reading) details(o object) {
-	faults, texts := o.texts("errors"), o.texts("generated_texts")
-	if faults == nil {
+	faults, lengths, firsts := o.texts("errors"), o.numbers("output_lens"), o.numbers("ttfts")
+	if n := len(faults); n == 0 || len(lengths) != n || len(firsts) != n {
 		return
 	}
 	r.failed, r.asked = 0, len(faults)
 	silent := 0
 	for i, fault := range faults {
-		if fault != "" {
+		switch {
+		case fault != "":
 			r.failed++
-		} else if len(texts) == len(faults) && texts[i] == "" {
+		case lengths[i] == 0 || firsts[i] == 0:
 			silent++
 		}
 	}

@@ -34,6 +34,9 @@ type Parser interface {
 type Format struct {
 	Name  string
 	About string
+	// Apart says that its client chooses prompts and counts tokens in its own way: what it measured is compared with
+	// nothing but what it measured before.
+	Apart bool
 	// New makes the parser of one client run.
 	New func(Want) Parser
 }
@@ -50,12 +53,15 @@ func Formats() []Format {
 			Name: "json", About: "one JSON object a line: successful_requests, failed_requests, metrics",
 			New: newJSONParser,
 		},
-		{Name: "vllm", About: "what vllm bench serve saves (--save-result)", New: newVLLMParser},
+		{Name: "vllm", About: "what vllm bench serve saves (--save-result)", Apart: true, New: newVLLMParser},
 		{
-			Name: "sglang", About: "what sglang.bench_serving appends to its --output-file",
+			Name: "sglang", About: "what sglang.bench_serving appends to its --output-file", Apart: true,
 			New: newSGLangParser,
 		},
-		{Name: "aiperf", About: "profile_export_aiperf.json of aiperf profile", New: newAIPerfParser},
+		{
+			Name: "aiperf", About: "profile_export_aiperf.json of aiperf profile", Apart: true,
+			New: newAIPerfParser,
+		},
 	}
 }
 

@@ -184,15 +184,18 @@ func (o object) withoutNull() object {
 	return o
 }
 
-// texts is the value of a field that is a list of texts; what is no text is empty in it.
-func (o object) texts(key string) []string {
-	var list []any
+// texts is the value of a field that is a list of texts, and nil if it is none.
+func (o object) texts(key string) (list []string) {
 	if json.Unmarshal(o[key], &list) != nil {
 		return nil
 	}
-	texts := make([]string, len(list))
-	for i := range list {
-		texts[i], _ = list[i].(string)
+	return list
+}
+
+// numbers is the value of a field that is a list of numbers, and nil if it is none.
+func (o object) numbers(key string) (list []float64) {
+	if json.Unmarshal(o[key], &list) != nil {
+		return nil
 	}
-	return texts
+	return list
 }
