@@ -104,7 +104,6 @@ func TestVersion(t *testing.T) {
 		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			mux := http.NewServeMux()
 			mux.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
 			mux.HandleFunc("/version", tt.answer)

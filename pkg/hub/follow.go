@@ -38,7 +38,7 @@ func (h *Hub) startFollowing(measurement int) {
 		return
 	}
 	h.number = measurement
-	format, err := results.FormatNamed(h.opts.Plan.ResultFormat())
+	format, err := h.opts.Plan.ResultFormat()
 	if err != nil { // the plan was checked
 		h.opts.Log.Error("cannot read the results", zap.Error(err))
 		return

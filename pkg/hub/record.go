@@ -22,7 +22,7 @@ func (o Orphan) Recover() error {
 	if spec.Results == nil {
 		return nil
 	}
-	format, err := results.FormatNamed(o.Plan.ResultFormat())
+	format, err := o.Plan.ResultFormat()
 	if err != nil {
 		return err
 	}
@@ -40,8 +40,9 @@ func (o Orphan) Recover() error {
 	for i := range o.Plan.Case.Load.Points() {
 		for number, file := range rundir.Measurements(ClientFile(pattern, i)) {
 			parser := format.New(want(o.Plan.Case, i))
-			tail := rundir.Tail{File: file}
-			tail.Read(func(line []byte) { parser.Line(string(line)) })
+			tail, take := rundir.Tail{File: file}, func(line []byte) { parser.Line(string(line)) }
+			tail.Read(take)
+			tail.Rest(take) // some clients end their file without a new line
 			pt, ok := parser.Point()
 			if pt.Measurement = number; recorded[[2]int{number, i}] || !ok || !parser.Complete() {
 				continue

@@ -11,7 +11,6 @@ import (
 
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/recipe"
-	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -129,7 +128,7 @@ func (p Plan) check() error {
 			name, len(name), maxName))
 	}
 	if spec := p.Spec(roles.Hub().Role); spec.Results != nil {
-		if _, err := results.FormatNamed(p.ResultFormat()); err != nil {
+		if _, err := p.ResultFormat(); err != nil {
 			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results: %w", p.Recipe.Name, err))
 		}
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -138,12 +140,18 @@ func (p Plan) JobSinks() (urls []string) {
 // Spec is how a role of the plan is run.
 func (p Plan) Spec(r roles.Role) recipe.RoleSpec { return p.Recipe.Roles[r.Kind] }
 
-// ResultFormat is the name of the format that the benchmark leaves its measurements in.
-func (p Plan) ResultFormat() string {
-	if r := p.Spec(roles.Hub().Role).Results; r != nil {
-		return r.Parser(p.Case.Load.Client)
+// ResultFormat is the format that the benchmark leaves its measurements in. The recipe names it, maybe by a value.
+func (p Plan) ResultFormat() (results.Format, error) {
+	hub := roles.Hub().Role
+	spec := p.Spec(hub).Results
+	if spec == nil {
+		return results.Format{}, errors.New("there are no results")
 	}
-	return ""
+	name, err := recipe.Render("format", spec.Parser(p.Case.Load.Client), p.Data(hub))
+	if err != nil {
+		return results.Format{}, err
+	}
+	return results.FormatNamed(name)
 }
 
 // RunID names an attempt of the plan.

@@ -161,7 +161,7 @@ type Stop struct {
 
 // Results tells where the benchmark leaves its measurements.
 type Results struct {
-	// Format names the parser of the client's output, e.g. "trtllm".
+	// Format names the parser of the client's output, e.g. "trtllm". It may be a template over Case and Values.
 	Format string `yaml:"format" json:"format"`
 	// Clients names the parsers of other clients' output, by client.
 	Clients map[string]string `yaml:"clients" json:"clients,omitempty"`

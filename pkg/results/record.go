@@ -25,10 +25,12 @@ type Record struct {
 	Mode       string    `json:"mode"`
 	Model      string    `json:"model"`
 	Recipe     string    `json:"recipe"`
-	Cluster    string    `json:"cluster"`
-	CtxServers int       `json:"ctx_servers"`
-	GenServers int       `json:"gen_servers"`
-	GPUs       int       `json:"gpus"` // used by all servers; see Provenance for how many were asked for
+	// Format is of the client's results; "": it was not recorded.
+	Format     string `json:"format,omitempty"`
+	Cluster    string `json:"cluster"`
+	CtxServers int    `json:"ctx_servers"`
+	GenServers int    `json:"gen_servers"`
+	GPUs       int    `json:"gpus"` // used by all servers; see Provenance for how many were asked for
 	// Load is what the point asked for, beside its concurrency.
 	Load  roles.PointLoad `json:"load"`
 	Point protocol.Point  `json:"point"`
@@ -44,6 +46,7 @@ type Origin struct {
 	RunID      string
 	JobID      string
 	Recipe     string
+	Format     string
 	Cluster    string
 	Provenance protocol.Provenance
 	// Document is upstream's fields of the case; see package upstream.
@@ -62,7 +65,7 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 	return Record{
 		Schema: recordSchema, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,
 		Case: o.Case.Name, TestID: o.Case.TestID, Mode: o.Case.Mode, Model: o.Case.Model, Recipe: o.Recipe,
-		Cluster:    o.Cluster,
+		Format: o.Format, Cluster: o.Cluster,
 		CtxServers: ctx.Count, GenServers: gen.Count, GPUs: gen.Count*gen.GPUs + ctx.Count*ctx.GPUs,
 		Load: o.Case.Load.Of(pt.Index), Point: pt, Provenance: o.Provenance, Document: o.Document,
 	}
@@ -72,11 +75,14 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 const recordSchema = 2
 
 // Series names what a record may be compared with over time: the same test at the same concurrency, on the same kind of
-// GPU of the same cluster.
+// GPU of the same cluster, measured by a client that counts in the same way.
 func (r Record) Series() string {
 	parts := []string{r.TestID, "con" + strconv.Itoa(r.Point.Concurrency), r.Cluster}
 	if gpu := r.Provenance.GPU; gpu != "" {
 		parts = append(parts, gpu)
+	}
+	if f, err := FormatNamed(r.Format); err == nil && f.Apart {
+		parts = append(parts, f.Name)
 	}
 	return strings.Join(parts, "|")
 }

@@ -65,3 +65,19 @@ func TestRecordIsReadAsItWasWritten(t *testing.T) {
 		}
 	}
 }
+
+// What another client measured is another series: of vLLM's, SGLang's and aiperf nobody counts as upstream's does.
+// Records from before the format was recorded stay in the series of upstream's.
+func TestSeries(t *testing.T) {
+	r := record("r-0", 1, 8, 100)
+	r.Cluster, r.Provenance.GPU = "k", "H200"
+	for format, want := range map[string]string{
+		"": "disagg-e2e-c|con8|k|H200", "trtllm": "disagg-e2e-c|con8|k|H200", "json": "disagg-e2e-c|con8|k|H200",
+		"vllm": "disagg-e2e-c|con8|k|H200|vllm", "aiperf": "disagg-e2e-c|con8|k|H200|aiperf",
+	} {
+		r.Format = format
+		if got := r.Series(); got != want {
+			t.Errorf("%q: series %s, want %s", format, got, want)
+		}
+	}
+}
