@@ -47,21 +47,21 @@ func findImportable(path string) ([]importable, error) {
 // runOf is the run directory that a path is, or one attempt of it. What lies deeper in one is refused: the ids of its
 // points follow from the plan, and others would make second records of them.
 func runOf(path string) (run importable, is bool, err error) {
-	real, err := filepath.Abs(path)
+	whole, err := filepath.Abs(path)
 	if err == nil {
-		real, err = filepath.EvalSymlinks(real)
+		whole, err = filepath.EvalSymlinks(whole)
 	}
 	if err != nil {
 		return run, false, err
 	}
-	for dir := real; ; dir = filepath.Dir(dir) {
+	for dir := whole; ; dir = filepath.Dir(dir) {
 		_, err := os.Stat(rundir.Dir(dir).Plan())
 		switch {
-		case err == nil && (dir == real || filepath.Dir(real) == dir && rundir.Attempt(real).Number() >= 0):
+		case err == nil && (dir == whole || filepath.Dir(whole) == dir && rundir.Attempt(whole).Number() >= 0):
 			run.path = path
-			run.run, run.attempts, err = upload.Attempts(real)
+			run.run, run.attempts, err = upload.Attempts(whole)
 			return run, true, err
-		case err == nil && strings.HasPrefix(real[len(dir):], "/attempt-"):
+		case err == nil && strings.HasPrefix(whole[len(dir):], "/attempt-"):
 			return run, false, fmt.Errorf("it is part of the run directory %s: import that", dir)
 		case dir == filepath.Dir(dir):
 			return run, false, nil

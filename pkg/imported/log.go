@@ -127,13 +127,20 @@ func (o *options) line(line string) {
 	if m := p.concurrency.FindStringSubmatch(line); m != nil {
 		o.saidConcurrency(m[1] + m[2])
 	}
-	for pattern, n := range map[*regexp.Regexp]*int{p.requests: &o.requests, p.input: &o.input, p.output: &o.output} {
-		if m := pattern.FindStringSubmatch(line); m != nil {
-			*n, _ = strconv.Atoi(m[1])
-		}
-	}
+	number(p.requests, line, &o.requests)
+	number(p.input, line, &o.input)
+	number(p.output, line, &o.output)
 	if m := p.model.FindStringSubmatch(line); m != nil {
 		o.model = m[1]
+	}
+}
+
+// number reads a number of a line that has one.
+func number(pattern *regexp.Regexp, line string, n *int) {
+	if m := pattern.FindStringSubmatch(line); m != nil {
+		if v, err := strconv.Atoi(m[1]); err == nil {
+			*n = v
+		}
 	}
 }
 

@@ -56,7 +56,8 @@ func TestLog(t *testing.T) {
 	}
 	if r.Case != "gb200_tiny_con2048_ctx1_gen1" || r.Mode != "gen_only" || r.TestID+"/" != folder[len("/out/"):] ||
 		r.Model != "/models/tiny" || r.Point.Concurrency != 8 || r.Point.Successful != 32 || r.GPUs != 0 ||
-		r.Point.Metrics["token_throughput"] != 2489.88 || !r.MeasuredAt.Equal(written) || r.Provenance.Tags[0] != "old" {
+		r.Point.Metrics["token_throughput"] != 2489.88 || !r.MeasuredAt.Equal(written) ||
+		r.Provenance.Tags[0] != "old" {
 		t.Errorf("%+v", r)
 	}
 	if diff := cmp.Diff(roles.PointLoad{Rounds: 4, InputLength: 1024, OutputLength: 64}, r.Load); diff != "" {
@@ -75,7 +76,7 @@ func TestLog(t *testing.T) {
 // Whichever client has printed a log, it is read; who is silent about the concurrency has it in the file's name, or in
 // that of its folder.
 func TestLogsOfEveryClient(t *testing.T) {
-	silent := log[strings.Index(log, "===="):]
+	_, silent, _ := strings.Cut(log, "Maximum request concurrency: 8\n")
 	for path, text := range map[string]string{
 		"/a/x.log": saLog, "/a/y.log": strings.ReplaceAll(log, "\n", "\r\n"), "/a/client_con8.log": otherLog,
 		"/a/conc-8/client.0.log": otherLog, "/con9/concurrency8.log": silent, "/con9/z.log": strings.TrimSpace(log),
