@@ -5,7 +5,8 @@
 //     failed, and every metric that its client and mode measure is there.
 //   - A point comes from one block of one client: the last one. A number is read whole or not at all.
 //   - One format is one parser behind [Format], found by its name in a recipe.
-//   - The id of a record is fixed before anything is sent, and depends on neither metrics, host nor environment.
+//   - The id of a record is fixed before anything is sent, and depends on neither metrics, host nor environment. Where
+//     no attempt is known, the content that was imported stands for it.
 //   - Nothing here does I/O.
 //
 // Terms: a point is one measured concurrency; its metrics carry upstream's names (token_throughput, mean_ttft), times
