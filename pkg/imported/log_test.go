@@ -163,7 +163,7 @@ func TestOfRun(t *testing.T) {
 		},
 		"format": func(p *plan.Plan, _ *imported.Source) string {
 			p.Recipe.Roles[roles.Benchmark].Results.Format = "x"
-			return `format: unknown format "x": want one of trtllm, trtllm-sa, json, vllm, sglang, aiperf`
+			return `unknown format "x": want one of trtllm, trtllm-sa, json, vllm, sglang, aiperf`
 		},
 		"disk": func(_ *plan.Plan, s *imported.Source) string {
 			s.Content = brokenReader{}
