@@ -47,6 +47,7 @@ var kinds = map[string]kind{
 	"pkg/upload/sinktest": do, "pkg/upload/all": do,
 	"pkg/upload/mysql": do, "pkg/upload/postgres": do, "pkg/upload/sqlstore": do,
 	"pkg/upload/opensearch": do, "pkg/upload/gateway": do, "pkg/upload/rest": do, "pkg/upload/dir": do,
+	"pkg/upload/parquet": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
