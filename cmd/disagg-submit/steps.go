@@ -51,7 +51,7 @@ func generationLogs(args []string) ([]string, error) {
 	if len(args) == 0 {
 		return nil, errors.New("want a run directory (RUN-DIR), or logs of generation servers (LOG…)")
 	}
-	if info, err := os.Stat(args[0]); len(args) > 1 || err != nil || !info.IsDir() {
+	if len(args) > 1 || !isFolder(args[0]) {
 		return args, nil
 	}
 	a := rundir.Attempt(filepath.Clean(args[0]))
@@ -70,6 +70,11 @@ func generationLogs(args []string) ([]string, error) {
 		return nil, fmt.Errorf("cannot find the logs of %s: it has no generation server", args[0])
 	}
 	return logs, nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // stepTimes are the steps of servers; times are in milliseconds.
