@@ -105,6 +105,10 @@ bench-upload: ## measure how fast records are sent to a real OpenSearch, beside 
 	BENCH_PYTHON=$(abspath $(BIN)/.python/bin/python) go test -run '^$$' -bench Drain -benchtime 1x ./pkg/upload/opensearch ./pkg/upload/sqlite
 	go test -run '^$$' -bench Save ./pkg/rundir
 
+.PHONY: bench-steps
+bench-steps: ## measure how fast the log of a generation server is read: 500 MB of it, beside patterns
+	go test -run '^$$' -bench Reader -benchtime 3x ./pkg/steptime
+
 .PHONY: rates
 rates: ## simulate how often the comparison with earlier runs is wrong: 20,000 runs of each kind
 	go test -v -count=1 -run 'Rates|Detected' ./pkg/regression -args -trials 20000

@@ -19,7 +19,7 @@ reached, and there is no job; 70 a fault of the tool; 75 left, the job goes on, 
 or the time limit; 130 cancelled.`,
 		Commands: []*cli.Command{
 			planCommand(), renderCommand(), runCommand(), watchCommand(), reportCommand(), uploadCommand(),
-			judgeCommand(), compareCommand(),
+			judgeCommand(), compareCommand(), stepsCommand(),
 			profileCommand(),
 		},
 		Action: command.Unknown,

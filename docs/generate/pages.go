@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/upload/parquet"
 )
 
 // generated begins every page.
@@ -15,7 +16,7 @@ const generated = "<!-- Made by docs/generate from the comments beside the code:
 func pages(files map[string][]byte) error {
 	for name, page := range map[string]func() (string, error){
 		"environment": environment, "exit-codes": exitCodes, "causes": causes, "profile": profileFields,
-		"recipe": recipeFields,
+		"recipe": recipeFields, "parquet": parquetColumns,
 	} {
 		text, err := page()
 		if err != nil {
@@ -53,6 +54,20 @@ func environment() (string, error) {
 		"variable", "set by", "read by", "meaning")
 	for _, v := range protocol.Variables() {
 		t.row("`"+v.Name+"`", v.SetBy, v.ReadBy, v.Doc)
+	}
+	return t.String(), nil
+}
+
+func parquetColumns() (string, error) {
+	t := newTable("Parquet columns", "The columns of every file of the sink `parquet://`, in their order. What a "+
+		"record does not say is null, in a column that may be. Newer versions only add columns.",
+		"column", "type", "may be null", "meaning")
+	for _, c := range parquet.Columns() {
+		null := ""
+		if c.Null {
+			null = "yes"
+		}
+		t.row("`"+c.Name+"`", c.Type, null, c.About)
 	}
 	return t.String(), nil
 }

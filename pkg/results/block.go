@@ -16,8 +16,14 @@ type metric struct {
 	pattern *regexp.Regexp
 }
 
-// stepTime is what is measured when decode alone is; upstream's test prints it behind the block.
-const stepTime = "mean_gen_worker_per_iter_device_step_time"
+// stepTime is what is measured when decode alone is. Upstream's test prints it behind the block, a newer one with more
+// statistics of it.
+const stepTime = "mean_" + stepTimeName
+
+// stepTimeLabels are the beginnings of these lines, by the statistic's name in a metric.
+var stepTimeLabels = map[string]string{
+	"mean": "Average", "median": "Median", "std": "Stdev", "p75": "P75", "p99": "P99",
+}
 
 // userThroughput is what one user sees, which not every client prints.
 const userThroughput = "user_throughput"
@@ -37,12 +43,12 @@ var upstreamBlock = sync.OnceValue(func() blockPatterns {
 			{"total_token_throughput", line("Total Token throughput (tok/s)")},
 			{userThroughput, line("User throughput (tok/s)")},
 		},
-		extra: []metric{
-			{"al", line("Mean Avg Decoded Tokens per Iter")},
-			{stepTime, line("Average Per Iter Device Step Time (ms)")},
-		},
+		extra:      []metric{{"al", line("Mean Avg Decoded Tokens per Iter")}},
 		successful: line("Successful requests"), failed: line("Failed requests"),
 		requested: regexp.MustCompile(`\bnum_prompts=(\d+)`),
+	}
+	for stat, label := range stepTimeLabels {
+		p.extra = append(p.extra, metric{stat + "_" + stepTimeName, line(label + " Per Iter Device Step Time (ms)")})
 	}
 	for _, stat := range []string{"Mean", "Median", "P99"} {
 		for _, of := range []string{"TTFT", "TPOT", "ITL", "E2EL"} {

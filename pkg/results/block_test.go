@@ -99,10 +99,21 @@ func TestBehindTheBlock(t *testing.T) {
 	if got := parse(t, block+"Mean TTFT (ms):  99\n").Metrics["mean_ttft"]; got != 11.87 {
 		t.Errorf("mean_ttft is %v", got)
 	}
-	extra := parse(t,
-		block+"Mean Avg Decoded Tokens per Iter: 2.5\nAverage Per Iter Device Step Time (ms): 3.25\n").Metrics
-	if extra["al"] != 2.5 || extra["mean_gen_worker_per_iter_device_step_time"] != 3.25 {
-		t.Errorf("extra metrics: %v", extra)
+	extra := parse(t, block+`Mean Avg Decoded Tokens per Iter: 2.5
+Average Per Iter Device Step Time (ms): 3.25
+Median Per Iter Device Step Time (ms): 3.2000
+Stdev Per Iter Device Step Time (ms): 0.1150
+P75 Per Iter Device Step Time (ms): 3.3000
+P99 Per Iter Device Step Time (ms): 3.4200
+`).Metrics
+	for name, want := range map[string]float64{
+		"al": 2.5, "mean_gen_worker_per_iter_device_step_time": 3.25,
+		"median_gen_worker_per_iter_device_step_time": 3.2, "std_gen_worker_per_iter_device_step_time": 0.115,
+		"p75_gen_worker_per_iter_device_step_time": 3.3, "p99_gen_worker_per_iter_device_step_time": 3.42,
+	} {
+		if got, ok := extra[name]; !ok || got != want {
+			t.Errorf("%s is %v", name, got)
+		}
 	}
 }
 

@@ -62,8 +62,11 @@ func Percentile(series []float64, p float64) float64 {
 	if len(series) == 0 {
 		return math.NaN()
 	}
-	sorted := slices.Clone(series)
-	slices.Sort(sorted)
+	return PercentileOfSorted(slices.Sorted(slices.Values(series)), p)
+}
+
+// PercentileOfSorted is [Percentile] of a series that is sorted already, with at least one value.
+func PercentileOfSorted(sorted []float64, p float64) float64 {
 	rank := p / 100 * float64(len(sorted)-1)
 	low := min(max(int(math.Floor(rank)), 0), len(sorted)-1)
 	high := min(low+1, len(sorted)-1)

@@ -34,7 +34,8 @@ var kinds = map[string]kind{
 
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
-	"pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide, "pkg/imported": decide,
+	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
+	"pkg/imported": decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
@@ -47,6 +48,7 @@ var kinds = map[string]kind{
 	"pkg/upload/sinktest": do, "pkg/upload/all": do,
 	"pkg/upload/mysql": do, "pkg/upload/postgres": do, "pkg/upload/sqlstore": do,
 	"pkg/upload/opensearch": do, "pkg/upload/gateway": do, "pkg/upload/rest": do, "pkg/upload/dir": do,
+	"pkg/upload/parquet": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.

@@ -93,6 +93,7 @@ var places = map[string]func(*testing.T) string{
 		return (&url.URL{Scheme: "sqlite", Path: filepath.Join(t.TempDir(), "results.db")}).String()
 	},
 	"dir":             func(t *testing.T) string { return "dir://" + t.TempDir() },
+	"parquet":         func(t *testing.T) string { return "parquet://" + t.TempDir() },
 	"real mariadb":    func(t *testing.T) string { return server.MariaDB(t).URL.String() },
 	"real postgres":   func(t *testing.T) string { return server.Postgres(t).URL.String() },
 	"real opensearch": func(t *testing.T) string { return server.OpenSearch(t).String() },

@@ -154,6 +154,8 @@ func kindOf(path string) string {
 		return "clock of the file system"
 	case strings.HasPrefix(name, ".lease") || name == "lease":
 		return temporary + "lease"
+	case strings.Contains(name, ".parquet"):
+		return temporary + "Parquet"
 	case folder == "records" || folder == "sent" || folder == "pending" || folder == "dead":
 		return temporary + folder
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/disagg/disagg/pkg/upload/gateway"
 	"github.com/disagg/disagg/pkg/upload/mysql"
 	"github.com/disagg/disagg/pkg/upload/opensearch"
+	"github.com/disagg/disagg/pkg/upload/parquet"
 	"github.com/disagg/disagg/pkg/upload/postgres"
 	"github.com/disagg/disagg/pkg/upload/sqlite"
 )
@@ -14,6 +15,7 @@ import (
 // Sinks are all that records can be sent to.
 func Sinks() upload.Registry {
 	return upload.Registry{
-		sqlite.Scheme(), dir.Scheme(), opensearch.Scheme(), gateway.Scheme(), mysql.Scheme(), postgres.Scheme(),
+		sqlite.Scheme(), dir.Scheme(), parquet.Scheme(), opensearch.Scheme(), gateway.Scheme(), mysql.Scheme(),
+		postgres.Scheme(),
 	}
 }

@@ -290,13 +290,13 @@ func noTime(t *testing.T, o Opener) {
 	same(t, list, all(t, s, upload.Query{}))
 }
 
-// many sends more records than one page of an answer has.
+// many sends more records than one page of an answer has, of runs of 40 points.
 func many(t *testing.T, o Opener) {
 	s := open(t, o)
 	var list []results.Record
 	for i := range 1200 {
 		r := Records("a1", 0, 4)[0]
-		r.ID, r.RunID = fmt.Sprintf("%032x", i), fmt.Sprintf("run-%d", i)
+		r.ID, r.RunID = fmt.Sprintf("%032x", i), fmt.Sprintf("run-%d", i/40)
 		r.MeasuredAt = r.MeasuredAt.Add(time.Duration(i) * time.Second)
 		list = append(list, r)
 	}

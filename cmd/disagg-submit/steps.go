@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/steptime"
+)
+
+// stepsCommand describes the steps of decode by the servers' logs.
+func stepsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "steps",
+		Usage:     "tell how long the steps of decode took on the device, by the logs of the generation servers",
+		ArgsUsage: "RUN-DIR | LOG…",
+		Description: `RUN-DIR is a run directory, or one attempt's folder in it; LOG is the log of one generation
+server. A log has steps if the engine prints them (print_iter_log). All of a log counts, whatever was measured
+meanwhile: a run of several points is described as a whole.
+
+What counts is what upstream's test counts: from the fifth iteration on, without those behind an idle one, the steps
+with the most common number of tokens. Servers count the same in the mean of all.`,
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			logs, err := generationLogs(c.Args().Slice())
+			if err != nil {
+				return err
+			}
+			d, err := describeLogs(logs)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c.App.Writer, d)
+			}
+			return d.print(c.App.Writer)
+		},
+	}
+}
+
+// generationLogs are the logs that the arguments name.
+func generationLogs(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return nil, errors.New("want a run directory (RUN-DIR), or logs of generation servers (LOG…)")
+	}
+	if len(args) > 1 || !isFolder(args[0]) {
+		return args, nil
+	}
+	a := rundir.Attempt(filepath.Clean(args[0]))
+	if a.Number() < 0 {
+		a = rundir.Current(rundir.Dir(args[0]))
+	}
+	p, err := rundir.ReadPlan(a.Dir().Plan())
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the logs of %s: it is no run directory, or not yours: %w", args[0], err)
+	}
+	var logs []string
+	for i := range p.Case.Servers[roles.Gen].Count {
+		logs = append(logs, a.RoleLog(roles.Role{Kind: roles.Gen, Index: i}))
+	}
+	if len(logs) == 0 {
+		return nil, fmt.Errorf("cannot find the logs of %s: it has no generation server", args[0])
+	}
+	return logs, nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// stepTimes are the steps of servers; times are in milliseconds.
+type stepTimes struct {
+	Servers []serverSteps  `json:"servers"`
+	All     steptime.Stats `json:"all"` // the mean of all servers
+}
+
+type serverSteps struct {
+	Log string `json:"log"`
+	steptime.Stats
+}
+
+// describeLogs reads logs. One without a step is left out, as upstream does, unless none has any.
+func describeLogs(logs []string) (d stepTimes, err error) {
+	var all []steptime.Stats
+	for _, log := range logs {
+		s, ok, err := describeLog(log)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(logs) > 1:
+		case err != nil:
+			return d, err
+		case ok:
+			d.Servers, all = append(d.Servers, serverSteps{log, s}), append(all, s)
+		}
+	}
+	var ok bool
+	if d.All, ok = steptime.Mean(all); !ok {
+		return d, fmt.Errorf("no step in %s: does the engine print iterations (print_iter_log: true)?", logs[0])
+	}
+	return d, nil
+}
+
+func describeLog(log string) (s steptime.Stats, ok bool, err error) {
+	f, err := os.Open(log)
+	if err != nil {
+		return s, false, fmt.Errorf("cannot read log: %w", err)
+	}
+	defer f.Close()
+	var r steptime.Reader
+	if _, err := io.CopyBuffer(&r, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
+		return s, false, fmt.Errorf("cannot read log: %w", err)
+	}
+	r.End()
+	s, ok = r.Stats()
+	return s, ok, nil
+}
+
+func (d stepTimes) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "steps\ttokens\tmean ms\tmedian ms\tstd ms\tP75 ms\tP99 ms\t  log")
+	row := func(s steptime.Stats, tokens, name string) {
+		fmt.Fprintf(w, "%d\t%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t  %s\n", s.Steps, tokens, s.Mean, s.Median, s.Std, s.P75,
+			s.P99, name)
+	}
+	for _, s := range d.Servers {
+		row(s.Stats, fmt.Sprint(s.Tokens), s.Log)
+	}
+	if len(d.Servers) > 1 {
+		row(d.All, "", "mean of all")
+	}
+	return w.Flush()
+}
