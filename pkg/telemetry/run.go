@@ -17,7 +17,7 @@ type Run struct {
 	Tool    string // version of disagg
 	End     time.Time
 	Trace   [16]byte // its id
-	Spans   []Span   // parents before their children, the run's own first
+	Spans   []Span   // parents before their children, the run's own first; none: it has not begun
 	Gauges  []Gauge  // each name once
 }
 

@@ -45,7 +45,8 @@ func (t tracer) span(parent [8]byte, kind, name string, begin, end time.Time, at
 	}
 }
 
-// spans are all of them. The run's own holds the others.
+// spans are all of them. The run's own holds the others. What has no place in time is left out: of a run that has not
+// begun nothing is left.
 func (t tracer) spans(verdict string) []Span {
 	list := slices.Concat([]Span{t.run(verdict)}, t.phases(), t.loads(), t.points(), t.roles(), t.ranks())
 	root := &list[0]
@@ -61,7 +62,7 @@ func (t tracer) spans(verdict string) []Span {
 			root.End = s.End
 		}
 	}
-	return list
+	return slices.DeleteFunc(list, func(s Span) bool { return s.Begin.IsZero() })
 }
 
 // run is the span of the whole.
