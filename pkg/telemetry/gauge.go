@@ -62,7 +62,7 @@ func facts(m report.Model, verdict string) []Gauge {
 				Label{"tool", o.Tool}), 1}},
 		},
 		states(m, "disagg.run.verdict", "Whether the newest run ended so; none: it has no verdict.", "verdict", verdict,
-			append(textsOf(protocol.Verdicts()), NoVerdict)...),
+			append(textsOf(protocol.Verdicts()), report.NoVerdict)...),
 	}
 	if f := m.Failure; f != nil {
 		list = append(list, Gauge{

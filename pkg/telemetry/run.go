@@ -1,19 +1,15 @@
 package telemetry
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/disagg/disagg/pkg/report"
 )
 
-// NoVerdict stands where a verdict would: the job still runs, or has ended and left none.
-const NoVerdict = "none"
-
 // Run is a run as tools for traces and metrics see it.
 type Run struct {
 	TestID  string
-	Verdict string // passed, failed, cancelled, error; [NoVerdict]
+	Verdict string // passed, failed, cancelled, error; none
 	Tool    string // version of disagg
 	End     time.Time
 	Trace   [16]byte // its id
@@ -25,7 +21,7 @@ type Run struct {
 func Build(in report.Input, submitted time.Time) Run {
 	t := tracer{in: in, m: report.Build(in), submitted: submitted}
 	r := Run{
-		TestID: t.m.Run.TestID, Verdict: cmp.Or(string(t.m.Run.Verdict), NoVerdict), Tool: in.Plan.Tool,
+		TestID: t.m.Run.TestID, Verdict: t.m.Run.Word(), Tool: in.Plan.Tool,
 		End: t.m.Timeline.End, Trace: traceID(t.m.Run.RunID),
 	}
 	r.Spans = t.spans(r.Verdict)
