@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
@@ -43,7 +44,7 @@ const aboutDir = "DIR is a run directory, or one attempt's folder in it."
 func drainCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "drain",
-		Usage:       "send what is pending; exit with 75 if something still is",
+		Usage:       "send what is pending, records and notices; exit with 75 if something still is",
 		ArgsUsage:   "DIR",
 		Description: aboutDir + " What was sent before is not sent again.",
 		Flags: []cli.Flag{
@@ -57,8 +58,11 @@ func drainCommand() *cli.Command {
 				return err
 			}
 			report := sinks().DrainRun(c.Context, o.attempts, o.urls, c.Duration("for"))
-			code := 0
-			if report.Pending > 0 || report.Error != "" {
+			code, notices := 0, 0
+			if !c.Bool("job") {
+				notices = o.drainNotices(c)
+			}
+			if report.Pending > 0 || report.Error != "" || notices > 0 {
 				code = protocol.ExitPending
 			}
 			if c.Bool("json") {
@@ -86,6 +90,7 @@ func printUpload(out io.Writer, r protocol.UploadReport) {
 
 // outboxes are those that a command is about.
 type outboxes struct {
+	plan     plan.Plan
 	attempts []rundir.Attempt
 	urls     []string
 }
@@ -104,7 +109,7 @@ func outboxesOf(c *cli.Context) (o outboxes, err error) {
 	if err != nil {
 		return o, err
 	}
-	o = outboxes{attempts: attempts, urls: c.StringSlice("upload")}
+	o = outboxes{plan: p, attempts: attempts, urls: c.StringSlice("upload")}
 	switch {
 	case len(o.urls) > 0:
 	case c.Bool("job"):

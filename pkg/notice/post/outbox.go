@@ -35,10 +35,16 @@ const (
 const mostAge = 7 * 24 * time.Hour
 
 // Outbox keeps notices until they are sent.
-type Outbox struct{ dir string }
+type Outbox struct {
+	dir   string
+	fault error // why it keeps nothing
+}
 
 // In is the outbox in a user's data folder.
-func In(data string) Outbox { return Outbox{filepath.Join(data, "notices")} }
+func In(data string) Outbox { return Outbox{dir: filepath.Join(data, "notices")} }
+
+// Nowhere is an outbox that keeps nothing, and says why: each notice is tried once.
+func Nowhere(why error) Outbox { return Outbox{dir: os.DevNull, fault: why} }
 
 // Kept is a notice that is kept, as its file has it.
 type Kept struct {
@@ -75,6 +81,9 @@ func (o Outbox) keep(k Kept) error {
 func (o Outbox) write(state string, k Kept, how func(string, []byte, os.FileMode) error) error {
 	data, err := json.MarshalIndent(k, "", "  ")
 	file := o.file(state, k.Notice.ID)
+	if err == nil {
+		err = o.fault
+	}
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(file), folderMode)
 	}

@@ -3,6 +3,7 @@ package post_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -297,9 +298,12 @@ func TestNoFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notices"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	report := tell(t, post.In(dir), r.URL)
-	if !report.Sent || report.Err == nil || !strings.Contains(report.Err.Error(), "cannot keep the notice") || len(r.list) != 1 {
-		t.Errorf("%+v", report)
+	for n, o := range []post.Outbox{post.In(dir), post.Nowhere(errors.New("there is no data folder"))} {
+		report := tell(t, o, r.URL)
+		if !report.Sent || report.Err == nil || !strings.Contains(report.Err.Error(), "cannot keep the notice") ||
+			len(r.list) != n+1 || len(o.Pending()) != 0 {
+			t.Errorf("%+v", report)
+		}
 	}
 }
 

@@ -90,9 +90,15 @@ func (s signal) target(rawURL string) (string, error) {
 	return s.endpoint(), nil
 }
 
-// Export sends a run to the collector behind a URL; "": to the one that OpenTelemetry's variables name. It tells where
-// to, of which one is the trace's and one the metrics'.
-func Export(ctx context.Context, rawURL string, r telemetry.Run) (sent []string, err error) {
+// Sent is something that a collector took.
+type Sent struct {
+	What string // the trace, or the metrics
+	To   string // URL
+}
+
+// Export sends a run to the collector behind a URL; "": to the one that OpenTelemetry's variables name. It tells what
+// was sent, also when it fails.
+func Export(ctx context.Context, rawURL string, r telemetry.Run) (sent []Sent, err error) {
 	about, err := resource.New(ctx, resource.WithAttributes(serviceAttributes(r)...), resource.WithTelemetrySDK(),
 		resource.WithFromEnv())
 	if err != nil {
@@ -116,7 +122,7 @@ func Export(ctx context.Context, rawURL string, r telemetry.Run) (sent []string,
 			faults = append(faults, err)
 			continue
 		}
-		sent = append(sent, target)
+		sent = append(sent, Sent{s.what, target})
 	}
 	return sent, errors.Join(faults...)
 }

@@ -25,7 +25,7 @@ import (
 func died() telemetry.Run { return telemetry.Build(runs.Died(), runs.Submitted) }
 
 // export exports a run that died, within a minute.
-func export(t *testing.T, url string) ([]string, error) {
+func export(t *testing.T, url string) ([]otlp.Sent, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -39,7 +39,7 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{r.URL + "/base/v1/traces", r.URL + "/base/v1/metrics"}; !slices.Equal(sent, want) {
+	if want := []otlp.Sent{{"trace", r.URL + "/base/v1/traces"}, {"metrics", r.URL + "/base/v1/metrics"}}; !slices.Equal(sent, want) {
 		t.Errorf("it was sent to %q, want %q", sent, want)
 	}
 	run, got := died(), r.traces[0].ResourceSpans[0]
