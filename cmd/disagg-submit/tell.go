@@ -38,7 +38,7 @@ func (w *watcher) tell(out launch.Outcome, err error, last bool) {
 	if w.tools.none() || err != nil && out.Result == nil { // the job goes on
 		return
 	}
-	l := w.left(out)
+	l := w.left(out, leftBound)
 	ctx, cancel := context.WithTimeout(context.Background(), exportBound)
 	defer cancel()
 	if err := w.tools.export(ctx, w.out, telemetry.Build(l.in, l.submitted)); err != nil {
@@ -53,8 +53,9 @@ func (w *watcher) tell(out launch.Outcome, err error, last bool) {
 // oneLine is an error that may be several, for a terminal.
 func oneLine(err error) string { return report.Printable(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
-// left reads what a run has left behind. Of a run directory that does not answer it is what is known without it.
-func (w *watcher) left(out launch.Outcome) left {
+// left reads what a run has left behind. Of a run directory that does not answer for so long it is what is known
+// without it.
+func (w *watcher) left(out launch.Outcome, patience time.Duration) left {
 	known := left{in: report.Input{Plan: w.plan}}
 	known.in.Result.RunID = w.plan.RunID(0)
 	if out.Result != nil {
@@ -75,7 +76,7 @@ func (w *watcher) left(out launch.Outcome) left {
 	select {
 	case l := <-found:
 		return l
-	case <-time.After(leftBound):
+	case <-time.After(patience):
 		return known
 	}
 }
@@ -108,6 +109,8 @@ func printNotices(out io.Writer, reports []post.Report) {
 	for _, r := range reports {
 		line := "sent to " + r.Target
 		switch {
+		case r.Before:
+			line = r.Target + " was told before"
 		case r.Sent && r.Err != nil:
 			line += ", but: " + oneLine(r.Err)
 		case r.Sent:
@@ -135,7 +138,7 @@ func (w *watcher) tellLeftovers() {
 		}
 	}
 	if sent > 0 {
-		fmt.Fprintf(w.out, "notices: %d of earlier runs were sent, too\n", sent)
+		fmt.Fprintf(w.out, "notices: %d of earlier runs %s sent, too\n", sent, plural(sent, "was", "were"))
 	}
 	if why != nil {
 		fmt.Fprintf(w.out, "notices: of earlier runs, some are still to be sent: %s\n", oneLine(why))

@@ -68,8 +68,8 @@ func (t *Target) readURL() error {
 	return nil
 }
 
-// Endpoint is the server of the target, and what is asked of it: path and query, without options. A secret has the path,
-// and perhaps the query, that take the place of the URL's; nil: there is none.
+// Endpoint is the server of the target, and what is asked of it: path and query, without options. A secret has the
+// path, and perhaps the query, that take the place of the URL's; nil: there is none.
 func (t Target) Endpoint(secret *url.URL) (base, path string) {
 	u := *t.URL
 	q := u.Query()

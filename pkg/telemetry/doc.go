@@ -17,8 +17,8 @@
 //	└── GEN_0                each role, from its first agent to its last process: it lives through several phases
 //	    └── GEN_0.3          each rank of it that failed, and no other
 //
-// The first cause is an event of the run's span, and of the span of the rank that it names. The status of both is error.
+// The first cause is an event of the run's span, and of that of the rank that it names. The status of both is error.
 //
-// Terms: an attribute says something of a span, a label tells the samples of a gauge from each other. The statistic of a
-// metric is what stands before its name: mean, median, std, p99.
+// Terms: an attribute says something of a span, a label tells the samples of a gauge from each other. The statistic of
+// a metric is what stands before its name: mean, median, std, p99.
 package telemetry

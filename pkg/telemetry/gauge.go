@@ -149,7 +149,8 @@ func counts(m report.Model) []Gauge {
 		points.Samples = append(points.Samples, Sample{with(m, Label{"state", string(s)}), float64(n[s])})
 	}
 	return []Gauge{points, {
-		Name: "disagg.run.gpus", Unit: ofGPUs, Help: "GPUs that the servers of the newest run used, and that it asked for.",
+		Name: "disagg.run.gpus", Unit: ofGPUs,
+		Help: "GPUs that the servers of the newest run used, and that it asked for.",
 		Samples: []Sample{
 			{with(m, Label{"state", "asked"}), float64(m.Setup.AskedGPUs)},
 			{with(m, Label{"state", "used"}), float64(m.Setup.UsedGPUs)},

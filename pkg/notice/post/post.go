@@ -25,6 +25,7 @@ type Report struct {
 	Target string
 	Notice notice.Notice
 	Sent   bool
+	Before bool  // it was sent before, and not again
 	Dead   bool  // the target will never take it
 	Err    error // why it was not sent, or not kept
 }
@@ -58,7 +59,7 @@ func (o Outbox) Tell(ctx context.Context, targets []notice.Target, n notice.Noti
 
 func (o Outbox) tell(ctx context.Context, t notice.Target, n notice.Notice) Report {
 	if o.wasSent(n.ID) {
-		return Report{Target: t.Name, Notice: n, Sent: true}
+		return Report{Target: t.Name, Notice: n, Sent: true, Before: true}
 	}
 	k := Kept{Schema: 1, Target: t.Name, Notice: n}
 	if err := o.keep(k); err != nil {

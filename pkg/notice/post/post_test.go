@@ -81,8 +81,8 @@ func newReceiver(t *testing.T, status int) *receiver {
 // A URL gets the document once, with its id; what was sent is not sent again.
 func TestSent(t *testing.T) {
 	r, o := newReceiver(t, http.StatusNoContent), post.In(t.TempDir())
-	for range 2 {
-		if report := tell(t, o, r.URL+"/hook?x=1"); !report.Sent || report.Err != nil {
+	for n := range 2 {
+		if report := tell(t, o, r.URL+"/hook?x=1"); !report.Sent || report.Before != (n > 0) || report.Err != nil {
 			t.Fatalf("%+v", report)
 		}
 	}

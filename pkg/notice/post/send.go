@@ -62,8 +62,8 @@ func requestTo(t notice.Target) (r request, err error) {
 	return r, nil
 }
 
-// pathOf is the path that is a secret; nil if there is none. It may be a whole URL, as CI systems keep webhooks: that is
-// to be of the same server.
+// pathOf is the path that is a secret; nil if there is none. It may be a whole URL, as CI systems keep webhooks: that
+// is to be of the same server.
 func pathOf(t notice.Target, secret string) (*url.URL, error) {
 	if secret == "" {
 		return nil, nil
