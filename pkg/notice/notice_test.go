@@ -24,7 +24,8 @@ func TestGolden(t *testing.T) {
 		"passed": runs.Passed(), "died": runs.Died(), "invalid": runs.Invalid(), "lost": runs.Lost(),
 	} {
 		n := notice.New(in, notice.Ended{
-			At: runs.At(300), Code: 1, Why: "the job ended without a verdict, NODE_FAIL", Attempt: "/runs/tiny/attempt-0",
+			At: runs.At(300), Code: 1, Why: "the job ended without a verdict, NODE_FAIL",
+			Attempt: "/runs/tiny/attempt-0",
 		}).For("https://ci.example/hook")
 		data, err := json.MarshalIndent(n, "", "  ")
 		if err != nil {

@@ -135,24 +135,22 @@ func (t tracer) phases() (list []Span) {
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
-// phase is when a phase began and ended; ok is false if it was not reached.
-func (t tracer) phase(name protocol.Phase) (begin, end time.Time, ok bool) {
-	for i, p := range t.m.Timeline.Phases {
-		if p.Phase != name {
-			continue
-		}
-		end := t.m.Timeline.End
-		if i+1 < len(t.m.Timeline.Phases) {
-			end = t.m.Timeline.Phases[i+1].Begin
-		}
-		return p.Begin, end, true
+// endOf is when a phase ended; ok is false if it was not reached.
+func (t tracer) endOf(name protocol.Phase) (end time.Time, ok bool) {
+	phases := t.m.Timeline.Phases
+	i := slices.IndexFunc(phases, func(p report.PhaseSpan) bool { return p.Phase == name })
+	switch {
+	case i < 0:
+		return end, false
+	case i+1 < len(phases):
+		return phases[i+1].Begin, true
 	}
-	return begin, end, false
+	return t.m.Timeline.End, true
 }
 
 // loads are the servers' ways to readiness.
 func (t tracer) loads() (list []Span) {
-	_, over, reached := t.phase(protocol.Readying)
+	over, reached := t.endOf(protocol.Readying)
 	if !reached {
 		return nil
 	}
@@ -172,7 +170,7 @@ func (t tracer) loads() (list []Span) {
 // points are those that were measured. One that does not count has no metrics.
 func (t tracer) points() (list []Span) {
 	parent := t.id(kindPhase, string(protocol.Measuring))
-	if _, _, reached := t.phase(protocol.Measuring); !reached {
+	if _, reached := t.endOf(protocol.Measuring); !reached {
 		parent = t.id(kindRun, kindRun)
 	}
 	for _, measured := range t.m.Timeline.Points {

@@ -1,8 +1,9 @@
-// Package runs has runs as jobs leave them behind, for tests: two prefill servers and a decode server of two ranks, each
-// with a point for three concurrencies.
+// Package runs has runs as jobs leave them behind, for tests: with two prefill servers and a decode server of two
+// ranks, and a point for each of three concurrencies.
 package runs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -111,9 +112,8 @@ func Passed() report.Input {
 	for _, pl := range in.Plan.Layout.Placements {
 		for rank := range pl.Ranks {
 			in.Result.Roles = append(in.Result.Roles, protocol.RankOutcome{
-				Role: pl.Role, Rank: rank, Host: "n1", FirstSeen: At(1), LastSeen: At(183.5), Outcome: &protocol.Outcome{
-					Started: true, StopReason: "the benchmark is done",
-				},
+				Role: pl.Role, Rank: rank, Host: "n1", FirstSeen: At(1), LastSeen: At(183.5),
+				Outcome: &protocol.Outcome{Started: true, StopReason: "the benchmark is done"},
 			})
 		}
 	}
@@ -130,15 +130,10 @@ func Died() report.Input {
 		Role: gen, Rank: 1, Host: "n2", Kind: protocol.ChildExit, Detail: "exited with code 1: " + said, At: At(115),
 		Excerpt: []string{"Traceback (most recent call last):", "  pool = new_pool(size)", said},
 	}
-	var entries []protocol.Entry
-	for _, e := range in.Entries {
-		if e.At.Before(At(117)) {
-			entries = append(entries, e)
-		}
-	}
+	in.Entries = before(in.Entries, At(117))
 	stopping := protocol.Entry{Schema: 1, Kind: protocol.EntryPhase, Phase: protocol.Stopping, At: At(115.1)}
 	ended := protocol.Entry{Schema: 1, Kind: protocol.EntryKind(protocol.EventExited), Role: &gen, Rank: 1, At: At(115)}
-	in.Entries = append(entries, ended, stopping)
+	in.Entries = append(in.Entries, ended, stopping)
 	for i := range in.Result.Roles {
 		r := &in.Result.Roles[i]
 		r.LastSeen, r.Outcome.StopReason = At(117), in.Result.FirstCause.String()
@@ -172,15 +167,15 @@ func Invalid() report.Input {
 // Lost is a run whose job ended without a verdict while it measured its second point.
 func Lost() report.Input {
 	in := Passed()
-	in.Result = protocol.Result{RunID: in.Result.RunID, Case: in.Result.Case, TestID: in.Result.TestID,
-		Points: in.Result.Points[:1]}
-	in.Records = in.Records[:1]
-	var entries []protocol.Entry
-	for _, e := range in.Entries {
-		if e.At.Before(At(117)) {
-			entries = append(entries, e)
-		}
+	in.Result = protocol.Result{
+		RunID: in.Result.RunID, Case: in.Result.Case, TestID: in.Result.TestID, Points: in.Result.Points[:1],
 	}
-	in.Entries = entries
+	in.Records = in.Records[:1]
+	in.Entries = before(in.Entries, At(117))
 	return in
+}
+
+// before are the entries before a time.
+func before(entries []protocol.Entry, end time.Time) []protocol.Entry {
+	return slices.DeleteFunc(entries, func(e protocol.Entry) bool { return !e.At.Before(end) })
 }

@@ -33,12 +33,13 @@ const (
 
 // Run reads the newest attempt of a run directory, or the attempt whose folder is named. A run without a verdict has
 // what is known so far.
-func Run(dir string) (report.Input, rundir.Attempt, error) { return run(dir, thoroughly) }
+func Run(dir string) (report.Input, rundir.Attempt, error) { return read(dir, thoroughly) }
 
 // Brief is Run for who does not want to wait: excerpts of long logs are not looked for.
-func Brief(dir string) (report.Input, rundir.Attempt, error) { return run(dir, briefly) }
+func Brief(dir string) (report.Input, rundir.Attempt, error) { return read(dir, briefly) }
 
-func run(dir string, most int64) (report.Input, rundir.Attempt, error) {
+// read reads a run, of whose logs so much is searched.
+func read(dir string, most int64) (report.Input, rundir.Attempt, error) {
 	a := rundir.Attempt(filepath.Clean(dir))
 	if a.Number() < 0 {
 		a = rundir.Current(rundir.Dir(dir))

@@ -39,7 +39,8 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []otlp.Sent{{"trace", r.URL + "/base/v1/traces"}, {"metrics", r.URL + "/base/v1/metrics"}}; !slices.Equal(sent, want) {
+	want := []otlp.Sent{{"trace", r.URL + "/base/v1/traces"}, {"metrics", r.URL + "/base/v1/metrics"}}
+	if !slices.Equal(sent, want) {
 		t.Errorf("it was sent to %q, want %q", sent, want)
 	}
 	run, got := died(), r.traces[0].ResourceSpans[0]
@@ -244,7 +245,8 @@ func TestSilence(t *testing.T) {
 func TestCheck(t *testing.T) {
 	for url, good := range map[string]bool{
 		"http://127.0.0.1:4318": true, "https://host/otlp/": true, "host:4318": false, "grpc://host:4317": false,
-		"http://": false, "http://u:secret@host": false, "http://host?api=secret": false, "http://host/%zz": false, "": false,
+		"http://": false, "http://u:secret@host": false, "http://host?api=secret": false, "http://host/%zz": false,
+		"": false,
 	} {
 		err := otlp.Check(url)
 		if (err == nil) != good {
