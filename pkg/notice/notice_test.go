@@ -90,6 +90,7 @@ func TestParse(t *testing.T) {
 		"https://u:SECRET@ci.example/":               "a password in the URL would be stored",
 		"https://hooks.slack.com/services/SECRET":    "the path of a Slack webhook is a secret",
 		"slack+https://hooks.slack.com/services/SECRET?path_env": "the path of a Slack webhook is a secret",
+		"https://ci.example/?token_file=secrets/token":           "token_file is relative: want an absolute path",
 		"https://ci.example/%zzSECRET":                           "the URL cannot be read",
 		"tell $HOME":                                             "cannot split",
 	} {

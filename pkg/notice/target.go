@@ -61,11 +61,24 @@ func (t *Target) readURL() error {
 	switch {
 	case scheme != "http" && scheme != "https", u.Host == "", u.Fragment != "":
 		return fmt.Errorf("cannot notify %q: want %s", t.Name, Forms)
+	case relative(u.Query()) != "":
+		return fmt.Errorf("cannot notify %s: %s is relative: want an absolute path, since it may be sent from "+
+			"elsewhere", u.Redacted(), relative(u.Query()))
 	case slices.Contains(slackHosts, u.Hostname()) && strings.Trim(u.Path, "/") != "":
 		return fmt.Errorf("cannot notify %s: the path of a Slack webhook is a secret, and would be stored: pass "+
 			"slack+https://%s/?path_env=NAME or ?path_file=PATH", u.Host, u.Host)
 	}
 	return nil
+}
+
+// relative is an option that names a file from where the process is; "" if none does.
+func relative(q url.Values) string {
+	for _, name := range Options {
+		if file := q.Get(name); strings.HasSuffix(name, "_file") && file != "" && !strings.HasPrefix(file, "/") {
+			return name
+		}
+	}
+	return ""
 }
 
 // Endpoint is the server of the target, and what is asked of it: path and query, without options. A secret has the

@@ -50,6 +50,7 @@ func Nowhere(why error) Outbox { return Outbox{dir: os.DevNull, fault: why} }
 type Kept struct {
 	Schema int           `json:"schema"` // 1
 	Target string        `json:"target"`
+	Dir    string        `json:"dir,omitempty"` // that a command is run in, as if it were run at once
 	Notice notice.Notice `json:"notice"`
 	Tries  int           `json:"tries"`
 	Last   time.Time     `json:"last,omitzero"`   // of the tries
@@ -182,7 +183,7 @@ func (o Outbox) sendLocked(ctx context.Context, k Kept) Report {
 	t, err := notice.Parse(k.Target)
 	final := err != nil
 	if err == nil {
-		final, err = send(ctx, t, k.Notice)
+		final, err = send(ctx, t, k)
 	}
 	if err == nil {
 		r.Sent, r.Err = true, o.done(k)

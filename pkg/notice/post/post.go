@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"sync"
 
@@ -62,9 +63,12 @@ func (o Outbox) tell(ctx context.Context, t notice.Target, n notice.Notice) Repo
 		return Report{Target: t.Name, Notice: n, Sent: true, Before: true}
 	}
 	k := Kept{Schema: 1, Target: t.Name, Notice: n}
+	if len(t.Command) > 0 {
+		k.Dir, _ = os.Getwd() // without one it is run where the process is
+	}
 	if err := o.keep(k); err != nil {
 		r := Report{Target: t.Name, Notice: n, Err: err}
-		if _, sent := send(ctx, t, n); sent == nil {
+		if _, sent := send(ctx, t, k); sent == nil {
 			r.Sent = true
 		} else {
 			r.Err = errors.Join(sent, err)

@@ -237,6 +237,26 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// A command that is run later is run where it would have been run at once.
+func TestCommandLater(t *testing.T) {
+	first, o := t.TempDir(), post.In(t.TempDir())
+	t.Chdir(first)
+	if report := tell(t, o, "./tell told.json"); report.Sent || report.Dead {
+		t.Fatalf("%+v", report)
+	}
+	script := "#!/bin/sh\ncp /dev/stdin \"$1\"\n"
+	if err := os.WriteFile(filepath.Join(first, "tell"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if again := o.Retry(t.Context(), o.Pending()); !again[0].Sent {
+		t.Errorf("%+v", again)
+	}
+	if _, err := os.Stat(filepath.Join(first, "told.json")); err != nil {
+		t.Error(err)
+	}
+}
+
 // A command that hangs is ended with its children when the time is over.
 func TestHangingCommand(t *testing.T) {
 	dir := t.TempDir()

@@ -24,13 +24,13 @@ import (
 const bound = 10 * time.Second
 
 // send sends a notice. Final says that the target will never take it.
-func send(ctx context.Context, t notice.Target, n notice.Notice) (final bool, err error) {
+func send(ctx context.Context, t notice.Target, k Kept) (final bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	if len(t.Command) > 0 {
-		return false, run(ctx, t.Command, n)
+		return false, run(ctx, t.Command, k)
 	}
-	return post(ctx, t, n)
+	return post(ctx, t, k.Notice)
 }
 
 // request is what a target wants, with its secrets.
@@ -112,14 +112,15 @@ func post(ctx context.Context, t notice.Target, n notice.Notice) (final bool, er
 const killDelay = 100 * time.Millisecond
 
 // run lets a command read a notice. It is killed, with its children, when the time is over.
-func run(ctx context.Context, command []string, n notice.Notice) error {
-	data, err := json.Marshal(n)
+func run(ctx context.Context, command []string, k Kept) error {
+	data, err := json.Marshal(k.Notice)
 	if err != nil {
 		return err
 	}
 	var said lastLine
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = bytes.NewReader(append(data, '\n')), &said, &said, killDelay
+	cmd.Dir = k.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err = cmd.Run()
