@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"syscall"
 	"time"
@@ -59,13 +60,36 @@ func runBatch(c *cli.Context) error {
 	defer stop()
 	surviveReaders()
 	say, endSaying := sayOnStderr()
-	code, err := batch.Run(ctx, batch.Options{
+	code := runSeries(ctx, batch.Options{
 		Plan: p, Attempt: attempt, JobID: jobID, Starter: s, Begun: begun, Uploader: submit, Say: say,
 	})
-	if err != nil {
-		say(err.Error())
-		code = max(code, protocol.ExitFailed)
-	}
 	endSaying()
 	return command.Exit(code, nil)
+}
+
+// runSeries runs the plan, and what the job goes on with as long as each run passes. What has its verdict from an
+// attempt before, of a job that was requeued, is not run again.
+func runSeries(ctx context.Context, o batch.Options) (code int) {
+	var more []string
+	if o.Plan.Series != nil {
+		more = o.Plan.Series.Runs
+	}
+	for again := len(more) > 0; ; {
+		if over := again && rundir.HasResult(rundir.Current(rundir.Dir(o.Plan.RunDir))); !over {
+			var err error
+			if code, err = batch.Run(ctx, o); err != nil {
+				o.Say(err.Error())
+				code = max(code, protocol.ExitFailed)
+			}
+		}
+		if code != protocol.ExitPassed || len(more) == 0 || ctx.Err() != nil {
+			return code
+		}
+		next, err := rundir.ReadOwnPlan(rundir.Dir(more[0]).Plan())
+		if err != nil {
+			o.Say(err.Error())
+			return protocol.ExitFailed
+		}
+		o.Plan, o.Begun, more = next, time.Now(), more[1:]
+	}
 }

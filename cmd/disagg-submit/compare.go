@@ -24,8 +24,9 @@ func compareCommand() *cli.Command {
 		Usage:     "tell what is different between runs: what they ran, and what they measured",
 		ArgsUsage: "A B…",
 		Description: "A and B are run directories, or attempts' folders in them; every B is compared with A. " +
-			"A change is judged by what earlier runs of the case span, as the sinks of A's plan know them.",
-		Flags: []cli.Flag{
+			"A change is judged by what earlier runs of the case span, as the sinks of A's plan know them, or, with " +
+			"--pairs, by measuring both again in one job: nothing of that is sent anywhere.",
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{
 				Name: "fail",
 				Usage: "exit with 3 if tok/s/GPU has become worse: by more than `PART` (5%), or than earlier runs " +
@@ -33,7 +34,7 @@ func compareCommand() *cli.Command {
 			},
 			&cli.StringSliceFlag{Name: "upload", Usage: "`URL` of a sink that knows earlier runs; may be repeated"},
 			jsonFlag(),
-		},
+		}, pairFlags()...),
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
 				return fmt.Errorf("want at least two runs (A B), have %d", c.NArg())
@@ -41,6 +42,9 @@ func compareCommand() *cli.Command {
 			bound, err := failBound(c)
 			if err != nil {
 				return err
+			}
+			if c.IsSet("pairs") {
+				return measurePairs(c, bound)
 			}
 			list, err := comparisons(c)
 			if err != nil {

@@ -41,6 +41,7 @@ func caseFlags() []cli.Flag {
 		&cli.StringFlag{Name: "partition", DefaultText: "the profile's", Usage: "partition that the job runs in"},
 		&cli.StringFlag{Name: "account", DefaultText: "the profile's", Usage: "account that the job is charged to"},
 		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one"},
+		&cli.IntFlag{Name: "repeat", Value: 1, Usage: "measure `N` times, on the same servers"},
 		&cli.StringFlag{
 			Name: "time", DefaultText: "the profile's, then the case's",
 			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h",
@@ -86,8 +87,12 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"), Scheduler: s,
 		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"),
 		Partition: c.String("partition"), Account: c.String("account"),
-		Pack:    c.Bool("pack"),
+		Pack: c.Bool("pack"), Measurements: c.Int("repeat"),
 		Version: version.Text(), Sinks: sinks(), Gate: gate(c), Tags: c.StringSlice("tag"), Note: c.String("note"),
+	}
+	if c.IsSet("confirm") {
+		confirm := c.Bool("confirm")
+		r.Confirm = &confirm
 	}
 	if r.Values, err = values(c.StringSlice("set")); err != nil {
 		return r, err

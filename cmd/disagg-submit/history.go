@@ -23,6 +23,10 @@ func gateFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name: "detector", Value: plan.DetectorInterval, Usage: "`NAME` of the method: interval, upstream-p95",
 		},
+		&cli.BoolFlag{
+			Name: "confirm", DefaultText: "with --gate fail and strict",
+			Usage: "measure a second time, on the same servers, what is suspicious the first time",
+		},
 		historyFlag(), pinFlag(),
 		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` that the results are found by; may be repeated"},
 		&cli.StringFlag{Name: "note", Usage: "`TEXT` that is kept with the results"},

@@ -26,6 +26,8 @@ type watcher struct {
 	plan      plan.Plan
 	job       scheduler.Job
 	tied      bool // the job cannot go on without this process
+	goesOn    bool // the job has more to run after this
+	brief     bool // of a run that passed only that is shown
 	progress  report.Progress
 	// undelivered is how many records of the last job are not where they must be.
 	undelivered int
@@ -67,7 +69,7 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 	out, err := launch.Watch{
 		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
 		Say:     func(text string) { w.progress.Say("%s", text) },
-		OnEntry: w.progress.Show, OnVerdict: w.verdict,
+		OnEntry: w.progress.Show, OnVerdict: w.verdict, GoesOn: w.goesOn,
 	}.Run(watching)
 	if out.Result != nil && err == nil {
 		w.undelivered = w.deliver()
@@ -126,6 +128,9 @@ func (w *watcher) deliver() int {
 
 // verdict shows the verdict as soon as it is there: freeing the nodes may take longer.
 func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
+	if w.brief && r.Verdict == protocol.Passed {
+		return // the journal has told
+	}
 	report.Summary(w.out, report.Build(report.Input{Plan: w.plan, Result: r}))
 	if a == "" {
 		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)

@@ -63,6 +63,7 @@ type agent struct {
 	signals chan os.Signal
 	log     *observer.ObservedLogs
 	code    chan int
+	before  []protocol.Event // that until has passed over
 }
 
 // testPlan is a plan for roles whose command is a shell script.
@@ -142,7 +143,7 @@ func (a *agent) spec(change func(*recipe.RoleSpec)) {
 	}
 }
 
-// until returns the next event of a kind.
+// until returns the next event of a kind, and keeps those before it.
 func (a *agent) until(kind protocol.EventKind) protocol.Event {
 	a.t.Helper()
 	for timeout := time.After(bound); ; {
@@ -151,6 +152,7 @@ func (a *agent) until(kind protocol.EventKind) protocol.Event {
 			if e.Kind == kind {
 				return e
 			}
+			a.before = append(a.before, e)
 		case <-timeout:
 			a.t.Fatalf("no event %s", kind)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/recipe"
@@ -29,15 +30,19 @@ type readyChild struct {
 }
 
 // prepare prepares the child in a goroutine of its own: that reads and writes the shared file system. A child that
-// cannot be prepared is one that is never started, and says why.
-func (w *worker) prepare(peers map[string]string) *readyChild {
+// cannot be prepared is one that is never started, and says why. What a measurement before has left is put aside.
+func (w *worker) prepare(peers map[string]string, measurement int) *readyChild {
 	r := &readyChild{done: make(chan struct{})}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	data := w.data
 	data.Peers = peers
 	go func() {
 		defer close(r.done)
-		spec, err := w.spec(data)
+		var spec supervisor.Spec
+		err := w.putAside(data, measurement)
+		if err == nil {
+			spec, err = w.spec(data)
+		}
 		if err == nil && w.task.Leader() {
 			r.service, err = newService(r.ctx, w, data, spec.Env)
 		}
@@ -57,6 +62,27 @@ func (w *worker) prepare(peers map[string]string) *readyChild {
 		}
 	}()
 	return r
+}
+
+// putAside moves the files by which the measurement before this one told its results, and its end.
+func (w *worker) putAside(data recipe.Data, measurement int) error {
+	spec := w.opts.Plan.Spec(data.Role)
+	if measurement == 0 || spec.Results == nil {
+		return nil
+	}
+	release, err := recipe.Render("release", spec.Release, data)
+	if err != nil {
+		return err
+	}
+	pattern, err := recipe.Render("results.files", spec.Results.Files, data)
+	if err != nil {
+		return err
+	}
+	files := []string{release}
+	for i := range w.opts.Plan.Case.Load.Points() {
+		files = append(files, hub.ClientFile(pattern, i))
+	}
+	return rundir.PutAside(files, measurement)
 }
 
 // await waits until the child is ready to be started; false if the context ended before.

@@ -103,11 +103,29 @@ func (s *service) live() {
 			return
 		}
 	}
+	if v := s.spec.Version; v != nil {
+		s.tellVersion(*v)
+	}
 	if s.spec.Ready != nil {
 		s.tell(protocol.Event{Kind: protocol.EventReady})
 	}
 	if s.spec.Live != nil {
 		s.watchLive(*s.spec.Live)
+	}
+}
+
+// versionBound is how long a service may take to say which version it is: everybody waits meanwhile.
+const versionBound = time.Second
+
+// tellVersion asks which version of the engine serves. Without an answer the version is not known.
+func (s *service) tellVersion(v recipe.Version) {
+	url, err := recipe.Render("version.url", v.URL, s.data)
+	if err != nil {
+		return
+	}
+	text, err := healthcheck.HTTP{URL: url, Timeout: versionBound}.Text(s.ctx, v.Key)
+	if e := (protocol.Event{Kind: protocol.EventVersion, Detail: text}); err == nil && e.Validate() == nil {
+		s.tell(e)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // often is between two questions of a probe.
@@ -85,6 +87,48 @@ func TestService(t *testing.T) {
 	s.status.Store(http.StatusOK)
 	a.until(protocol.EventRecovered)
 	a.stop()
+}
+
+// Which version serves is asked before the service counts as ready. An answer that never comes, or is none, only leaves
+// the version unknown.
+func TestVersion(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"told":     {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "1.3.0rc1"}`) }, "1.3.0rc1"},
+		"not told": {http.NotFound, ""},
+		"too long": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"version": %q}`, strings.Repeat("9", 1<<19))
+		}, ""},
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			mux.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
+			mux.HandleFunc("/version", tt.answer)
+			s := httptest.NewServer(mux)
+			defer s.Close()
+			a := newAgent(t, gen0, "echo ready; exec sleep 600", func(a *agent) {
+				a.spec(func(r *recipe.RoleSpec) {
+					r.Address = &recipe.Address{Text: s.Listener.Addr().String()}
+					r.Ready = &recipe.Probe{
+						URL: "http://{{.Address}}/health", Period: often, Timeout: roles.Duration(time.Minute),
+					}
+					r.Version = &recipe.Version{URL: "http://{{.Address}}/version", Key: "version"}
+				})
+			})
+			a.start()
+			a.until(protocol.EventReady)
+			told := slices.ContainsFunc(a.before, func(e protocol.Event) bool {
+				return e.Kind == protocol.EventVersion && e.Detail == tt.want
+			})
+			if told != (tt.want != "") {
+				t.Errorf("%+v", a.before)
+			}
+			a.stop()
+		})
+	}
 }
 
 // What an earlier process left where the service writes its address is not believed.
@@ -285,6 +329,34 @@ func TestRelease(t *testing.T) {
 	}
 	a.until(protocol.EventRelease)
 	a.stop()
+}
+
+// The benchmark can be run again on the same servers: what it left the last time is put aside before it begins.
+func TestAnotherMeasurement(t *testing.T) {
+	script := `[ ! -e client.0 ] && [ ! -e released ] && date >client.0 && touch released`
+	a := newAgent(t, roles.Hub(), script, func(a *agent) {
+		a.opts.Plan.Case.Load.Concurrency = []int{4}
+		a.spec(func(s *recipe.RoleSpec) {
+			s.Release = "{{.Dirs.Work}}/released"
+			s.Results = &recipe.Results{Format: "json", Files: "{{.Dirs.Work}}/client.{index}"}
+		})
+	})
+	work := a.w.attempt.Work(roles.Hub())
+	for n := range 3 {
+		a.commands <- protocol.Command{Kind: protocol.CommandStart, Measurement: n}
+		if e := a.until(protocol.EventExited); !e.Outcome.Clean() {
+			t.Fatalf("measurement %d: %+v", n, e.Outcome)
+		}
+		if got := rundir.Measurements(filepath.Join(work, "client.0")); len(got) != n+1 {
+			t.Errorf("measurement %d: %v", n, got)
+		}
+	}
+	a.stop()
+	for _, name := range []string{"measurement-1/released", "measurement-2/client.0", "client.0", "released"} {
+		if _, err := os.Stat(filepath.Join(work, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // The release is told before what servers may have seen it before: the end of the benchmark, and the answer to a

@@ -205,9 +205,9 @@ func (w *worker) perform(e rank.Effect) {
 	case rank.Tell:
 		w.tell(e.Event)
 	case rank.Prepare:
-		w.ready = w.prepare(nil)
+		w.ready = w.prepare(nil, 0)
 	case rank.Start:
-		w.start(e.Peers)
+		w.start(e.Peers, e.Measurement)
 	case rank.Stop:
 		w.log.Info("stopping", zap.String("reason", e.Reason))
 		if w.child == nil {
@@ -273,11 +273,11 @@ func (w *worker) tell(e protocol.Event) {
 
 // start starts the child in a goroutine of its own: its files and its program lie on the shared file system. If that
 // answers only when the child was abandoned, or the rank has left already, nothing is started any more.
-func (w *worker) start(peers map[string]string) {
+func (w *worker) start(peers map[string]string, measurement int) {
 	w.closeListener() // everybody has tried
 	w.data.Peers = peers
-	if w.ready == nil {
-		w.ready = w.prepare(peers)
+	if w.ready == nil || measurement > 0 {
+		w.ready = w.prepare(peers, measurement)
 	}
 	w.release = w.newRelease(w.data)
 	ready := w.ready

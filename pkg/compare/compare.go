@@ -73,8 +73,11 @@ const (
 	Unclear Mark = "unclear" // there are too few earlier runs to tell
 )
 
+// Decides is the metric that a gate looks at: output tokens a second and GPU.
+const Decides = "tok_per_gpu"
+
 // shown are the metrics of a comparison, in the order of its columns.
-var shown = [...]string{"tok_per_gpu", "tok_per_user", "median_ttft", "p99_ttft", "median_tpot", "p99_tpot"}
+var shown = [...]string{Decides, "tok_per_user", "median_ttft", "p99_ttft", "median_tpot", "p99_tpot"}
 
 // Metrics are the metrics of a comparison, in the order of its columns.
 func Metrics() (list []results.Metric) {
@@ -88,6 +91,7 @@ func Metrics() (list []results.Metric) {
 
 // Compare compares two runs, with earlier runs of the first one's series as the measure of what is usual.
 func Compare(a, b Side, h results.History) Comparison {
+	a.Records, b.Records = firsts(a.Records), firsts(b.Records)
 	c := Comparison{A: a.label(), B: b.label(), Rows: []Row{}, Differs: differences(a.Plan, b.Plan)}
 	c.addProvenance(a, b)
 	for _, first := range a.Records {
@@ -116,6 +120,11 @@ func Compare(a, b Side, h results.History) Comparison {
 	return c
 }
 
+// firsts are the records of first measurements: those on servers that had served before are not like them.
+func firsts(records []results.Record) []results.Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r results.Record) bool { return r.Point.Measurement > 0 })
+}
+
 func (s Side) label() Label {
 	l := Label{Name: s.Name, At: s.At, Verdict: s.Verdict}
 	if len(s.Records) > 0 {
@@ -132,6 +141,7 @@ func (c *Comparison) miss(format string, args ...any) {
 // follows from the others.
 var ofRun = []string{
 	"run_dir", "upload", "gate", "case.file", "case.origin", "agent", "case.test_id", "case.upload", "layout",
+	"policy",
 }
 
 func differences(a, b plan.Plan) (list []plan.Difference) {
@@ -236,7 +246,7 @@ func (c Comparison) Worsened(by float64) bool {
 			if m.Higher {
 				worse = -worse
 			}
-			if ok && cell.Metric == shown[0] && (by > 0 && worse > by || by == 0 && cell.Mark == Worse) {
+			if ok && cell.Metric == Decides && (by > 0 && worse > by || by == 0 && cell.Mark == Worse) {
 				return true
 			}
 		}

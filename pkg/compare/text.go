@@ -13,9 +13,14 @@ import (
 // mostDifferences is how many differences are listed.
 const mostDifferences = 12
 
+// PrintSides prints for people which runs are compared, and what they ran differently.
+func (c Comparison) PrintSides(out io.Writer) {
+	fmt.Fprintf(out, "A  %s\nB  %s\n%s\n", c.A, c.B, c.whatDiffers())
+}
+
 // Print prints a comparison for people.
 func (c Comparison) Print(out io.Writer) error {
-	fmt.Fprintf(out, "A  %s\nB  %s\n%s\n", c.A, c.B, c.whatDiffers())
+	c.PrintSides(out)
 	for _, text := range c.Missing {
 		fmt.Fprintf(out, "%s\n", text)
 	}

@@ -20,6 +20,9 @@
 //	                                                     ▼
 //	                                                    over
 //
+// In the phase measuring the benchmark may be started again, on the same servers: as often as the plan says, or once
+// more if what was measured is suspicious.
+//
 // When people start roles by hand (policy interactive) there is no preflight: launching goes straight to readying.
 //
 // Terms: a fact is something that went wrong, as it is weighed; the first cause is the fact that was there first;

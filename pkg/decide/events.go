@@ -14,14 +14,14 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 		t.started = true
 	case protocol.EventAddress:
 		t.address = e.Address
+	case protocol.EventVersion:
+		t.version = e.Detail
 	case protocol.EventReady:
 		t.ready, t.unready = true, ""
 	case protocol.EventUnready:
 		t.unready = e.Detail
 	case protocol.EventRelease:
-		m.released = true
-		m.letGo()
-		m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
+		m.release(now)
 	case protocol.EventUnhealthy, protocol.EventStalled:
 		if m.phase == protocol.Stopping {
 			m.wasUnwell(t, e.Detail, t.when(e.Since, now, m.plan.Timeouts.Benchmark.Std()), now)
@@ -57,7 +57,7 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 	if t.Task == roles.Hub() {
 		switch e.Kind {
 		case protocol.EventStarted:
-			m.do(Follow{})
+			m.do(Follow{Measurement: m.again.number})
 		case protocol.EventExited:
 			m.do(EndFollow{})
 		}

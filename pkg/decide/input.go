@@ -43,6 +43,8 @@ type (
 	Step struct{ Report protocol.StepReport }
 	// Measured says that the benchmark has ended, and all that it left was read.
 	Measured struct{ Points []protocol.Point }
+	// Judged is the answer to Judge: whether what was measured is suspicious.
+	Judged struct{ Suspicious bool }
 	// Visible says whether what an agent wrote to the run directory is seen by the hub.
 	Visible struct {
 		Task roles.Task
@@ -67,6 +69,7 @@ func (Bye) input()      {}
 func (Reported) input() {}
 func (Step) input()     {}
 func (Measured) input() {}
+func (Judged) input()   {}
 func (Visible) input()  {}
 func (Disk) input()     {}
 func (Cancel) input()   {}
@@ -91,8 +94,12 @@ type (
 	LookFor struct{ Task roles.Task }
 	// TryHosts tries from the hub's host whether those of roles answer; the answer is an EventReached of BENCHMARK's.
 	TryHosts struct{ Peers map[string]string }
-	// Follow begins to read the benchmark's results.
-	Follow struct{}
+	// Follow begins to read the benchmark's results. Measurement is how many measurements there were before.
+	Follow struct{ Measurement int }
+	// Again says that the benchmark is started once more, on the same servers: it is measurement Number, from 0.
+	Again struct{ Number, Of int }
+	// Judge compares what was measured with earlier runs, while the servers are still there. The answer is Judged.
+	Judge struct{}
 	// EndFollow says that the benchmark has ended: the rest is to be read, and the answer is Measured.
 	EndFollow struct{}
 	// NeverCame says that the step of an agent ended before the agent arrived.
@@ -109,6 +116,8 @@ func (Drop) effect()      {}
 func (LookFor) effect()   {}
 func (TryHosts) effect()  {}
 func (Follow) effect()    {}
+func (Again) effect()     {}
+func (Judge) effect()     {}
 func (EndFollow) effect() {}
 func (NeverCame) effect() {}
 func (Found) effect()     {}

@@ -42,8 +42,9 @@ type Machine struct {
 	starterAsked bool
 	benchFailed  bool // the benchmark ended by itself, and not well
 	benchEnd     time.Time
-	readBy       time.Time // when its results must have been read; zero if nobody waits for them
-	points       []protocol.Point
+	readBy       time.Time        // when its results must have been read; zero if nobody waits for them
+	points       []protocol.Point // of the first measurement
+	again        again
 	regression   *protocol.RegressionVerdict // nil: there was no comparison
 	regressed    *protocol.Cause             // what follows from it; nil: nothing
 	disk         Disk                        // how the run directory answers the hub
@@ -66,6 +67,7 @@ type task struct {
 	started             bool
 	ready               bool
 	address             string
+	version             string // of the engine, as its service says it
 	unready             string // why its service does not answer
 	exited              bool
 	gone                bool // stopped, lost, or said goodbye
@@ -91,6 +93,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 		since:     map[protocol.Phase]time.Time{protocol.Launching: now},
 		inquiries: map[string]*inquiry{}, clocks: map[string]*hostClock{},
 		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()}, needs: map[roles.Role]needs{},
+		again: newAgain(p.Policy.Measurements),
 	}
 	m.attribution.DependsOn = m.dependsOn
 	m.preflight = newPreflight(p)
@@ -141,6 +144,8 @@ func (m *Machine) take(in Input, now time.Time) {
 		m.with(roles.Task{Role: in.Report.Role}, func(*task) { m.step(in.Report, now) })
 	case Measured:
 		m.measured(in.Points, now)
+	case Judged:
+		m.judged(in, now)
 	case Visible:
 		m.with(in.Task, func(t *task) { m.visible(t, in.OK, now) })
 	case Disk:
@@ -180,6 +185,9 @@ func (m *Machine) missed(d time.Duration) {
 	if !m.readBy.IsZero() {
 		m.readBy = m.readBy.Add(d)
 	}
+	if !m.again.judgeBy.IsZero() {
+		m.again.judgeBy = m.again.judgeBy.Add(d)
+	}
 	for _, t := range m.tasks {
 		t.presence.missed(m.pause)
 	}
@@ -199,6 +207,7 @@ func (m *Machine) Deadline(now time.Time) time.Time {
 	sooner(m.attribution.Deadline())
 	sooner(m.partition.deadline())
 	sooner(m.readBy)
+	sooner(m.again.judgeBy)
 	if len(m.held.facts) > 0 {
 		sooner(m.held.ends)
 	}

@@ -88,14 +88,18 @@ func (m *Machine) startRole(pl roles.Placement) {
 // watchPeers tells every leader whom it must be able to reach while the benchmark runs.
 func (m *Machine) watchPeers() {
 	for _, pl := range m.plan.Layout.Placements {
-		peers := map[string]string{}
-		for _, r := range m.plan.Peers(pl.Role) {
-			if address := m.leader(r).address; address != "" {
-				peers[r.String()] = address
-			}
-		}
-		m.send(pl.Tasks()[0], protocol.Command{Kind: protocol.CommandWatch, Peers: peers})
+		m.watchPeersOf(pl.Role)
 	}
+}
+
+func (m *Machine) watchPeersOf(of roles.Role) {
+	peers := map[string]string{}
+	for _, r := range m.plan.Peers(of) {
+		if address := m.leader(r).address; address != "" {
+			peers[r.String()] = address
+		}
+	}
+	m.send(roles.Task{Role: of}, protocol.Command{Kind: protocol.CommandWatch, Peers: peers})
 }
 
 // needed are the addresses of what a role needs; ok tells whether all of it is there.
@@ -117,18 +121,18 @@ func (m *Machine) serves(t *task) bool {
 	return t.ready || t.started && m.plan.Spec(t.Role).Ready == nil
 }
 
-// measured takes in all points, once the benchmark has ended well.
+// measured takes in all points of a measurement, once the benchmark has ended well.
 func (m *Machine) measured(points []protocol.Point, now time.Time) {
-	m.points, m.readBy = points, time.Time{}
+	m.readBy = time.Time{}
+	m.Points(points)
 	if m.phase != protocol.Measuring || m.benchEnd.IsZero() || m.benchFailed {
 		return
 	}
 	if fault := pointsFault(m.plan.Case.Load.Points(), points); fault != "" {
-		m.blameBenchmark(m.fact(m.benchmark(), protocol.ResultsInvalid, fault, now), now)
+		m.blameBenchmark(m.fact(m.benchmark(), protocol.ResultsInvalid, m.ofMeasurement(fault), now), now)
 		return
 	}
-	m.attribution.Close()
-	m.stopAll(now)
+	m.next(now)
 }
 
 // pointsFault tells why the points are not what the case asked for.
@@ -187,6 +191,9 @@ func (m *Machine) expire(now time.Time) {
 		detail := fmt.Sprintf("the benchmark ended well but its results could not be read within %v", readBound)
 		m.failLate(m.fact(m.benchmark(), protocol.ResultsInvalid, detail, now), now)
 	}
+	if past(m.again.judgeBy) {
+		m.finish(now)
+	}
 	if past(m.phaseEnds()) {
 		m.endPhase(now)
 	}
@@ -216,8 +223,8 @@ func (m *Machine) endPhase(now time.Time) {
 		}
 		m.failLate(m.fact(t, protocol.ReadyTimeout, detail, now), now)
 	case protocol.Measuring:
-		m.failLate(m.fact(m.benchmark(), protocol.Deadline,
-			fmt.Sprintf("the benchmark ran for more than %v", limits.Benchmark), now), now)
+		detail := m.ofMeasurement(fmt.Sprintf("the benchmark ran for more than %v", limits.Benchmark))
+		m.failLate(m.fact(m.benchmark(), protocol.Deadline, detail, now), now)
 	case protocol.Stopping:
 		for _, name := range m.order {
 			if t := m.tasks[name]; t.hello != nil && !t.gone {

@@ -241,8 +241,10 @@ func (m *Machine) findings() protocol.Preflight {
 	return all
 }
 
-// Found is what was found out about where the results come from: the hosts of the servers, and their GPUs.
+// Found is what was found out about where the results come from: the hosts of the servers, their GPUs, and the version
+// of the engine, or each of them if the servers do not agree.
 func (m *Machine) Found() (p protocol.Provenance) {
+	var versions []string
 	for _, name := range m.order {
 		if kind := name.Role.Kind; kind != roles.Gen && kind != roles.Ctx {
 			continue
@@ -253,6 +255,10 @@ func (m *Machine) Found() (p protocol.Provenance) {
 		if f := m.preflight.found[name]; f != nil && f.Host.GPU != "" {
 			p.GPUName, p.Driver = f.Host.GPU, f.Host.Driver
 		}
+		if v := m.tasks[name].version; v != "" && !slices.Contains(versions, v) {
+			versions = append(versions, v)
+		}
 	}
+	p.Engine = strings.Join(versions, ", ")
 	return p
 }

@@ -11,6 +11,16 @@ import (
 // It mostly answers at once.
 const releaseBound = 1500 * time.Millisecond
 
+// release takes in that the benchmark has let the servers go. They are kept if it may measure again.
+func (m *Machine) release(now time.Time) {
+	if m.mayMeasureAgain() {
+		return
+	}
+	m.released = true
+	m.letGo()
+	m.beginPartition(now) // before they are stopped: should the benchmark have failed, this may be why
+}
+
 // held are ends of servers that ended well. The benchmark may have let them go: it tells so through a file, which a
 // server may see before the hub does. They are failures if it has not.
 type held struct {

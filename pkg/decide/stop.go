@@ -19,7 +19,7 @@ func (m *Machine) stopServers() {
 
 func (m *Machine) stopAll(now time.Time) {
 	m.enter(protocol.Stopping, now)
-	m.readBy = time.Time{}
+	m.readBy, m.again.judgeBy = time.Time{}, time.Time{}
 	for _, t := range m.order {
 		m.sendStop(m.tasks[t])
 	}

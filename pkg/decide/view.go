@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -15,9 +16,6 @@ func (m *Machine) Cause() *protocol.Cause {
 	}
 	return nil
 }
-
-// Points takes the points that were complete although the benchmark was stopped: they still count as measured.
-func (m *Machine) Points(points []protocol.Point) { m.points = points }
 
 // Compared takes what a comparison with earlier runs says, once everything else is over. It fails a run in which
 // nothing else failed, if the plan wants that.
@@ -37,6 +35,9 @@ func (m *Machine) Compared(v protocol.RegressionVerdict, now time.Time) {
 func (m *Machine) View(now time.Time) protocol.State {
 	s := protocol.State{
 		Schema: 1, At: now.UTC(), Phase: m.phase, Cause: m.Cause(), Points: append([]protocol.Point{}, m.points...),
+	}
+	for _, points := range m.again.points {
+		s.Points = append(s.Points, points...)
 	}
 	for _, pl := range m.plan.Layout.Placements {
 		lead := m.leader(pl.Role)
@@ -76,6 +77,7 @@ func (m *Machine) Result(times Times, now time.Time) protocol.Result {
 		StartedAt: m.since[protocol.Launching].UTC(), EndedAt: now.UTC(),
 		FirstCause: m.verdict(), Secondary: m.attribution.Secondary(), Phases: m.phases(times, now),
 		Points: append([]protocol.Point{}, m.points...), Roles: []protocol.RankOutcome{}, Regression: m.regression,
+		Again: slices.Clone(m.again.points),
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	processes := mostProcesses

@@ -41,6 +41,26 @@ func TestView(t *testing.T) {
 	}
 }
 
+// A result's engine is what the servers say they are: each version if they do not agree. A coordinator may be another
+// program.
+func TestEngineVersion(t *testing.T) {
+	b := newBench(t)
+	b.hello(all...)
+	b.told(server, protocol.EventVersion, "0.9")
+	if got := b.job.Found(); got.Engine != "" || len(got.Hosts) == 0 {
+		t.Errorf("%+v", got)
+	}
+	b.told(gen0, protocol.EventVersion, "1.3.0")
+	b.told(ctx0, protocol.EventVersion, "1.3.0")
+	if got := b.job.Found().Engine; got != "1.3.0" {
+		t.Errorf("got %q", got)
+	}
+	b.told(ctx0, protocol.EventVersion, "1.2.0")
+	if got := b.job.Found().Engine; got != "1.3.0, 1.2.0" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Every part of the job's time is told, also where nothing is known of what happened before the hub began.
 func TestPhaseTimes(t *testing.T) {
 	b := newBench(t)

@@ -325,6 +325,29 @@ func failure(t *testing.T, p healthcheck.Probe) *healthcheck.Failure {
 	return f
 }
 
+// One value of an answer can be asked for.
+func TestText(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ body, want, err string }{
+		"a text":        {`{"version": "1.2.0"}`, "1.2.0", ""},
+		"a number":      {`{"version": 2}`, "2", ""},
+		"another value": {`{"v": "1.2.0"}`, "", `body: version is missing: {"v": "1.2.0"}`},
+		"not one value": {`{"version": {"major": 1}}`, "", `body: version is missing: {"version": {"major": 1}}`},
+		"no JSON":       {`1.2.0`, "", "body: it is not JSON: 1.2.0"},
+		"too long":      {`{"version": "` + strings.Repeat("x", 1<<20) + `"}`, "", "body: it is not JSON: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := healthcheck.HTTP{Timeout: time.Minute}
+			h.URL = serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tt.body) })
+			got, err := h.Text(t.Context(), "version")
+			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestTCP(t *testing.T) {
 	if f := failure(t, healthcheck.TCP{Address: talker(t), Timeout: 5 * time.Second}); f != nil {
 		t.Error(f)

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 )
@@ -36,6 +37,25 @@ func (h *Hub) compare(now time.Time) {
 		}
 	}
 	h.machine.Compared(v, now)
+}
+
+// earlyBound is how long the comparison may take that decides whether the servers are measured again.
+const earlyBound = 4 * time.Second
+
+// judgeEarly finds out whether what was measured is suspicious, in a goroutine of its own. What cannot be found out is
+// no reason to measure again.
+func (h *Hub) judgeEarly() {
+	ctx, cancel := context.WithTimeout(context.Background(), earlyBound)
+	defer cancel()
+	suspicious := false
+	if h.opts.Uploader != "" && h.opts.Disk.Flush(earlyBound/4) { // the records are there to be judged
+		v, err := judged(ctx, h.opts.Uploader, string(h.opts.Attempt))
+		if err != nil {
+			h.opts.Log.Warn("cannot tell whether to measure again", zap.Error(err))
+		}
+		suspicious = v.Suspicious()
+	}
+	h.answers <- decide.Judged{Suspicious: suspicious}
 }
 
 // judged is what a program says of an attempt's results.

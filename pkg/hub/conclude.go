@@ -85,13 +85,13 @@ func (h *Hub) lastPoints() {
 		select {
 		case pt, more := <-h.follow:
 			if !more {
-				h.machine.Points(h.points)
+				h.machine.Points(h.present())
 				return
 			}
 			h.keepPoint(pt)
 		case <-late:
 			h.opts.Log.Warn("the benchmark's results cannot be read: the run directory does not answer")
-			h.machine.Points(h.points)
+			h.machine.Points(h.present())
 			return
 		}
 	}

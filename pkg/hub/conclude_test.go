@@ -174,6 +174,82 @@ func TestPointMeasuredAgain(t *testing.T) {
 	}
 }
 
+// What is measured afterwards on the same servers is kept beside the first measurement, and neither is taken for the
+// other.
+func TestMeasuredSeveralTimes(t *testing.T) {
+	j := newJob(t, func(j *job) { j.input.Policy.Measurements = 2 })
+	j.serving()
+	j.measure(0, point(4, 10)+"\n")
+	j.measure(1, point(8, 20)+"\n")
+	j.exit(benchmark, protocol.Outcome{})
+	if c := j.expect(benchmark, protocol.CommandStart); c.Measurement != 1 {
+		t.Errorf("%+v", c)
+	}
+	for i := range 2 { // as the benchmark's agent does
+		if err := os.Remove(hub.ClientFile(j.opts.Results, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.say(benchmark, protocol.EventStarted)
+	j.measure(0, point(4, 11)+"\n")
+	j.measure(1, point(8, 21)+"\n")
+	j.exit(benchmark, protocol.Outcome{})
+	j.leave(all...)
+	r := j.over()
+	if checkPoints(t, r.Points); len(r.Again) != 1 || len(r.Again[0]) != 2 || r.Verdict != protocol.Passed {
+		t.Fatalf("%+v", r)
+	}
+	if got := r.Again[0][1]; got.Metrics["token_throughput"] != 21 || got.Measurement != 1 {
+		t.Errorf("%+v", got)
+	}
+	warm := 0
+	for _, rec := range j.opts.Attempt.RecordStore().All() {
+		if rec.Provenance.Warm {
+			warm++
+		}
+	}
+	if len(j.opts.Attempt.RecordStore().All()) != 4 || warm != 2 || len(j.entries(protocol.EntryAgain)) != 1 {
+		t.Errorf("%d records of servers that had served before", warm)
+	}
+}
+
+// A first measurement is confirmed by a second one if the comparison with earlier runs says that it is suspicious. A
+// comparison that says nothing in time, or nothing that can be read, changes nothing.
+func TestConfirmed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		program string
+		again   bool
+	}{
+		"suspicious": {
+			`case $1 in judge) echo '{"status": "unknown", "findings": [{"gates": true, "once": true}]}';; esac`, true,
+		},
+		"as usual": {`case $1 in judge) echo '{"status": "passed", "findings": []}';; esac`, false},
+		"no sense": {`echo hm`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, func(j *job) {
+				j.input.Gate = plan.Gate{Mode: plan.GateReport, Confirm: true}
+				j.opts.Uploader = script(t, tt.program)
+			})
+			j.serving()
+			j.measure(0, point(4, 10)+"\n")
+			j.measure(1, point(8, 20)+"\n")
+			j.exit(benchmark, protocol.Outcome{})
+			if tt.again {
+				if c := j.expect(benchmark, protocol.CommandStart); c.Measurement != 1 {
+					t.Errorf("%+v", c)
+				}
+				j.say(benchmark, protocol.EventStarted)
+				j.exit(benchmark, protocol.Outcome{})
+			}
+			j.leave(all...)
+			if r := j.over(); r.Verdict != protocol.Passed || (len(r.Again) == 1) != tt.again {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 // A report that cannot be written costs nothing but the report.
 func TestVerdictWithoutReport(t *testing.T) {
 	j := newJob(t, nil)
@@ -327,8 +403,8 @@ func TestOrphanRecovers(t *testing.T) {
 	}}
 	for i, requests := range []int{4, 8} {
 		const form = `{"successful_requests": %d, "failed_requests": 0, "metrics": {"token_throughput": 5}}`
-		text := fmt.Sprintf(form, requests)
-		if err := os.WriteFile(fmt.Sprintf("%s/client.%d.log", dir, i), []byte(text+"\n"), 0o600); err != nil {
+		text := fmt.Sprintf(form, requests) // without a new line, as some clients end their file
+		if err := os.WriteFile(fmt.Sprintf("%s/client.%d.log", dir, i), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

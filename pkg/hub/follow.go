@@ -23,7 +23,8 @@ const followPoll = 200 * time.Millisecond
 // indexMark stands for a point's index in the pattern of the client's logs.
 const indexMark = "{index}"
 
-func clientFile(pattern string, index int) string {
+// ClientFile is the path of a point's file, by the recipe's pattern and the index of the point.
+func ClientFile(pattern string, index int) string {
 	at := strings.LastIndex(pattern, indexMark)
 	if at < 0 {
 		return pattern
@@ -31,12 +32,13 @@ func clientFile(pattern string, index int) string {
 	return pattern[:at] + strconv.Itoa(index) + pattern[at+len(indexMark):]
 }
 
-// startFollowing reads the benchmark's results while it runs.
-func (h *Hub) startFollowing() {
+// startFollowing reads the benchmark's results while it runs. It may be asked twice for one measurement.
+func (h *Hub) startFollowing(measurement int) {
 	if h.follow != nil {
 		return
 	}
-	format, err := results.FormatNamed(h.opts.Plan.ResultFormat())
+	h.number = measurement
+	format, err := h.opts.Plan.ResultFormat()
 	if err != nil { // the plan was checked
 		h.opts.Log.Error("cannot read the results", zap.Error(err))
 		return
@@ -45,7 +47,7 @@ func (h *Hub) startFollowing() {
 	logs := make([]*clientLog, n)
 	for i := range logs {
 		parser := format.New(want(h.opts.Plan.Case, i))
-		logs[i] = &clientLog{tail: rundir.Tail{File: clientFile(h.opts.Results, i)}, parser: parser}
+		logs[i] = &clientLog{tail: rundir.Tail{File: ClientFile(h.opts.Results, i)}, parser: parser}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.follow = cancel, make(chan protocol.Point, n)
@@ -103,17 +105,28 @@ func (l *clientLog) isNew(pt protocol.Point) bool {
 func (h *Hub) point(pt protocol.Point, more bool) {
 	if !more {
 		h.follow = nil
-		h.step(decide.Measured{Points: h.points})
+		h.step(decide.Measured{Points: h.present()})
 		return
 	}
 	h.keepPoint(pt)
 }
 
+// present are the points of the present measurement.
+func (h *Hub) present() (list []protocol.Point) {
+	for _, pt := range h.points {
+		if pt.Measurement == h.number {
+			list = append(list, pt)
+		}
+	}
+	return list
+}
+
 // keepPoint keeps a point; one that was measured again takes the place of the one before.
 func (h *Hub) keepPoint(pt protocol.Point) {
+	pt.Measurement = h.number
 	replaced := false
 	for i := range h.points {
-		if h.points[i].Index == pt.Index {
+		if h.points[i].Index == pt.Index && h.points[i].Measurement == pt.Measurement {
 			h.points[i], replaced = pt, true
 		}
 	}
@@ -134,10 +147,11 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 
 // soFar keeps junit.xml true: a job that is killed has what was measured until then.
 func (h *Hub) soFar() {
-	junit, err := report.JUnit(report.Build(report.Input{
-		Plan:   h.opts.Plan,
-		Result: protocol.Result{RunID: h.opts.RunID, JobID: h.opts.JobID, Points: h.points},
-	}))
+	r := protocol.Result{RunID: h.opts.RunID, JobID: h.opts.JobID}
+	for _, pt := range h.points {
+		r.Add(pt)
+	}
+	junit, err := report.JUnit(report.Build(report.Input{Plan: h.opts.Plan, Result: r}))
 	if err != nil {
 		h.opts.Log.Warn("cannot make JUnit", zap.Error(err))
 		return

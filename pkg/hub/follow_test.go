@@ -9,7 +9,7 @@ func TestClientFile(t *testing.T) {
 		"/run/{index}/client.{index}.json": "/run/{index}/client.12.json",
 		"/run/all.log":                     "/run/all.log",
 	} {
-		if got := clientFile(pattern, 12); got != want {
+		if got := ClientFile(pattern, 12); got != want {
 			t.Errorf("%s: %s, want %s", pattern, got, want)
 		}
 	}

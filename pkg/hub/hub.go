@@ -49,10 +49,11 @@ type Hub struct {
 	answers chan decide.Input   // of what takes a while
 	follow  chan protocol.Point // points as they are complete; closed when the follower has read everything
 	cancel  context.CancelFunc  // ends the follower
-	points  []protocol.Point
-	unsaved atomic.Int32 // points whose records could not be saved
-	hasty   bool         // a verdict was to be written before the job is over
-	early   atomic.Bool  // it was written, and was the first
+	points  []protocol.Point    // of all measurements
+	number  int                 // of the present measurement, from 0
+	unsaved atomic.Int32        // points whose records could not be saved
+	hasty   bool                // a verdict was to be written before the job is over
+	early   atomic.Bool         // it was written, and was the first
 }
 
 // New prepares a hub. The attempt's folder must exist.
@@ -64,7 +65,7 @@ func New(opts Options) *Hub {
 	}
 	h := &Hub{
 		opts: opts, machine: decide.New(opts.Plan, decide.Options{JobEnds: opts.JobEnds}, now),
-		records: opts.Attempt.RecordStore(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()),
+		records: opts.Attempt.RecordStore(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()+1),
 	}
 	h.journal = newJournal(opts.Disk, opts.Attempt)
 	return h
@@ -151,7 +152,11 @@ func (h *Hub) perform(e decide.Effect) {
 	case decide.TryHosts:
 		go h.tryHosts(e.Peers)
 	case decide.Follow:
-		h.startFollowing()
+		h.startFollowing(e.Measurement)
+	case decide.Judge:
+		go h.judgeEarly()
+	case decide.Again:
+		h.journal.again(e)
 	case decide.EndFollow:
 		h.stopFollowing()
 	case decide.NeverCame:

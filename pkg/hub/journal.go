@@ -93,6 +93,12 @@ func (j *journal) point(pt protocol.Point) {
 	j.write(protocol.Entry{Kind: protocol.EntryPoint, Point: &pt, Detail: pt.Invalid})
 }
 
+func (j *journal) again(a decide.Again) {
+	j.write(protocol.Entry{
+		Kind: protocol.EntryAgain, Detail: fmt.Sprintf("measurement %d of %d, on the same servers", a.Number+1, a.Of),
+	})
+}
+
 func (j *journal) verdict(r protocol.Result) {
 	e := protocol.Entry{Kind: protocol.EntryVerdict, Detail: string(r.Verdict)}
 	if r.FirstCause != nil {

@@ -39,7 +39,7 @@ func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	if records {
 		for _, rec := range o.Attempt.RecordStore().All() {
-			r.Points = append(r.Points, rec.Point)
+			r.Add(rec.Point)
 		}
 	}
 	return r

@@ -22,7 +22,7 @@ func (o Orphan) Recover() error {
 	if spec.Results == nil {
 		return nil
 	}
-	format, err := results.FormatNamed(o.Plan.ResultFormat())
+	format, err := o.Plan.ResultFormat()
 	if err != nil {
 		return err
 	}
@@ -33,20 +33,23 @@ func (o Orphan) Recover() error {
 		return err
 	}
 	records := o.Attempt.RecordStore()
-	recorded := map[int]bool{}
+	recorded := map[[2]int]bool{}
 	for _, rec := range records.All() {
-		recorded[rec.Point.Index] = true
+		recorded[[2]int{rec.Point.Measurement, rec.Point.Index}] = true
 	}
 	for i := range o.Plan.Case.Load.Points() {
-		parser := format.New(want(o.Plan.Case, i))
-		file := rundir.Tail{File: clientFile(pattern, i)}
-		file.Read(func(line []byte) { parser.Line(string(line)) })
-		pt, ok := parser.Point()
-		if recorded[i] || !ok || !parser.Complete() {
-			continue
-		}
-		if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
-			return err
+		for number, file := range rundir.Measurements(ClientFile(pattern, i)) {
+			parser := format.New(want(o.Plan.Case, i))
+			tail, take := rundir.Tail{File: file}, func(line []byte) { parser.Line(string(line)) }
+			tail.Read(take)
+			tail.Rest(take) // some clients end their file without a new line
+			pt, ok := parser.Point()
+			if pt.Measurement = number; recorded[[2]int{number, i}] || !ok || !parser.Complete() {
+				continue
+			}
+			if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -25,6 +25,11 @@ func (r Request) gate() (plan.Gate, error) {
 			return g, err
 		}
 	}
+	if r.Confirm == nil {
+		g.Confirm = g.Mode == plan.GateFail || g.Mode == plan.GateStrict
+	} else {
+		g.Confirm = *r.Confirm && g.Mode != plan.GateOff
+	}
 	return g, nil
 }
 

@@ -45,6 +45,8 @@ type Request struct {
 	Account        string         // "": the profile's
 	Pack           bool           // servers may share nodes; false: as the profile says
 	Exclude        []string       // nodes that the job must not get, beside the profile's
+	Measurements   int            // of the case, on the same servers; 0: one
+	Confirm        *bool          // a suspicious measurement; nil: if the gate fails runs
 	ByHand         bool           // roles are started one by one by people
 	Version        string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
@@ -101,7 +103,8 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	prof = prof.For(c.SupportedGPUs)
 	in := plan.Input{
 		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
-		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts, Policy: plan.Policy{Interactive: r.ByHand},
+		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts,
+		Policy: plan.Policy{Interactive: r.ByHand, Measurements: r.Measurements},
 	}
 	if err := r.resolve(ctx, &in); err != nil {
 		return Job{}, err

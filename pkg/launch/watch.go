@@ -25,6 +25,8 @@ type Watch struct {
 	Say       func(string)
 	OnEntry   func(protocol.Entry)
 	OnVerdict func(protocol.Result, rundir.Attempt)
+	// GoesOn says that the job has more to run after this: the watch ends with the verdict.
+	GoesOn bool
 	// AskBound is how long one question to the scheduler may take; 0: a standard one.
 	AskBound time.Duration
 }
@@ -94,6 +96,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			if s.verdict != nil {
 				out.Result = s.verdict
 				w.OnVerdict(*s.verdict, s.attempt)
+				if w.GoesOn {
+					return out, nil
+				}
 				step(watch.Verdict{})
 			}
 		case in := <-inputs:
@@ -235,7 +240,7 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 // keep writes a verdict that was left with the scheduler into the run directory, with the points that were recorded.
 func keep(p plan.Plan, a rundir.Attempt, r protocol.Result) error {
 	for _, rec := range a.RecordStore().All() {
-		r.Points = append(r.Points, rec.Point)
+		r.Add(rec.Point)
 	}
 	return gather.Keep(p, a, r)
 }

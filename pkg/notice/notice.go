@@ -31,7 +31,7 @@ type Notice struct {
 	FirstCause *Cause  `json:"first_cause,omitempty"` // absent if it passed, or left no verdict
 	Text       string  `json:"text"`                  // all of it for people, in a few lines
 	Seconds    float64 `json:"seconds"`               // that it took, without its time in the queue
-	// Points are all that the case asks for, in its order.
+	// Points are all that the case asks for, in its order, as they were measured first: the verdict is about these.
 	Points []Point `json:"points"`
 	// Regression is what the comparison with earlier runs says; absent if there was none.
 	Regression string `json:"regression,omitempty"`

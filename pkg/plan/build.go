@@ -11,7 +11,6 @@ import (
 
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/recipe"
-	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -63,6 +62,7 @@ func Build(in Input) (Plan, error) {
 	for k, s := range p.Recipe.Roles {
 		p.Recipe.Roles[k] = s.Complete(p.Timeouts.Probe)
 	}
+	p.Gate.Confirm = p.Gate.Confirm && p.Repeatable() == nil && p.Policy.Measurements <= 1
 	if err := errors.Join(p.Timeouts.Check(p.Cluster.KillWait), p.check()); err != nil {
 		return Plan{}, err
 	}
@@ -128,11 +128,36 @@ func (p Plan) check() error {
 			name, len(name), maxName))
 	}
 	if spec := p.Spec(roles.Hub().Role); spec.Results != nil {
-		if _, err := results.FormatNamed(p.ResultFormat()); err != nil {
+		if _, err := p.ResultFormat(); err != nil {
 			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results: %w", p.Recipe.Name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.checkMeasurements())...)
+}
+
+// checkMeasurements refuses to measure several times where that cannot be done on the same servers.
+func (p Plan) checkMeasurements() error {
+	switch n := p.Policy.Measurements; {
+	case n < 0:
+		return fmt.Errorf("cannot plan: --repeat %d: want 1 or more", n)
+	case n > 1:
+		if err := p.Repeatable(); err != nil {
+			return fmt.Errorf("cannot plan: %w: leave out --repeat, or choose another --recipe or --mode", err)
+		}
+	}
+	return nil
+}
+
+// Repeatable tells why the case cannot be measured again on the same servers, nil if it can.
+func (p Plan) Repeatable() error {
+	switch {
+	case !p.Spec(roles.Hub().Role).Again:
+		return fmt.Errorf("recipe %s cannot measure again on the same servers: they end with its benchmark",
+			p.Recipe.Name)
+	case p.Case.Load.StepTime:
+		return errors.New("the step time of decode is read from a server's whole log, which can hold one measurement")
+	}
+	return nil
 }
 
 // nowhere is an address that is nobody's (TEST-NET-1), for the rehearsal.

@@ -46,7 +46,7 @@ func show(v any) string {
 }
 
 // ownOfEach are the members of a plan in which any two plans of the same request differ.
-var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts"}
+var ownOfEach = [...]string{"id", "created_at", "tool", "timeouts", "series"}
 
 // Differences names the members in which two plans differ: those that decide what runs, not when the plan was made.
 func Differences(a, b Plan) (paths []string) {

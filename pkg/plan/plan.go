@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -35,14 +37,42 @@ type Plan struct {
 	Policy   Policy            `json:"policy"`
 	Upload   Upload            `json:"upload"`
 	Gate     Gate              `json:"gate"`
+	// Series is what the job goes on with once this run has passed; nil: with nothing.
+	Series *Series `json:"series,omitempty"`
 	// Provenance is what is known beforehand of where the results come from.
 	Provenance protocol.Provenance `json:"provenance"`
+}
+
+// Series is further runs of the same job, one after the other. Each has a run directory of its own, with its plan.
+type Series struct {
+	Runs  []string       `json:"runs"`  // run directories, absolute, in their order
+	Nodes int            `json:"nodes"` // that the job needs for the largest of all runs
+	Time  roles.Duration `json:"time"`  // limit of the job
+}
+
+// JobNodes is how many nodes the job needs.
+func (p Plan) JobNodes() int {
+	if p.Series != nil {
+		return p.Series.Nodes
+	}
+	return p.Layout.TotalNodes
+}
+
+// JobTime is the limit of the job.
+func (p Plan) JobTime() time.Duration {
+	if p.Series != nil {
+		return p.Series.Time.Std()
+	}
+	return p.Timeouts.Job.Std()
 }
 
 // Gate is whether and how the results are compared with those of earlier runs.
 type Gate struct {
 	Mode     GateMode `json:"mode"`
 	Detector string   `json:"detector"` // its name
+	// Confirm says that the case is measured a second time, on the same servers, if the first measurement is suspicious
+	// and there is time.
+	Confirm bool `json:"confirm,omitempty"`
 	// History are conditions KEY=VALUE on the earlier runs that are compared with; none: every run of the series.
 	History []string `json:"history,omitempty"`
 	// Pinned are such conditions on the runs that a slow drift is measured against; none: there is no such guard.
@@ -77,6 +107,8 @@ type Policy struct {
 	// Interactive says that people start roles one by one, when they like: roles that need no other start before the
 	// hub is there, and nothing waits for agents to arrive.
 	Interactive bool `json:"interactive"`
+	// Measurements is how often the case is measured, on the same servers; 0: once.
+	Measurements int `json:"measurements,omitempty"`
 }
 
 // Upload is where records go after the verdict.
@@ -108,12 +140,18 @@ func (p Plan) JobSinks() (urls []string) {
 // Spec is how a role of the plan is run.
 func (p Plan) Spec(r roles.Role) recipe.RoleSpec { return p.Recipe.Roles[r.Kind] }
 
-// ResultFormat is the name of the format that the benchmark leaves its measurements in.
-func (p Plan) ResultFormat() string {
-	if r := p.Spec(roles.Hub().Role).Results; r != nil {
-		return r.Parser(p.Case.Load.Client)
+// ResultFormat is the format that the benchmark leaves its measurements in. The recipe names it, maybe by a value.
+func (p Plan) ResultFormat() (results.Format, error) {
+	hub := roles.Hub().Role
+	spec := p.Spec(hub).Results
+	if spec == nil {
+		return results.Format{}, errors.New("there are no results")
 	}
-	return ""
+	name, err := recipe.Render("format", spec.Parser(p.Case.Load.Client), p.Data(hub))
+	if err != nil {
+		return results.Format{}, err
+	}
+	return results.FormatNamed(name)
 }
 
 // RunID names an attempt of the plan.

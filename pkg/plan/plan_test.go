@@ -143,6 +143,18 @@ func TestPlanFaults(t *testing.T) {
 		"block that is no mapping": {
 			func(in *plan.Input) { in.Case.WorkerConfig[roles.Gen] = "[1, 2]\n" }, "is a list: want keys and values",
 		},
+		"negative measurements": {
+			func(in *plan.Input) { in.Policy.Measurements = -1 }, "--repeat -1: want 1 or more",
+		},
+		"servers that end with the benchmark": {func(in *plan.Input) {
+			in.Policy.Measurements = 2
+			b := in.Recipe.Roles[roles.Benchmark]
+			b.Again = false
+			in.Recipe.Roles[roles.Benchmark] = b
+		}, "cannot measure again on the same servers"},
+		"step time of several measurements": {func(in *plan.Input) {
+			in.Policy.Measurements, in.Case.Load.StepTime = 2, true
+		}, "the step time of decode is read from a server's whole log"},
 		"unknown client": {func(in *plan.Input) {
 			b := in.Recipe.Roles[roles.Benchmark]
 			b.Results = &recipe.Results{Format: "none", Files: "x"}

@@ -17,8 +17,11 @@ func (p Plan) Record(runID, jobID string, pt protocol.Point, at time.Time) resul
 		}
 		maps.Copy(doc, p.Case.PointDocuments[pt.Index])
 	}
+	from := p.Provenance
+	from.Warm = pt.Measurement > 0
+	format, _ := p.ResultFormat() // a plan without one leaves no points
 	return results.NewRecord(results.Origin{
-		Case: p.Case, RunID: runID, JobID: jobID, Recipe: p.Recipe.Name, Cluster: p.Cluster.Name,
-		Provenance: p.Provenance, Document: doc,
+		Case: p.Case, RunID: runID, JobID: jobID, Recipe: p.Recipe.Name, Format: format.Name, Cluster: p.Cluster.Name,
+		Provenance: from, Document: doc,
 	}, pt, at)
 }

@@ -37,13 +37,14 @@ const (
 	EntryVerdict    EntryKind = "verdict"
 	EntryUpload     EntryKind = "upload"
 	EntryDropped    EntryKind = "dropped" // entries that are missing; Detail says how many
+	EntryAgain      EntryKind = "again"   // the same servers are measured once more; Detail says how often that was
 )
 
 // EntryKinds lists every kind of entry, those of events included.
 func EntryKinds() []EntryKind {
 	list := []EntryKind{
 		EntryAttached, EntryLost, EntryBye, EntryStep, EntryStepFailed, EntryPhase, EntryPoint, EntryVerdict,
-		EntryUpload, EntryDropped,
+		EntryUpload, EntryDropped, EntryAgain,
 	}
 	for _, k := range EventKinds() {
 		list = append(list, EntryKind(k))

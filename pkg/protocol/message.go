@@ -25,10 +25,11 @@ type Hello struct {
 // EventKind says what happened to an agent's child.
 type EventKind string
 
-// The events. A child goes through started, then (its leader) address and ready, then exited and stopped.
+// The events. A child goes through started, then (its leader) address, version and ready, then exited and stopped.
 const (
 	EventStarted EventKind = "started" // the child runs, or could not be started: then exited follows at once
 	EventAddress EventKind = "address" // its service listens
+	EventVersion EventKind = "version" // Detail is the version of the engine, as its service says it
 	EventReady   EventKind = "ready"   // its service answers
 	EventUnready EventKind = "unready" // why it does not answer yet
 	EventExited  EventKind = "exited"  // the child itself has ended; descendants may not have
@@ -52,9 +53,9 @@ const (
 // EventKinds lists every kind of event.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventStarted, EventAddress, EventReady, EventUnready, EventExited, EventStopped, EventRelease, EventLeaving,
-		EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked, EventPreflight,
-		EventReached, EventDiskStuck, EventDiskBack,
+		EventStarted, EventAddress, EventVersion, EventReady, EventUnready, EventExited, EventStopped, EventRelease,
+		EventLeaving, EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked,
+		EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
 	}
 }
 
@@ -103,6 +104,8 @@ type Command struct {
 	Kind CommandKind `json:"kind"`
 	// Peers come with preflight, start, watch and reach: addresses of roles, by role.
 	Peers map[string]string `json:"peers,omitempty"`
+	// Measurement comes with start, for BENCHMARK: how many measurements the same servers have served before.
+	Measurement int `json:"measurement,omitempty"`
 	// Host comes with preflight: check the host too, not only the way to its peers.
 	Host bool `json:"host,omitempty"`
 	// Reason comes with stop.

@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -26,6 +27,11 @@ type RegressionVerdict struct {
 	Findings []RegressionFinding `json:"findings"`
 }
 
+// Suspicious tells whether a second measurement could change what decides.
+func (v RegressionVerdict) Suspicious() bool {
+	return slices.ContainsFunc(v.Findings, func(f RegressionFinding) bool { return f.Gates && f.Once })
+}
+
 // RegressionFinding is what is said of one metric of one point.
 type RegressionFinding struct {
 	Concurrency int              `json:"concurrency"`
@@ -47,6 +53,8 @@ type RegressionFinding struct {
 	Detectable float64 `json:"detectable,omitempty"`
 	// P is how likely a value is so much worse by chance; of two values, both.
 	P float64 `json:"p"`
+	// Once says that it was suspicious, and measured only once.
+	Once bool `json:"once,omitempty"`
 	// LowConfidence says that there are so few earlier runs that only a large change is seen.
 	LowConfidence bool `json:"low_confidence,omitempty"`
 	// Drift is how much worse the last runs are than the pinned baseline; 0: there is none.
@@ -56,7 +64,7 @@ type RegressionFinding struct {
 // String is the finding in a sentence.
 func (f RegressionFinding) String() string {
 	text := fmt.Sprintf("concurrency %d: %s: ", f.Concurrency, f.Label)
-	if f.Status == RegressionUnknown {
+	if f.Status == RegressionUnknown || len(f.Values) == 0 { // a program that says so may leave out the rest
 		return text + "unknown: " + f.Reason
 	}
 	direction, by := "worse", f.Worse

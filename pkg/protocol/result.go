@@ -17,6 +17,8 @@ type Point struct {
 	Metrics map[string]float64 `json:"metrics"`
 	// Invalid says why the point does not count; "" if it does.
 	Invalid string `json:"invalid,omitempty"`
+	// Measurement is how many measurements the same servers had served before: 0 on servers that were just started.
+	Measurement int `json:"measurement,omitempty"`
 }
 
 // PhaseTimes is how long each part of a job took, in seconds. A part that was not reached is 0.
@@ -107,12 +109,26 @@ type Result struct {
 	EndedAt    time.Time     `json:"ended_at"`
 	Phases     PhaseTimes    `json:"phases"`
 	Roles      []RankOutcome `json:"roles"`
-	Points     []Point       `json:"points"`
-	Upload     *UploadReport `json:"upload,omitempty"`
+	Points     []Point       `json:"points"` // of the first measurement, which the verdict is about
+	// Again are the points of the measurements that followed on the same servers, one list each.
+	Again  [][]Point     `json:"again,omitempty"`
+	Upload *UploadReport `json:"upload,omitempty"`
 	// Regression is what a comparison with earlier runs says; absent if there was none.
 	Regression *RegressionVerdict `json:"regression,omitempty"`
 	// Lost says what could not be written to the run directory; "" if everything was.
 	Lost string `json:"lost,omitempty"`
+}
+
+// Add adds a point to those of its measurement.
+func (r *Result) Add(pt Point) {
+	if pt.Measurement == 0 {
+		r.Points = append(r.Points, pt)
+		return
+	}
+	for len(r.Again) < pt.Measurement {
+		r.Again = append(r.Again, []Point{})
+	}
+	r.Again[pt.Measurement-1] = append(r.Again[pt.Measurement-1], pt)
 }
 
 // VerdictLine begins the line by which the hub hands on a verdict that the run directory did not take: the verdict as

@@ -131,6 +131,8 @@ func (c Command) Validate() error {
 			return errors.New("unknown kind")
 		case c.Code < 0 || c.Code > 255:
 			return fmt.Errorf("code is %d: want 0 to 255", c.Code)
+		case c.Measurement < 0:
+			return fmt.Errorf("measurement is %d: want 0 or more", c.Measurement)
 		}
 		if err := atMost(maxEntries, "peers", len(c.Peers)); err != nil {
 			return err

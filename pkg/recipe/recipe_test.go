@@ -49,6 +49,14 @@ func TestRecipeFaults(t *testing.T) {
 		"bad argument": {"[serve]", "[{word: x}]", "want a text or {words: text}"},
 		"bad duration": {"to: leader", "to: leader, grace: soon", "is not a duration"},
 		"no results":   {", results: {format: trtllm, files: r.log}", "", "roles.BENCHMARK.results"},
+		"version without key": {
+			"command: [serve]", "command: [serve], version: {url: u}",
+			"roles.GEN.version: want {url: URL, key: PATH}",
+		},
+		"version of another": {
+			"command: [route]", "command: [route], version: {url: u, key: k}",
+			"roles.DISAGG_SERVER.version: only of GEN and CTX",
+		},
 		"both adresses": {
 			"command: [route]", "command: [route], address: {file: a, text: b}",
 			"roles.DISAGG_SERVER.address: want either file or text",

@@ -16,6 +16,9 @@ func (s RoleSpec) Rehearse(d Data) error {
 	if s.Address != nil {
 		texts["address"] = s.Address.File + s.Address.Text
 	}
+	if s.Version != nil {
+		texts["version.url"] = s.Version.URL
+	}
 	commands := map[string][]Arg{"command": s.Command, "wrapper": s.Wrapper}
 	for key, p := range s.probes() {
 		maps.Copy(texts, p.texts(key))

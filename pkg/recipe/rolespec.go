@@ -39,6 +39,8 @@ type RoleSpec struct {
 	Startup *Probe `yaml:"startup" json:"startup,omitempty"`
 	Ready   *Probe `yaml:"ready" json:"ready,omitempty"`
 	Live    *Probe `yaml:"live" json:"live,omitempty"`
+	// Version, of GEN or CTX, is where the service says which version of the engine it is, for the results' provenance.
+	Version *Version `yaml:"version" json:"version,omitempty"`
 	// Peers are the kinds whose services the host of rank 0 must reach while the benchmark runs.
 	Peers []roles.Kind `yaml:"peers" json:"peers,omitempty"`
 	// Stall is the progress that its log must show while the benchmark runs; never on by default.
@@ -46,6 +48,9 @@ type RoleSpec struct {
 	Stop  Stop   `yaml:"stop" json:"stop"`
 	// Release, of BENCHMARK: once this file exists the servers are no longer needed, and their end is no failure.
 	Release string `yaml:"release" json:"release,omitempty"`
+	// Again, of BENCHMARK, says that it can be run once more on the same servers, once its files were put aside: no
+	// server ends because it did.
+	Again bool `yaml:"again" json:"again,omitempty"`
 	// Results, of BENCHMARK: where its measurements are.
 	Results *Results `yaml:"results" json:"results,omitempty"`
 }
@@ -121,6 +126,26 @@ func (a *Address) fault() string {
 	return ""
 }
 
+// Version is a question that is asked once, before the role counts as ready. An answer that does not come holds up
+// nothing: then the version is not known.
+type Version struct {
+	URL string `yaml:"url" json:"url"`
+	// Key is the path of the version in the answer's JSON, such as "version".
+	Key string `yaml:"key" json:"key"`
+}
+
+// fault tells what is wrong with the question, "" if nothing is.
+func (v *Version) fault(k roles.Kind) string {
+	switch {
+	case v == nil:
+	case v.URL == "" || v.Key == "":
+		return "want {url: URL, key: PATH}"
+	case !k.Worker():
+		return "only of GEN and CTX it is known that they are the engine"
+	}
+	return ""
+}
+
 // Stop is how a role is asked to end.
 type Stop struct {
 	// Signal is TERM or INT.
@@ -136,7 +161,7 @@ type Stop struct {
 
 // Results tells where the benchmark leaves its measurements.
 type Results struct {
-	// Format names the parser of the client's output, e.g. "trtllm".
+	// Format names the parser of the client's output, e.g. "trtllm". It may be a template over Case and Values.
 	Format string `yaml:"format" json:"format"`
 	// Clients names the parsers of other clients' output, by client.
 	Clients map[string]string `yaml:"clients" json:"clients,omitempty"`
@@ -180,6 +205,12 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	}
 	if problem := s.Address.fault(); problem != "" {
 		bad("address", "%s", problem)
+	}
+	if problem := s.Version.fault(k); problem != "" {
+		bad("version", "%s", problem)
+	}
+	if s.Again && k != roles.Benchmark {
+		bad("again", "only BENCHMARK can be run again")
 	}
 	for i, f := range s.Files {
 		if problem := f.fault(); problem != "" {

@@ -16,7 +16,7 @@ func (p Policy) Unconfirmed(findings []Finding) []Finding {
 		if f.Status != Suspect {
 			continue
 		}
-		f.Status, f.Reason = Unknown, "suspicious, and not measured a second time"
+		f.Once, f.Status, f.Reason = true, Unknown, "suspicious, and not measured a second time"
 		if f.Worse > 2*f.Bound && (rare[i] || f.LowConfidence) {
 			f.Status, f.Reason = Failed, "measured once, twice as far away as is suspicious"
 		}

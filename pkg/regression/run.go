@@ -2,6 +2,7 @@ package regression
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -25,8 +26,8 @@ type Run struct {
 	Conditions, Pinned []string
 }
 
-// JudgeRun says whether a run is slower than those before it. Nothing is measured again: a suspicion stays one,
-// unless it is overwhelming. The time is that of the judgement.
+// JudgeRun says whether a run is slower than those before it. What was measured a second time confirms a suspicion, or
+// refutes it; otherwise it stays one, unless it is overwhelming. The time is that of the judgement.
 func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 	if run.History.Error != "" {
 		return Verdict{
@@ -34,10 +35,10 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 			Reason: "the earlier runs could not be asked for: " + run.History.Error,
 		}
 	}
-	findings := []Finding{}
+	findings, all, second := []Finding{}, []Series{}, []float64{}
 	for _, r := range run.Records {
-		if r.Point.Invalid != "" {
-			continue // it has failed the run already
+		if r.Point.Invalid != "" || r.Point.Measurement > 0 {
+			continue // one that does not count has failed the run already
 		}
 		past := slices.DeleteFunc(run.History.Of(r.Series(), run.Conditions), func(old results.Record) bool {
 			return old.RunID == r.RunID
@@ -53,22 +54,31 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 				continue
 			}
 			s := Series{Metric: m, Concurrency: r.Point.Concurrency, Gates: gates}
-			findings = append(findings, p.judge(run.Detector, s, past, pinned, value, now))
+			s.Past, s.Pinned = values(m, past), values(m, pinned)
+			f := p.Judge(s, value)
+			if run.Detector == plan.DetectorUpstream {
+				f = JudgeUpstream(s, dated(m, past), value, PreMergeFraction, now, time.UTC)
+			}
+			findings, all, second = append(findings, f), append(all, s), append(second, run.second(m, r))
 		}
 	}
 	if run.Detector != plan.DetectorUpstream {
-		findings = p.Unconfirmed(findings)
+		findings = p.Confirm(all, findings, second)
 	}
 	return Sum(run.Detector, findings)
 }
 
-func (p Policy) judge(detector string, s Series, past, pinned []results.Record, value float64, now time.Time,
-) Finding {
-	if detector == plan.DetectorUpstream {
-		return JudgeUpstream(s, dated(s.Metric, past), value, PreMergeFraction, now, time.UTC)
+// second is a metric of a point as it was measured a second time, NaN if it was not.
+func (run Run) second(m results.Metric, first results.Record) float64 {
+	for _, r := range run.Records {
+		if r.Point.Measurement != 1 || r.Point.Index != first.Point.Index || r.Point.Invalid != "" {
+			continue
+		}
+		if v, ok := m.Value(r.Point, r.GPUs); ok {
+			return v
+		}
 	}
-	s.Past, s.Pinned = values(s.Metric, past), values(s.Metric, pinned)
-	return p.Judge(s, value)
+	return math.NaN()
 }
 
 // values are a metric's in some records that have it.

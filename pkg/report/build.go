@@ -37,9 +37,13 @@ func Build(in Input) Model {
 	}
 	setup := newSetup(in)
 	m := Model{
-		Schema: modelSchema, Run: newRun(in.Result, in.Plan), Setup: setup, Points: newPoints(in, setup.UsedGPUs),
+		Schema: modelSchema, Run: newRun(in.Result, in.Plan), Setup: setup,
+		Points:   pointsOf(in.Plan, in.Result.Points, setup.UsedGPUs),
 		Timeline: newTimeline(in), Ranks: newRanks(in), Logs: in.Logs, Regression: in.Judgement,
 		Upload: in.Result.Upload, Lost: in.Result.Lost,
+	}
+	for i, points := range in.Result.Again {
+		m.Again = append(m.Again, Measurement{Number: i + 2, Points: pointsOf(in.Plan, points, setup.UsedGPUs)})
 	}
 	m.Run.Seconds = m.Timeline.seconds(m.Timeline.End)
 	m.Failure = newFailure(in, m.Timeline)

@@ -88,7 +88,7 @@ type page struct {
 	Curve, Timeline             *drawn
 	Latencies                   []latencyChart
 	Columns                     []column
-	Rows                        []pointRow
+	Tables                      []pointTable
 	Phases                      string
 }
 
@@ -96,6 +96,13 @@ type page struct {
 type latencyChart struct {
 	Title string
 	Chart *drawn
+}
+
+// pointTable is a table of points: of the first measurement, or of one that followed.
+type pointTable struct {
+	Title   string // "" for the first
+	Columns []column
+	Rows    []pointRow
 }
 
 // pointRow is a line of the table of points.
@@ -119,10 +126,22 @@ func newPage(m Model, css template.CSS) page {
 			p.Latencies = append(p.Latencies, l)
 		}
 	}
-	for _, pt := range m.Points {
-		p.Rows = append(p.Rows, pointRow{PointInfo: pt, Requests: pt.requests(), Cells: pt.cells(p.Columns)})
+	if len(m.Points) > 0 {
+		p.Tables = append(p.Tables, newTable("", p.Columns, m.Points))
+	}
+	for _, again := range m.Again {
+		title := fmt.Sprintf("Measurement %d, on the same servers", again.Number)
+		p.Tables = append(p.Tables, newTable(title, p.Columns, again.Points))
 	}
 	return p
+}
+
+func newTable(title string, columns []column, points []PointInfo) pointTable {
+	t := pointTable{Title: title, Columns: columns}
+	for _, pt := range points {
+		t.Rows = append(t.Rows, pointRow{PointInfo: pt, Requests: pt.requests(), Cells: pt.cells(columns)})
+	}
+	return t
 }
 
 // Circumstances say when the failure was.

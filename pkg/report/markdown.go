@@ -112,12 +112,20 @@ func (d *markdown) failure(m Model) {
 	}
 }
 
-// points is the table.
+// points is the table, and one more for each measurement that followed.
 func (d *markdown) points(m Model) {
-	if len(m.Points) == 0 {
+	columns := m.columns()
+	d.table(columns, m.Points)
+	for _, again := range m.Again {
+		d.add("Measurement %d, on the same servers:\n\n", again.Number)
+		d.table(columns, again.Points)
+	}
+}
+
+func (d *markdown) table(columns []column, points []PointInfo) {
+	if len(points) == 0 {
 		return
 	}
-	columns := m.columns()
 	var text strings.Builder
 	text.WriteString("| concurrency | requests |")
 	rule := "\n|---:|---:|"
@@ -126,11 +134,11 @@ func (d *markdown) points(m Model) {
 		rule += "---:|"
 	}
 	text.WriteString(rule + "\n")
-	for _, p := range m.Points {
+	for _, p := range points {
 		text.WriteString(p.markdown(columns))
 	}
 	d.add("%s\n", text.String())
-	for _, p := range m.Points {
+	for _, p := range points {
 		if p.State == Invalid {
 			d.add("- concurrency %d does not count: %s\n", p.Concurrency, code(p.Reason))
 		}

@@ -20,6 +20,8 @@ type Model struct {
 	Metrics []MetricInfo `json:"metrics"`
 	// Points are all that the case asks for, in its order, those included that were not measured.
 	Points []PointInfo `json:"points"`
+	// Again is what was measured afterwards on the same servers. It is no part of curves, bests and comparisons.
+	Again []Measurement `json:"again,omitempty"`
 	// Earlier runs of the same series, oldest first, with the points of them that count.
 	Earlier []EarlierRun `json:"earlier,omitempty"`
 	// Regression is absent if nobody compared the run with earlier ones.
@@ -33,6 +35,12 @@ type Model struct {
 	Lost string `json:"lost,omitempty"`
 	// Notes say what the reader must know to read the rest: what was left out, and why.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// Measurement is one of several on the same servers.
+type Measurement struct {
+	Number int         `json:"number"` // from 1; the points of the first are the model's own
+	Points []PointInfo `json:"points"` // like those of the model
 }
 
 // RunInfo is which run it is, and how it ended.

@@ -17,12 +17,12 @@ const (
 	throughput = "token_throughput"
 )
 
-// newPoints lists the points of the case with what was measured of them.
-func newPoints(in Input, gpus int) (list []PointInfo) {
-	for i, concurrency := range in.Plan.Case.Load.Points() {
-		list = append(list, asked(in.Plan, i, concurrency))
+// pointsOf lists the points of the case with what was measured of them.
+func pointsOf(p plan.Plan, measured []protocol.Point, gpus int) (list []PointInfo) {
+	for i, concurrency := range p.Case.Load.Points() {
+		list = append(list, asked(p, i, concurrency))
 	}
-	for _, pt := range in.Result.Points {
+	for _, pt := range measured {
 		i := slices.IndexFunc(list, func(p PointInfo) bool { return p.Index == pt.Index })
 		if i < 0 {
 			list, i = append(list, PointInfo{Index: pt.Index}), len(list)
@@ -71,7 +71,7 @@ func values(pt protocol.Point, gpus int) map[string]float64 {
 func earlier(in Input) (runs []EarlierRun, notes []string) {
 	strange := map[string]bool{}
 	for _, r := range in.Earlier {
-		if r.RunID == in.Result.RunID || r.Point.Invalid != "" {
+		if r.RunID == in.Result.RunID || r.Point.Invalid != "" || r.Point.Measurement > 0 {
 			continue
 		}
 		if !sameSeries(in, r) {

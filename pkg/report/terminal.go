@@ -59,6 +59,9 @@ func (p *Progress) Show(e protocol.Entry) {
 		}
 	case protocol.EntryVerdict, protocol.EntryUpload:
 		p.Say("%s: %s", e.Kind, e.Detail)
+	case protocol.EntryAgain:
+		p.points = nil
+		p.Say("%s", e.Detail)
 	case protocol.EntryStep:
 		p.Say("the step of %s: %s", e.Role, e.Detail)
 	case protocol.EntryDropped:
@@ -135,6 +138,10 @@ func Summary(out io.Writer, m Model) {
 		fmt.Fprintf(out, "first cause: %s\n", f)
 	}
 	points(out, m.Points)
+	for _, again := range m.Again {
+		fmt.Fprintf(out, "measurement %d, on the same servers:\n", again.Number)
+		points(out, again.Points)
+	}
 	if b := m.Best; b != nil && len(m.Points) > 1 {
 		fmt.Fprintf(out, "best:    %s output tok/s/GPU at concurrency %d (%s)\n", figure(b.TokPerGPU), b.Concurrency,
 			m.Setup.gpus())

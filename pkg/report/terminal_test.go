@@ -94,6 +94,7 @@ func TestEveryKindIsDecided(t *testing.T) {
 	silent := []protocol.EntryKind{
 		protocol.EntryAttached, protocol.EntryBye, protocol.EntryPhase, protocol.EntryPoint,
 		protocol.EntryKind(protocol.EventStarted), protocol.EntryKind(protocol.EventAddress),
+		protocol.EntryKind(protocol.EventVersion),
 		protocol.EntryKind(protocol.EventUnready), protocol.EntryKind(protocol.EventStopped),
 		protocol.EntryKind(protocol.EventRelease), protocol.EntryKind(protocol.EventWarned),
 		protocol.EntryKind(protocol.EventRecovered), protocol.EntryKind(protocol.EventChecked),

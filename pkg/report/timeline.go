@@ -36,6 +36,7 @@ type RoleSpan struct {
 // PointSpan is when a point was measured. The client is not asked when it begins: that is the end of the point before.
 type PointSpan struct {
 	Index       int       `json:"index"`
+	Measurement int       `json:"measurement,omitempty"` // 0: the first
 	Concurrency int       `json:"concurrency"`
 	Begin       time.Time `json:"begin"`
 	End         time.Time `json:"end"`
@@ -69,8 +70,11 @@ func newTimeline(in Input) Timeline {
 }
 
 func (t *Timeline) point(pt protocol.Point, at time.Time) {
-	s := PointSpan{Index: pt.Index, Concurrency: pt.Concurrency, End: at, Invalid: pt.Invalid != ""}
-	if i := slices.IndexFunc(t.Points, func(p PointSpan) bool { return p.Index == pt.Index }); i >= 0 {
+	s := PointSpan{
+		Index: pt.Index, Measurement: pt.Measurement, Concurrency: pt.Concurrency, End: at, Invalid: pt.Invalid != "",
+	}
+	same := func(p PointSpan) bool { return p.Index == pt.Index && p.Measurement == pt.Measurement }
+	if i := slices.IndexFunc(t.Points, same); i >= 0 {
 		t.Points[i].Invalid = s.Invalid // the same point, of which more is known
 		return
 	}

@@ -225,7 +225,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	const want = "want one of trtllm, trtllm-sa, json"
+	const want = "want one of trtllm, trtllm-sa, json, vllm, sglang, aiperf"
 	if _, err := results.FormatNamed("none"); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}

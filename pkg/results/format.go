@@ -17,9 +17,12 @@ type Want struct {
 	StepTime    bool // the time of a decode step is part of it
 }
 
+// MaxLine is how many bytes of a line a parser is given at once.
+const MaxLine = 1 << 20
+
 // Parser reads the output of one client run, line by line, for one point.
 type Parser interface {
-	// Line takes the next line, without its end.
+	// Line takes the next line, without its end. A line of more than [MaxLine] bytes comes in pieces of that size.
 	Line(line string)
 	// Complete tells whether the point is complete although more may be printed: it can be recorded now.
 	Complete() bool
@@ -31,6 +34,9 @@ type Parser interface {
 type Format struct {
 	Name  string
 	About string
+	// Apart says that its client chooses prompts and counts tokens in its own way: what it measured is compared with
+	// nothing but what it measured before.
+	Apart bool
 	// New makes the parser of one client run.
 	New func(Want) Parser
 }
@@ -46,6 +52,15 @@ func Formats() []Format {
 		{
 			Name: "json", About: "one JSON object a line: successful_requests, failed_requests, metrics",
 			New: newJSONParser,
+		},
+		{Name: "vllm", About: "what vllm bench serve saves (--save-result)", Apart: true, New: newVLLMParser},
+		{
+			Name: "sglang", About: "what sglang.bench_serving appends to its --output-file", Apart: true,
+			New: newSGLangParser,
+		},
+		{
+			Name: "aiperf", About: "profile_export_aiperf.json of aiperf profile", Apart: true,
+			New: newAIPerfParser,
 		},
 	}
 }

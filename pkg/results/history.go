@@ -23,7 +23,8 @@ type History struct {
 // Of lists the records of a series that count, and that meet every condition.
 func (h History) Of(series string, conditions []string) (list []Record) {
 	for _, r := range h.Records {
-		if r.Series() == series && r.Point.Invalid == "" && r.meets(conditions) {
+		// Servers that have served before are no longer what they were: only first measurements are like each other.
+		if r.Series() == series && r.Point.Invalid == "" && r.Point.Measurement == 0 && r.meets(conditions) {
 			list = append(list, r)
 		}
 	}

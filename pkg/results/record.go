@@ -25,10 +25,12 @@ type Record struct {
 	Mode       string    `json:"mode"`
 	Model      string    `json:"model"`
 	Recipe     string    `json:"recipe"`
-	Cluster    string    `json:"cluster"`
-	CtxServers int       `json:"ctx_servers"`
-	GenServers int       `json:"gen_servers"`
-	GPUs       int       `json:"gpus"` // used by all servers; see Provenance for how many were asked for
+	// Format is of the client's results; "": it was not recorded.
+	Format     string `json:"format,omitempty"`
+	Cluster    string `json:"cluster"`
+	CtxServers int    `json:"ctx_servers"`
+	GenServers int    `json:"gen_servers"`
+	GPUs       int    `json:"gpus"` // used by all servers; see Provenance for how many were asked for
 	// Load is what the point asked for, beside its concurrency.
 	Load  roles.PointLoad `json:"load"`
 	Point protocol.Point  `json:"point"`
@@ -44,6 +46,7 @@ type Origin struct {
 	RunID      string
 	JobID      string
 	Recipe     string
+	Format     string
 	Cluster    string
 	Provenance protocol.Provenance
 	// Document is upstream's fields of the case; see package upstream.
@@ -53,13 +56,16 @@ type Origin struct {
 // NewRecord makes a record of a point. Its id follows from the attempt, the test and the point alone, so that writing
 // or sending the same point again gives the same record.
 func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
-	key := strings.Join([]string{o.RunID, o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency)}, "\x00")
-	sum := sha256.Sum256([]byte(key))
+	key := []string{o.RunID, o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency)}
+	if pt.Measurement > 0 {
+		key = append(key, strconv.Itoa(pt.Measurement))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(key, "\x00")))
 	gen, ctx := o.Case.Servers[roles.Gen], o.Case.Servers[roles.Ctx]
 	return Record{
 		Schema: recordSchema, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,
 		Case: o.Case.Name, TestID: o.Case.TestID, Mode: o.Case.Mode, Model: o.Case.Model, Recipe: o.Recipe,
-		Cluster:    o.Cluster,
+		Format: o.Format, Cluster: o.Cluster,
 		CtxServers: ctx.Count, GenServers: gen.Count, GPUs: gen.Count*gen.GPUs + ctx.Count*ctx.GPUs,
 		Load: o.Case.Load.Of(pt.Index), Point: pt, Provenance: o.Provenance, Document: o.Document,
 	}
@@ -69,11 +75,14 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 const recordSchema = 2
 
 // Series names what a record may be compared with over time: the same test at the same concurrency, on the same kind of
-// GPU of the same cluster.
+// GPU of the same cluster, measured by a client that counts in the same way.
 func (r Record) Series() string {
 	parts := []string{r.TestID, "con" + strconv.Itoa(r.Point.Concurrency), r.Cluster}
 	if gpu := r.Provenance.GPU; gpu != "" {
 		parts = append(parts, gpu)
+	}
+	if f, err := FormatNamed(r.Format); err == nil && f.Apart {
+		parts = append(parts, f.Name)
 	}
 	return strings.Join(parts, "|")
 }

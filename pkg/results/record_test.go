@@ -35,6 +35,12 @@ func TestRecordID(t *testing.T) {
 			t.Errorf("%+v has the same id as %+v", other, a)
 		}
 	}
+	pt := a.Point
+	pt.Measurement = 1
+	if again := results.NewRecord(results.Origin{RunID: a.RunID, Case: roles.Case{TestID: a.TestID}}, pt,
+		a.MeasuredAt); again.ID == a.ID {
+		t.Error("a second measurement has the id of the first")
+	}
 	if a.GPUs != 16 {
 		t.Errorf("%d GPUs", a.GPUs)
 	}
@@ -56,6 +62,22 @@ func TestRecordIsReadAsItWasWritten(t *testing.T) {
 	} {
 		if _, err := results.DecodeRecord(r.ID, []byte(bad)); err == nil {
 			t.Errorf("%s: it was read", name)
+		}
+	}
+}
+
+// What another client measured is another series: of vLLM's, SGLang's and aiperf nobody counts as upstream's does.
+// Records from before the format was recorded stay in the series of upstream's.
+func TestSeries(t *testing.T) {
+	r := record("r-0", 1, 8, 100)
+	r.Cluster, r.Provenance.GPU = "k", "H200"
+	for format, want := range map[string]string{
+		"": "disagg-e2e-c|con8|k|H200", "trtllm": "disagg-e2e-c|con8|k|H200", "json": "disagg-e2e-c|con8|k|H200",
+		"vllm": "disagg-e2e-c|con8|k|H200|vllm", "aiperf": "disagg-e2e-c|con8|k|H200|aiperf",
+	} {
+		r.Format = format
+		if got := r.Series(); got != want {
+			t.Errorf("%q: series %s, want %s", format, got, want)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Timeouts struct {
 	Preflight Duration `json:"preflight"`
 	// Ready is from the first start until every server is ready.
 	Ready Duration `json:"ready"`
-	// Benchmark is of the benchmark's process.
+	// Benchmark is of the benchmark's process; if the case is measured several times, of all of them together.
 	Benchmark Duration `json:"benchmark"`
 	// Probe is of one question to a service.
 	Probe Duration `json:"probe"`

@@ -266,6 +266,41 @@ func PrepareRank(work string, files map[string]string, address string) error {
 	return nil
 }
 
+// PutAside moves files of a measurement, counted from 1, into folders beside them. Those that are not there are passed
+// over, and so are "".
+func PutAside(files []string, measurement int) error {
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		to := Aside(file, measurement)
+		err := os.MkdirAll(filepath.Dir(to), folderMode)
+		if err == nil {
+			err = os.Rename(file, to)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("cannot put aside what the measurement before has left: %w", err)
+		}
+	}
+	return nil
+}
+
+// Aside is where a file of a measurement, counted from 1, is found once another has followed.
+func Aside(file string, measurement int) string {
+	return filepath.Join(filepath.Dir(file), fmt.Sprintf("measurement-%d", measurement), filepath.Base(file))
+}
+
+// Measurements lists where a file of each measurement is: those that were put aside, and then that of the last.
+func Measurements(file string) (list []string) {
+	for n := 1; ; n++ {
+		aside := Aside(file, n)
+		if _, err := os.Stat(filepath.Dir(aside)); err != nil {
+			return append(list, file)
+		}
+		list = append(list, aside)
+	}
+}
+
 // OpenRankLog opens the raw log of a child, which may hold secrets, to append to and to read back. An earlier sentinel
 // is no longer true.
 func OpenRankLog(file string) (*os.File, error) {

@@ -289,6 +289,29 @@ func TestPrepareRank(t *testing.T) {
 	}
 }
 
+// What a measurement has left is moved beside, and found there in the order of the measurements.
+func TestPutAside(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "client.0.log"), filepath.Join(dir, "missing")
+	if got := rundir.Measurements(file); !slices.Equal(got, []string{file}) {
+		t.Errorf("got %v", got)
+	}
+	for n := 1; n <= 2; n++ {
+		writeFile(t, file, strconv.Itoa(n), 0o600)
+		if err := rundir.PutAside([]string{"", file, other}, n); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, rundir.Aside(file, n), strconv.Itoa(n), 0o600)
+	}
+	want := []string{dir + "/measurement-1/client.0.log", dir + "/measurement-2/client.0.log", file}
+	if got := rundir.Measurements(file); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	writeFile(t, filepath.Join(dir, "measurement-3"), "", 0o600)
+	writeFile(t, file, "", 0o600)
+	fails(t, "a file is in the way", rundir.PutAside([]string{file}, 3), "cannot put aside what the measurement", "")
+}
+
 // What cannot be prepared is said.
 func TestPrepareRankFaults(t *testing.T) {
 	dir := t.TempDir()

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"io"
 	"os"
+
+	"github.com/disagg/disagg/pkg/results"
 )
 
 // maxLine bounds a line, in bytes: what is longer is given out in pieces of this size.
-const maxLine = 1 << 20
+const maxLine = results.MaxLine
 
 // Tail reads the lines of a file as it grows, possibly written on another host, where no notification reaches. The file
 // need not exist yet.

@@ -10,6 +10,8 @@ import (
 // PairedResult is what pairs of measurements say of a change.
 type PairedResult struct {
 	Pairs  int
+	First  float64 // mean of the first values
+	Second float64
 	Change float64 // mean of the changes, as a part of the first value: -0.1 is ten per cent less
 	SD     float64 // of the changes
 	P      float64 // two-sided: how likely pairs differ by as much if nothing has changed
@@ -19,17 +21,18 @@ type PairedResult struct {
 // relative changes from first to second. A pair whose first value is not positive is left out. P is 1 with fewer than
 // two pairs.
 func Paired(first, second []float64) PairedResult {
-	var changes []float64
+	var changes, firsts, seconds []float64
 	for i := range min(len(first), len(second)) {
 		if first[i] > 0 {
 			changes = append(changes, second[i]/first[i]-1)
+			firsts, seconds = append(firsts, first[i]), append(seconds, second[i])
 		}
 	}
 	r := PairedResult{Pairs: len(changes), P: 1}
 	if r.Pairs == 0 {
 		return r
 	}
-	r.Change = stat.Mean(changes, nil)
+	r.First, r.Second, r.Change = stat.Mean(firsts, nil), stat.Mean(seconds, nil), stat.Mean(changes, nil)
 	if r.Pairs == 1 {
 		return r
 	}

@@ -48,7 +48,10 @@ func pointGauges(m report.Model) (list []Gauge) {
 
 func addMetric(list []Gauge, m report.Model, metric results.Metric) []Gauge {
 	stat, of := statistic(metric.Name)
-	unit := units[metric.Unit]
+	unit, known := units[metric.Unit]
+	if !known {
+		unit.factor = 1 // a number without a unit
+	}
 	for _, p := range m.Points {
 		v, measured := p.Values[metric.Name]
 		if !measured || p.State != report.Counts {

@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/telemetry"
 	"github.com/disagg/disagg/test/runs"
 )
@@ -164,6 +166,71 @@ func TestLabels(t *testing.T) {
 				t.Errorf("%s: %s", g.Name, diff)
 			}
 		}
+	}
+}
+
+// Every metric of the table is a gauge with a unit, and with the statistic as a label; times are in seconds.
+func TestEveryMetric(t *testing.T) {
+	in := runs.Passed()
+	in.Result.Points = in.Result.Points[:1]
+	want := map[string]float64{} // by the end of the name and the statistic
+	for i, m := range results.Metrics() {
+		if m.Derived {
+			continue
+		}
+		v := float64(i + 1)
+		if in.Result.Points[0].Metrics[m.Name] = v; m.Unit == "ms" {
+			v /= 1000
+		}
+		want[m.Name] = v
+	}
+	for _, g := range build(in).Gauges {
+		name, ok := strings.CutPrefix(g.Name, "disagg.point.")
+		for _, s := range g.Samples {
+			if !ok {
+				break
+			}
+			full := name
+			if last := s.Labels[len(s.Labels)-1]; last.Name == "statistic" {
+				full = last.Value + "_" + name
+			}
+			if v, measured := want[full]; measured && math.Abs(v-s.Value) > 1e-9 || g.Unit == "" {
+				t.Errorf("%s [%s] is %v, want %v", full, g.Unit, s.Value, v)
+			}
+			delete(want, full)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no gauges of %v", want)
+	}
+}
+
+// What the same servers measured again has spans of its own, with its own values, and no gauge.
+func TestMeasuredAgain(t *testing.T) {
+	in := runs.Passed()
+	again := in.Result.Points[0]
+	again.Measurement, again.Metrics = 1, map[string]float64{"token_throughput": 399}
+	unknown := again
+	unknown.Measurement = 2 // of which the verdict has nothing
+	in.Result.Add(again)
+	for i, pt := range []protocol.Point{again, unknown} {
+		in.Entries = append(in.Entries, protocol.Entry{
+			Schema: 1, At: runs.At(181 + float64(i)/10), Kind: protocol.EntryPoint, Point: &pt,
+		})
+	}
+	values := map[[8]byte]any{}
+	for _, s := range build(in).Spans {
+		for _, a := range s.Attributes {
+			if s.Name == "concurrency 4" && a.Key == "disagg.point.token_throughput" {
+				values[s.ID] = a.Value
+			}
+		}
+	}
+	if len(values) != 2 {
+		t.Errorf("the spans of the point have the values %v", values)
+	}
+	if diff := cmp.Diff(build(runs.Passed()).Gauges, build(in).Gauges); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -174,16 +173,16 @@ func (t tracer) points() (list []Span) {
 		parent = t.id(kindRun, kindRun)
 	}
 	for _, measured := range t.m.Timeline.Points {
-		i := slices.IndexFunc(t.m.Points, func(p report.PointInfo) bool { return p.Index == measured.Index })
-		if i < 0 {
-			continue // the verdict does not know it
+		p, known := t.pointOf(measured)
+		if !known {
+			continue // the verdict has no such point
 		}
-		p := t.m.Points[i]
 		s := t.span(parent, kindPoint, fmt.Sprintf("concurrency %d", p.Concurrency), measured.Begin, measured.End,
 			Attribute{"disagg.point.index", p.Index}, Attribute{"disagg.point.concurrency", p.Concurrency},
 			Attribute{"disagg.point.successful_requests", p.Successful},
-			Attribute{"disagg.point.failed_requests", p.Failed})
-		s.ID = t.id(kindPoint, strconv.Itoa(p.Index)) // two may have the same concurrency
+			Attribute{"disagg.point.failed_requests", p.Failed},
+			Attribute{"disagg.point.measurement", measured.Measurement + 1})
+		s.ID = t.id(kindPoint, fmt.Sprintf("%d %d", measured.Measurement, p.Index)) // two may have one concurrency
 		switch p.State {
 		case report.Counts:
 			for _, name := range slices.Sorted(maps.Keys(p.Values)) {
@@ -195,6 +194,21 @@ func (t tracer) points() (list []Span) {
 		list = append(list, s)
 	}
 	return list
+}
+
+// pointOf is what was measured of a point, the first time or when the same servers were measured again.
+func (t tracer) pointOf(s report.PointSpan) (p report.PointInfo, known bool) {
+	points := t.m.Points
+	if again := s.Measurement - 1; again >= 0 && again < len(t.m.Again) {
+		points = t.m.Again[again].Points
+	} else if again >= 0 {
+		return p, false
+	}
+	i := slices.IndexFunc(points, func(p report.PointInfo) bool { return p.Index == s.Index })
+	if i < 0 {
+		return p, false
+	}
+	return points[i], true
 }
 
 // roles are the lives of all roles.

@@ -111,6 +111,9 @@ func commands(b block) (list []command, err error) {
 
 const anything = "..."
 
+// fetched is what go prints where a module was never used before.
+var fetched = regexp.MustCompile(`(?m)^go: downloading .*\n`)
+
 // matches tells whether a command printed what its page says.
 func (c command) matches(printed string) bool {
 	var form strings.Builder
@@ -122,7 +125,7 @@ func (c command) matches(printed string) bool {
 		}
 		form.WriteString(strings.ReplaceAll(regexp.QuoteMeta(line), regexp.QuoteMeta(anything), `.*`) + `\n`)
 	}
-	printed = strings.ReplaceAll(printed, "\t", " ")
+	printed = strings.ReplaceAll(fetched.ReplaceAllString(printed, ""), "\t", " ")
 	if printed != "" && !strings.HasSuffix(printed, "\n") {
 		printed += "\n"
 	}

@@ -69,6 +69,7 @@ func TestMatches(t *testing.T) {
 		{"a", "ab\n", false},
 		{"a", "a\nb\n", false},
 		{"a.c", "abc\n", false},
+		{"a", "go: downloading example.com/x v1.0.0\na\n", true},
 		{"a...c", "abbc\n", true},
 		{"a...c", "a\nc\n", false},
 		{"...\nb", "a\na\nb\n", true},

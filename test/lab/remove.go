@@ -53,8 +53,8 @@ func Down(path string) error {
 	return nil
 }
 
-// makeRoom removes an earlier lab, or says why there is no room for a new one. What is left of a lab whose processes are
-// gone is in nobody's use: a test that was killed must not fail those that come after it.
+// makeRoom removes an earlier lab, or says why there is no room for a new one. What is left of a lab whose processes
+// are gone is in nobody's use: a test that was killed must not fail those that come after it.
 func (d dir) makeRoom(replace bool) error {
 	owner, err := bridgeOwner()
 	switch {

@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql" // the driver
 )
@@ -28,8 +30,24 @@ type Database struct {
 func (d Database) Kill(t testing.TB) {
 	t.Helper()
 	d.server.stop(syscall.SIGKILL)
-	if err := d.server.start(); err != nil {
+	err := d.server.start()
+	for late := time.Now().Add(ready); err != nil && d.server.lingers() && time.Now().Before(late); {
+		time.Sleep(100 * time.Millisecond)
+		err = d.server.start()
+	}
+	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// lingers tells whether a server could not be started because processes of the one before are still ending: PostgreSQL
+// has one for each connection, which find out by themselves that it was killed.
+func (p *process) lingers() bool {
+	select {
+	case <-p.done:
+		return strings.Contains(p.tail(), "is still in use")
+	default:
+		return false
 	}
 }
 

@@ -116,6 +116,9 @@ func (a *agent) perform(e rank.Effect) {
 		a.send(e.Event)
 	case rank.Start:
 		a.job.started(a)
+		if e.Measurement > 0 { // nothing is left of the one before
+			a.child, a.job.pointsRead = &child{a: a}, false
+		}
 		a.child.start()
 	case rank.Stop:
 		a.child.stop(e)

@@ -54,6 +54,7 @@ func (j *job) check(r *Report) {
 			verdict, code)
 	}
 	j.checkCause(r)
+	j.checkMeasurements(r)
 	j.checkTime(r)
 	j.checkNotice(r)
 	for _, t := range j.order {
@@ -64,6 +65,17 @@ func (j *job) check(r *Report) {
 		if known && alive && a.machine.Stopped() == "" && j.by == "hub" {
 			j.broken("%s was not told to stop", t)
 		}
+	}
+}
+
+// checkMeasurements checks that a job that passed was measured as often as the plan says.
+func (j *job) checkMeasurements(r *Report) {
+	if wanted := max(j.scenario.again.times, 1); r.Cause == nil && len(j.result.Again) != wanted-1 &&
+		!j.scenario.again.confirm {
+		j.broken("passed after %d measurements: want %d", len(j.result.Again)+1, wanted)
+	}
+	if n := len(j.result.Again); j.scenario.again.confirm && (n > 1 || n == 1 && !j.scenario.again.suspicious) {
+		j.broken("it was measured %d times", n+1)
 	}
 }
 

@@ -178,6 +178,9 @@ func (j *job) strike(f *Fault, a *agent) bool {
 	case Cancel:
 		j.cancel()
 	case PointIsLost:
+		if j.pointsRead { // what is left to lose is what another measurement brings, if there is one
+			return false
+		}
 		j.lostPoint = true
 	case PauseAll:
 		j.pauseAll(f.For)

@@ -119,6 +119,10 @@ func (h *hub) perform(e decide.Effect) {
 	case decide.TryHosts:
 		a := h.job.agents[roles.Hub()]
 		a.tryHosts(e.Peers)
+	case decide.Judge: // it may take longer than anybody waits
+		h.proc.timer(h.job.between(50*time.Millisecond, 6*time.Second), func() {
+			h.step(decide.Judged{Suspicious: h.job.scenario.again.suspicious})
+		})
 	case decide.EndFollow:
 		h.proc.timer(h.job.between(time.Millisecond, 50*time.Millisecond), func() {
 			h.job.disk.answers(h.proc, func() { h.step(decide.Measured{Points: h.job.points()}) })

@@ -32,6 +32,7 @@ type job struct {
 	stopAt                time.Time // when the hub decided to stop
 	stopped               map[roles.Task]bool
 	lostPoint             bool
+	pointsRead            bool // those of the present measurement
 	released, releaseTold bool // servers may leave
 	// standsStill is until when every machine does: nothing happens meanwhile.
 	standsStill time.Time
@@ -60,6 +61,7 @@ func newJob(s Scenario, told bool) (*job, error) {
 		phase: protocol.Launching,
 		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]int{}},
 	}
+	j.plan.Policy.Measurements, j.plan.Gate.Confirm = s.again.times, s.again.confirm
 	j.hosts, j.of = place(j.plan)
 	for _, h := range j.hosts {
 		j.skews[h] = j.between(-2*time.Second, 2*time.Second)
@@ -120,6 +122,7 @@ func (j *job) hostAt(address string) *host {
 
 // points is what the benchmark has left.
 func (j *job) points() []protocol.Point {
+	j.pointsRead = true
 	if j.lostPoint {
 		return nil
 	}

@@ -23,6 +23,28 @@ type Scenario struct {
 	falls       float64       // chance that a role falls with one that it talks to
 	fallAfter   time.Duration // how long after; 0: drawn
 	slow        bool          // children take their time to end
+	again       again
+}
+
+// again is whether the same servers are measured more than once.
+type again struct {
+	times      int  // as the plan says; 0: once
+	confirm    bool // the first measurement is compared with earlier runs
+	suspicious bool // that says that it is to be measured a second time
+}
+
+// drawAgain draws that: every second job is measured once.
+func (s Scenario) drawAgain() (a again) {
+	if shapes[s.Shape].leave {
+		return a // its servers end with the benchmark
+	}
+	switch lot := s.lot("measurements"); lot.IntN(4) {
+	case 0:
+		a.times = 2 + lot.IntN(2)
+	case 1:
+		a.confirm, a.suspicious = true, lot.IntN(2) == 0
+	}
+	return a
 }
 
 // Draw draws a scenario with so many faults.
@@ -60,6 +82,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 			f.After = first.After + time.Duration(rng.Int64N(int64(time.Second))).Round(time.Millisecond)
 		}
 	}
+	s.again = s.drawAgain()
 	return s, nil
 }
 
@@ -67,7 +90,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 // file system that stands still would hold the player up too, and has a test of its own.
 func DrawForLab(seed uint64, faults int) (Scenario, error) {
 	s, err := Draw(seed, faults)
-	s.least, s.most, s.tail = 50*time.Microsecond, 500*time.Microsecond, 0
+	s.least, s.most, s.tail, s.again = 50*time.Microsecond, 500*time.Microsecond, 0, again{}
 	for _, f := range s.Faults {
 		if f.Phase == protocol.Launching {
 			f.Phase = protocol.Readying

@@ -276,7 +276,7 @@ func ranksAreWherePlanned(t *testing.T, p plan.Plan, r protocol.Result) {
 	}
 }
 
-// TestUnevenServer: six ranks on nodes of four fill the first node before the second.
+// TestUnevenServer: six ranks on nodes of four fill the first node before the second. They are measured twice.
 func TestUnevenServer(t *testing.T) {
 	c := start(t, standard(false))
 	text, err := os.ReadFile(c.caseFile(wideCase))
@@ -289,14 +289,19 @@ func TestUnevenServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	runDir := filepath.Join(c.Shared(), "run")
-	args := append([]string{"run", "--launcher", "slurm", "--run-dir", runDir}, c.simFlags()...)
+	args := append([]string{"run", "--launcher", "slurm", "--repeat", "2", "--run-dir", runDir}, c.simFlags()...)
 	if out, err := c.command(t.Context(), "disagg-submit", append(args, file)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	ranksAreWherePlanned(t, readPlan(t, runDir), readResult(t, runDir))
+	r := readResult(t, runDir)
+	ranksAreWherePlanned(t, readPlan(t, runDir), r)
+	if len(r.Again) != 1 || len(r.Again[0]) != len(r.Points) || r.Again[0][0].Invalid != "" {
+		t.Errorf("measured again: %+v", r.Again)
+	}
 }
 
 // TestRecordsAreKeptOnce: after two runs the default file holds each point once, as the sqlite3 command line reads it.
+// Both runs are made again in one job, as a pair, of which nothing is sent.
 func TestRecordsAreKeptOnce(t *testing.T) {
 	sqlite, err := exec.LookPath("sqlite3")
 	if err != nil {
@@ -307,6 +312,11 @@ func TestRecordsAreKeptOnce(t *testing.T) {
 		if code, out := c.submit(t, filepath.Join(c.Shared(), fmt.Sprintf("run%d", i)), smallCase, nil); code != 0 {
 			t.Fatalf("exit code %d:\n%s", code, out)
 		}
+	}
+	pairs := c.command(t.Context(), "disagg-submit", "compare", "--pairs", "1", "--run-dir",
+		filepath.Join(c.Shared(), "pairs"), filepath.Join(c.Shared(), "run0"), filepath.Join(c.Shared(), "run1"))
+	if out, err := pairs.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("\n1 of 1 pairs, ")) {
+		t.Errorf("%v:\n%s", err, out)
 	}
 	out, err := exec.Command(sqlite, filepath.Join(c.data(), "disagg", "results.db"),
 		"select concurrency, count(*), count(distinct run_id) from records group by concurrency").CombinedOutput()

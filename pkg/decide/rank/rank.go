@@ -4,6 +4,7 @@
 // The life of a rank:
 //
 //	waiting ──start──▶ starting ──started──▶ running ──the child ended──▶ ended ──nothing is left──▶ done ──▶ over
+//	                      ▲───────────────────── start of another measurement ◀────────────────────────┘
 //	   │ stop, a signal or a lost hub, from everywhere: the child is stopped; the rank is over once nothing is left
 //
 // Rules:
@@ -72,8 +73,12 @@ type Effect interface{ effect() }
 type (
 	// Prepare gets the child ready to be started, while others are still to come.
 	Prepare struct{}
-	// Start starts the child, with the addresses of the roles that it needs; the answer is Started.
-	Start struct{ Peers map[string]string }
+	// Start starts the child, with the addresses of the roles that it needs; the answer is Started. It is not the first
+	// child of the rank if there were measurements before.
+	Start struct {
+		Peers       map[string]string
+		Measurement int
+	}
 	// Stop asks the child to end. With Finished its work is done, and it may end by itself within Patience first.
 	Stop struct {
 		Reason   string
@@ -137,6 +142,10 @@ type Machine struct {
 	finished bool   // it was asked to stop because the work is done
 	code     int    // what it is to end with then
 	outcome  protocol.Outcome
+
+	watch       *protocol.Command // whom to watch as soon as the child runs; nil: nobody said so yet
+	measurement int               // of the present child, from 0
+	next        *protocol.Command // the start of another measurement, for which something is still left of the last
 
 	judgeAt time.Time // the child's end is reported then, unless a signal explains it before
 	late    time.Time // the hub has taken too long to judge the child's end

@@ -143,6 +143,52 @@ func TestOrderlyLife(t *testing.T) {
 	b.over(0)
 }
 
+// Whoever is told to watch while its child is being started, such as the benchmark's rank, does so once it runs.
+func TestWatchesOnceItRuns(t *testing.T) {
+	b := newBench(t, roles.Hub(), nil)
+	b.in(start, rank.Told{Command: protocol.Command{Kind: protocol.CommandWatch}})
+	b.expect("start")
+	b.in(rank.Started{PID: 9})
+	b.expect("tell started", "watch")
+}
+
+// The benchmark can be started again, as often as the hub says, when nothing is left of the child before.
+func TestAnotherMeasurement(t *testing.T) {
+	again := func(n int) rank.Told {
+		return rank.Told{Command: protocol.Command{Kind: protocol.CommandStart, Measurement: n}}
+	}
+	b := newBench(t, roles.Hub(), nil).running()
+	b.in(again(1)) // it is still running
+	b.expect()
+	b.in(rank.Ended{Outcome: failed}, rank.Done{Outcome: failed})
+	b.expect("endprobes", "tell exited")
+	b.now = b.now.Add(30 * time.Second) // the results are being read
+	b.in(rank.Tick{}, again(0), again(1), again(1))
+	b.expect("start")
+	b.in(rank.Started{PID: 10}, rank.Ended{Outcome: failed}, again(2))
+	b.expect("tell started", "endprobes", "tell exited")
+	b.in(rank.Done{Outcome: failed})
+	b.expect("start")
+	b.in(rank.Started{PID: 11}, rank.Ended{Outcome: failed}, rank.Done{Outcome: failed})
+	b.notOver()
+	b.did = nil
+	b.in(stop(true, 0), again(3))
+	b.expect("endprobes", "tell stopped")
+	b.over(0)
+}
+
+// Nothing is started again after a request to stop, and nobody waits for ever for the hub's word.
+func TestNoOtherMeasurement(t *testing.T) {
+	again := rank.Told{Command: protocol.Command{Kind: protocol.CommandStart, Measurement: 1}}
+	b := newBench(t, roles.Hub(), nil).running()
+	b.in(rank.Ended{Outcome: failed}, stop(false, 0), again, rank.Done{Outcome: failed})
+	b.expect("endprobes", "tell exited", "endprobes", "stop false 0s", "tell stopped")
+	b = newBench(t, roles.Hub(), nil).running()
+	b.in(rank.Ended{Outcome: failed}, rank.Done{Outcome: failed})
+	b.untilDeadline()
+	b.over(failed.Code)
+}
+
 // Other ranks of an MPI job follow their leader when the work is done, and are told at once when something failed.
 func TestPatience(t *testing.T) {
 	tests := map[string]struct {

@@ -125,9 +125,9 @@ def metrics(good, took):
     tokens = sum(a.tokens for a in good)
     per_token = [(a.took - a.first) / (a.tokens - 1) for a in good if a.tokens > 1]
     found = {
-        "request_throughput": len(good) / took, "token_throughput": tokens / took,
+        "seq_throughput": len(good) / took, "token_throughput": tokens / took,
         "total_token_throughput": (tokens + sum(a.inputs for a in good)) / took,
-        "user_throughput": 1 / statistics.mean(per_token) if per_token else 0.0,
+        "user_throughput": statistics.mean(a.tokens / a.took for a in good) if good else 0.0,
     }
     for name, values in (
         ("ttft", [a.first for a in good]), ("tpot", per_token), ("itl", [g for a in good for g in a.gaps]),

@@ -62,7 +62,7 @@ func read(dir string, most int64) (report.Input, rundir.Attempt, error) {
 func unfinished(p plan.Plan, a rundir.Attempt) protocol.Result {
 	r := protocol.Result{RunID: p.RunID(max(a.Number(), 0)), Case: p.Case.Name, TestID: p.Case.TestID}
 	for _, rec := range a.RecordStore().All() {
-		r.Points = append(r.Points, rec.Point)
+		r.Add(rec.Point)
 	}
 	return r
 }

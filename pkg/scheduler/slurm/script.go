@@ -42,6 +42,9 @@ func (Slurm) Script(p plan.Plan) (string, error) {
 		return "", fmt.Errorf("cannot render batch script: %w", err)
 	}
 	about := fmt.Sprintf("%s on %d nodes, recipe %s, run %s", p.Case.TestID, p.Layout.TotalNodes, p.Recipe.Name, p.ID)
+	if p.Series != nil {
+		about += fmt.Sprintf(", and %d more runs after it", len(p.Series.Runs))
+	}
 	for _, text := range append([]string{about, p.Cluster.Bash}, steps...) {
 		if profile.HasControl(text) {
 			return "", fmt.Errorf("cannot render batch script: %q has a control character", text)
@@ -98,9 +101,9 @@ func directiveValue(v string) string {
 func batchOptions(p plan.Plan) []option {
 	l, prof := p.Layout, p.Cluster
 	opts := []option{
-		{"--job-name", p.JobName()}, {"--nodes", strconv.Itoa(l.TotalNodes)}, {"--output", outputPattern(p.RunDir)},
+		{"--job-name", p.JobName()}, {"--nodes", strconv.Itoa(p.JobNodes())}, {"--output", outputPattern(p.RunDir)},
 		{"--open-mode", "append"}, // a requeued job goes on in the same file
-		{"--time", clock(p.Timeouts.Job.Std())},
+		{"--time", clock(p.JobTime())},
 	}
 	add := func(name, value string) { opts = append(opts, option{name, value}) }
 	if warn := warning(p); warn > 0 {
@@ -116,7 +119,7 @@ func batchOptions(p plan.Plan) []option {
 		add("--gres", "gpu:"+strconv.Itoa(l.GPUsPerNode))
 	}
 	if prof.Segment {
-		add("--segment", strconv.Itoa(l.TotalNodes))
+		add("--segment", strconv.Itoa(p.JobNodes()))
 	}
 	if prof.Partition != "" {
 		add("--partition", prof.Partition)
@@ -144,7 +147,7 @@ func batchOptions(p plan.Plan) []option {
 func warning(p plan.Plan) int {
 	t := p.Timeouts
 	need := (t.Stop + t.Settle + t.Upload).Std() + 10*time.Second
-	if t.Job.Std() < need+5*time.Minute {
+	if p.JobTime() < need+5*time.Minute {
 		return 0
 	}
 	return int(need / time.Second)

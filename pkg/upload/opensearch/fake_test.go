@@ -84,6 +84,12 @@ func TestBehaviours(t *testing.T) {
 			}
 			defer s.Close()
 			index := strings.TrimPrefix(u.Path, "/") + "-2026"
+			if name == "real" { // it refreshes when it is asked to, and not once a second
+				if status, answer := send(t, u.Host, "PUT", "/"+index,
+					`{"settings":{"refresh_interval":"-1"}}`); status != 200 {
+					t.Fatal(answer)
+				}
+			}
 			for i, b := range behaviours {
 				fill := strings.NewReplacer("INDEX", index).Replace
 				status, answer := send(t, u.Host, b.method, fill(b.path), fill(b.body))

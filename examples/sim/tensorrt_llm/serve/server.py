@@ -18,6 +18,7 @@ from tensorrt_llm.serve import client, completions
 from tensorrt_llm.sim import files
 from tensorrt_llm.sim.faults import Faults, wait_for_ever
 from tensorrt_llm.sim.wakeups import DONE, Wakeups
+from tensorrt_llm.version import __version__
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -29,9 +30,11 @@ class Exchange(BaseHTTPRequestHandler):
     server: _Listener
 
     def do_GET(self):
-        """Answers a question for the health."""
+        """Answers a question for the version or the health."""
         faults = self._faults()
-        if self.path != "/health":
+        if self.path == "/version":
+            self.send_json(200, {"version": __version__})
+        elif self.path != "/health":
             self.send_problem(404, f"no such page: {self.path}")
         elif faults.active("unready"):
             self.send_json(503, {"status": "loading"})

@@ -13,6 +13,7 @@ from conftest import ROOT
 
 from tensorrt_llm.serve import client
 from tensorrt_llm.sim.files import parse_address
+from tensorrt_llm.version import __version__
 
 SERVE = [sys.executable, os.path.join(ROOT, "bin/trtllm-serve")]
 
@@ -112,6 +113,7 @@ def start_benchmark(address, *options):
 def test_a_worker_loads_then_answers_then_stops(job):
     address = job.worker("GEN_0", {"print_iter_log": True}, SIM_STARTUP_SECONDS="0.8")
     assert get(address, "/health")[0] == 503
+    assert json.loads(get(address, "/version")[1]) == {"version": __version__}
     wait_for(lambda: get(address, "/health")[0] == 200)
     prompt = {"prompt": [1, 2, 3], "max_tokens": 4}
     status, text = get(address, "/v1/completions", prompt)
