@@ -14,7 +14,7 @@ import (
 
 // gateFlags are about the comparison with earlier runs.
 func gateFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "gate", Value: string(plan.GateReport),
 			Usage: "what follows from being worse than earlier runs: off, report, fail (exit with 3), strict (also " +
@@ -28,6 +28,12 @@ func gateFlags() []cli.Flag {
 			Usage: "measure a second time, on the same servers, what is suspicious the first time",
 		},
 		historyFlag(), pinFlag(),
+	}, labelFlags()...)
+}
+
+// labelFlags are what a user says of results.
+func labelFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` that the results are found by; may be repeated"},
 		&cli.StringFlag{Name: "note", Usage: "`TEXT` that is kept with the results"},
 	}

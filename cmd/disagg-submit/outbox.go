@@ -42,7 +42,7 @@ func outboxCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			list = append(list, o.notices(c)...)
+			list = append(list, o.notices()...)
 			if c.Bool("json") {
 				return printJSON(c.App.Writer, list)
 			}

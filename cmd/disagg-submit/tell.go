@@ -145,8 +145,11 @@ func (w *watcher) tellLeftovers() {
 	}
 }
 
-// of chooses the notices of a run.
+// of chooses the notices of a run; none if it is about sinks that were named.
 func (o outboxes) of(kept []post.Kept) (list []post.Kept) {
+	if o.plan.ID == "" {
+		return nil
+	}
 	for _, k := range kept {
 		if _, ours := o.plan.AttemptOf(k.Notice.RunID); ours {
 			list = append(list, k)
@@ -169,10 +172,7 @@ func (o outboxes) drainNotices(c *cli.Context) (pending int) {
 }
 
 // notices are those of a run that were not sent. The others are only known to have been sent.
-func (o outboxes) notices(c *cli.Context) (list []recordState) {
-	if c.IsSet("upload") {
-		return nil // it is about one sink
-	}
+func (o outboxes) notices() (list []recordState) {
 	kept := noticesKept()
 	for _, k := range o.of(kept.Pending()) {
 		list = append(list, recordState{k.Target, k.Notice.ID, "pending", k.Tries, k.Error})

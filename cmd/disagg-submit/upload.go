@@ -22,9 +22,11 @@ func sinks() upload.Registry { return all.Sinks() }
 // uploadCommand is about the records of runs that are to be sent, and that were.
 func uploadCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "upload",
-		Usage:       "send the results of runs, and see what was sent",
-		Subcommands: []*cli.Command{drainCommand(), outboxCommand(), retryCommand(), verifyCommand()},
+		Name:  "upload",
+		Usage: "send the results of runs, and see what was sent",
+		Subcommands: []*cli.Command{
+			drainCommand(), outboxCommand(), retryCommand(), verifyCommand(), importCommand(),
+		},
 	}
 }
 
@@ -58,23 +60,38 @@ func drainCommand() *cli.Command {
 				return err
 			}
 			report := sinks().DrainRun(c.Context, o.attempts, o.urls, c.Duration("for"))
-			code, notices := 0, 0
+			notices := 0
 			if !c.Bool("job") {
 				notices = o.drainNotices(c)
 			}
-			if report.Pending > 0 || report.Error != "" || notices > 0 {
-				code = protocol.ExitPending
-			}
 			if c.Bool("json") {
-				return errors.Join(printJSON(c.App.Writer, report), command.Exit(code, nil))
+				err = errors.Join(printJSON(c.App.Writer, report), command.Exit(uploadCode(report), nil))
+			} else {
+				err = tellUpload(c.App.Writer, report)
 			}
-			printUpload(c.App.Writer, report)
-			if report.Error != "" {
-				return command.Exit(code, errors.New(report.Error))
+			if err == nil && notices > 0 {
+				return command.Exit(protocol.ExitPending, nil)
 			}
-			return command.Exit(code, nil)
+			return err
 		},
 	}
+}
+
+// uploadCode is the exit code of what a drain reports.
+func uploadCode(r protocol.UploadReport) int {
+	if r.Pending > 0 || r.Error != "" {
+		return protocol.ExitPending
+	}
+	return protocol.ExitPassed
+}
+
+// tellUpload prints what a drain reports, and is the error that the command ends with.
+func tellUpload(out io.Writer, r protocol.UploadReport) error {
+	printUpload(out, r)
+	if r.Error != "" {
+		return command.Exit(uploadCode(r), errors.New(r.Error))
+	}
+	return command.Exit(uploadCode(r), nil)
 }
 
 // printUpload prints a line a sink.
@@ -90,7 +107,7 @@ func printUpload(out io.Writer, r protocol.UploadReport) {
 
 // outboxes are those that a command is about.
 type outboxes struct {
-	plan     plan.Plan
+	plan     plan.Plan // without an id: it was not asked for, since sinks were named
 	attempts []rundir.Attempt
 	urls     []string
 }
@@ -105,26 +122,38 @@ func outboxesOf(c *cli.Context) (o outboxes, err error) {
 	if err != nil {
 		return o, err
 	}
-	p, err := rundir.ReadPlan(run.Plan())
-	if err != nil {
-		return o, err
-	}
-	o = outboxes{plan: p, attempts: attempts, urls: c.StringSlice("upload")}
-	switch {
-	case len(o.urls) > 0:
-	case c.Bool("job"):
-		o.urls = p.JobSinks()
-	default:
-		for _, s := range p.Upload.Sinks {
-			o.urls = append(o.urls, s.URL)
-		}
-	}
-	for _, u := range o.urls {
-		if err := sinks().Check(u); err != nil {
+	o = outboxes{attempts: attempts, urls: c.StringSlice("upload")}
+	if imported := len(o.urls) > 0 && len(attempts) > 0; !imported { // what was imported has no plan
+		p, err := rundir.ReadPlan(run.Plan())
+		if err != nil {
 			return o, err
 		}
+		o.plan, o.urls = p, chosenSinks(o.urls, p, c.Bool("job"))
 	}
-	return o, nil
+	return o, checkSinks(o.urls)
+}
+
+// chosenSinks are the URLs that were asked for, else those of a plan, or of its job.
+func chosenSinks(asked []string, p plan.Plan, job bool) (urls []string) {
+	switch {
+	case len(asked) > 0:
+		return asked
+	case job:
+		return p.JobSinks()
+	}
+	for _, s := range p.Upload.Sinks {
+		urls = append(urls, s.URL)
+	}
+	return urls
+}
+
+func checkSinks(urls []string) error {
+	for _, u := range urls {
+		if err := sinks().Check(u); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each calls a function for every outbox.

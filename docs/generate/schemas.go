@@ -127,6 +127,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return enumeration(protocol.Phases())
 	case reflect.TypeFor[report.PointState]():
 		return enumeration([]report.PointState{report.Counts, report.Invalid, report.NotRun})
+	case reflect.TypeFor[protocol.TimeFrom]():
+		return enumeration(protocol.TimesFrom())
 	case reflect.TypeFor[roles.Kind]():
 		return enumeration(roles.Kinds())
 	}

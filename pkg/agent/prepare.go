@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/recipe"
@@ -74,15 +73,11 @@ func (w *worker) putAside(data recipe.Data, measurement int) error {
 	if err != nil {
 		return err
 	}
-	pattern, err := recipe.Render("results.files", spec.Results.Files, data)
+	files, err := w.opts.Plan.PointFiles(data.RunID, data.Dirs)
 	if err != nil {
 		return err
 	}
-	files := []string{release}
-	for i := range w.opts.Plan.Case.Load.Points() {
-		files = append(files, hub.ClientFile(pattern, i))
-	}
-	return rundir.PutAside(files, measurement)
+	return rundir.PutAside(append(files, release), measurement)
 }
 
 // await waits until the child is ready to be started; false if the context ended before.

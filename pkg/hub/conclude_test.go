@@ -186,7 +186,7 @@ func TestMeasuredSeveralTimes(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for i := range 2 { // as the benchmark's agent does
-		if err := os.Remove(hub.ClientFile(j.opts.Results, i)); err != nil {
+		if err := os.Remove(plan.PointFile(j.opts.Results, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -428,6 +428,10 @@ func TestOrphanRecovers(t *testing.T) {
 	if err != nil || len(r.Points) != 2 || r.Points[0].Concurrency != 4 ||
 		r.Points[0].Metrics["token_throughput"] != 5 || r.Points[1].Metrics["al"] != 1 {
 		t.Errorf("points %+v, %v", r.Points, err)
+	}
+	from := o.Attempt.RecordStore().All()[0].Provenance.Imported
+	if from == nil || from.File != dir+"/client.0.log" || from.Dated != protocol.ByFile {
+		t.Errorf("the record that was made later is from %+v", from)
 	}
 	if r.FirstCause.Detail != known.Detail || len(r.Secondary) != 1 || r.Secondary[0].Kind != protocol.HubLost {
 		t.Errorf("cause %v, secondary %v", r.FirstCause, r.Secondary)

@@ -3,13 +3,12 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/decide"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
@@ -19,18 +18,6 @@ import (
 // followPoll is how often the client's logs are looked at. They may be written on another host, where no notification
 // reaches.
 const followPoll = 200 * time.Millisecond
-
-// indexMark stands for a point's index in the pattern of the client's logs.
-const indexMark = "{index}"
-
-// ClientFile is the path of a point's file, by the recipe's pattern and the index of the point.
-func ClientFile(pattern string, index int) string {
-	at := strings.LastIndex(pattern, indexMark)
-	if at < 0 {
-		return pattern
-	}
-	return pattern[:at] + strconv.Itoa(index) + pattern[at+len(indexMark):]
-}
 
 // startFollowing reads the benchmark's results while it runs. It may be asked twice for one measurement.
 func (h *Hub) startFollowing(measurement int) {
@@ -46,8 +33,8 @@ func (h *Hub) startFollowing(measurement int) {
 	n := len(h.opts.Plan.Case.Load.Points())
 	logs := make([]*clientLog, n)
 	for i := range logs {
-		parser := format.New(want(h.opts.Plan.Case, i))
-		logs[i] = &clientLog{tail: rundir.Tail{File: ClientFile(h.opts.Results, i)}, parser: parser}
+		tail := rundir.Tail{File: plan.PointFile(h.opts.Results, i)}
+		logs[i] = &clientLog{tail: tail, parser: format.New(h.opts.Plan.Want(i))}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.follow = cancel, make(chan protocol.Point, n)

@@ -12,8 +12,6 @@ import (
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
-var hubRole = roles.Hub().Role
-
 // journal keeps events.ndjson and state.json up with the job. It never waits: what the run directory does not take in
 // time is counted.
 type journal struct {

@@ -1,34 +1,21 @@
 package hub
 
 import (
-	"time"
-
-	"github.com/disagg/disagg/pkg/recipe"
+	"github.com/disagg/disagg/pkg/imported"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// want is what the case asks for in one point.
-func want(c roles.Case, index int) results.Want {
-	w := results.Want{Index: index, Concurrency: c.Load.Concurrency[index], StepTime: c.Load.StepTime}
-	w.Requests = w.Concurrency * c.Load.Of(index).Rounds
-	return w
-}
-
 // Recover records the points that are complete in the client's files, and that the hub did not come to record.
 func (o Orphan) Recover() error {
-	spec := o.Plan.Spec(hubRole)
-	if spec.Results == nil {
+	if o.Plan.Spec(roles.Hub().Role).Results == nil {
 		return nil
 	}
-	format, err := o.Plan.ResultFormat()
-	if err != nil {
+	if _, err := o.Plan.ResultFormat(); err != nil {
 		return err
 	}
-	data := o.Plan.Data(hubRole)
-	data.RunID, data.Dirs = o.RunID, o.Attempt.Dirs(roles.Hub(), o.Plan.Case.TestID)
-	pattern, err := recipe.Render("results.files", spec.Results.Files, data)
+	files, err := o.Plan.PointFiles(o.RunID, o.Attempt.Dirs(roles.Hub(), o.Plan.Case.TestID))
 	if err != nil {
 		return err
 	}
@@ -37,20 +24,31 @@ func (o Orphan) Recover() error {
 	for _, rec := range records.All() {
 		recorded[[2]int{rec.Point.Measurement, rec.Point.Index}] = true
 	}
-	for i := range o.Plan.Case.Load.Points() {
-		for number, file := range rundir.Measurements(ClientFile(pattern, i)) {
-			parser := format.New(want(o.Plan.Case, i))
-			tail, take := rundir.Tail{File: file}, func(line []byte) { parser.Line(string(line)) }
-			tail.Read(take)
-			tail.Rest(take) // some clients end their file without a new line
-			pt, ok := parser.Point()
-			if pt.Measurement = number; recorded[[2]int{number, i}] || !ok || !parser.Complete() {
+	for index, last := range files {
+		for measurement, file := range rundir.Measurements(last) {
+			if recorded[[2]int{measurement, index}] {
 				continue
 			}
-			if err := records.Save(o.Plan.Record(o.RunID, o.JobID, pt, time.Now())); err != nil {
+			rec, err := o.recover(imported.Place{Index: index, Measurement: measurement}, file)
+			if err != nil {
+				continue // there is no complete point
+			}
+			if err := records.Save(rec); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// recover reads a point from its client's file.
+func (o Orphan) recover(at imported.Place, file string) (results.Record, error) {
+	f, err := rundir.OpenRegular(file)
+	if err != nil {
+		return results.Record{}, err
+	}
+	defer f.Close()
+	return imported.OfRun(o.Plan, o.RunID, o.JobID, at, imported.Source{
+		Path: file, Modified: f.Modified, Content: f,
+	})
 }

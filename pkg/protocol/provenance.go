@@ -24,7 +24,28 @@ type Provenance struct {
 	Warm bool     `json:"warm,omitempty"`
 	Tags []string `json:"tags,omitempty"`
 	Note string   `json:"note,omitempty"`
+	// Imported says that the point was read from a file later on; nil: it was recorded when it was measured.
+	Imported *Import `json:"imported,omitempty"`
 }
+
+// Import is the file that a point was read from.
+type Import struct {
+	File   string   `json:"file"`
+	SHA256 string   `json:"sha256"` // of the file's content, in hex
+	Dated  TimeFrom `json:"dated"`  // where the time of the measurement comes from
+}
+
+// TimeFrom is where the time of a measurement that was imported comes from.
+type TimeFrom string
+
+// The ways in which a measurement is dated.
+const (
+	ByContent TimeFrom = "content" // the file says when it was
+	ByFile    TimeFrom = "file"    // when the file was last written, which a copy may have changed
+)
+
+// TimesFrom lists every way.
+func TimesFrom() []TimeFrom { return []TimeFrom{ByContent, ByFile} }
 
 // With is the provenance with what was found out while the job ran.
 func (p Provenance) With(found Provenance) Provenance {

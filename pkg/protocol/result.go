@@ -11,8 +11,9 @@ import (
 type Point struct {
 	Index       int `json:"index"` // of the case's list of concurrencies
 	Concurrency int `json:"concurrency"`
-	Successful  int `json:"successful_requests"`
-	Failed      int `json:"failed_requests"`
+	// Successful and Failed are numbers of requests. Both are 0 for a point that counts if its source tells neither.
+	Successful int `json:"successful_requests"`
+	Failed     int `json:"failed_requests"`
 	// Metrics carry upstream's names (token_throughput, mean_ttft): times in milliseconds, throughputs per second.
 	Metrics map[string]float64 `json:"metrics"`
 	// Invalid says why the point does not count; "" if it does.

@@ -8,7 +8,8 @@
 //     cannot be read of it is refused by name: a number that is none, a key that is there twice, an object that does
 //     not end.
 //   - One format is one parser behind [Format], found by its name in a recipe.
-//   - The id of a record is fixed before anything is sent, and depends on neither metrics, host nor environment.
+//   - The id of a record is fixed before anything is sent, and depends on neither metrics, host nor environment. Where
+//     no attempt is known, the content that was imported stands for it.
 //   - Nothing here does I/O.
 //
 // Terms: a point is one measured concurrency; its metrics carry upstream's names (token_throughput, mean_ttft), times

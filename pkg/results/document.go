@@ -22,7 +22,9 @@ func Document(r Record) map[string]any {
 		"s_id": r.ID, "s_digest": r.Digest(), "s_series": r.Series(), "ts_run": r.MeasuredAt.UnixMilli(),
 		"s_run_id": r.RunID, "s_scheduler_job_id": r.JobID, "s_case": r.Case, "s_test_list": r.TestID,
 		"s_cluster": r.Cluster, "s_recipe": r.Recipe, "l_concurrency": r.Point.Concurrency, "l_total_gpus": r.GPUs,
-		"l_successful_requests": r.Point.Successful, "l_failed_requests": r.Point.Failed,
+	}
+	if r.Point.Successful+r.Point.Failed > 0 || r.Point.Invalid != "" { // else nobody has counted them
+		doc["l_successful_requests"], doc["l_failed_requests"] = r.Point.Successful, r.Point.Failed
 	}
 	if r.Point.Invalid != "" {
 		doc["s_invalid"] = r.Point.Invalid
@@ -49,6 +51,9 @@ func addProvenance(doc map[string]any, p protocol.Provenance) {
 		if v != "" {
 			doc[name] = v
 		}
+	}
+	if i := p.Imported; i != nil {
+		doc["s_imported_file"], doc["s_imported_sha256"], doc["s_imported_dated"] = i.File, i.SHA256, string(i.Dated)
 	}
 	if p.AskedGPUs > 0 {
 		doc["l_asked_gpus"] = p.AskedGPUs

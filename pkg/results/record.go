@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -42,8 +43,10 @@ type Record struct {
 
 // Origin is what a record says about where its point comes from.
 type Origin struct {
-	Case       roles.Case
-	RunID      string
+	Case  roles.Case
+	RunID string
+	// Content stands for the attempt in the id of what was imported: a hash of what was read. "": the attempt is known.
+	Content    string
 	JobID      string
 	Recipe     string
 	Format     string
@@ -53,10 +56,12 @@ type Origin struct {
 	Document map[string]any
 }
 
-// NewRecord makes a record of a point. Its id follows from the attempt, the test and the point alone, so that writing
-// or sending the same point again gives the same record.
+// NewRecord makes a record of a point. Its id follows from the attempt (or the content that was imported), the test and
+// the point alone, so that writing or sending the same point again gives the same record.
 func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
-	key := []string{o.RunID, o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency)}
+	key := []string{
+		cmp.Or(o.Content, o.RunID), o.Case.TestID, strconv.Itoa(pt.Index), strconv.Itoa(pt.Concurrency),
+	}
 	if pt.Measurement > 0 {
 		key = append(key, strconv.Itoa(pt.Measurement))
 	}
@@ -89,13 +94,17 @@ func (r Record) Series() string {
 
 // Digest is the SHA-256 of what was measured, and when, in hex. A sink keeps it beside the record, so that what it
 // holds can be told from another record of the same id. It does not depend on the rest, to which newer versions may
-// add.
+// add; nor on the time that a file was written, which is another one for each copy of the file.
 func (r Record) Digest() string {
+	at := r.MeasuredAt
+	if i := r.Provenance.Imported; i != nil && i.Dated == protocol.ByFile {
+		at = time.Time{}
+	}
 	data, err := json.Marshal(struct {
 		ID    string
 		At    time.Time
 		Point protocol.Point
-	}{r.ID, r.MeasuredAt, r.Point})
+	}{r.ID, at, r.Point})
 	if err != nil {
 		return "" // what cannot be encoded was never read from a file
 	}

@@ -46,6 +46,26 @@ func TestRecordID(t *testing.T) {
 	}
 }
 
+// What was imported is named by its content, in whatever run. When its file was written is no part of its digest; when
+// it was measured is.
+func TestImportedRecord(t *testing.T) {
+	made := func(run, content string, dated protocol.TimeFrom, at int64) results.Record {
+		o := results.Origin{RunID: run, Content: content, Case: roles.Case{TestID: "t"}}
+		o.Provenance.Imported = &protocol.Import{Dated: dated}
+		return results.NewRecord(o, protocol.Point{Concurrency: 8}, time.Unix(at, 0))
+	}
+	a := made("r", "x", protocol.ByFile, 1)
+	if b := made("s", "x", protocol.ByFile, 2); b.ID != a.ID || b.Digest() != a.Digest() || b.RunID != "s" {
+		t.Errorf("the same content is %+v and %+v", a, b)
+	}
+	if b := made("r", "y", protocol.ByFile, 1); b.ID == a.ID {
+		t.Error("another content has the same id")
+	}
+	if made("r", "x", protocol.ByContent, 1).Digest() == made("r", "x", protocol.ByContent, 2).Digest() {
+		t.Error("another time of the measurement has the same digest")
+	}
+}
+
 func TestRecordIsReadAsItWasWritten(t *testing.T) {
 	r := record("r-0", 1, 8, 100)
 	data, err := r.Encode()
