@@ -95,4 +95,5 @@ func (w *watcher) tidy() {
 	if err != nil {
 		fmt.Fprintf(w.out, "records: of earlier runs, some are still to be sent: %s\n", report.Printable(err.Error()))
 	}
+	w.tellLeftovers()
 }

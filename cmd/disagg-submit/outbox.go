@@ -11,9 +11,9 @@ import (
 	"github.com/disagg/disagg/pkg/upload"
 )
 
-// recordState is a record and one sink, as `upload status` tells it.
+// recordState is a record and one sink, or a notice and its target, as `upload status` tells it.
 type recordState struct {
-	Sink  string `json:"sink"`
+	Sink  string `json:"sink"` // or the target
 	ID    string `json:"id"`
 	State string `json:"state"` // pending, sent or dead
 	Tries int    `json:"tries,omitempty"`
@@ -24,7 +24,7 @@ type recordState struct {
 func outboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "status",
-		Usage:       "tell which records are pending, sent, or refused for good, and why",
+		Usage:       "tell which records and notices are pending, sent, or refused for good, and why",
 		ArgsUsage:   "DIR",
 		Description: aboutDir,
 		Flags:       []cli.Flag{uploadFlag(), jsonFlag()},
@@ -42,6 +42,7 @@ func outboxCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			list = append(list, o.notices()...)
 			if c.Bool("json") {
 				return printJSON(c.App.Writer, list)
 			}

@@ -23,7 +23,7 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE | --testlist LIST",
-		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), []cli.Flag{
+		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), toolFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
@@ -37,6 +37,9 @@ func runCommand() *cli.Command {
 }
 
 func run(c *cli.Context) error {
+	if err := fitTools(c); err != nil {
+		return err
+	}
 	launcher := c.String("launcher")
 	if launcher == "" {
 		launcher = launch.DefaultScheduler()

@@ -72,11 +72,6 @@ func generationLogs(args []string) ([]string, error) {
 	return logs, nil
 }
 
-func isFolder(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
-}
-
 // stepTimes are the steps of servers; times are in milliseconds.
 type stepTimes struct {
 	Servers []serverSteps  `json:"servers"`

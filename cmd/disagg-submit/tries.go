@@ -47,23 +47,39 @@ func (w *watcher) tries(ctx context.Context, job launch.Job, retries int) (launc
 			return launch.Outcome{}, err
 		}
 		out, err := w.follow(ctx)
-		host, broken := launch.Infrastructure(out)
-		if err != nil || !broken || try > retries {
+		next, again := job, false
+		if err == nil && try <= retries {
+			next, again = w.another(ctx, job, out, try, retries)
+		}
+		w.tell(out, err, !again)
+		if !again {
 			return out, err
 		}
-		var exclude []string
-		without := ""
-		if host != "" {
-			exclude, without = []string{host}, " without "+host
-		}
-		w.progress.Say("it ended because of a machine: trying again%s, %d of %d", without, try, retries)
-		if job, err = job.Again(ctx, try, exclude); err == nil {
-			err = job.Prepare()
-		}
-		if err != nil {
-			w.progress.Say("cannot try again: %v", err)
-			return out, nil
-		}
+		job = next
 		w.progress.Restart(job.Plan.Layout)
 	}
+}
+
+// another prepares a job that takes the place of one that ended because of a machine; ok is false if this one did not,
+// or if there can be no other.
+func (w *watcher) another(ctx context.Context, job launch.Job, out launch.Outcome, try, retries int,
+) (next launch.Job, ok bool) {
+	host, broken := launch.Infrastructure(out)
+	if !broken {
+		return job, false
+	}
+	var exclude []string
+	without := ""
+	if host != "" {
+		exclude, without = []string{host}, " without "+host
+	}
+	w.progress.Say("it ended because of a machine: trying again%s, %d of %d", without, try, retries)
+	next, err := job.Again(ctx, try, exclude)
+	if err == nil {
+		err = next.Prepare()
+	}
+	if err != nil {
+		w.progress.Say("cannot try again: %v", err)
+	}
+	return next, err == nil
 }

@@ -46,7 +46,7 @@ const aboutDir = "DIR is a run directory, or one attempt's folder in it."
 func drainCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "drain",
-		Usage:       "send what is pending; exit with 75 if something still is",
+		Usage:       "send what is pending, records and notices; exit with 75 if something still is",
 		ArgsUsage:   "DIR",
 		Description: aboutDir + " What was sent before is not sent again.",
 		Flags: []cli.Flag{
@@ -60,10 +60,19 @@ func drainCommand() *cli.Command {
 				return err
 			}
 			report := sinks().DrainRun(c.Context, o.attempts, o.urls, c.Duration("for"))
-			if c.Bool("json") {
-				return errors.Join(printJSON(c.App.Writer, report), command.Exit(uploadCode(report), nil))
+			notices := 0
+			if !c.Bool("job") {
+				notices = o.drainNotices(c)
 			}
-			return tellUpload(c.App.Writer, report)
+			if c.Bool("json") {
+				err = errors.Join(printJSON(c.App.Writer, report), command.Exit(uploadCode(report), nil))
+			} else {
+				err = tellUpload(c.App.Writer, report)
+			}
+			if err == nil && notices > 0 {
+				return command.Exit(protocol.ExitPending, nil)
+			}
+			return err
 		},
 	}
 }
@@ -98,6 +107,7 @@ func printUpload(out io.Writer, r protocol.UploadReport) {
 
 // outboxes are those that a command is about.
 type outboxes struct {
+	plan     plan.Plan // without an id: it was not asked for, since sinks were named
 	attempts []rundir.Attempt
 	urls     []string
 }
@@ -118,7 +128,7 @@ func outboxesOf(c *cli.Context) (o outboxes, err error) {
 		if err != nil {
 			return o, err
 		}
-		o.urls = chosenSinks(o.urls, p, c.Bool("job"))
+		o.plan, o.urls = p, chosenSinks(o.urls, p, c.Bool("job"))
 	}
 	return o, checkSinks(o.urls)
 }

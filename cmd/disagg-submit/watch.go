@@ -17,6 +17,7 @@ func watchCommand() *cli.Command {
 		Name:      "watch",
 		Usage:     "watch a job that was submitted before, and end with its verdict's exit code",
 		ArgsUsage: "RUN-DIR",
+		Flags:     toolFlags(),
 		Action: func(c *cli.Context) error {
 			dir, err := command.One(c, "RUN-DIR")
 			if err != nil {

@@ -31,11 +31,12 @@ type watcher struct {
 	progress  report.Progress
 	// undelivered is how many records of the last job are not where they must be.
 	undelivered int
+	tools       tools
 }
 
 func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.Time) *watcher {
 	return &watcher{
-		out: c.App.Writer, scheduler: s, plan: p,
+		out: c.App.Writer, scheduler: s, plan: p, tools: toolsOf(c),
 		progress: report.Progress{
 			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Points()), Begun: begun,
 			Now: time.Now,
@@ -78,7 +79,11 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 }
 
 // watch follows the job, and ends with its verdict's exit code.
-func (w *watcher) watch(ctx context.Context) error { return w.exit(w.follow(ctx)) }
+func (w *watcher) watch(ctx context.Context) error {
+	out, err := w.follow(ctx)
+	w.tell(out, err, true)
+	return w.exit(out, err)
+}
 
 // exit is the end of a watch as an exit code.
 func (w *watcher) exit(out launch.Outcome, err error) error {

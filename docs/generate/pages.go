@@ -50,7 +50,9 @@ func (t *table) row(cells ...string) {
 }
 
 func environment() (string, error) {
-	t := newTable("Environment variables", "What the two programs read, and what the tool sets for its own parts.",
+	t := newTable("Environment variables", "What the two programs read, and what the tool sets for its own parts. "+
+		"OpenTelemetry's own variables (`OTEL_…`)\nare respected by disagg-submit: see "+
+		"[telemetry](../howto/telemetry.md).",
 		"variable", "set by", "read by", "meaning")
 	for _, v := range protocol.Variables() {
 		t.row("`"+v.Name+"`", v.SetBy, v.ReadBy, v.Doc)

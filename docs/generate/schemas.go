@@ -10,6 +10,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -40,6 +41,7 @@ func documents() []document {
 		{"history", "history.json", results.History{}},
 		{"result", "result.json", protocol.Result{}},
 		{"report", "report/data.json", report.Model{}},
+		{"notice", "what --notify sends", notice.Notice{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
 }

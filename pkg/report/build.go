@@ -77,7 +77,7 @@ func newSetup(in Input) Setup {
 		Mode: p.Case.Mode, Model: p.Case.Model, Precision: p.Case.Precision,
 		Recipe: p.Recipe.Name, Cluster: p.Cluster.Name, Client: p.Case.Load.Client,
 		Nodes: p.Layout.TotalNodes, AskedGPUs: p.Layout.TotalGPUs(), Source: p.Case.Origin.Path,
-		SHA256: p.Case.Origin.SHA256,
+		SHA256: p.Case.Origin.SHA256, Origin: p.Provenance,
 	}
 	for _, k := range []roles.Kind{roles.Ctx, roles.Gen} {
 		if server := p.Case.Servers[k]; server.Count > 0 {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -115,6 +116,12 @@ func (m Model) complete() string {
 	}
 	return fmt.Sprintf("%d of %s", n, several(len(m.Points), "point"))
 }
+
+// NoVerdict is what programs read where a verdict would stand: the job still runs, or has ended and left none.
+const NoVerdict = "none"
+
+// Word is the verdict as programs read it; [NoVerdict] if there is none.
+func (r RunInfo) Word() string { return cmp.Or(string(r.Verdict), NoVerdict) }
 
 // Ending is how the run ended, in a word or three.
 func (r RunInfo) Ending() string {

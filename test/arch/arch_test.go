@@ -83,6 +83,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"documentation", "cmd/other/main.go", "package main\n"},
 		{"size", "pkg/hub/a.go", "package hub\n// " + strings.Repeat("x", 130) + "\n"},
 		{"size", "pkg/hub/a.go", "package hub\nfunc f() {\n" + strings.Repeat("\tf()\n", 90) + "}\n"},
+		{"what agents link", "pkg/hub/a.go", "package hub\nimport _ \"go.opentelemetry.io/otel\"\n"},
 		{"size", "pkg/hub/a.go", "package hub\n" + strings.Repeat("\n", 600)},
 	}
 	files := project(t)

@@ -35,7 +35,7 @@ var kinds = map[string]kind{
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
 	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
-	"pkg/imported": decide,
+	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
@@ -49,6 +49,7 @@ var kinds = map[string]kind{
 	"pkg/upload/mysql": do, "pkg/upload/postgres": do, "pkg/upload/sqlstore": do,
 	"pkg/upload/opensearch": do, "pkg/upload/gateway": do, "pkg/upload/rest": do, "pkg/upload/dir": do,
 	"pkg/upload/parquet": do,
+	"pkg/telemetry/otlp": do, "pkg/notice/post": do,
 }
 
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
@@ -90,7 +91,7 @@ type rule func([]file) []string
 var rules = map[string]rule{
 	"every package is known": everyPackageIsKnown, "imports": importDirections, "what decides is pure": purity,
 	"one writer": oneWriter, "names of schedulers": schedulerNames, "one importer of yaml": yamlImporters,
-	"documentation": documentation, "size": size,
+	"documentation": documentation, "size": size, "what agents link": agentLinks,
 }
 
 // belowPkg tells whether an import is of the project's commands or tests.
@@ -124,6 +125,38 @@ func importDirections(files []file) (broken []string) {
 			case isAlone && !slices.Contains(allowed, path):
 				broken = append(broken,
 					fmt.Sprintf("%s: %s is to know nothing of the project, and knows %s", f.at(node), f.folder, path))
+			}
+		}
+	}
+	return broken
+}
+
+// notInAgents are what an agent, of which there is one a rank, is too small for: it is for disagg-submit.
+var notInAgents = []string{
+	"gonum.org/", "modernc.org/sqlite", "github.com/go-sql-driver/", "github.com/jackc/pgx/", "go.opentelemetry.io/",
+	"github.com/prometheus/", "google.golang.org/",
+}
+
+// agentLinks: what the agent's command imports, and what that imports, is free of large libraries.
+func agentLinks(files []file) (broken []string) {
+	byFolder := map[string][]file{}
+	for _, f := range files {
+		byFolder[f.folder] = append(byFolder[f.folder], f)
+	}
+	seen := map[string]bool{}
+	for next := []string{"cmd/disagg-agent"}; len(next) > 0; next = next[1:] {
+		if seen[next[0]] {
+			continue
+		}
+		seen[next[0]] = true
+		for _, f := range byFolder[next[0]] {
+			for path, node := range f.imports() {
+				next = append(next, path)
+				for _, large := range notInAgents {
+					if strings.HasPrefix(path, large) {
+						broken = append(broken, fmt.Sprintf("%s: agents link %s", f.at(node), path))
+					}
+				}
 			}
 		}
 	}

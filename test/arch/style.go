@@ -23,6 +23,7 @@ var mayWrite = map[string]string{
 	"pkg/upload/sqlite":   "its database",
 	"pkg/upload/dir":      "its folder",
 	"pkg/upload/parquet":  "its folder",
+	"pkg/notice/post":     "its outbox in the user's data folder",
 	"pkg/scheduler/local": "notes in the temporary folder",
 	"pkg/batch":           "a verdict that the run directory does not take, in the temporary folder",
 	"pkg/preflight":       "whether a run directory can be written is what it checks",

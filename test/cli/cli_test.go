@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lines": lines, "schema": schema, "earlier": earlier, "holds": holds,
+			"collector": newCollector, "spans": spans, "notices": notices, "away": away,
 		},
 	})
 }

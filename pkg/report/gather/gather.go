@@ -25,7 +25,7 @@ import (
 )
 
 // How much of a rank's log is searched for an excerpt, in bytes, for its line numbers: at the end of a job, and when a
-// person asks.
+// person asks for a report.
 const (
 	briefly    = 4 << 20
 	thoroughly = 1 << 30
@@ -33,7 +33,13 @@ const (
 
 // Run reads the newest attempt of a run directory, or the attempt whose folder is named. A run without a verdict has
 // what is known so far.
-func Run(dir string) (report.Input, rundir.Attempt, error) {
+func Run(dir string) (report.Input, rundir.Attempt, error) { return read(dir, thoroughly) }
+
+// Brief is Run for who does not want to wait: excerpts of long logs are not looked for.
+func Brief(dir string) (report.Input, rundir.Attempt, error) { return read(dir, briefly) }
+
+// read reads a run, of whose logs so much is searched.
+func read(dir string, most int64) (report.Input, rundir.Attempt, error) {
 	a := rundir.Attempt(filepath.Clean(dir))
 	if a.Number() < 0 {
 		a = rundir.Current(rundir.Dir(dir))
@@ -49,7 +55,7 @@ func Run(dir string) (report.Input, rundir.Attempt, error) {
 	if err != nil {
 		return report.Input{}, a, fmt.Errorf("cannot report on %s: %w", dir, err)
 	}
-	return attempt(p, a, r, thoroughly), a, nil
+	return attempt(p, a, r, most), a, nil
 }
 
 // unfinished is what is known of an attempt that has no verdict.

@@ -1,5 +1,8 @@
-// Package rest is what sinks have in common that talk HTTP: one request at a time, with a bound, without retries of its
-// own, and what an answer means for the records that were sent.
+// Package rest is what those have in common that send by HTTP, sinks and notices: one request at a time, with a bound,
+// without retries of its own, and what an answer means for what was sent.
+//
+// Rules: what is sent goes to the server that was named, and to no other: of a redirect only one to the same server is
+// followed, and none that would leave out what was sent.
 package rest
 
 import (
@@ -23,6 +26,9 @@ const (
 	mostReason   = 300
 )
 
+// mostRedirects is how often a server may send a request elsewhere on it.
+const mostRedirects = 5
+
 // Client sends requests to one server.
 type Client struct {
 	client http.Client
@@ -38,9 +44,21 @@ type explain func(body []byte) string
 // header. Reason makes a sentence of the body of an answer that is an error; nil: its beginning is shown.
 func New(base string, header http.Header, reason func(body []byte) string) *Client {
 	return &Client{
-		client: http.Client{Timeout: requestBound, Transport: http.DefaultTransport.(*http.Transport).Clone()},
-		base:   base, header: header, explain: reason,
+		client: http.Client{
+			Timeout: requestBound, Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: stay,
+		},
+		base: base, header: header, explain: reason,
 	}
+}
+
+// stay leaves a redirect as the answer, unless it is one that asks the same server for the same elsewhere.
+func stay(r *http.Request, before []*http.Request) error {
+	first := before[0]
+	if len(before) > mostRedirects || r.Method != first.Method || r.URL.Scheme != first.URL.Scheme ||
+		r.URL.Host != first.URL.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // Close ends the connections that nobody uses.
@@ -58,7 +76,7 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server says %d: %s", e.Status, e.Reason)
 }
 
-// Do sends a request and returns the body of an answer with 200, 201 or 202; any other is a [*StatusError].
+// Do sends a request and returns the body of an answer with 200, 201, 202 or 204; any other is a [*StatusError].
 func (c *Client) Do(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -75,11 +93,13 @@ func (c *Client) Do(ctx context.Context, method, path, contentType string, body 
 	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
 	switch answer.StatusCode {
-	case http.StatusOK, http.StatusCreated, http.StatusAccepted:
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
 		return data, err
 	}
 	e := &StatusError{Status: answer.StatusCode, Reason: string(data[:min(len(data), mostReason)])}
-	if c.explain != nil {
+	if to, err := answer.Location(); err == nil {
+		e.Reason = "it redirects to " + to.Scheme + "://" + to.Host + ", where nothing is sent: name that"
+	} else if c.explain != nil {
 		if said := c.explain(data); said != "" {
 			e.Reason = said
 		}
