@@ -96,7 +96,9 @@ func TestVersion(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"told":     {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "1.3.0rc1"}`) }, "1.3.0rc1"},
+		"told": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"version": "1.3.0rc1"}`)
+		}, "1.3.0rc1"},
 		"not told": {http.NotFound, ""},
 		"too long": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"version": %q}`, strings.Repeat("9", 1<<19))

@@ -118,7 +118,8 @@ func TestMeasuringAgainFails(t *testing.T) {
 			benchmark, protocol.ResultsInvalid, "measurement 2 of 2: the benchmark ended well but left no result",
 		},
 		"it takes too long": {
-			func(b *bench) { b.untilPhaseEnds() }, benchmark, protocol.Deadline, "measurement 2 of 2: the benchmark ran",
+			func(b *bench) { b.untilPhaseEnds() }, benchmark, protocol.Deadline,
+			"measurement 2 of 2: the benchmark ran",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

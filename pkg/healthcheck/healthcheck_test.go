@@ -341,7 +341,8 @@ func TestText(t *testing.T) {
 			h := healthcheck.HTTP{Timeout: time.Minute}
 			h.URL = serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tt.body) })
 			got, err := h.Text(t.Context(), "version")
-			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+			if got != tt.want || (err == nil) != (tt.err == "") ||
+				err != nil && !strings.HasPrefix(err.Error(), tt.err) {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})

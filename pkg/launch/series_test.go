@@ -70,8 +70,10 @@ func TestSeriesFaults(t *testing.T) {
 		"by hand":         {func(p *plan.Plan) { p.Policy.Interactive = true }, "roles that are started by hand"},
 		"other scheduler": {func(p *plan.Plan) { p.Launcher = "other" }, "one is for fake, the other for other"},
 		"other nodes":     {func(p *plan.Plan) { p.Layout.GPUsPerNode++ }, "one is for nodes of 4 GPUs, the other for"},
-		"other partition": {func(p *plan.Plan) { p.Cluster.Partition = "b" }, `one is for partition "", the other for "b"`},
-		"no case":         {func(p *plan.Plan) { p.Case.Name = "gone" }, "cannot read the case of b"},
+		"other partition": {
+			func(p *plan.Plan) { p.Cluster.Partition = "b" }, `one is for partition "", the other for "b"`,
+		},
+		"no case": {func(p *plan.Plan) { p.Case.Name = "gone" }, "cannot read the case of b"},
 	} {
 		other := job.Plan
 		tt.change(&other)

@@ -145,7 +145,8 @@ func TestPrint(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	if err := Compare(2, nil, nil).Print(&b); err != nil || !strings.Contains(b.String(), "no concurrency was measured") {
+	if err := Compare(2, nil, nil).Print(&b); err != nil ||
+		!strings.Contains(b.String(), "no concurrency was measured") {
 		t.Errorf("%v %s", err, b.String())
 	}
 }
