@@ -7,6 +7,7 @@ const (
 	phases       = "pkg/decide/phases.go"
 	presence     = "pkg/decide/presence.go"
 	stop         = "pkg/decide/stop.go"
+	again        = "pkg/decide/again.go"
 	conversation = "pkg/decide/session/conversation.go"
 	sessions     = "pkg/decide/session/session.go"
 	rankStep     = "pkg/decide/rank/step.go"
@@ -81,10 +82,15 @@ var mutants = []mutant{
 	},
 	{
 		name: "the first agent is not told to stop", file: stop,
-		old: "\tm.readBy = time.Time{}\n" +
+		old: "time.Time{}, time.Time{}\n" +
 			"\tfor _, t := range m.order {",
-		new: "\tm.readBy = time.Time{}\n" +
+		new: "time.Time{}, time.Time{}\n" +
 			"\tfor _, t := range m.order[1:] {",
+	},
+	{
+		name: "one measurement is left out", file: again,
+		old: "wanted: max(wanted, 1)",
+		new: "wanted: max(wanted-1, 1)",
 	},
 	{
 		name: "a silent agent is waited for", file: presence,
