@@ -32,7 +32,7 @@ func (c Comparison) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "conc\t")
 	for _, m := range Metrics() {
-		fmt.Fprintf(w, "%s\t\t", m.Label+unit(m))
+		fmt.Fprintf(w, "%s\t\t", Heading(m))
 	}
 	fmt.Fprintln(w)
 	unclear, fewest := false, 0
@@ -59,11 +59,12 @@ func (c Comparison) Print(out io.Writer) error {
 	return nil
 }
 
-func unit(m results.Metric) string {
+// Heading is a metric's label, with its unit where that is not part of it.
+func Heading(m results.Metric) string {
 	if m.Unit == "ms" {
-		return " ms"
+		return m.Label + " ms"
 	}
-	return ""
+	return m.Label
 }
 
 // String is the side in a line.
@@ -107,13 +108,13 @@ func (r Row) cell(m results.Metric) (text, change string) {
 			continue
 		}
 		mark := map[Mark]string{Worse: " ▼", Better: " ▲", Unclear: " ?"}[c.Mark]
-		return short(c.A) + " -> " + short(c.B), fmt.Sprintf("%+.1f %%%s", 100*c.Change, mark)
+		return Short(c.A) + " -> " + Short(c.B), fmt.Sprintf("%+.1f %%%s", 100*c.Change, mark)
 	}
 	return "–", ""
 }
 
-// short is a number with about three digits.
-func short(v float64) string {
+// Short is a number with about three digits.
+func Short(v float64) string {
 	switch {
 	case v >= 100:
 		return strconv.FormatFloat(v, 'f', 0, 64)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"text/tabwriter"
 
+	"github.com/disagg/disagg/pkg/compare"
 	"github.com/disagg/disagg/pkg/results"
 )
 
@@ -24,8 +25,8 @@ func (r Result) Print(out io.Writer) error {
 	fmt.Fprintln(w, "conc\tmetric\tA -> B\tchange\tby chance\twould have been seen\t")
 	for _, row := range r.Rows {
 		for _, c := range row.Cells {
-			fmt.Fprintf(w, "%d\t%s\t%s -> %s\t%s\t%s\t%s\t\n", row.Concurrency, c.label(), short(c.A), short(c.B),
-				c.change(), chance(c.P), c.seen())
+			fmt.Fprintf(w, "%d\t%s\t%s -> %s\t%s\t%s\t%s\t\n", row.Concurrency, c.label(), compare.Short(c.A),
+				compare.Short(c.B), c.change(), chance(c.P), c.seen())
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -36,14 +37,10 @@ func (r Result) Print(out io.Writer) error {
 }
 
 func (c Cell) label() string {
-	m, ok := results.MetricNamed(c.Metric)
-	switch {
-	case !ok:
-		return c.Metric
-	case m.Unit == "ms":
-		return m.Label + " ms"
+	if m, ok := results.MetricNamed(c.Metric); ok {
+		return compare.Heading(m)
 	}
-	return m.Label
+	return c.Metric
 }
 
 func (c Cell) change() string {
@@ -65,15 +62,4 @@ func chance(p float64) string {
 		return "< 0.0001"
 	}
 	return strconv.FormatFloat(p, 'f', 4, 64)
-}
-
-// short is a number with about three digits.
-func short(v float64) string {
-	switch {
-	case v >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
 }

@@ -27,6 +27,14 @@ func (r Registry) Local(rawURL string) bool {
 	return err == nil && s.Local
 }
 
+// CheckPath is the check of a sink whose URL is a path on this machine, such as dir:///absolute/folder.
+func CheckPath(u *url.URL) error {
+	if u.Host != "" || u.Path == "" || u.Opaque != "" {
+		return errors.New("it names no absolute path")
+	}
+	return nil
+}
+
 // Folder is the name of the folder of a sink's outbox: its scheme, and what tells its URL from others.
 func Folder(rawURL string) string {
 	scheme, _, _ := strings.Cut(rawURL, ":")

@@ -22,15 +22,8 @@ import (
 func Scheme() upload.Scheme {
 	return upload.Scheme{
 		Name: "dir", Form: "dir:///absolute/folder", About: "a folder with a file a record", Local: true,
-		Check: check, Open: open,
+		Check: upload.CheckPath, Open: open,
 	}
-}
-
-func check(u *url.URL) error {
-	if u.Host != "" || u.Path == "" || u.Opaque != "" {
-		return errors.New("it names no absolute path")
-	}
-	return nil
 }
 
 const suffix = ".json"

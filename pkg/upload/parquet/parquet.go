@@ -25,15 +25,8 @@ import (
 func Scheme() upload.Scheme {
 	return upload.Scheme{
 		Name: "parquet", Form: "parquet:///absolute/folder", About: "a folder with a Parquet file a run", Local: true,
-		Check: check, Open: open,
+		Check: upload.CheckPath, Open: open,
 	}
-}
-
-func check(u *url.URL) error {
-	if u.Host != "" || u.Path == "" || u.Opaque != "" {
-		return errors.New("it names no absolute path")
-	}
-	return nil
 }
 
 type sink struct{ dir string }

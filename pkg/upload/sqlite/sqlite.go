@@ -25,15 +25,8 @@ type sink struct{ db *sql.DB }
 func Scheme() upload.Scheme {
 	return upload.Scheme{
 		Name: "sqlite", Form: "sqlite:///absolute/path.db", About: "a file that needs no server", Local: true,
-		Check: check, Open: open,
+		Check: upload.CheckPath, Open: open,
 	}
-}
-
-func check(u *url.URL) error {
-	if u.Host != "" || u.Path == "" || u.Opaque != "" {
-		return errors.New("it names no absolute path")
-	}
-	return nil
 }
 
 // open opens or creates the file. It waits for other writers: several jobs may end at once. The journal is the classic
