@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
@@ -95,27 +93,16 @@ func whileAlive(ctx context.Context, mark string, log *zap.Logger) (context.Cont
 	if mark == "" {
 		return ctx, func() { cancel(nil) }
 	}
-	fd, err := supervisor.Follow(mark)
+	batch, err := supervisor.Follow(mark)
 	if err != nil {
 		log.Info("the batch script is not watched", zap.Error(err))
 		return ctx, func() { cancel(nil) }
 	}
-	go func() { // it ends a moment after the context: nobody has to wait for it
-		defer unix.Close(fd)
-		for ctx.Err() == nil {
-			if ended(fd) {
-				cancel(hub.ErrBatchEnded)
-			}
+	go func() {
+		defer batch.Close()
+		if batch.Wait(ctx) {
+			cancel(hub.ErrBatchEnded)
 		}
 	}()
 	return ctx, func() { cancel(nil) }
-}
-
-// watchAgain is how long a wait for a process lasts before it is looked whether anybody still waits.
-const watchAgain = 200 * time.Millisecond
-
-// ended waits a while for the end of a process.
-func ended(pidfd int) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(watchAgain/time.Millisecond))
-	return err == nil && n > 0
 }

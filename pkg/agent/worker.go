@@ -147,7 +147,7 @@ func (w *worker) take(in any) {
 			go w.service.live()
 		}
 		go w.await(w.child, in.output)
-		if in.command != nil {
+		if in.command != nil && w.task.Leader() { // the launchers of other ranks run something else
 			go w.watchCommand(w.child, in.command, in.output)
 		}
 	case rank.Input:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -58,12 +59,20 @@ func add(text string, n int) (int, error) {
 	return v + n, nil
 }
 
+// empty is a template with the functions that all have. To prepare them costs more than most templates do.
+var empty = sync.OnceValue(func() *template.Template {
+	return template.New("").Option("missingkey=error").Funcs(templateFuncs())
+})
+
 // Render renders one template over the data. The name only serves errors.
 func Render(name, text string, d Data) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, withoutNUL(text)
 	}
-	t, err := template.New(name).Option("missingkey=error").Funcs(templateFuncs()).Parse(text)
+	t, err := empty().Clone()
+	if err == nil {
+		t, err = t.New(name).Parse(text)
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot read template: %w", err)
 	}

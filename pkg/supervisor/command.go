@@ -2,66 +2,66 @@ package supervisor
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
-// Polls for the process that a launcher runs: while it runs, and until it is found. A launcher starts it at once or not
-// at all (those of a server's other ranks never do), so it is looked for less often as time passes: an agent that waits
-// must cost nothing.
+// Polls for the process that a launcher runs, until it is found. A launcher starts it at once or not at all, so it is
+// looked for less often as time passes: an agent that waits must cost nothing.
 const (
-	commandPoll     = 500 * time.Millisecond
-	commandFindPoll = 100 * time.Millisecond
-	mostFindPoll    = 2 * time.Second
+	firstFindPoll = 100 * time.Millisecond
+	mostFindPoll  = 2 * time.Second
 )
 
 // findPoll is the pause before a process is looked for again that has been looked for so long.
 func findPoll(looked time.Duration) time.Duration {
-	return min(max(looked/20, commandFindPoll), mostFindPoll)
+	return min(max(looked/20, firstFindPoll), mostFindPoll)
 }
 
 // Outlived waits until what the leader runs, a process that match finds by its arguments, has ended for so long without
 // the leader ending too: a launcher that waits for ever for what is not there any more. It is false if the leader ends,
 // or the context, before that; a process that is never found is waited for.
 func (p *Process) Outlived(ctx context.Context, match func([]string) bool, patience time.Duration) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	const ever = time.Duration(math.MaxInt64)
+	for within := ever; p.sawEnd(ctx, match, within); within = patience { // some start it again
+	}
+	return ctx.Err() == nil
+}
+
+// sawEnd waits for a process whose arguments match, and then for its end. It is false if there is none within a time,
+// or if the context ends.
+func (p *Process) sawEnd(ctx context.Context, match func([]string) bool, within time.Duration) bool {
 	begun := time.Now()
-	tick := time.NewTimer(commandFindPoll)
-	defer tick.Stop()
-	command, mark := proc{}, "" // what it runs, and since when: numbers are used again
-	var gone time.Time          // when it was first found missing
-	for {
+	for looked := time.Duration(0); looked < within; looked = time.Since(begun) {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-p.exited:
-			return false
-		case now := <-tick.C:
-			if runs(command.pid) && startTime(command.pid) == mark {
-				tick.Reset(commandPoll)
-				continue
-			}
-			was := command.pid > 0
-			if command = p.find(match); command.pid > 0 {
-				mark, gone = startTime(command.pid), time.Time{}
-				tick.Reset(commandPoll)
-				continue
-			}
-			tick.Reset(commandPoll)
-			switch {
-			case !was && gone.IsZero(): // it has not begun
-				tick.Reset(findPoll(now.Sub(begun)))
-			case gone.IsZero():
-				gone = now
-			case now.Sub(gone) >= patience:
-				return true
-			}
+		case <-time.After(findPoll(looked)):
+		}
+		if found := p.find(match); found.pid > 0 {
+			waitEnd(ctx, found.pid)
+			return ctx.Err() == nil
 		}
 	}
+	return false
 }
 
-// runs tells whether a process has not ended.
-func runs(pid int) bool {
-	p, ok := readProc(pid)
-	return pid > 0 && ok && !p.zombie()
+// waitEnd waits for the end of a process. Where the kernel cannot follow one it does not wait: who looks again finds it
+// again.
+func waitEnd(ctx context.Context, pid int) {
+	if f, err := follow(pid, startTime(pid)); err == nil {
+		f.Wait(ctx)
+		_ = f.Close()
+	}
 }
 
 // find is the outermost process of the tree whose arguments match.

@@ -11,7 +11,7 @@ func TestFindPoll(t *testing.T) {
 	looks, looked := 0, time.Duration(0)
 	for looked < 10*time.Minute {
 		pause := findPoll(looked)
-		if looked < 2*time.Second && pause != commandFindPoll || pause > mostFindPoll {
+		if looked < 2*time.Second && pause != firstFindPoll || pause > mostFindPoll {
 			t.Fatalf("a pause of %v after %v", pause, looked)
 		}
 		looked += pause

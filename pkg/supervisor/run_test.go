@@ -40,6 +40,7 @@ func TestHelper(t *testing.T) {
 	if len(out) != 64<<10 || err != nil || !strings.HasPrefix(string(out), "y\n") {
 		t.Errorf("%d bytes, %v", len(out), err)
 	}
+	check.Eventually(t, "what a helper left has gone", func() bool { return len(check.ChildrenOf(os.Getpid())) == 0 })
 }
 
 // The end of the context ends the helper with its group, also beside a child, which is left alone.

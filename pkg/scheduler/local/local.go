@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -150,40 +149,39 @@ func (l *Local) State(_ context.Context, j scheduler.Job) (protocol.JobState, er
 
 // look looks for a job that another process started.
 func look(j scheduler.Job) (protocol.JobState, error) {
-	fd, err := open(j)
+	process, err := open(j)
 	if errors.Is(err, errGone) {
 		return over(j), nil
 	}
 	if err != nil {
 		return unknown, err
 	}
-	_ = unix.Close(fd)
+	_ = process.Close()
 	return running, nil
 }
 
 var errGone = errors.New("it has ended")
 
 // open opens a job's first process. The error is errGone only if that certainly is no more.
-func open(j scheduler.Job) (pidfd int, err error) {
+func open(j scheduler.Job) (*supervisor.Followed, error) {
 	if here := host(); j.Cluster != "" && here != "" && j.Cluster != here {
-		return 0, fmt.Errorf("cannot look for job %s from %s: it runs on %s: ask there", j.ID, here, j.Cluster)
+		return nil, fmt.Errorf("cannot look for job %s from %s: it runs on %s: ask there", j.ID, here, j.Cluster)
 	}
 	gone := fmt.Errorf("cannot look for job %s: %w", j.ID, errGone)
-	fd, err := supervisor.Follow(mark(j.ID))
+	process, err := supervisor.Follow(mark(j.ID))
 	if err == nil {
-		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0); err == nil && n > 0 {
-			_ = unix.Close(fd) // it has ended, and its parent has not asked how
-			return 0, gone
+		if process.Ended() { // and its parent has not asked how
+			return nil, errors.Join(gone, process.Close())
 		}
-		return fd, nil
+		return process, nil
 	}
 	pidText, _, _ := strings.Cut(j.ID, "-")
 	pid, bad := strconv.Atoi(pidText)
 	now := strings.Split(supervisor.MarkOf(pid), ":")
 	if then := strings.Split(j.ID, "-"); bad == nil && len(then) == len(now) && then[2] == now[2] && then[1] != now[1] {
-		return 0, gone
+		return nil, gone
 	}
-	return 0, fmt.Errorf("cannot look for job %s: %w", j.ID, err)
+	return nil, fmt.Errorf("cannot look for job %s: %w", j.ID, err)
 }
 
 // History implements scheduler.Submitter: a process is there or not.
@@ -193,9 +191,9 @@ func (l *Local) History(ctx context.Context, j scheduler.Job) (protocol.JobState
 
 // Cancel implements scheduler.Submitter.
 func (*Local) Cancel(_ context.Context, j scheduler.Job) error {
-	fd, err := open(j)
+	process, err := open(j)
 	if err == nil {
-		err = errors.Join(supervisor.SignalFollowed(fd, syscall.SIGTERM), unix.Close(fd))
+		err = errors.Join(process.Signal(syscall.SIGTERM), process.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("cannot cancel: %w", err)
