@@ -65,6 +65,9 @@ func (w *worker) seekHub() {
 
 // meet attaches to the next hub.
 func (w *worker) meet(n nextHub) {
+	if w.machine.Stopped() != "" { // it is of no use to a hub
+		return
+	}
 	if n.err != nil {
 		w.step(rank.HubLost{Why: n.err.Error()})
 		return

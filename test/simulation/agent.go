@@ -181,7 +181,7 @@ func (a *agent) flush() {
 // find looks for the hub's address in the run directory.
 func (a *agent) find() {
 	switch {
-	case a.hubGone || a.left:
+	case a.hubGone || a.left || a.machine.Stopped() != "":
 		return
 	case a.former == nil && a.job.now.Sub(a.begun) > a.job.plan.Timeouts.Launch.Std():
 		a.lost("no hub within the time for launching")

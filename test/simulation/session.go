@@ -198,7 +198,9 @@ func (j *job) startAnew(r roles.Role) {
 	j.slurm.left[r], j.slurm.codes[r], j.slurm.doomed[r] = pl.Ranks, 0, false
 	for _, t := range pl.Tasks() {
 		a := newAgent(j, t, j.of[t])
-		a.former = j.hub // that is gone, or going
+		if j.hub.proc.dead { // it has withdrawn
+			a.former = j.hub
+		}
 		delete(j.stopped, t)
 		j.agents[t] = a
 		a.proc.timer(j.between(20*time.Millisecond, 300*time.Millisecond), a.begin)
