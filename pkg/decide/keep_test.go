@@ -112,3 +112,20 @@ func TestServersThatWereKept(t *testing.T) {
 		t.Errorf("%s, warm: %v", b.job.Phase(), b.job.Found().Warm)
 	}
 }
+
+// A service that was kept need not answer before it has been taken over: its child may be replaced instead.
+func TestKeptServiceIsUnwell(t *testing.T) {
+	b := benchWith(t, func(in *plan.Input) { in.Policy.Keep = plan.KeepAlways })
+	for _, task := range all {
+		b.in(Attached{Task: task, Hello: protocol.Hello{Task: task, Node: "n", Served: task == server}})
+	}
+	b.told(server, protocol.EventUnhealthy, "status: 503")
+	if b.job.Phase() != protocol.Readying {
+		t.Errorf("%s: %v", b.job.Phase(), b.job.Cause())
+	}
+	b.event(server, protocol.EventStarted)
+	b.told(server, protocol.EventUnhealthy, "status: 503")
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.HealthLost {
+		t.Errorf("%v", c)
+	}
+}
