@@ -72,8 +72,11 @@ func (j *job) pass(d time.Duration) {
 	j.world.run(func() bool { return over }, j.now.Add(d+time.Second))
 }
 
-// settled lets the end of a server be known.
-func (j *job) settled() { j.pass(noticed) }
+// settled lets the end of a server be known, and others fall with it, one after the other.
+func (j *job) settled() { j.pass(noticed + time.Duration(len(j.plan.Layout.Placements))*fallMost) }
+
+// fallMost is how much later a role falls with another at most.
+const fallMost = 3 * time.Second
 
 func (j *job) expectPassed(what string) {
 	switch {

@@ -81,6 +81,9 @@ func (s *slurm) ask() {
 
 // conclude gives the verdict if the hub has left none.
 func (s *slurm) conclude(c protocol.Cause) {
+	if s.job.hub != s.hub {
+		return // that attempt has its verdict
+	}
 	if known := s.job.hub.known; known != nil { // in state.json
 		c = *known
 	}
