@@ -101,8 +101,8 @@ func restartCommand() *cli.Command {
 		Name:      "restart",
 		Usage:     "end and start one role of a run whose servers are kept",
 		ArgsUsage: "RUN-DIR ROLE",
-		Description: "Whoever has started the role does it: the terminal, or the job. The next measurement waits until " +
-			"it is ready, and those that need its address are started anew if that has changed.",
+		Description: "Whoever has started the role does it: the terminal, or the job. The next measurement waits " +
+			"until it is ready, and those that need its address are started anew if that has changed.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
 				return errors.New("want a RUN-DIR and a ROLE: see disagg-submit restart --help")

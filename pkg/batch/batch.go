@@ -31,8 +31,8 @@ type Options struct {
 	Begun time.Time
 	// Uploader is the path of disagg-submit, which sends what is pending, should the hub leave no verdict.
 	Uploader string
-	// Out gets what the roles print, for the terminal of the person who started them; nil: nobody. Of several roles each
-	// line begins with the role's name.
+	// Out gets what the roles print, for the terminal of the person who started them; nil: nobody. Of several roles
+	// each line begins with the role's name.
 	Out io.Writer
 	// Wrap are words that are put before the roles' commands, such as a debugger, as a shell would read them.
 	Wrap string
@@ -84,8 +84,9 @@ func Run(ctx context.Context, o Options) (int, error) {
 	}
 	dir := rundir.Dir(o.Plan.RunDir)
 	b := &batch{
-		opts: o, attempt: dir.Attempt(o.Attempt), runID: o.Plan.RunID(o.Attempt), machine: steps.New(o.Roles, o.Plan.Policy),
-		inputs: make(chan steps.Input), output: make(chan struct{}, 1), done: make(chan struct{}),
+		opts: o, attempt: dir.Attempt(o.Attempt), runID: o.Plan.RunID(o.Attempt),
+		machine: steps.New(o.Roles, o.Plan.Policy),
+		inputs:  make(chan steps.Input), output: make(chan struct{}, 1), done: make(chan struct{}),
 		running: map[roles.Role]*step{}, former: map[string]bool{}, alone: alone,
 	}
 	var err error

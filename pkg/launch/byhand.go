@@ -47,7 +47,8 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 	}
 	if b.All || b.Role == roles.Hub().Role {
 		progress := report.Progress{
-			Out: b.Out, Layout: at.plan.Layout, Points: len(at.plan.Case.Load.Points()), Begun: time.Now(), Now: time.Now,
+			Out: b.Out, Layout: at.plan.Layout, Points: len(at.plan.Case.Load.Points()), Begun: time.Now(),
+			Now: time.Now,
 		}
 		end := sync.OnceFunc(following(rundir.Dir(at.plan.RunDir).Attempt(at.attempt), progress.Show))
 		defer end()

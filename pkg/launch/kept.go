@@ -32,7 +32,8 @@ func (b Bench) Run(ctx context.Context) (a rundir.Attempt, code int, err error) 
 	dir := rundir.Dir(b.Plan.RunDir)
 	n, last := firstOpen(dir), rundir.Current(dir)
 	if n == 0 {
-		return "", 0, fmt.Errorf("cannot measure again: the run in %s has no verdict yet: wait for it, or cancel it", dir)
+		return "", 0, fmt.Errorf("cannot measure again: the run in %s has no verdict yet: wait for it, or cancel it",
+			dir)
 	}
 	before, err := rundir.ReadResult(dir.Attempt(n - 1))
 	if err != nil {

@@ -123,8 +123,8 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
 	p, err := plan.Build(in)
 	if need := p.Layout.TotalNodes; err == nil && r.nodes > 0 && need > r.nodes {
-		err = fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or queue "+
-			"a job of its own with --launcher slurm", need, r.nodes)
+		err = fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or "+
+			"name another --launcher", need, r.nodes)
 	}
 	if err == nil {
 		p.Provenance = r.provenance(ctx, p)

@@ -104,8 +104,10 @@ func (b ByHand) joinOrMake(ctx context.Context, dir, next string) (place, error)
 		b.Say(fmt.Sprintf("another measurement (%s) on the servers of %s: planned in %s", some(differences), dir, next))
 		return b.make(ctx, next, last)
 	}
-	return place{}, errors.Join(fmt.Errorf("cannot start %s: %s, and %s of the run in %s %s: stop what runs first, or "+
-		"give another --run-dir", b.Role, some(differences), names(alive), dir, plural(len(alive), "runs", "run")), unknown)
+	run := plural(len(alive), "runs", "run")
+	err = fmt.Errorf("cannot start %s: %s, and %s of the run in %s %s: stop what runs first, or give another --run-dir",
+		b.Role, some(differences), names(alive), dir, run)
+	return place{}, errors.Join(err, unknown)
 }
 
 // make makes a run of its own, on the servers of an attempt; "": on its own.
