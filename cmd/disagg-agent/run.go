@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,41 +9,38 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/version"
 )
 
 func runFlags() []cli.Flag {
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{
-			Name: "role", EnvVars: []string{protocol.EnvRole}, Usage: "GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK",
+			Name: "role", EnvVars: []string{protocol.EnvRole},
+			Usage: "GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK; by hand also all: all roles, in this terminal",
 		},
 		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run"},
 		&cli.StringFlag{Name: "config", Usage: "by hand: a case's YAML, base name or test id"},
-		&cli.StringFlag{Name: "mode", Usage: "by hand: e2e, gen_only, gen_only_no_context or ctx_only"},
 		&cli.StringFlag{
-			Name: "config-folder", EnvVars: []string{protocol.EnvConfigFolder},
-			Usage: "by hand: folder `DIR` in which names of cases are looked up",
-		},
-		&cli.StringFlag{
-			Name: "recipe", Value: "trtllm-serve", EnvVars: []string{protocol.EnvRecipe},
-			Usage: "by hand: recipe `NAME|FILE`",
-		},
-		&cli.StringFlag{
-			Name: "profile", Value: "default", EnvVars: []string{protocol.EnvProfile},
-			Usage: "by hand: cluster profile `NAME|FILE`",
-		},
-		&cli.StringFlag{
-			Name: "trtllm-dir", EnvVars: []string{protocol.EnvCheckout}, Usage: "by hand: the engine's checkout `DIR`",
-		},
-		&cli.StringFlag{
-			Name:  "run-dir",
-			Usage: "by hand: the run's folder `DIR` (runs/allocation-<job> where the allocation was asked for)",
+			Name:  "launcher",
+			Usage: "by hand: slurm, for the allocation of this shell, or local (default: slurm where there is one)",
 		},
 	}
+	flags = append(flags,
+		&cli.StringFlag{
+			Name: "wrap", Usage: "by hand: put `WORDS` before the role's command, such as 'gdb -batch -ex run --args'",
+		},
+		&cli.BoolFlag{
+			Name: "print", Usage: "by hand: print the command line and the environment of the role, and run nothing",
+		},
+		&cli.BoolFlag{
+			Name: "shell", Usage: "by hand: start a shell with the environment of the role, on this host",
+		},
+	)
+	return append(flags, caseflags.Flags()...) // by hand
 }
 
 // runRole runs one role: as a task if a scheduler started this process, else by hand.
@@ -53,12 +51,16 @@ func runRole(c *cli.Context) error {
 	if c.String("role") == "" {
 		return errors.New("no role: set DISAGG_SERVING_TYPE, or pass --role")
 	}
+	byHand := c.String("config") != ""
+	if byHand && c.String("role") == "all" {
+		return runByHand(c, launch.ByHand{All: true})
+	}
 	role, err := roles.ParseRole(c.String("role"))
 	if err != nil {
 		return err
 	}
-	if c.String("config") != "" {
-		return runByHand(c, role)
+	if byHand {
+		return runByHand(c, launch.ByHand{Role: role})
 	}
 	if c.String("plan") == "" {
 		return errors.New("no plan: set DISAGG_PLAN, or pass --plan, or --config to start a role by hand")
@@ -67,24 +69,27 @@ func runRole(c *cli.Context) error {
 }
 
 // runByHand starts a role in the allocation that this shell is part of.
-func runByHand(c *cli.Context, role roles.Role) error {
-	_, submit, err := programs()
-	if err != nil {
+func runByHand(c *cli.Context, b launch.ByHand) (err error) {
+	if b.Request, err = caseflags.Request(c); err != nil {
 		return err
+	}
+	b.Request.Case, b.Wrap = c.String("config"), c.String("wrap")
+	if b.Scheduler, err = launch.SchedulerNamed(cmp.Or(c.String("launcher"), launch.DefaultScheduler())); err != nil {
+		return err
+	}
+	if _, b.Uploader, err = programs(); err != nil {
+		return err
+	}
+	if c.Bool("print") || c.Bool("shell") {
+		return preview(c, b)
 	}
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	surviveReaders()
 	say, endSaying := sayOnStderr()
 	defer endSaying()
-	code, err := launch.ByHand{
-		Role: role, Uploader: submit, Out: os.Stdout, Say: say,
-		Request: launch.Request{
-			Case: c.String("config"), Mode: c.String("mode"), Folder: c.String("config-folder"),
-			Recipe: c.String("recipe"), Profile: c.String("profile"),
-			Checkout: c.String("trtllm-dir"), RunDir: c.String("run-dir"), Version: version.Text(),
-		},
-	}.Run(ctx)
+	b.Out, b.Say = c.App.Writer, say
+	code, err := b.Run(ctx)
 	return command.Exit(code, err)
 }
 

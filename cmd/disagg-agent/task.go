@@ -19,6 +19,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/shellwords"
 )
 
 // runTask is the agent as the task.
@@ -73,6 +74,9 @@ func taskOptions(planFile string, role roles.Role) (o agent.Options, err error) 
 		Plan: p, Role: role, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		Batch: os.Getenv(protocol.EnvBatch),
 		Times: decide.Times{BatchStart: moment(protocol.EnvBatchStart), Installed: moment(protocol.EnvInstalled)},
+	}
+	if o.Wrap, err = shellwords.Split(os.Getenv(protocol.EnvWrap)); err != nil {
+		return o, fmt.Errorf("cannot read --wrap: %w", err)
 	}
 	o.LauncherVars.Patterns, o.LauncherVars.Kept = launch.TaskVars()
 	if o.Identity, err = s.Identify(os.Getenv, pl); err != nil {

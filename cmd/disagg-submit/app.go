@@ -18,7 +18,8 @@ Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69
 reached, and there is no job; 70 a fault of the tool; 75 left, the job goes on, or uploads are pending; 124 a deadline
 or the time limit; 130 cancelled.`,
 		Commands: []*cli.Command{
-			planCommand(), renderCommand(), runCommand(), watchCommand(), reportCommand(), exportCommand(),
+			planCommand(), renderCommand(), runCommand(), watchCommand(), benchCommand(), restartCommand(),
+			stopCommand(), reportCommand(), exportCommand(),
 			uploadCommand(), judgeCommand(), compareCommand(), stepsCommand(),
 			profileCommand(),
 		},

@@ -138,13 +138,17 @@ func (i *importer) run(f importable) error {
 
 func (i *importer) attempt(p plan.Plan, box *importBox) error {
 	a := box.attempt
+	if a.Continues() { // the files beside it are of several attempts, of which only the first is told apart
+		return nil
+	}
 	runID, jobID := p.RunID(a.Number()), jobOf(a)
 	files, err := p.PointFiles(runID, a.Dirs(roles.Hub(), p.Case.TestID))
 	if err != nil {
 		return i.keep(string(a), nil, []error{err})
 	}
 	for index, last := range files {
-		for measurement, file := range rundir.Measurements(last) {
+		all := rundir.Measurements(last)
+		for measurement, file := range all[:min(len(all), max(p.Policy.Measurements, 1))] {
 			pt := protocol.Point{Index: index, Measurement: measurement, Concurrency: p.Want(index).Concurrency}
 			rec := p.Record(runID, jobID, pt, time.Time{}) // its id tells whether the point has a record
 			records, refused := []results.Record{rec}, []error(nil)

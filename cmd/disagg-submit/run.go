@@ -23,8 +23,8 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE | --testlist LIST",
-		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), toolFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"},
+		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
 			&cli.IntFlag{
@@ -42,7 +42,7 @@ func run(c *cli.Context) error {
 	}
 	launcher := c.String("launcher")
 	if launcher == "" {
-		launcher = launch.DefaultScheduler()
+		launcher = launch.RunScheduler()
 	}
 	s, err := launch.SchedulerNamed(launcher)
 	if err != nil {

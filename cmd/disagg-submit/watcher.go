@@ -70,6 +70,7 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
 		Say:     func(text string) { w.progress.Say("%s", text) },
 		OnEntry: w.progress.Show, OnVerdict: w.verdict, GoesOn: w.goesOn,
+		Stays: w.tied,
 	}.Run(watching)
 	if out.Result != nil && err == nil {
 		w.undelivered = w.deliver()
@@ -137,4 +138,18 @@ func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
 		return
 	}
 	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
+	if r.Kept {
+		w.kept()
+	}
+}
+
+// kept says that servers stay, and how to go on.
+func (w *watcher) kept() {
+	end := "disagg-submit stop " + w.plan.RunDir
+	if w.tied {
+		w.deliver() // nobody knows when it will end
+		end = "Ctrl-C"
+	}
+	fmt.Fprintf(w.out, "kept:    servers stay; to measure again: disagg-submit bench %s; to end them: %s\n",
+		w.plan.RunDir, end)
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +10,12 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/decide/rank"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -36,6 +35,7 @@ type Options struct {
 	Environ  []string  // this process's environment
 	// LauncherVars are what only ranks of an MPI job may see of it, beside MPI's own.
 	LauncherVars LauncherVars
+	Wrap         []string  // words that are put before the child's command; none: nothing is
 	Stdout       io.Writer // gets the child's output as well, for the role's log
 	Stderr       io.Writer // gets a verdict that the run directory does not take
 	Log          *zap.Logger
@@ -78,18 +78,18 @@ func Run(o Options) (code int, err error) {
 	if err := w.publish(""); err != nil {
 		return protocol.ExitUsage, err
 	}
-	limits := o.Plan.Timeouts
-	w.link = control.Dial(control.ClientOptions{
-		Find: w.findHub, Token: token, Hello: w.hello(), Heartbeat: limits.Heartbeat.Std(), Lost: limits.Lost.Std(),
-		CloseWait: limits.Lost.Std(),
-	})
-	defer w.link.Close()
+	if o.Plan.Policy.Keep == "" {
+		w.link = w.dial(w.findHub, w.runID)
+	} else {
+		w.seekHub()
+	}
+	defer w.endLink()
 	defer sup.Close() // the goodbye is the last: once all have said it, the job may end and Slurm kills what is left
 	code = w.live()
 	if w.machine.Asked() && !w.attached() {
 		return code, errors.New(protocol.StoppedEarly)
 	}
-	if why := w.link.Err(); why != nil && !w.attached() {
+	if why := w.linkErr(); why != nil && !w.attached() {
 		const advice = "%w: check the network between %s and the hub's host, and the profile (interface)"
 		return code, fmt.Errorf(advice, why, o.Node)
 	}
@@ -126,12 +126,10 @@ func newWorker(o Options, attempt rundir.Attempt, token string, sup *supervisor.
 	w := &worker{
 		opts: o, sup: sup, attempt: attempt, log: o.Log, task: o.task(), token: token,
 		machine: rank.New(o.Plan, o.task()), runID: o.Plan.RunID(o.Identity.Attempt),
-		inputs: make(chan any), over: make(chan struct{}),
+		inputs: make(chan any), over: make(chan struct{}), searching: func() {},
 	}
-	w.data = o.Plan.Data(o.Role)
+	w.data = o.data(attempt, token)
 	pl, _ := o.Plan.Layout.Find(o.Role)
-	w.data.Rank, w.data.Ranks, w.data.Node, w.data.Host = o.Identity.Rank, pl.Ranks, o.Node, o.Host
-	w.data.RunID, w.data.AuthKey, w.data.Dirs = w.runID, rundir.AuthKey(token), attempt.Dirs(w.task, o.Plan.Case.TestID)
 	if pl.FirstOnNode(w.task.Rank) && !o.Plan.Policy.Interactive {
 		var err error
 		if w.listener, err = preflight.Listen(o.Host, token); err != nil {
@@ -141,11 +139,22 @@ func newWorker(o Options, attempt rundir.Attempt, token string, sup *supervisor.
 	return w, nil
 }
 
-func (w *worker) hello() protocol.Hello {
+// data is what the rank's templates can refer to, but for the addresses of its peers.
+func (o Options) data(attempt rundir.Attempt, token string) recipe.Data {
+	d := o.Plan.Data(o.Role)
+	pl, _ := o.Plan.Layout.Find(o.Role)
+	d.Rank, d.Ranks, d.Node, d.Host = o.Identity.Rank, pl.Ranks, o.Node, o.Host
+	d.RunID, d.AuthKey, d.Dirs = o.Plan.RunID(o.Identity.Attempt), rundir.AuthKey(token),
+		attempt.Dirs(o.task(), o.Plan.Case.TestID)
+	d.ModelPath = modelPath(o.Plan)
+	return d
+}
+
+func (w *worker) hello(runID string) protocol.Hello {
 	o := w.opts
 	h := protocol.Hello{
-		Task: w.task, Session: uuid.NewString(), RunID: w.runID, Node: o.Node, Host: o.Host, PID: os.Getpid(),
-		Step: o.Identity.Step,
+		Task: w.task, Session: uuid.NewString(), RunID: runID, Node: o.Node, Host: o.Host, PID: os.Getpid(),
+		Step: o.Identity.Step, Served: w.machine.Served(),
 	}
 	if w.listener != nil {
 		h.Listen = w.listener.Address()
@@ -155,22 +164,15 @@ func (w *worker) hello() protocol.Hello {
 
 // publish tells the others of this agent; of the hub, where it is.
 func (w *worker) publish(hub string) error {
-	o := w.opts
-	_, err := bounded(o.Plan.Timeouts.Launch.Std(), func() (struct{}, error) {
-		return struct{}{}, rundir.Publish(w.attempt, protocol.Published{
-			Task: w.task, Node: o.Node, Host: o.Host, Step: o.Identity.Step, Hub: hub, RunID: w.runID,
-		})
+	_, err := bounded(w.opts.Plan.Timeouts.Launch.Std(), func() (struct{}, error) {
+		return struct{}{}, rundir.Publish(w.attempt, w.published(hub))
 	})
 	return err
 }
 
-// findHub waits for the hub, for as long as the plan allows agents to arrive.
-func (w *worker) findHub(ctx context.Context) (string, error) {
-	if p := w.opts.Plan; !p.Policy.Interactive {
-		late := fmt.Errorf("no hub within %v", p.Timeouts.Launch)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.Timeouts.Launch.Std(), late)
-		defer cancel()
+func (w *worker) published(hub string) protocol.Published {
+	o := w.opts
+	return protocol.Published{
+		Task: w.task, Node: o.Node, Host: o.Host, Step: o.Identity.Step, Hub: hub, RunID: w.runID,
 	}
-	return rundir.FindHub(ctx, w.attempt, w.runID)
 }

@@ -50,7 +50,9 @@ func runHub(w *worker) (int, error) {
 	if err := w.publish(server.Address()); err != nil {
 		return protocol.ExitUsage, err
 	}
-	w.link = server.Local(w.hello())
+	w.lastHub = server.Address()
+	defer w.withdraw()
+	w.link = server.Local(w.hello(w.runID))
 	codes := make(chan int, 1)
 	go func() {
 		defer w.link.Close()

@@ -66,7 +66,7 @@ func (w *worker) prepare(peers map[string]string, measurement int) *readyChild {
 // putAside moves the files by which the measurement before this one told its results, and its end.
 func (w *worker) putAside(data recipe.Data, measurement int) error {
 	spec := w.opts.Plan.Spec(data.Role)
-	if measurement == 0 || spec.Results == nil {
+	if measurement == 0 && !w.attempt.Continues() || spec.Results == nil {
 		return nil
 	}
 	release, err := recipe.Render("release", spec.Release, data)
@@ -77,7 +77,7 @@ func (w *worker) putAside(data recipe.Data, measurement int) error {
 	if err != nil {
 		return err
 	}
-	return rundir.PutAside(append(files, release), measurement)
+	return rundir.PutAside(append(files, release))
 }
 
 // await waits until the child is ready to be started; false if the context ended before.
@@ -98,15 +98,10 @@ func (r *readyChild) await(ctx context.Context) bool {
 // spec writes the role's files and renders its command and environment.
 func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 	p, spec := w.opts.Plan, w.opts.Plan.Spec(data.Role)
-	data.ModelPath = modelPath(p)
 	if err := w.writeFiles(spec, data); err != nil {
 		return supervisor.Spec{}, err
 	}
-	wrapper, err := recipe.RenderArgs("wrapper", spec.Wrapper, data)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	command, err := recipe.RenderArgs("command", spec.Command, data)
+	c, err := w.opts.render(data)
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
@@ -114,18 +109,7 @@ func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 	if err != nil {
 		return supervisor.Spec{}, err
 	}
-	env, err := ChildEnv(w.opts.Environ, w.opts.LauncherVars, p, data)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	dir, err := recipe.Render("dir", spec.Dir, data)
-	if err != nil {
-		return supervisor.Spec{}, err
-	}
-	if dir == "" {
-		dir = data.Dirs.Work
-	}
-	argv := slices.Concat(wrapper, command)
+	argv, dir, env, wrapper := c.Argv, c.Dir, c.Env, c.wrapper
 	redact := logtee.NewRedactor(append(env, "AUTH_KEY="+data.AuthKey))
 	w.logStart(argv, dir, env, redact)
 	log, err := rundir.OpenRankLog(w.attempt.RankLog(w.task))
@@ -140,6 +124,41 @@ func (w *worker) spec(data recipe.Data) (supervisor.Spec, error) {
 			Sealed: func() error { return rundir.Seal(w.attempt.RankLog(w.task)) },
 		},
 	}, nil
+}
+
+// Child is what a rank runs.
+type Child struct {
+	Argv, Env []string
+	Dir       string
+	wrapper   []string // with which Argv begins: the launcher of the ranks
+}
+
+// render renders a rank's child.
+func (o Options) render(data recipe.Data) (c Child, err error) {
+	spec := o.Plan.Spec(data.Role)
+	if c.wrapper, err = recipe.RenderArgs("wrapper", spec.Wrapper, data); err != nil {
+		return c, err
+	}
+	command, err := recipe.RenderArgs("command", spec.Command, data)
+	if err != nil {
+		return c, err
+	}
+	c.Argv = slices.Concat(c.wrapper, o.Wrap, command)
+	if c.Env, err = ChildEnv(o.Environ, o.LauncherVars, o.Plan, data); err != nil {
+		return c, err
+	}
+	if c.Dir, err = recipe.Render("dir", spec.Dir, data); c.Dir == "" {
+		c.Dir = data.Dirs.Work
+	}
+	return c, err
+}
+
+// Preview is what a rank would run, with these addresses of roles. Nothing is written or started.
+func Preview(o Options, peers map[string]string) (Child, error) {
+	attempt := rundir.Dir(o.Plan.RunDir).Attempt(o.Identity.Attempt)
+	data := o.data(attempt, "") // the secret stays one
+	data.Peers = peers
+	return o.render(data)
 }
 
 // modelPath is the model's folder below the models root if it is there, else its bare name, as upstream decides.

@@ -34,8 +34,16 @@ type service struct {
 
 	own ownHealth // of this service, as its live probe found it
 
-	mu    sync.Mutex
-	peers []peer // that must be reachable
+	mu      sync.Mutex
+	peers   []peer // that must be reachable
+	known   known
+	watched context.CancelFunc // ends the watch of peers and progress; nil while there is none
+}
+
+// known is what the hub is told of a service, once it is known.
+type known struct {
+	address, version string
+	ready            bool
 }
 
 // peer is a role whose service this one depends on.
@@ -96,6 +104,7 @@ func (s *service) live() {
 			return
 		}
 		s.data.Address = addr
+		s.note(func(k *known) { k.address = addr })
 		s.tell(protocol.Event{Kind: protocol.EventAddress, Address: addr})
 	}
 	for _, gate := range []*recipe.Probe{s.spec.Startup, s.spec.Ready} {
@@ -106,6 +115,7 @@ func (s *service) live() {
 	if v := s.spec.Version; v != nil {
 		s.tellVersion(*v)
 	}
+	s.note(func(k *known) { k.ready = true })
 	if s.spec.Ready != nil {
 		s.tell(protocol.Event{Kind: protocol.EventReady})
 	}
@@ -125,7 +135,31 @@ func (s *service) tellVersion(v recipe.Version) {
 	}
 	text, err := healthcheck.HTTP{URL: url, Timeout: versionBound}.Text(s.ctx, v.Key)
 	if e := (protocol.Event{Kind: protocol.EventVersion, Detail: text}); err == nil && e.Validate() == nil {
+		s.note(func(k *known) { k.version = text })
 		s.tell(e)
+	}
+}
+
+func (s *service) note(change func(*known)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.known)
+}
+
+// introduce tells a hub that has come later what is known of the service. Whether it still answers is found out anew.
+// What is not known yet will be told when it is.
+func (s *service) introduce() {
+	s.mu.Lock()
+	k := s.known
+	s.mu.Unlock()
+	if k.address != "" {
+		s.tell(protocol.Event{Kind: protocol.EventAddress, Address: k.address})
+	}
+	if k.version != "" {
+		s.tell(protocol.Event{Kind: protocol.EventVersion, Detail: k.version})
+	}
+	if k.ready && s.spec.Ready != nil && s.await(*s.spec.Ready) == nil {
+		s.tell(protocol.Event{Kind: protocol.EventReady})
 	}
 }
 
@@ -237,11 +271,13 @@ func (s *service) watch(addresses map[string]string) {
 		role, _ := roles.ParseRole(name) // the command was validated
 		peers = append(peers, peer{role, address})
 	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.endWatch()
 	s.mu.Lock()
-	s.peers = peers
+	s.peers, s.watched = peers, cancel
 	s.mu.Unlock()
 	for _, p := range peers {
-		go healthcheck.Rule{Period: peerPeriod, Failures: peerFailures}.Watch(s.ctx, p.probe(), func(err error) {
+		go healthcheck.Rule{Period: peerPeriod, Failures: peerFailures}.Watch(ctx, p.probe(), func(err error) {
 			if err != nil {
 				s.tell(protocol.Event{
 					Kind: protocol.EventUnreachable, Peers: []roles.Role{p.role}, Detail: s.cannotReach(p, err),
@@ -250,12 +286,22 @@ func (s *service) watch(addresses map[string]string) {
 		})
 	}
 	if s.stall != nil {
-		go s.watchProgress()
+		go s.watchProgress(ctx)
 	}
 }
 
-func (s *service) watchProgress() {
-	if idle, ok := s.stall.Watch(s.ctx); ok {
+// endWatch ends the watch of peers and progress: nothing is measured.
+func (s *service) endWatch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watched != nil {
+		s.watched()
+	}
+	s.peers, s.watched = nil, nil
+}
+
+func (s *service) watchProgress(ctx context.Context) {
+	if idle, ok := s.stall.Watch(ctx); ok {
 		what := "of output"
 		if s.spec.Stall.Line != "" {
 			what = "that matches " + s.spec.Stall.Line

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -32,13 +33,19 @@ type worker struct {
 	task    roles.Task
 	runID   string
 	token   string
-	link    control.Link
+	link    control.Link // nil while there is no hub; written in live's goroutine, under linkMu
 	log     *zap.Logger
 	machine *rank.Machine
 
-	listener *preflight.Listener // answers peers that try the way here; nil if nobody will
-	inputs   chan any            // from other goroutines: rank inputs, and children that were started
-	over     chan struct{}       // closed when nobody takes them any more
+	listener  *preflight.Listener // answers peers that try the way here; nil if nobody will
+	linkMu    sync.Mutex
+	moved     bool           // the link is another
+	lastHub   string         // address of the hub that was attached to last; "": none was
+	searching func()         // ends the search for the next hub
+	parting   sync.WaitGroup // of links to hubs that were left
+
+	inputs chan any      // from other goroutines: rank inputs, and children that were started
+	over   chan struct{} // closed when nobody takes them any more
 
 	ready   *readyChild // nil until the child is being prepared
 	abandon func(reason string)
@@ -65,7 +72,7 @@ func (w *worker) live() int {
 		}
 	}
 	defer w.endProbing()
-	lost := w.link.Lost()
+	lost := w.lost()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	w.step(rank.Begin{})
@@ -76,16 +83,19 @@ func (w *worker) live() int {
 			}
 			return code
 		}
+		if w.moved {
+			lost, w.moved = w.lost(), false
+		}
 		timer.Reset(w.idle())
 		select {
-		case c := <-w.link.Commands():
+		case c := <-w.commands():
 			w.heard.Store(true)
 			w.step(rank.Told{Command: c})
 		case sig := <-w.opts.Signals:
 			w.signalled(sig)
 		case <-lost:
 			lost = nil
-			w.step(rank.HubLost{Why: errText(w.link.Err())})
+			w.step(rank.HubLost{Why: errText(w.linkErr())})
 		case in := <-w.inputs:
 			w.take(in)
 		case <-timer.C:
@@ -150,6 +160,8 @@ func (w *worker) take(in any) {
 		if in.command != nil && w.task.Leader() { // the launchers of other ranks run something else
 			go w.watchCommand(w.child, in.command, in.output)
 		}
+	case nextHub:
+		w.meet(in)
 	case rank.Input:
 		w.step(in)
 	}
@@ -239,6 +251,12 @@ func (w *worker) perform(e rank.Effect) {
 		}
 	case rank.Reach:
 		go w.reach(e.Peers)
+	case rank.Part:
+		w.part(e.Reason)
+	case rank.Introduce:
+		if w.service != nil {
+			go w.service.introduce()
+		}
 	case rank.Check:
 		if w.service == nil {
 			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now().UTC()})
@@ -263,7 +281,7 @@ func (w *worker) tell(e protocol.Event) {
 	if e.At.IsZero() {
 		e.At = time.Now().UTC()
 	}
-	w.link.Send(e)
+	w.send(e)
 	fields := []zap.Field{zap.String("address", e.Address), zap.String("detail", e.Detail)}
 	if e.Outcome != nil {
 		fields = append(fields, zap.Any("outcome", e.Outcome.Brief()))
@@ -276,7 +294,7 @@ func (w *worker) tell(e protocol.Event) {
 func (w *worker) start(peers map[string]string, measurement int) {
 	w.closeListener() // everybody has tried
 	w.data.Peers = peers
-	if w.ready == nil || measurement > 0 {
+	if w.ready == nil || w.child != nil { // it is another child
 		w.ready = w.prepare(peers, measurement)
 	}
 	w.release = w.newRelease(w.data)

@@ -25,14 +25,20 @@ type Options struct {
 	Attempt int
 	JobID   string
 	Starter scheduler.Starter
-	// Roles are those whose steps are started, in this order; nil: all of the plan, BENCHMARK first.
+	// Roles are those whose steps are started by hand; nil: all of the plan, BENCHMARK first.
 	Roles []roles.Role
 	// Begun is when the batch script began; zero: now.
 	Begun time.Time
 	// Uploader is the path of disagg-submit, which sends what is pending, should the hub leave no verdict.
 	Uploader string
-	// Out gets what a single role prints, for the terminal of the person who started it; nil: nobody.
+	// Out gets what the roles print, for the terminal of the person who started them; nil: nobody. Of several roles
+	// each line begins with the role's name.
 	Out io.Writer
+	// Wrap are words that are put before the roles' commands, such as a debugger, as a shell would read them.
+	Wrap string
+	// OnVerdict is called once the verdict of BENCHMARK's attempt has been looked after, from Run's goroutine; nil:
+	// nobody is.
+	OnVerdict func(rundir.Attempt)
 	// Say is called with short lines for people, from any goroutine; nil: nobody.
 	Say func(string)
 }
@@ -44,26 +50,30 @@ type batch struct {
 	runID   string
 	token   string
 	disk    *rundir.Disk
+	alone   bool // one role is started, by hand
 	machine *steps.Machine
 	inputs  chan steps.Input
 	output  chan struct{} // holds one token when something arrived from a step
 	done    chan struct{} // closed when nobody takes inputs any more
 	hub     *hubLine
 
+	printing sync.Mutex // held while a line is written to Out
+
 	mu      sync.Mutex
 	verdict *protocol.Result     // that the hub could not write; nil: none
 	running map[roles.Role]*step // the present try of each
 	ends    time.Time            // when the job's time is over; zero if that is not known
 
-	former    map[roles.Role]string // steps of agents that were here before these, as the scheduler names them
-	concluded chan error            // the verdict was looked after; nil while it is not
-	installed time.Time             // when preparing the nodes was over; zero if there was nothing to do
+	former    map[string]bool // steps of agents that were here before these, as the scheduler names them
+	concluded chan error      // the verdict was looked after; nil while it is not
+	installed time.Time       // when preparing the nodes was over; zero if there was nothing to do
 }
 
 // Run starts the steps and sees them through. It returns BENCHMARK's exit code, or that of the only role. The end of
 // the context asks the hub to cancel the job.
 func Run(ctx context.Context, o Options) (int, error) {
-	if o.Roles == nil {
+	alone := o.Roles != nil
+	if !alone {
 		o.Roles = allRoles(o.Plan)
 	}
 	if o.Begun.IsZero() {
@@ -74,9 +84,10 @@ func Run(ctx context.Context, o Options) (int, error) {
 	}
 	dir := rundir.Dir(o.Plan.RunDir)
 	b := &batch{
-		opts: o, attempt: dir.Attempt(o.Attempt), runID: o.Plan.RunID(o.Attempt), machine: steps.New(o.Roles),
-		inputs: make(chan steps.Input), output: make(chan struct{}, 1), done: make(chan struct{}),
-		running: map[roles.Role]*step{}, former: map[roles.Role]string{},
+		opts: o, attempt: dir.Attempt(o.Attempt), runID: o.Plan.RunID(o.Attempt),
+		machine: steps.New(o.Roles, o.Plan.Policy),
+		inputs:  make(chan steps.Input), output: make(chan struct{}, 1), done: make(chan struct{}),
+		running: map[roles.Role]*step{}, former: map[string]bool{}, alone: alone,
 	}
 	var err error
 	if b.token, err = rundir.OpenAttempt(b.attempt, o.Plan.Case.TestID); err == nil && !b.single() {
@@ -99,13 +110,14 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if code, err := b.install(ctx); code != 0 || err != nil {
 		return code, err
 	}
-	for _, r := range o.Roles {
-		if p, ok := rundir.ReadPublished(b.attempt, roles.Task{Role: r}, b.runID); ok {
-			b.former[r] = p.Step
-		}
+	for _, p := range rundir.PublishedIn(b.attempt) {
+		b.former[p.Step] = true
 	}
 	for _, r := range o.Roles {
 		b.start(r)
+	}
+	if o.Plan.Policy.Keep != "" {
+		go b.lookForRequests()
 	}
 	return b.see(ctx), nil
 }
@@ -133,6 +145,9 @@ func (b *batch) env(r roles.Role) []string {
 	if !b.installed.IsZero() {
 		env = append(env, protocol.EnvInstalled+"="+seconds(b.installed))
 	}
+	if b.opts.Wrap != "" {
+		env = append(env, protocol.EnvWrap+"="+b.opts.Wrap)
+	}
 	if !b.single() { // the end of a shell that started one role says nothing of the others
 		env = append(env, protocol.EnvBatch+"="+supervisor.Mark())
 	}
@@ -140,7 +155,7 @@ func (b *batch) env(r roles.Role) []string {
 }
 
 // single tells whether one role is started by hand.
-func (b *batch) single() bool { return b.opts.Plan.Policy.Interactive }
+func (b *batch) single() bool { return b.alone }
 
 func (b *batch) hasHub() bool { return slices.Contains(b.opts.Roles, roles.Hub().Role) }
 
@@ -169,6 +184,9 @@ func (b *batch) see(ctx context.Context) int {
 			if b.concluded = nil; err != nil {
 				b.opts.Say(err.Error())
 			}
+			if b.opts.OnVerdict != nil {
+				b.opts.OnVerdict(b.attempt)
+			}
 		case <-cancelled:
 			cancelled = nil
 			b.cancel(context.Cause(ctx))
@@ -192,6 +210,8 @@ func (b *batch) step(in steps.Input) {
 			b.opts.Say(fmt.Sprintf("the step of %s never began: trying again in %v", e.Role, e.After))
 		case steps.Start:
 			b.start(e.Role)
+		case steps.Stop:
+			b.askToStop(e.Role, e.Anew)
 		case steps.Seal:
 			b.disk.Touch(rundir.DoneFile(b.attempt.RoleLog(e.Role)))
 		case steps.Report:
@@ -217,10 +237,14 @@ func (b *batch) in(in steps.Input) {
 
 // cancel asks the hub to end the job; a role that was started by hand is asked itself.
 func (b *batch) cancel(why error) {
+	kept := b.machine.Kept()
 	b.step(steps.Asked{Why: why.Error(), Ends: b.jobEnds()})
+	if kept {
+		return // everybody was asked
+	}
 	if b.single() {
 		for _, r := range b.opts.Roles {
-			b.askToStop(r)
+			b.askToStop(r, false)
 		}
 		return
 	}

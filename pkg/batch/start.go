@@ -2,8 +2,10 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -38,11 +40,21 @@ func startBound(cmd *exec.Cmd, ended <-chan struct{}) error {
 const askBound = 10 * time.Second
 
 // askToStop asks the agents of a step to stop, in a goroutine of its own. A step whose agents have not begun has
-// nothing to lose: the processes that start it are ended, which its scheduler answers with a kill.
-func (b *batch) askToStop(r roles.Role) {
+// nothing to lose: the processes that start it are ended, which its scheduler answers with a kill. With anew another
+// step takes its place, whose agents are not to be taken for these.
+func (b *batch) askToStop(r roles.Role, anew bool) {
 	b.opts.Say("stopping " + r.String())
 	go func() {
-		if err := b.signalStep(r, b.opts.Starter.StopStep, syscall.SIGTERM); err != nil {
+		stop := b.opts.Starter.StopStep
+		if anew {
+			stop = func(ctx context.Context, name string) error {
+				b.mu.Lock()
+				b.former[name] = true
+				b.mu.Unlock()
+				return b.opts.Starter.StopStep(ctx, name)
+			}
+		}
+		if err := b.signalStep(r, stop, syscall.SIGTERM); err != nil {
 			b.opts.Say("cannot stop " + r.String() + ": " + err.Error())
 		}
 	}()
@@ -73,12 +85,53 @@ func (b *batch) signalStep(r roles.Role, send func(context.Context, string) erro
 	if s == nil {
 		return nil
 	}
-	p, ok := rundir.ReadPublished(b.attempt, roles.Task{Role: r}, b.runID)
-	if ok && p.Step != "" && p.Step != b.former[r] {
-		return send(ctx, p.Step)
+	names := b.stepsOf(r)
+	if len(names) < s.count() { // not all of its agents have begun
+		s.signal(sig)
 	}
-	s.signal(sig)
-	return nil
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, send(ctx, name))
+	}
+	return errors.Join(errs...)
+}
+
+// lookForRequests takes what people ask of the roles that are started here, and notes that servers that are kept are
+// measured, in a goroutine of its own: the run directory may not answer.
+func (b *batch) lookForRequests() {
+	tick := time.NewTicker(requestPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.done:
+			return
+		case <-tick.C:
+		}
+		for _, r := range rundir.TakeRequests(b.attempt, b.opts.Roles) {
+			b.in(steps.Wanted{Role: r})
+		}
+		if !rundir.HasResult(rundir.Current(rundir.Dir(b.opts.Plan.RunDir))) {
+			b.in(steps.InUse{})
+		}
+	}
+}
+
+// requestPoll is how often it is looked for what people ask for.
+const requestPoll = time.Second
+
+// stepsOf are the scheduler's names of a role's step: more than one where each rank has its own. Those of agents that
+// were here before are none of them.
+func (b *batch) stepsOf(r roles.Role) (names []string) {
+	published := rundir.PublishedIn(b.attempt)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range published {
+		if p.Task.Role == r && p.RunID == b.runID && p.Step != "" && !b.former[p.Step] &&
+			!slices.Contains(names, p.Step) {
+			names = append(names, p.Step)
+		}
+	}
+	return names
 }
 
 // hubBound is how long the hub may take to answer.

@@ -84,9 +84,18 @@ func (s *step) run(cmds []*exec.Cmd) error {
 	defer outW.Close()
 	defer errW.Close()
 	s.ends = []*os.File{outR, errR}
-	s.pipes.Go(func() { s.copy(outR, nil) })
-	lines := logtee.NewSplitter(func(l logtee.Line) { s.said(l.Text) })
-	s.pipes.Go(func() { s.copy(errR, lines) })
+	print := func(logtee.Line) {}
+	if out := s.batch.opts.Out; out != nil && !s.batch.single() {
+		print = func(l logtee.Line) {
+			s.batch.printing.Lock()
+			defer s.batch.printing.Unlock()
+			fmt.Fprintf(out, "%-*s | %s\n", nameWidth, s.role, l.Text)
+		}
+	}
+	s.pipes.Go(func() { s.copy(outR, logtee.NewSplitter(print)) })
+	s.pipes.Go(func() {
+		s.copy(errR, logtee.NewSplitter(func(l logtee.Line) { print(l); s.said(l.Text) }))
+	})
 	for _, cmd := range cmds {
 		cmd.Stdout, cmd.Stderr = outW, errW
 		start := (*exec.Cmd).Start
@@ -103,6 +112,16 @@ func (s *step) run(cmds []*exec.Cmd) error {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// nameWidth is that of the longest common name of a role, DISAGG_SERVER.
+const nameWidth = 13
+
+// count is of how many commands the step is made.
+func (s *step) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.cmds)
 }
 
 // signal signals the commands of the step.
@@ -162,12 +181,10 @@ func (s *step) copy(from *os.File, lines *logtee.Splitter) {
 		if n > 0 {
 			s.batch.disk.Room(n, roomPatience)
 			_, _ = s.log.Write(buf[:n])
-			if out := s.batch.opts.Out; out != nil {
+			if out := s.batch.opts.Out; out != nil && s.batch.single() {
 				_, _ = out.Write(buf[:n])
 			}
-			if lines != nil {
-				lines.Write(buf[:n])
-			}
+			lines.Write(buf[:n])
 			select {
 			case s.batch.output <- struct{}{}:
 			default:
@@ -180,9 +197,7 @@ func (s *step) copy(from *os.File, lines *logtee.Splitter) {
 			break
 		}
 	}
-	if lines != nil {
-		lines.End()
-	}
+	lines.End()
 }
 
 // said takes a line of the step's standard error.

@@ -23,7 +23,9 @@
 // In the phase measuring the benchmark may be started again, on the same servers: as often as the plan says, or once
 // more if what was measured is suspicious.
 //
-// When people start roles by hand (policy interactive) there is no preflight: launching goes straight to readying.
+// When people start roles by hand (policy interactive) there is no preflight: launching goes straight to readying. So
+// it does when servers were kept (policy keep), which means that they were there before: each of them is told to keep
+// its child, instead of to stop, and leaves. What was kept introduces itself to the next machine, when that starts it.
 //
 // Terms: a fact is something that went wrong, as it is weighed; the first cause is the fact that was there first;
 // everything else is secondary. A fact is provisional while a better explanation is awaited. A partition is a network

@@ -113,9 +113,10 @@ func (m *Machine) wasUnwell(t *task, why string, since, now time.Time) {
 	m.fail(f, now)
 }
 
-// unwell judges what an agent says of its own service.
+// unwell judges what an agent says of its own service. One that was kept, and has not been taken over yet, may be about
+// to be replaced.
 func (m *Machine) unwell(t *task, e protocol.Event, now time.Time) {
-	if !m.serving() {
+	if !m.serving() || !t.started && t.hello.Served {
 		return
 	}
 	kind, detail := protocol.HealthLost, e.Detail

@@ -74,6 +74,7 @@ type task struct {
 	lost                bool // gone without a word
 	silent              bool // lost, and its connection never ended: the host may have vanished
 	asked               bool // it was told to end, by a person or the scheduler
+	kept                bool // it was told to keep its child, and to leave
 	outcome             *protocol.Outcome
 	cause               protocol.CauseKind
 	diagnosis           protocol.Diagnosis // what the scheduler says about its step

@@ -46,7 +46,7 @@ func (m *Machine) advance(now time.Time) {
 		return
 	case protocol.Launching:
 		if !slices.ContainsFunc(m.order, func(t roles.Task) bool { return m.tasks[t].hello == nil }) {
-			if m.plan.Policy.Interactive {
+			if m.plan.Policy.Interactive || m.served() {
 				m.enter(protocol.Readying, now)
 			} else {
 				m.beginPreflight(now)

@@ -259,6 +259,6 @@ func (m *Machine) Found() (p protocol.Provenance) {
 			versions = append(versions, v)
 		}
 	}
-	p.Engine = strings.Join(versions, ", ")
+	p.Engine, p.Warm = strings.Join(versions, ", "), m.served()
 	return p
 }

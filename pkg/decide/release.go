@@ -11,9 +11,9 @@ import (
 // It mostly answers at once.
 const releaseBound = 1500 * time.Millisecond
 
-// release takes in that the benchmark has let the servers go. They are kept if it may measure again.
+// release takes in that the benchmark has let the servers go. They are kept if they may be measured again.
 func (m *Machine) release(now time.Time) {
-	if m.mayMeasureAgain() {
+	if m.mayMeasureAgain() || m.plan.Policy.Keep != "" {
 		return
 	}
 	m.released = true

@@ -36,6 +36,9 @@ func (m *Machine) sendStop(t *task) {
 		m.awaitReturn(t)
 	}
 	c := protocol.Command{Kind: protocol.CommandStop, Reason: "the benchmark is done", Finished: true}
+	if m.keeps(t) {
+		c.Kind, t.kept = protocol.CommandKeep, true
+	}
 	if f := m.attribution.Verdict(); f != nil {
 		c.Reason, c.Finished = f.String(), false
 		if t.Role == f.Role {

@@ -77,7 +77,7 @@ func (m *Machine) Result(times Times, now time.Time) protocol.Result {
 		StartedAt: m.since[protocol.Launching].UTC(), EndedAt: now.UTC(),
 		FirstCause: m.verdict(), Secondary: m.attribution.Secondary(), Phases: m.phases(times, now),
 		Points: append([]protocol.Point{}, m.points...), Roles: []protocol.RankOutcome{}, Regression: m.regression,
-		Again: slices.Clone(m.again.points),
+		Again: slices.Clone(m.again.points), Kept: m.someAreKept(),
 	}
 	r.Verdict, r.ExitCode = protocol.Judge(r.FirstCause)
 	processes := mostProcesses

@@ -25,7 +25,11 @@ func (o Orphan) Recover() error {
 		recorded[[2]int{rec.Point.Measurement, rec.Point.Index}] = true
 	}
 	for index, last := range files {
-		for measurement, file := range rundir.Measurements(last) {
+		list := rundir.Measurements(last)
+		if o.Attempt.Continues() { // those before are of other attempts
+			list = list[len(list)-1:]
+		}
+		for measurement, file := range list {
 			if recorded[[2]int{measurement, index}] {
 				continue
 			}

@@ -1,124 +1,140 @@
 package launch
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
+	"github.com/disagg/disagg/pkg/agent"
 	"github.com/disagg/disagg/pkg/batch"
 	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
-	"github.com/disagg/disagg/pkg/scheduler/slurm"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/shellwords"
 )
 
 // ByHand starts one role in an allocation that somebody holds, from that person's shell.
 type ByHand struct {
-	Request  Request
-	Role     roles.Role
-	Uploader string       // path of disagg-submit
-	Out      io.Writer    // gets what the role prints
-	Say      func(string) // gets short lines for people
+	Request   Request
+	Role      roles.Role
+	All       bool   // all roles, in this shell
+	Wrap      string // words that are put before the role's command, as a shell would read them
+	Scheduler scheduler.Scheduler
+	Uploader  string       // path of disagg-submit
+	Out       io.Writer    // gets what the role prints, and the verdict
+	Say       func(string) // gets short lines for people
 }
 
 // Run joins the allocation's run, making it if this is the first role, and sees one role through. It returns the role's
-// exit code. The end of the context asks the role to stop.
+// exit code; the benchmark's is that of the verdict, which is shown. The end of the context asks the role to stop.
 func (b ByHand) Run(ctx context.Context) (int, error) {
-	s := slurm.Slurm{}
-	alloc, err := s.Allocation(ctx)
+	at, alloc, err := b.place(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if b.Request.RunDir == "" {
-		b.Request.RunDir = filepath.Join(alloc.WorkDir, "runs", "allocation-"+alloc.JobID)
+	o := batch.Options{
+		Plan: at.plan, Attempt: at.attempt, JobID: alloc.JobID, Starter: b.Scheduler, Uploader: b.Uploader,
+		Out: b.Out, Say: b.Say, Wrap: b.Wrap,
 	}
-	b.Request.ByHand, b.Request.Scheduler = true, s
+	if !b.All {
+		o.Roles = []roles.Role{b.Role}
+	}
+	if b.All || b.Role == roles.Hub().Role {
+		progress := report.Progress{
+			Out: b.Out, Layout: at.plan.Layout, Points: len(at.plan.Case.Load.Points()), Begun: time.Now(),
+			Now: time.Now,
+		}
+		end := sync.OnceFunc(following(rundir.Dir(at.plan.RunDir).Attempt(at.attempt), progress.Show))
+		defer end()
+		o.OnVerdict = func(a rundir.Attempt) { end(); b.show(at.plan, a) }
+	}
+	return batch.Run(ctx, o)
+}
+
+// place finds the run and the attempt in which the role is to be started, and the allocation.
+func (b ByHand) place(ctx context.Context) (place, scheduler.Allocation, error) {
+	alloc, err := b.Scheduler.Allocation(ctx)
+	if err != nil {
+		return place{}, alloc, err
+	}
+	if b.Request.RunDir == "" {
+		name := cmp.Or(alloc.JobID, b.Scheduler.Name())
+		b.Request.RunDir = filepath.Join(alloc.WorkDir, "runs", "allocation-"+name)
+	}
+	b.Request.ByHand, b.Request.Scheduler = true, b.Scheduler
 	if b.Request.Timeouts.Job == 0 && !alloc.Ends.IsZero() {
 		b.Request.Timeouts.Job = roles.Duration(time.Until(alloc.Ends).Round(time.Second))
 	}
-	p, err := b.Request.join(ctx)
+	at, err := b.join(ctx)
 	if err != nil {
-		return 0, err
+		return at, alloc, err
 	}
-	if _, ok := p.Layout.Find(b.Role); !ok {
-		return 0, fmt.Errorf("cannot start %s: the case has no such role: it has %s", b.Role, roleNames(p.Layout))
+	if _, ok := at.plan.Layout.Find(b.Role); !ok && !b.All {
+		return at, alloc, fmt.Errorf("cannot start %s: the case has no such role: it has %s", b.Role,
+			roleNames(at.plan.Layout))
 	}
-	if need := p.Layout.TotalNodes; need > alloc.Nodes {
-		return 0, fmt.Errorf("cannot start %s: the case needs %d nodes, the allocation %s has %d: ask for more",
+	if need := at.plan.Layout.TotalNodes; alloc.Nodes > 0 && need > alloc.Nodes {
+		return at, alloc, fmt.Errorf("cannot start %s: the case needs %d nodes, the allocation %s has %d: ask for more",
 			b.Role, need, alloc.JobID, alloc.Nodes)
 	}
-	return batch.Run(ctx, batch.Options{
-		Plan: p, Attempt: firstOpen(rundir.Dir(p.RunDir)), JobID: alloc.JobID, Starter: s, Roles: []roles.Role{b.Role},
-		Uploader: b.Uploader, Out: b.Out, Say: b.Say,
-	})
+	return at, alloc, nil
+}
+
+// Preview is what the role would run, as far as that can be told from this shell: its first rank, with the addresses of
+// other roles that are known. A run is made if there is none; nothing is started.
+func (b ByHand) Preview(ctx context.Context, environ []string) (agent.Child, error) {
+	at, _, err := b.place(ctx)
+	if err != nil {
+		return agent.Child{}, err
+	}
+	o := agent.Options{
+		Plan: at.plan, Role: b.Role, Identity: scheduler.Identity{Attempt: at.attempt}, Node: unknownHost,
+		Host: unknownHost, Environ: environ,
+	}
+	if o.Wrap, err = shellwords.Split(b.Wrap); err != nil {
+		return agent.Child{}, fmt.Errorf("cannot read --wrap: %w", err)
+	}
+	o.LauncherVars.Patterns, o.LauncherVars.Kept = TaskVars()
+	peers := map[string]string{}
+	for _, pl := range at.plan.Layout.Placements {
+		peers[pl.Role.String()] = unknownHost + ":0"
+	}
+	state, _ := rundir.ReadState(rundir.Current(rundir.Dir(at.plan.RunDir))) // without one nothing is known
+	for _, r := range state.Roles {
+		if r.Address != "" {
+			peers[r.Role.String()] = r.Address
+		}
+	}
+	return agent.Preview(o, peers)
+}
+
+// unknownHost stands for a host that is not known before a role runs.
+const unknownHost = "HOST"
+
+// show prints the verdict.
+func (b ByHand) show(p plan.Plan, a rundir.Attempt) {
+	r, err := rundir.ReadResult(a)
+	if err != nil {
+		return
+	}
+	report.Summary(b.Out, report.Build(report.Input{Plan: p, Result: r}))
+	fmt.Fprintf(b.Out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
+	if r.Kept {
+		fmt.Fprintf(b.Out, "kept:    servers stay: to measure again, start BENCHMARK again, or\n"+
+			"         disagg-submit bench %s\n", p.RunDir)
+	}
 }
 
 func roleNames(l roles.Layout) string {
-	var names []string
+	var list []roles.Role
 	for _, pl := range l.Placements {
-		names = append(names, pl.Role.String())
+		list = append(list, pl.Role)
 	}
-	return strings.Join(names, ", ")
-}
-
-// firstOpen is the attempt that is under way: the first without a verdict.
-func firstOpen(d rundir.Dir) int {
-	for n := 0; ; n++ {
-		if !rundir.HasResult(d.Attempt(n)) {
-			return n
-		}
-	}
-}
-
-// join makes the run directory, or adopts the plan that is there if this request leads to the same.
-func (r Request) join(ctx context.Context) (plan.Plan, error) {
-	for tries := 0; ; tries++ {
-		dir, err := r.runDir("", time.Now())
-		if err != nil {
-			return plan.Plan{}, err
-		}
-		first, err := rundir.ReadOwnPlan(rundir.Dir(dir).Plan())
-		if err == nil {
-			return r.adopt(ctx, first)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return plan.Plan{}, err
-		}
-		job, err := r.Make(ctx)
-		if err == nil {
-			err = job.Prepare()
-		}
-		if !errors.Is(err, rundir.ErrOccupied) || tries > 0 {
-			return job.Plan, err
-		}
-		// Another shell was faster: its plan is there now.
-	}
-}
-
-// mostNamed is how many differences between two plans are named.
-const mostNamed = 3
-
-// adopt takes the plan of the shell that was first, unless this one asks for something else. What is left of the
-// allocation's time differs between any two shells, and the grace period may be found out by one and not by the other.
-func (r Request) adopt(ctx context.Context, first plan.Plan) (plan.Plan, error) {
-	r.Timeouts, r.grace = first.Timeouts, first.Cluster.KillWait
-	own, err := r.Make(ctx)
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	names := plan.Differences(first, own.Plan)
-	if len(names) == 0 {
-		return first, nil
-	}
-	more := ""
-	if n := len(names); n > mostNamed {
-		names, more = names[:mostNamed], fmt.Sprintf(" and %d more", n-mostNamed)
-	}
-	return plan.Plan{}, fmt.Errorf("cannot join the run in %s, a run of %s: this shell asks for another %s%s: "+
-		"give the same options, or another --run-dir", first.RunDir, first.Case.TestID, strings.Join(names, ", "), more)
+	return names(list)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
+	"github.com/disagg/disagg/pkg/scheduler/slurm"
 )
 
 var (
@@ -43,7 +44,10 @@ func shell(t *testing.T, r roles.Role) (ByHand, *bytes.Buffer) {
 	req := request(t)
 	req.RunDir = ""
 	var out bytes.Buffer
-	return ByHand{Request: req, Role: r, Out: &out, Say: func(text string) { t.Log(text) }}, &out
+	b := ByHand{
+		Request: req, Role: r, Scheduler: slurm.Slurm{}, Out: &out, Say: func(text string) { t.Log(text) },
+	}
+	return b, &out
 }
 
 // The first role that is started by hand makes the allocation's run, for as long as the allocation lasts; the next ones
@@ -99,79 +103,209 @@ func TestByHandFaults(t *testing.T) {
 	fails(t, err, "begin with salloc")
 }
 
+// joining is a shell that joins what is in a request's run directory, where servers run, and what it says.
+func joining(r Request, running ...string) (ByHand, *bytes.Buffer) {
+	s := &fake.Scheduler{Running: map[string]bool{}}
+	for _, step := range running {
+		s.Running[step] = true
+	}
+	r.ByHand = true
+	if r.Scheduler == nil {
+		r.Scheduler = s
+	}
+	var said bytes.Buffer
+	return ByHand{Request: r, Role: gen, Scheduler: s, Say: func(text string) { said.WriteString(text + "\n") }}, &said
+}
+
 // A second shell that asks for the same takes the plan that is there, whatever is left of the allocation's time and
-// although the scheduler does not answer it. One that asks for something else is refused, and told the difference: what
-// the first shell chose would not hold for it.
+// although the scheduler does not answer it. One that asks for something else is refused while a server runs, and told
+// the difference; if none does, it plans anew beside, and says so.
 func TestJoin(t *testing.T) {
 	container := []string{"container: {image: good.sqsh}"}
 	tests := map[string]struct {
 		change func(*testing.T, *Request)
-		want   []string // of the refusal; nil: it joins
+		differ []string // what is different; nil: it joins
 	}{
 		"the same": {func(*testing.T, *Request) {}, nil},
 		"with less time": {
 			func(_ *testing.T, r *Request) { r.Timeouts.Job = roles.Duration(90 * time.Minute) },
 			nil,
 		},
-		"with hardly any time":  {func(_ *testing.T, r *Request) { r.Timeouts.Job = 1 }, nil},
-		"without the scheduler": {func(_ *testing.T, r *Request) { r.Scheduler = &fake.Scheduler{} }, nil},
-		"with another version":  {func(_ *testing.T, r *Request) { r.Version = "other" }, nil},
+		"with hardly any time": {func(_ *testing.T, r *Request) { r.Timeouts.Job = 1 }, nil},
+		"with another version": {func(_ *testing.T, r *Request) { r.Version = "other" }, nil},
+		"with another comment": {
+			func(t *testing.T, r *Request) { r.Case = edited(t, "metadata:", "# mine\nmetadata:") },
+			nil,
+		},
 		"without the container": {
 			func(t *testing.T, r *Request) { r.Profile = profileFile(t) },
-			[]string{"asks for another cluster.container: give the same options, or another --run-dir"},
+			[]string{`cluster.container {"image":"good.sqsh"} -> none`},
 		},
 		"with another image": {
 			func(t *testing.T, r *Request) { r.Profile = profileFile(t, "container: {image: bad.sqsh}") },
-			[]string{"another cluster.container.image:"},
+			[]string{"cluster.container.image good.sqsh -> bad.sqsh"},
 		},
 		"with another grace": {
 			func(t *testing.T, r *Request) { r.Profile = profileFile(t, append(container, "kill_wait: 60s")...) },
-			[]string{"another cluster.kill_wait:"},
+			[]string{"cluster.kill_wait "},
 		},
 		"with another value": {
 			func(_ *testing.T, r *Request) { r.Values = map[string]string{"serve": "mine"} },
-			[]string{"another values.serve:"},
+			[]string{"values.serve trtllm-serve -> mine"},
 		},
 		"with another partition": {
 			func(_ *testing.T, r *Request) { r.Partition = "fast" },
-			[]string{"another cluster.partition:"},
+			[]string{"cluster.partition "},
+		},
+		"with another size": {
+			func(t *testing.T, r *Request) { r.Case = edited(t, "max_num_tokens: 128", "max_num_tokens: 64") },
+			[]string{"case.worker_config.GEN.max_num_tokens 128 -> 64"},
 		},
 		"with a recipe": {
 			func(_ *testing.T, r *Request) { r.Recipe = "trtllm-pytest" },
-			[]string{"another recipe.", " more: "},
+			[]string{"recipe.", " more"},
 		},
-		"with what is no request": {func(_ *testing.T, r *Request) { r.Recipe = "nope" }, []string{"unknown recipe"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := request(t)
-			r.ByHand, r.Timeouts.Job = true, roles.Duration(2*time.Hour)
-			r.Profile = profileFile(t, container...)
-			first, err := r.join(t.Context())
+			r.Timeouts.Job, r.Profile = roles.Duration(2*time.Hour), profileFile(t, container...)
+			b, _ := joining(r)
+			first, err := b.join(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.change(t, &r)
-			p, err := r.join(t.Context())
-			if tt.want != nil {
-				fails(t, err, tt.want...)
+			serving(t, first, "7.1")
+			tt.change(t, &b.Request)
+			alive, _ := joining(b.Request, "7.1")
+			at, err := alive.join(t.Context())
+			if tt.differ == nil {
+				if err != nil || at.plan.ID != first.plan.ID || at.plan.Cluster.Container == nil {
+					t.Errorf("%s, %v: want %s", at.plan.ID, err, first.plan.ID)
+				}
 				return
 			}
-			if err != nil || p.ID != first.ID || p.Cluster.Container == nil {
-				t.Errorf("%s, %v: want %s", p.ID, err, first.ID)
+			fails(t, err, append(tt.differ, "cannot start GEN_0: ", ", and CTX_0 of the run in ", " runs: stop ")...)
+			alone, said := joining(b.Request)
+			at, err = alone.join(t.Context())
+			if err != nil || at.plan.ID == first.plan.ID || at.plan.RunDir != first.plan.RunDir+"-2" {
+				t.Errorf("%s in %s, %v", at.plan.ID, at.plan.RunDir, err)
+			}
+			for _, want := range append(tt.differ, "planned anew in "+first.plan.RunDir+"-2") {
+				if !strings.Contains(said.String(), want) {
+					t.Errorf("%s: want %q", said, want)
+				}
+			}
+			if next, err := alone.join(t.Context()); err != nil || next.plan.ID != at.plan.ID {
+				t.Errorf("the next shell does not join it: %s, %v", next.plan.ID, err)
 			}
 		})
+	}
+	r := request(t)
+	b, _ := joining(r)
+	if _, err := b.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Request.Recipe = "nope"
+	_, err := b.join(t.Context())
+	fails(t, err, "unknown recipe")
+}
+
+// edited is the request's case with one text in another's place.
+func edited(t *testing.T, old, text string) string {
+	t.Helper()
+	name := request(t).Case
+	data, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(data), old) {
+		t.Fatalf("%s has no %q: %v", name, old, err)
+	}
+	file := filepath.Join(t.TempDir(), filepath.Base(name))
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, text, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// serving makes a place one in which CTX_0 has published itself, as a step.
+func serving(t *testing.T, at place, step string) {
+	t.Helper()
+	a := rundir.Dir(at.plan.RunDir).Attempt(at.attempt)
+	if _, err := rundir.OpenAttempt(a, at.plan.Case.TestID); err != nil {
+		t.Fatal(err)
+	}
+	err := rundir.Publish(a, protocol.Published{
+		Task: roles.Task{Role: roles.Role{Kind: roles.Ctx}}, RunID: at.plan.RunID(at.attempt), Step: step,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// over gives the attempt of a place its verdict.
+func over(t *testing.T, at place) {
+	t.Helper()
+	a := rundir.Dir(at.plan.RunDir).Attempt(at.attempt)
+	err := a.Keep(protocol.Result{Schema: 1, Verdict: protocol.Passed, Kept: true}, nil)
+	if err == nil {
+		err = rundir.SetCurrent(rundir.Dir(at.plan.RunDir), at.attempt)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The next measurement is another attempt: on the servers that run, or a fresh one if none does. One with another load
+// is a run of its own, on the same servers; a server that is started meanwhile is told nothing of that.
+func TestJoinSession(t *testing.T) {
+	b, _ := joining(request(t), "7.1")
+	b.Role = bench
+	first, err := b.join(t.Context())
+	if err != nil || first.plan.Policy.Keep != plan.KeepAlways {
+		t.Fatalf("keep %q, %v", first.plan.Policy.Keep, err)
+	}
+	home := rundir.Dir(first.plan.RunDir).Attempt(0)
+	serving(t, first, "7.1")
+	over(t, first)
+	next, err := b.join(t.Context())
+	a := rundir.Dir(next.plan.RunDir).Attempt(next.attempt)
+	if err != nil || next.attempt != 1 || a.Home() != home {
+		t.Fatalf("attempt %d of %s, %v", next.attempt, a.Home(), err)
+	}
+	if token, err := rundir.OpenAttempt(a, "t"); err != nil || token == "" {
+		t.Errorf("it has no token: %v", err)
+	}
+	b.Request.Case = edited(t, "concurrency_list: 4 8 16", "concurrency_list: 32")
+	server := b
+	server.Role = gen
+	if at, err := server.join(t.Context()); err != nil || at.plan.ID != first.plan.ID {
+		t.Errorf("a server begins a run of its own: %v", err)
+	}
+	other, err := b.join(t.Context())
+	a = rundir.Dir(other.plan.RunDir).Attempt(other.attempt)
+	if err != nil || other.plan.ID == first.plan.ID || a.Home() != home {
+		t.Errorf("%s of %s, %v", other.plan.RunDir, a.Home(), err)
+	}
+	over(t, other)
+	alone, _ := joining(b.Request)
+	last, err := alone.join(t.Context())
+	a = rundir.Dir(last.plan.RunDir).Attempt(last.attempt)
+	if err != nil || last.attempt != 1 || a.Continues() {
+		t.Errorf("attempt %d continues %s, %v", last.attempt, a.Home(), err)
 	}
 }
 
 // Of shells that start at once one makes the run, and all others join it.
 func TestJoinAtOnce(t *testing.T) {
-	r := request(t)
+	b, _ := joining(request(t))
 	const shells = 8
 	plans, errs := make([]plan.Plan, shells), make([]error, shells)
 	var all sync.WaitGroup
 	for i := range shells {
-		all.Go(func() { plans[i], errs[i] = r.join(context.Background()) })
+		all.Go(func() {
+			var at place
+			at, errs[i] = b.join(context.Background())
+			plans[i] = at.plan
+		})
 	}
 	all.Wait()
 	for i := range shells {
@@ -183,28 +317,29 @@ func TestJoinAtOnce(t *testing.T) {
 
 // A run directory that cannot be used, or whose plan cannot be read, is refused.
 func TestJoinFaults(t *testing.T) {
-	r := request(t)
-	r.RunDir = "/a\nb"
-	_, err := r.join(t.Context())
-	fails(t, err, "control character")
-	r = request(t)
-	r.RunDir = t.TempDir()
-	if err := os.WriteFile(rundir.Dir(r.RunDir).Plan(), []byte(`{"schema": 9}`), 0o600); err != nil {
-		t.Fatal(err)
+	refused := func(change func(*Request), want string) {
+		t.Helper()
+		r := request(t)
+		change(&r)
+		b, _ := joining(r)
+		_, err := b.join(t.Context())
+		fails(t, err, want)
 	}
-	_, err = r.join(t.Context())
-	fails(t, err, "schema 9 is not supported")
-	r = request(t)
-	r.RunDir = t.TempDir()
-	if err := os.Symlink("nowhere", rundir.Dir(r.RunDir).Plan()); err != nil {
-		t.Fatal(err)
-	}
-	_, err = r.join(t.Context())
-	fails(t, err, r.RunDir)
-	r = request(t)
-	r.Checkout = "nope"
-	_, err = r.join(t.Context())
-	fails(t, err, "--trtllm-dir")
+	refused(func(r *Request) { r.RunDir = "/a\nb" }, "control character")
+	refused(func(r *Request) {
+		r.RunDir = t.TempDir()
+		if err := os.WriteFile(rundir.Dir(r.RunDir).Plan(), []byte(`{"schema": 9}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, "schema 9 is not supported")
+	planted := t.TempDir()
+	refused(func(r *Request) {
+		r.RunDir = planted
+		if err := os.Symlink("nowhere", rundir.Dir(r.RunDir).Plan()); err != nil {
+			t.Fatal(err)
+		}
+	}, planted)
+	refused(func(r *Request) { r.Checkout = "nope" }, "--trtllm-dir")
 }
 
 // The attempt that is under way is the first that has no verdict.

@@ -48,6 +48,8 @@ type Request struct {
 	Measurements   int            // of the case, on the same servers; 0: one
 	Confirm        *bool          // a suspicious measurement; nil: if the gate fails runs
 	ByHand         bool           // roles are started one by one by people
+	Keep           plan.Keep      // whether servers stay for another measurement; "": they do by hand, if they can
+	KeepFor        roles.Duration // how long, while nothing is measured; 0: until somebody ends it
 	Version        string         // of the tool
 	// Scheduler starts the job; nil: nothing will be started, so neither agent nor checkout must be there.
 	Scheduler scheduler.Scheduler
@@ -56,6 +58,7 @@ type Request struct {
 	// Sinks check the upload's URL; nil: it is not checked here.
 	Sinks upload.Registry
 
+	nodes int            // of the allocation that it is for; 0: there is none
 	grace roles.Duration // of the run that is joined; 0: the scheduler is asked
 }
 
@@ -104,7 +107,12 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	in := plan.Input{
 		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
 		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts,
-		Policy: plan.Policy{Interactive: r.ByHand, Measurements: r.Measurements},
+		Policy: plan.Policy{
+			Interactive: r.ByHand, Measurements: r.Measurements, Keep: r.Keep, KeepFor: r.KeepFor,
+		},
+	}
+	if r.ByHand && r.Keep == "" {
+		in.Policy.Keep = plan.KeepAlways
 	}
 	if err := r.resolve(ctx, &in); err != nil {
 		return Job{}, err
@@ -114,6 +122,10 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	}
 	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
 	p, err := plan.Build(in)
+	if need := p.Layout.TotalNodes; err == nil && r.nodes > 0 && need > r.nodes {
+		err = fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or "+
+			"name another --launcher", need, r.nodes)
+	}
 	if err == nil {
 		p.Provenance = r.provenance(ctx, p)
 		p.Case.Document = document(p)

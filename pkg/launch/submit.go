@@ -10,6 +10,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/local"
@@ -18,7 +19,9 @@ import (
 
 // Schedulers lists every scheduler that jobs can be started with. To add one, write a package below pkg/scheduler and
 // add it here.
-func Schedulers() []scheduler.Scheduler { return []scheduler.Scheduler{slurm.Slurm{}, &local.Local{}} }
+func Schedulers() []scheduler.Scheduler {
+	return []scheduler.Scheduler{slurm.Slurm{}, &local.Local{}, slurm.Held{Jobs: &local.Local{}}}
+}
 
 // SchedulerNamed finds a scheduler by its name.
 func SchedulerNamed(name string) (scheduler.Scheduler, error) {
@@ -29,7 +32,7 @@ func SchedulerNamed(name string) (scheduler.Scheduler, error) {
 		}
 		names = append(names, s.Name())
 	}
-	return nil, fmt.Errorf("unknown launcher %q: want %s", name, strings.Join(names, " or "))
+	return nil, fmt.Errorf("unknown launcher %q: want %s", name, strings.Join(names, ", "))
 }
 
 // TaskVars lists the variables of every scheduler's tasks; see [scheduler.Identifier].
@@ -47,6 +50,31 @@ func DefaultScheduler() string {
 		return local.Name
 	}
 	return slurm.Name
+}
+
+// RunScheduler is what runs a case by default: the allocation that this shell is part of, if there is one.
+func RunScheduler() string {
+	if name := DefaultScheduler(); name != slurm.Name || !slurm.InAllocation() {
+		return name
+	}
+	return slurm.HeldName
+}
+
+// Fit makes a request one that fits into the allocation that it is for, and says what that has: its time, unless
+// another is asked for. It is "" for a scheduler that makes an allocation for each job.
+func (r *Request) Fit(ctx context.Context) (has string, err error) {
+	if r.Scheduler == nil || r.Scheduler.Name() != slurm.HeldName {
+		return "", nil
+	}
+	a, err := r.Scheduler.Allocation(ctx)
+	if err != nil {
+		return "", err
+	}
+	if r.Timeouts.Job == 0 && !a.Ends.IsZero() {
+		r.Timeouts.Job = roles.Duration(time.Until(a.Ends).Round(time.Second))
+	}
+	r.nodes = a.Nodes
+	return fmt.Sprintf("it runs in allocation %s, of %d nodes", a.JobID, a.Nodes), nil
 }
 
 // Prepare makes the run directory: the case's copy, the batch script, a junit.xml in which nothing has run yet, and the

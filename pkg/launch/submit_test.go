@@ -153,7 +153,7 @@ func TestSchedulers(t *testing.T) {
 		}
 	}
 	_, err := SchedulerNamed("pbs")
-	fails(t, err, `unknown launcher "pbs": want slurm or local`)
+	fails(t, err, `unknown launcher "pbs": want slurm, local, allocation`)
 	t.Setenv("PATH", t.TempDir())
 	if got := DefaultScheduler(); got != local.Name {
 		t.Error(got)

@@ -27,6 +27,9 @@ type Watch struct {
 	OnVerdict func(protocol.Result, rundir.Attempt)
 	// GoesOn says that the job has more to run after this: the watch ends with the verdict.
 	GoesOn bool
+	// Stays says that servers which are kept end with the person who watches: the watch goes on after their verdict, to
+	// those of other measurements. Otherwise it ends with the verdict.
+	Stays bool
 	// AskBound is how long one question to the scheduler may take; 0: a standard one.
 	AskBound time.Duration
 }
@@ -65,6 +68,7 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 	go w.look(ctx, news)
 	var out Outcome
 	newest := 0 // of the attempts that were seen
+	kept := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	step := func(in watch.Input) {
@@ -96,12 +100,17 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			if s.verdict != nil {
 				out.Result = s.verdict
 				w.OnVerdict(*s.verdict, s.attempt)
-				if w.GoesOn {
+				if kept = s.verdict.Kept; w.GoesOn || kept && !w.Stays {
 					return out, nil
 				}
-				step(watch.Verdict{})
+				if !kept {
+					step(watch.Verdict{})
+				}
 			}
 		case in := <-inputs:
+			if q, ok := in.(watch.Queue); ok && kept && q.State.Phase == protocol.JobEnded {
+				step(watch.Verdict{}) // it was for the servers that the job went on
+			}
 			step(w.sift(in, newest))
 		case <-timer.C:
 			step(watch.Tick{})

@@ -62,6 +62,9 @@ func Build(in Input) (Plan, error) {
 	for k, s := range p.Recipe.Roles {
 		p.Recipe.Roles[k] = s.Complete(p.Timeouts.Probe)
 	}
+	if p.Policy.Interactive && p.Repeatable() != nil {
+		p.Policy.Keep = "" // it is the default by hand, where it can be done
+	}
 	p.Gate.Confirm = p.Gate.Confirm && p.Repeatable() == nil && p.Policy.Measurements <= 1
 	if err := errors.Join(p.Timeouts.Check(p.Cluster.KillWait), p.check()); err != nil {
 		return Plan{}, err
@@ -135,8 +138,11 @@ func (p Plan) check() error {
 	return errors.Join(append(errs, p.checkMeasurements())...)
 }
 
-// checkMeasurements refuses to measure several times where that cannot be done on the same servers.
+// checkMeasurements refuses to measure several times, or to keep servers for that, where that cannot be done.
 func (p Plan) checkMeasurements() error {
+	if err := p.Repeatable(); err != nil && p.Policy.Keep != "" {
+		return fmt.Errorf("cannot keep servers: %w: leave out --keep, or choose another --recipe or --mode", err)
+	}
 	switch n := p.Policy.Measurements; {
 	case n < 0:
 		return fmt.Errorf("cannot plan: --repeat %d: want 1 or more", n)

@@ -6,8 +6,10 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
@@ -56,6 +58,17 @@ func Differences(a, b Plan) (paths []string) {
 	return paths
 }
 
+// ofMeasurement are the members of a plan that no server depends on: a measurement with others can be made on the same
+// servers.
+var ofMeasurement = [...]string{"case.load", "gate", "upload", "policy.measurements", "timeouts"}
+
+// OfMeasurement tells whether a member in which two plans differ leaves the servers as they are.
+func OfMeasurement(path string) bool {
+	return slices.ContainsFunc(ofMeasurement[:], func(m string) bool {
+		return path == m || strings.HasPrefix(path, m+".")
+	})
+}
+
 // Differ lists the members in which two plans differ, sorted by their paths. Configurations that are texts of YAML in a
 // plan are looked into.
 func Differ(a, b Plan) (list []Difference) {
@@ -71,6 +84,7 @@ func Differ(a, b Plan) (list []Difference) {
 // tree is a plan as generic JSON, without what is only told to people or follows from the rest.
 func tree(p Plan) map[string]any {
 	p.Case.Notes, p.Case.Document, p.Case.PointDocuments = nil, nil, nil
+	p.Case.Origin = roles.Origin{} // a comment may have changed
 	p.Provenance = protocol.Provenance{}
 	var m map[string]any
 	data, err := json.Marshal(p)

@@ -109,7 +109,23 @@ type Policy struct {
 	Interactive bool `json:"interactive"`
 	// Measurements is how often the case is measured, on the same servers; 0: once.
 	Measurements int `json:"measurements,omitempty"`
+	// Keep is whether servers stay when the benchmark is over, for another one; "": they are stopped.
+	Keep Keep `json:"keep,omitempty"`
+	// KeepFor is how long a job keeps them while nothing is measured; 0: until somebody ends it.
+	KeepFor roles.Duration `json:"keep_for,omitempty"`
 }
+
+// Keep is when servers stay after a measurement.
+type Keep string
+
+// When servers stay.
+const (
+	KeepPassed Keep = "passed" // if it passed: nobody is there who could mend what failed
+	KeepAlways Keep = "always" // a role that failed is started again by hand
+)
+
+// Keeps lists every kind of keeping.
+func Keeps() []Keep { return []Keep{KeepPassed, KeepAlways} }
 
 // Upload is where records go after the verdict.
 type Upload struct {

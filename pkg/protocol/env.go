@@ -10,6 +10,7 @@ const (
 	EnvInstalled  = "DISAGG_INSTALLED"
 	EnvBatch      = "DISAGG_BATCH"
 	EnvOrphanMark = "DISAGG_GUARD"
+	EnvWrap       = "DISAGG_WRAP"
 
 	EnvRecipe       = "DISAGG_RECIPE"
 	EnvProfile      = "DISAGG_PROFILE"
@@ -44,6 +45,7 @@ func Variables() []Variable {
 		{EnvInstalled, "batch", "BENCHMARK's agent", "when the nodes were prepared, in seconds since the epoch"},
 		{EnvBatch, "batch", "BENCHMARK's agent",
 			"the batch script's process: PID, start time and PID name space, joined by colons"},
+		{EnvWrap, "disagg-agent by hand", "disagg-agent", "words that are put before the role's command (--wrap)"},
 		{EnvOrphanMark, "disagg-agent", "its orphan reaper", "marks every process of one agent's tree"},
 	}
 }

@@ -20,6 +20,8 @@ type Hello struct {
 	Step    string     `json:"step,omitempty"`   // the scheduler's name of its step
 	Listen  string     `json:"listen,omitempty"` // where peers try whether its host can be reached
 	At      time.Time  `json:"at,omitzero"`      // when it was sent, by the agent's clock
+	// Served says that its child has served an earlier measurement, and was kept.
+	Served bool `json:"served,omitempty"`
 }
 
 // EventKind says what happened to an agent's child.
@@ -89,6 +91,7 @@ const (
 	CommandPreflight CommandKind = "preflight" // check this host, and the way to its peers, and answer with preflight
 	CommandStart     CommandKind = "start"     // start the child
 	CommandStop      CommandKind = "stop"      // stop the child, then leave
+	CommandKeep      CommandKind = "keep"      // leave this hub, keep the child, and wait for the next hub
 	CommandWatch     CommandKind = "watch"     // the benchmark begins: watch peers and progress
 	CommandReach     CommandKind = "reach"     // try whether the hosts of roles answer, and say so with reached
 	CommandCheck     CommandKind = "check"     // ask the own service and every peer once, and answer with checked
@@ -96,7 +99,9 @@ const (
 
 // CommandKinds lists every kind of command.
 func CommandKinds() []CommandKind {
-	return []CommandKind{CommandPreflight, CommandStart, CommandStop, CommandWatch, CommandReach, CommandCheck}
+	return []CommandKind{
+		CommandPreflight, CommandStart, CommandStop, CommandKeep, CommandWatch, CommandReach, CommandCheck,
+	}
 }
 
 // Command is what the hub asks an agent to do.
@@ -108,7 +113,7 @@ type Command struct {
 	Measurement int `json:"measurement,omitempty"`
 	// Host comes with preflight: check the host too, not only the way to its peers.
 	Host bool `json:"host,omitempty"`
-	// Reason comes with stop.
+	// Reason comes with stop and keep.
 	Reason string `json:"reason,omitempty"`
 	// Finished comes with stop: the work is done, nothing failed.
 	Finished bool `json:"finished,omitempty"`

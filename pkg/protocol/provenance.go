@@ -51,6 +51,6 @@ func TimesFrom() []TimeFrom { return []TimeFrom{ByContent, ByFile} }
 func (p Provenance) With(found Provenance) Provenance {
 	p.Hosts = found.Hosts
 	p.GPUName, p.Driver = cmp.Or(found.GPUName, p.GPUName), cmp.Or(found.Driver, p.Driver)
-	p.Engine = cmp.Or(found.Engine, p.Engine)
+	p.Engine, p.Warm = cmp.Or(found.Engine, p.Engine), p.Warm || found.Warm
 	return p
 }

@@ -116,6 +116,8 @@ type Result struct {
 	Upload *UploadReport `json:"upload,omitempty"`
 	// Regression is what a comparison with earlier runs says; absent if there was none.
 	Regression *RegressionVerdict `json:"regression,omitempty"`
+	// Kept says that servers were kept, for another measurement; see plan.Policy.
+	Kept bool `json:"servers_kept,omitempty"`
 	// Lost says what could not be written to the run directory; "" if everything was.
 	Lost string `json:"lost,omitempty"`
 }

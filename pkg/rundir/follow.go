@@ -20,6 +20,18 @@ type Follower struct {
 // Follow begins to read the journal of a run directory, from its first entry.
 func Follow(d Dir) *Follower { return &Follower{dir: d} }
 
+// Journal reads the journal of one attempt as it grows.
+type Journal struct{ tail Tail }
+
+// FollowAttempt begins to read the journal of an attempt, from its first entry.
+func FollowAttempt(a Attempt) *Journal { return &Journal{Tail{File: a.Events()}} }
+
+// Read returns the entries that are new, in order.
+func (j *Journal) Read() (list []protocol.Entry) {
+	j.tail.Read(entriesInto(&list))
+	return list
+}
+
 // Read returns the present attempt and the entries that are new, in order. When an attempt follows another, what is
 // left of that comes first.
 func (f *Follower) Read() (Attempt, []protocol.Entry) {

@@ -192,8 +192,13 @@ func Publish(a Attempt, p protocol.Published) error {
 
 // ReadPublished reads what an agent of this attempt has published of itself.
 func ReadPublished(a Attempt, t roles.Task, runID string) (p protocol.Published, ok bool) {
-	err := readJSON(a.Agent(t), &p, &p.Schema)
+	p, err := readPublished(a, t)
 	return p, err == nil && p.RunID == runID
+}
+
+func readPublished(a Attempt, t roles.Task) (p protocol.Published, err error) {
+	err = readJSON(a.Agent(t), &p, &p.Schema)
+	return p, err
 }
 
 // AnyPublished tells whether any agent of a role has published itself in this attempt.
@@ -217,21 +222,38 @@ const (
 	listEvery = 3
 )
 
+// Hub is where the hub of a run listens.
+type Hub struct {
+	Address string // host:port
+	RunID   string // names the attempt
+}
+
 // FindHub waits until the hub of this attempt has published its address (host:port).
 func FindHub(ctx context.Context, a Attempt, runID string) (string, error) {
+	h, err := lookForHub(ctx, a, func(p protocol.Published) bool { return p.RunID == runID })
+	return h.Address, err
+}
+
+// NextHub waits until a hub has published itself, of this attempt or of another on the same servers, that is not the
+// one at an address which is known already.
+func NextHub(ctx context.Context, a Attempt, known string) (Hub, error) {
+	return lookForHub(ctx, a, func(p protocol.Published) bool { return p.Hub != known })
+}
+
+func lookForHub(ctx context.Context, a Attempt, wanted func(protocol.Published) bool) (Hub, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstLook, mostPause
 	pause.Reset()
 	for try := 1; ; try++ {
-		if p, ok := ReadPublished(a, roles.Hub(), runID); ok && p.Hub != "" {
-			return p.Hub, nil
+		if p, err := readPublished(a, roles.Hub()); err == nil && p.Hub != "" && wanted(p) {
+			return Hub{Address: p.Hub, RunID: p.RunID}, nil
 		}
 		if try >= listFrom && try%listEvery == 0 {
 			_, _ = os.ReadDir(a.Agents())
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("cannot find the hub in %s: %w", a.Agents(), context.Cause(ctx))
+			return Hub{}, fmt.Errorf("cannot find the hub in %s: %w", a.Agents(), context.Cause(ctx))
 		case <-time.After(pause.NextBackOff()):
 		}
 	}
@@ -266,14 +288,20 @@ func PrepareRank(work string, files map[string]string, address string) error {
 	return nil
 }
 
-// PutAside moves files of a measurement, counted from 1, into folders beside them. Those that are not there are passed
-// over, and so are "".
-func PutAside(files []string, measurement int) error {
+// PutAside moves the files of the last measurement into folders beside them, which are numbered from 1. Those that are
+// not there are passed over, and so are "".
+func PutAside(files []string) error {
+	number := 1
+	for _, file := range files {
+		if file != "" {
+			number = max(number, len(Measurements(file)))
+		}
+	}
 	for _, file := range files {
 		if file == "" {
 			continue
 		}
-		to := Aside(file, measurement)
+		to := Aside(file, number)
 		err := os.MkdirAll(filepath.Dir(to), folderMode)
 		if err == nil {
 			err = os.Rename(file, to)

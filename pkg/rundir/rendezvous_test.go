@@ -298,7 +298,7 @@ func TestPutAside(t *testing.T) {
 	}
 	for n := 1; n <= 2; n++ {
 		writeFile(t, file, strconv.Itoa(n), 0o600)
-		if err := rundir.PutAside([]string{"", file, other}, n); err != nil {
+		if err := rundir.PutAside([]string{"", file, other}); err != nil {
 			t.Fatal(err)
 		}
 		holds(t, rundir.Aside(file, n), strconv.Itoa(n), 0o600)
@@ -307,9 +307,11 @@ func TestPutAside(t *testing.T) {
 	if got := rundir.Measurements(file); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
-	writeFile(t, filepath.Join(dir, "measurement-3"), "", 0o600)
+	if err := os.Symlink("nowhere/at/all", filepath.Join(dir, "measurement-3")); err != nil {
+		t.Fatal(err)
+	}
 	writeFile(t, file, "", 0o600)
-	fails(t, "a file is in the way", rundir.PutAside([]string{file}, 3), "cannot put aside what the measurement", "")
+	fails(t, "a link is in the way", rundir.PutAside([]string{file}), "cannot put aside what the measurement", "")
 }
 
 // What cannot be prepared is said.

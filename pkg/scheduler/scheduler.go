@@ -42,6 +42,12 @@ type Tied interface {
 	Detached() Scheduler
 }
 
+// Enterable is implemented by a scheduler whose steps are started in the allocation of a job.
+type Enterable interface {
+	// Within is the same scheduler, as a shell in a job's allocation has it.
+	Within(jobID string) Scheduler
+}
+
 // Submitter is the side of the submitting host.
 type Submitter interface {
 	// Grace is the time between a request to end a job and its kill, 0 if that cannot be found out.
@@ -68,6 +74,14 @@ type Job struct {
 	Name    string // unique to the plan
 }
 
+// Allocation is what somebody holds to start roles in.
+type Allocation struct {
+	JobID   string    // "" where there are no jobs
+	Nodes   int       // 0: as many as are asked for
+	WorkDir string    // where it was asked for
+	Ends    time.Time // when its time is over; zero if it has no limit
+}
+
 // Starter is the side of the batch script, or of an engineer's shell inside an allocation.
 type Starter interface {
 	// Steps prepares the processes that start all ranks of a role: one command for a scheduler that starts tasks
@@ -76,6 +90,11 @@ type Starter interface {
 	// Install makes the command that prepares each node once: it runs the plan's install command, if there is one, and
 	// makes what the steps share. nil if there is nothing to do.
 	Install(p plan.Plan, env []string) *exec.Cmd
+	// Allocation is what this shell's person holds, to start roles in by hand.
+	Allocation(ctx context.Context) (Allocation, error)
+	// StepRuns tells whether a step, by the scheduler's name for it, has a task that runs. An error means that this
+	// cannot be found out.
+	StepRuns(ctx context.Context, step string) (bool, error)
 	// StopStep asks the tasks of a step, by the scheduler's name for it, to end.
 	StopStep(ctx context.Context, step string) error
 	// KillStep ends the tasks of a step at once.

@@ -3,9 +3,11 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -37,10 +39,25 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lines": lines, "schema": schema, "earlier": earlier, "holds": holds,
+			"waitfor": waitFor, "lines": lines, "schema": schema, "earlier": earlier, "holds": holds,
 			"collector": newCollector, "spans": spans, "notices": notices, "away": away,
 		},
 	})
+}
+
+// waitFor FILE: waits until the file is there.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: waitfor FILE")
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is not there after a minute", args[0])
+		}
+	}
 }
 
 // lines FILE N: the file has N lines.

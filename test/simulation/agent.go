@@ -35,6 +35,9 @@ type agent struct {
 	begun   time.Time
 	dialed  time.Time // when it last asked the hub to let it in
 	heard   bool      // a command of the hub's
+	former  *hub      // that it has left, with its child
+	parting bool      // it is leaving it
+	life    int       // of its conversations: what belongs to an earlier one is over
 	left    bool
 	stops   bool // it was seen to stop
 	code    int
@@ -116,8 +119,11 @@ func (a *agent) perform(e rank.Effect) {
 		a.send(e.Event)
 	case rank.Start:
 		a.job.started(a)
-		if e.Measurement > 0 { // nothing is left of the one before
-			a.child, a.job.pointsRead = &child{a: a}, false
+		if a.child.begun { // nothing is left of the one before
+			a.child = &child{a: a}
+		}
+		if e.Measurement > 0 {
+			a.job.pointsRead = false
 		}
 		a.child.start()
 	case rank.Stop:
@@ -138,6 +144,10 @@ func (a *agent) perform(e rank.Effect) {
 		a.tryHosts(e.Peers)
 	case rank.Check:
 		a.check()
+	case rank.Part:
+		a.part()
+	case rank.Introduce:
+		a.child.introduce()
 	}
 }
 
@@ -149,6 +159,9 @@ func (a *agent) send(e protocol.Event) {
 	if a.isHub() {
 		a.job.after(0, func() { a.proc.takes(func() { a.job.hub.step(decide.Reported{Task: a.task, Event: e}) }) })
 		return
+	}
+	if a.parting {
+		return // there is no hub to tell
 	}
 	a.conv.Push(e)
 	a.flush()
@@ -168,13 +181,13 @@ func (a *agent) flush() {
 // find looks for the hub's address in the run directory.
 func (a *agent) find() {
 	switch {
-	case a.hubGone || a.left:
+	case a.hubGone || a.left || a.machine.Stopped() != "":
 		return
-	case a.job.now.Sub(a.begun) > a.job.plan.Timeouts.Launch.Std():
+	case a.former == nil && a.job.now.Sub(a.begun) > a.job.plan.Timeouts.Launch.Std():
 		a.lost("no hub within the time for launching")
 		return
 	}
-	if !a.job.hub.published || a.job.disk.stuck {
+	if !a.job.hub.published || a.job.hub == a.former || a.job.disk.stuck {
 		a.proc.timer(a.job.between(50*time.Millisecond, 250*time.Millisecond), a.find)
 		return
 	}
@@ -187,24 +200,27 @@ var errHubEnded = errors.New("the hub has ended")
 
 // dial connects to the hub. Nobody listens at the port of a hub that has ended; a host that vanished does not answer.
 func (a *agent) dial() {
-	hub := a.job.hub
+	hub, life := a.job.hub, a.life
 	here, there := a.proc.host, hub.proc.host
 	if a.hubGone {
 		return
 	}
 	if there.dead || !a.job.net.way(here, there) {
-		a.proc.timer(a.job.plan.Timeouts.Lost.Std(), a.dial)
+		a.proc.timer(a.job.plan.Timeouts.Lost.Std(), a.inThis(a.dial))
 		return
 	}
 	way := a.job.net.delay(here, there)
 	a.dialed = a.job.now
 	a.job.after(way, func() {
+		if a.life != life {
+			return
+		}
 		if hub.proc.dead && !there.dead {
-			a.proc.timer(way, func() { a.lost(errHubEnded.Error()) })
+			a.proc.timer(way, a.inThis(func() { a.lost(errHubEnded.Error()) }))
 			return
 		}
 		mine, its := a.job.net.connect(a.proc, hub.proc)
-		a.trying = mine
+		a.trying, mine.life = mine, life
 		mine.receive = func(m any) { a.hear(mine, m) }
 		mine.ended = func() { a.broke(mine) }
 		a.proc.timer(a.job.plan.Timeouts.Lost.Std()/2, func() {
@@ -229,7 +245,7 @@ func (a *agent) welcome(link *endpoint, answer session.Answer) {
 		a.flush()
 	case session.Retry:
 		link.close()
-		a.proc.timer(a.redial.Next(), a.dial)
+		a.proc.timer(a.redial.Next(), a.inThis(a.dial))
 	case session.Refused:
 		link.close()
 		a.lost("refused by the hub")
@@ -243,8 +259,8 @@ func (a *agent) broke(link *endpoint) {
 	if a.trying == link {
 		a.trying = nil
 	}
-	if !a.hubGone {
-		a.proc.timer(a.redial.Next(), a.dial)
+	if !a.hubGone && (link == nil || link.life == a.life) {
+		a.proc.timer(a.redial.Next(), a.inThis(a.dial))
 	}
 }
 
@@ -280,7 +296,7 @@ func (a *agent) beat() {
 		return
 	}
 	a.flush()
-	a.proc.timer(a.clock.Beat, a.beat)
+	a.proc.timer(a.clock.Beat, a.inThis(a.beat))
 }
 
 // hear takes in what the hub says over a connection.
@@ -299,6 +315,9 @@ func (a *agent) hear(link *endpoint, m any) {
 func (a *agent) told(f session.Frame[protocol.Command]) {
 	a.silence.Heard(a.job.now)
 	fresh := a.conv.Take(f)
+	if a.parting {
+		return // it has left
+	}
 	for _, c := range fresh {
 		a.heard = true
 		if c.Kind == protocol.CommandStop {
@@ -372,21 +391,23 @@ const (
 )
 
 func (a *agent) watch(peers map[string]string) {
-	a.watched = map[string]int{}
+	watched := map[string]int{}
+	a.watched = watched
 	names := make([]string, 0, len(peers))
 	for name := range peers {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	life := a.life
 	var look func()
 	look = func() {
-		if a.left || a.machine.Stopped() != "" {
+		if a.left || a.machine.Stopped() != "" || a.machine.Free() || life != a.life {
 			return
 		}
 		for _, name := range names {
 			if why := a.reach(name); why == "" {
-				a.watched[name] = 0
-			} else if a.watched[name]++; a.watched[name] == peerFailures {
+				watched[name] = 0
+			} else if watched[name]++; watched[name] == peerFailures {
 				a.send(a.unreachable(protocol.EventUnreachable, []string{name}, why))
 			}
 		}

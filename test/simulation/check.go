@@ -62,7 +62,7 @@ func (j *job) check(r *Report) {
 		c := j.hub.agents[t]
 		known := c != nil && !c.session.Ended && !c.late
 		alive := !a.proc.dead && !a.proc.host.dead && !a.proc.stopped && j.net.way(a.proc.host, j.hosts[0])
-		if known && alive && a.machine.Stopped() == "" && j.by == "hub" {
+		if known && alive && a.machine.Stopped() == "" && !a.machine.Free() && j.by == "hub" {
 			j.broken("%s was not told to stop", t)
 		}
 	}
@@ -200,7 +200,11 @@ func Tell(s Scenario) string {
 	for _, f := range s.Faults {
 		f.At = time.Time{}
 	}
-	r, err := Run(s, true)
+	run := Run
+	if s.keep != "" {
+		run = RunSession
+	}
+	r, err := run(s, true)
 	if err != nil {
 		return err.Error()
 	}

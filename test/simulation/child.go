@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/rank"
@@ -27,6 +28,7 @@ type child struct {
 	since     time.Time
 	abandoned bool
 	startedAt time.Time
+	port      int // of its service: no two have the same
 }
 
 func (c *child) job() *job { return c.a.job }
@@ -100,9 +102,11 @@ func (c *child) listen(after, load time.Duration) {
 	look := func() time.Duration { return j.between(0, 250*time.Millisecond) }
 	a.proc.timer(after, func() {
 		c.address = true
+		j.ports++
+		c.port = j.ports
 		a.proc.timer(look(), func() {
 			if !c.ended {
-				a.send(protocol.Event{Kind: protocol.EventAddress, Address: "10.0.0.1:80"})
+				a.send(protocol.Event{Kind: protocol.EventAddress, Address: c.at()})
 			}
 		})
 		var probe func()
@@ -119,6 +123,30 @@ func (c *child) listen(after, load time.Duration) {
 		}
 		a.proc.timer(load+look(), probe)
 	})
+}
+
+// at is where its service listens.
+func (c *child) at() string { return "10.0.0.1:" + strconv.Itoa(c.port) }
+
+// introduce tells a hub that has come later what is known of the service.
+func (c *child) introduce() {
+	a := c.a
+	if !c.address {
+		return // that is told when it is known
+	}
+	a.send(protocol.Event{Kind: protocol.EventAddress, Address: c.at()})
+	known := c.ready
+	var probe func()
+	probe = func() {
+		switch {
+		case c.ended || a.left || !known || a.machine.Free():
+		case c.hung || c.healthy() != "":
+			a.proc.timer(250*time.Millisecond, probe)
+		default:
+			a.send(protocol.Event{Kind: protocol.EventReady})
+		}
+	}
+	a.proc.timer(c.job().between(0, 50*time.Millisecond), probe)
 }
 
 // The live probe, as the recipe has it.

@@ -42,6 +42,8 @@ type job struct {
 	judgedAt    time.Time
 	overAt      time.Time
 	faulty      []string // invariants that are broken
+	ports       int      // that services have taken
+	starts      map[roles.Role]int
 }
 
 // together is how far two ends must lie apart for their order to be known: hosts' clocks are compared by messages whose
@@ -58,10 +60,11 @@ func newJob(s Scenario, told bool) (*job, error) {
 	j := &job{
 		world: w, scenario: s, plan: all[s.Shape], disk: &disk{w: w}, agents: map[roles.Task]*agent{},
 		stopped: map[roles.Task]bool{}, fell: map[roles.Role][]roles.Task{}, skews: map[*host]time.Duration{},
-		phase: protocol.Launching,
-		net:   &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]int{}},
+		phase: protocol.Launching, starts: map[roles.Role]int{},
+		net: &network{w: w, least: s.least, most: s.most, tail: s.tail, cuts: map[[2]*host]int{}},
 	}
 	j.plan.Policy.Measurements, j.plan.Gate.Confirm = s.again.times, s.again.confirm
+	j.plan.Policy.Keep = s.keep
 	j.hosts, j.of = place(j.plan)
 	for _, h := range j.hosts {
 		j.skews[h] = j.between(-2*time.Second, 2*time.Second)
@@ -79,6 +82,14 @@ func newJob(s Scenario, told bool) (*job, error) {
 
 // run runs the job to its end.
 func (j *job) run() {
+	j.begin()
+	limit := j.now.Add(j.plan.Timeouts.Job.Std())
+	j.world.run(j.isOver, limit)
+	j.overAt = j.now
+}
+
+// begin has the job's processes started.
+func (j *job) begin() {
 	late := map[roles.Role]time.Duration{} // steps that Slurm starts later than the others
 	for _, pl := range j.plan.Layout.Placements {
 		if pl.Role != roles.Hub().Role && j.chance(0.15) {
@@ -90,9 +101,6 @@ func (j *job) run() {
 		a.proc.timer(late[t.Role]+j.between(20*time.Millisecond, 300*time.Millisecond), a.begin)
 	}
 	j.schedule(protocol.Launching)
-	limit := j.now.Add(j.plan.Timeouts.Job.Std())
-	j.world.run(j.isOver, limit)
-	j.overAt = j.now
 }
 
 // isOver tells whether there is a verdict and the batch script may leave.
@@ -107,7 +115,9 @@ func (j *job) isOver() bool {
 func (j *job) hello(t roles.Task) protocol.Hello {
 	a := j.agents[t]
 	h := a.proc.host
-	hello := protocol.Hello{Task: t, Session: t.String(), Node: h.name, Host: h.name, At: a.local(a.dialed)}
+	hello := protocol.Hello{
+		Task: t, Session: t.String(), Node: h.name, Host: h.name, At: a.local(a.dialed), Served: a.machine.Served(),
+	}
 	if pl, _ := j.plan.Layout.Find(t.Role); pl.FirstOnNode(t.Rank) {
 		hello.Listen = h.name + ":1"
 	}
@@ -169,6 +179,9 @@ func (j *job) schedule(p protocol.Phase) {
 func (j *job) started(a *agent) {
 	if j.stopped[a.task] {
 		j.broken("%s is started after it was told to stop", a.task)
+	}
+	if a.task.Leader() {
+		j.starts[a.task.Role]++
 	}
 }
 

@@ -62,6 +62,7 @@ const mostAgain = 2 * time.Second
 
 // endpoint is one side of a connection.
 type endpoint struct {
+	life    int // of the conversation that it belongs to
 	net     *network
 	proc    *process
 	other   *endpoint

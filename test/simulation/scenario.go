@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -24,6 +25,7 @@ type Scenario struct {
 	fallAfter   time.Duration // how long after; 0: drawn
 	slow        bool          // children take their time to end
 	again       again
+	keep        plan.Keep // whether servers are kept
 }
 
 // again is whether the same servers are measured more than once.
@@ -198,7 +200,11 @@ func (s Scenario) String() string {
 	for i, f := range s.Faults {
 		list[i] = f.String()
 	}
-	return fmt.Sprintf("seed %d, layout %d: %s", s.Seed, s.Shape, strings.Join(list, "; "))
+	what := ""
+	if s.keep != "" {
+		what = "session of "
+	}
+	return fmt.Sprintf("%sseed %d, layout %d: %s", what, s.Seed, s.Shape, strings.Join(list, "; "))
 }
 
 // lot draws for one thing by its name, so that it is the same whatever else happens, and in a real job.

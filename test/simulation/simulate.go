@@ -12,6 +12,7 @@ import (
 // Tally is how many simulated jobs went.
 type Tally struct {
 	Jobs, Passed, First, Later int
+	Sessions                   int // in which servers are kept and measured again
 	// Matrix counts causes by the kind of the first fault that mattered, and what was named.
 	Matrix map[Kind]map[string]int
 	Broken []Report
@@ -55,6 +56,9 @@ func (t *Tally) add(seed uint64) error {
 	if err != nil {
 		return err
 	}
+	if err := t.addSession(seed); err != nil {
+		return err
+	}
 	t.Jobs++
 	if len(r.Broken) > 0 && len(t.Broken) < mostBroken {
 		t.Broken = append(t.Broken, r)
@@ -84,7 +88,27 @@ func (t *Tally) add(seed uint64) error {
 	return nil
 }
 
+// sessionEvery is how many seeds there are to a session.
+const sessionEvery = 8
+
+// addSession adds the session of a seed, if it has one.
+func (t *Tally) addSession(seed uint64) error {
+	if seed%sessionEvery != 0 {
+		return nil
+	}
+	s, err := DrawSession(seed)
+	if err != nil {
+		return err
+	}
+	r, err := RunSession(s, false)
+	if t.Sessions++; len(r.Broken) > 0 && len(t.Broken) < mostBroken {
+		t.Broken = append(t.Broken, r)
+	}
+	return err
+}
+
 func (t *Tally) merge(o Tally) {
+	t.Sessions += o.Sessions
 	t.Jobs, t.Passed, t.First, t.Later = t.Jobs+o.Jobs, t.Passed+o.Passed, t.First+o.First, t.Later+o.Later
 	t.Broken = append(t.Broken, o.Broken...)
 	for kind, row := range o.Matrix {
@@ -100,8 +124,8 @@ func (t *Tally) merge(o Tally) {
 // String is the tally for people: what was planted, and what was named.
 func (t Tally) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d jobs: %d passed, %d name the first fault, %d a later one; %d break an invariant\n", t.Jobs,
-		t.Passed, t.First, t.Later, len(t.Broken))
+	fmt.Fprintf(&b, "%d jobs: %d passed, %d name the first fault, %d a later one; %d sessions; "+
+		"%d break an invariant\n", t.Jobs, t.Passed, t.First, t.Later, t.Sessions, len(t.Broken))
 	for _, kind := range slices.Sorted(maps.Keys(t.Matrix)) {
 		fmt.Fprintf(&b, "%-12s", kind)
 		for _, named := range slices.Sorted(maps.Keys(t.Matrix[kind])) {

@@ -33,9 +33,22 @@ func TestInvariants(t *testing.T) {
 	for _, r := range tally.Broken {
 		t.Errorf("%s: %v", r.Scenario, r.Broken)
 	}
-	if tally.Jobs != 1000 || tally.Passed == 0 || tally.First < tally.Jobs/2 {
+	if tally.Jobs != 1000 || tally.Sessions != 125 || tally.Passed == 0 || tally.First < tally.Jobs/2 {
 		t.Errorf("%v", tally)
 	}
+}
+
+// TestSession tells the story of the session whose seed is in SIMULATION_SESSION.
+func TestSession(t *testing.T) {
+	seed, err := strconv.ParseUint(os.Getenv("SIMULATION_SESSION"), 10, 64)
+	if err != nil {
+		t.Skip("SIMULATION_SESSION names no seed")
+	}
+	s, err := DrawSession(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + Tell(s))
 }
 
 // The same seed gives the same story.

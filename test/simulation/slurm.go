@@ -11,6 +11,7 @@ import (
 // slurm is what the scheduler and the batch script do: the real machine of the steps, and a model of srun.
 type slurm struct {
 	job     *job
+	hub     *hub     // the first: what is known of steps is told to no other
 	proc    *process // the batch script
 	machine *steps.Machine
 	left    map[roles.Role]int // tasks that run
@@ -21,7 +22,7 @@ type slurm struct {
 
 func newSlurm(j *job, h *host) *slurm {
 	s := &slurm{
-		job: j, proc: &process{w: j.world, host: h}, left: map[roles.Role]int{}, codes: map[roles.Role]int{},
+		job: j, hub: j.hub, proc: &process{w: j.world, host: h}, left: map[roles.Role]int{}, codes: map[roles.Role]int{},
 		doomed: map[roles.Role]bool{},
 	}
 	list := []roles.Role{roles.Hub().Role}
@@ -31,7 +32,7 @@ func newSlurm(j *job, h *host) *slurm {
 			list = append(list, pl.Role)
 		}
 	}
-	s.machine = steps.New(list)
+	s.machine = steps.New(list, j.plan.Policy)
 	return s
 }
 
@@ -42,6 +43,10 @@ func (s *slurm) step(in steps.Input) {
 			s.report(e.Report)
 		case steps.Conclude:
 			s.job.after(s.job.between(time.Millisecond, 50*time.Millisecond), func() { s.conclude(e.Cause) })
+		case steps.Stop:
+			s.job.signal(e.Role)
+		case steps.Start:
+			s.job.startAnew(e.Role)
 		case steps.AskHub:
 			s.ask()
 		case steps.KillHub:
@@ -56,7 +61,7 @@ func (s *slurm) step(in steps.Input) {
 
 // report tells the hub what is known of a step, if the hub is there.
 func (s *slurm) report(r protocol.StepReport) {
-	h := s.job.hub
+	h := s.hub
 	if !h.published && !h.proc.dead {
 		s.proc.timer(100*time.Millisecond, func() { s.report(r) })
 		return
@@ -76,6 +81,9 @@ func (s *slurm) ask() {
 
 // conclude gives the verdict if the hub has left none.
 func (s *slurm) conclude(c protocol.Cause) {
+	if s.job.hub != s.hub {
+		return // that attempt has its verdict
+	}
 	if known := s.job.hub.known; known != nil { // in state.json
 		c = *known
 	}

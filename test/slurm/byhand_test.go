@@ -12,6 +12,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // allocation is held by a shell that salloc started, as an engineer's terminal would.
@@ -19,6 +20,7 @@ type allocation struct {
 	*cluster
 	jobID string
 	dir   string // where it was asked for
+	file  string // of the case
 }
 
 // allocate asks for nodes and keeps them until the test ends.
@@ -39,7 +41,7 @@ func (c *cluster) allocate(t *testing.T, nodes string, flags ...string) allocati
 	_, rest, _ := strings.Cut(string(out), "Granted job allocation ")
 	id := strings.Fields(rest)[0]
 	t.Cleanup(func() { _ = exec.Command("env", append(c.Env(), "scancel", id)...).Run() })
-	return allocation{cluster: c, jobID: id, dir: dir}
+	return allocation{cluster: c, jobID: id, dir: dir, file: c.caseFile(smallCase)}
 }
 
 // shell is one terminal in which one role was started.
@@ -51,11 +53,13 @@ type shell struct {
 
 func (a allocation) role(t *testing.T, role string) *shell {
 	t.Helper()
-	args := append([]string{"--role", role, "--config", a.caseFile(smallCase)}, a.simFlags()...)
-	s := &shell{
-		cmd: a.command(t.Context(), "disagg-agent", args...), out: &bytes.Buffer{},
-		done: make(chan struct{}),
-	}
+	return a.shell(t, "disagg-agent", append([]string{"--role", role, "--config", a.file}, a.simFlags()...)...)
+}
+
+// shell runs a program in a terminal of the allocation.
+func (a allocation) shell(t *testing.T, program string, args ...string) *shell {
+	t.Helper()
+	s := &shell{cmd: a.command(t.Context(), program, args...), out: &bytes.Buffer{}, done: make(chan struct{})}
 	s.cmd.Dir = a.dir
 	s.cmd.Env = append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
@@ -100,30 +104,131 @@ func (a allocation) published(t *testing.T, role string) {
 	}
 }
 
-// TestByHand: five shells, in any order, make one run; a second round in the same allocation is a run of its own.
+// benchmark starts the benchmark by hand, sees it through, and returns what it has left.
+func (a allocation) benchmark(t *testing.T, runDir, attempt string) protocol.Result {
+	t.Helper()
+	s := a.role(t, "BENCHMARK")
+	if code := s.ended(t); code != 0 {
+		t.Errorf("%s: the benchmark ends with %d:\n%s", attempt, code, s.out)
+	}
+	if link, _ := os.Readlink(filepath.Join(runDir, "current")); link != attempt {
+		t.Errorf("it is %s, want %s", link, attempt)
+	}
+	return readResult(t, runDir)
+}
+
+// processOf is the agent of a role's leader: its process, and when it began.
+func (a allocation) processOf(t *testing.T, role string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(a.runDir(), "current", "agents", role+".0.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestByHand: shells, in any order, make one run. The servers stay: the benchmark runs three times, and no server is
+// started again; one that was ended and started again serves the next; another load is measured on the same servers.
+// Nothing is left when the shells are closed.
 func TestByHand(t *testing.T) {
 	a := start(t, standard(false)).allocate(t, "3")
-	for round, attempt := range []string{"attempt-0", "attempt-1"} {
-		var shells []*shell
-		for _, role := range []string{"CTX_1", "BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_0"} {
-			shells = append(shells, a.role(t, role))
-			a.published(t, role)
+	servers := map[string]*shell{}
+	for _, role := range []string{"CTX_1", "GEN_0", "DISAGG_SERVER", "CTX_0"} {
+		servers[role] = a.role(t, role)
+		a.published(t, role)
+	}
+	first := a.benchmark(t, a.runDir(), "attempt-0")
+	if first.Verdict != protocol.Passed || len(first.Points) != 3 || !first.Kept {
+		t.Fatalf("%s with %d points, kept: %v: %v", first.Verdict, len(first.Points), first.Kept, first.FirstCause)
+	}
+	everyRankJoinedMPI(t, readPlan(t, a.runDir()), logs(t, a.runDir()))
+	gen, server := a.processOf(t, "GEN_0"), a.processOf(t, "DISAGG_SERVER")
+	a.benchmark(t, a.runDir(), "attempt-1")
+	a.benchmark(t, a.runDir(), "attempt-2")
+	if a.processOf(t, "GEN_0") != gen || a.processOf(t, "DISAGG_SERVER") != server {
+		t.Error("a server was started again")
+	}
+
+	interrupt(t, servers["CTX_0"])
+	servers["CTX_0"].ended(t)
+	servers["CTX_0"] = a.role(t, "CTX_0")
+	a.benchmark(t, a.runDir(), "attempt-3")
+
+	edited := a.edited(t, "concurrency_list: 4 8 16", "concurrency_list: 32")
+	r := edited.benchmark(t, a.runDir()+"-2", "attempt-0")
+	if len(r.Points) != 1 || r.Points[0].Concurrency != 32 {
+		t.Errorf("the edited case was not used: %+v", r.Points)
+	}
+	if a.processOf(t, "GEN_0") != gen {
+		t.Error("GEN_0 was started again")
+	}
+	for _, s := range servers { // the terminals are closed
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
 		}
-		for i, s := range shells {
-			if code := s.ended(t); code != 0 {
-				t.Errorf("round %d: shell %d ends with %d:\n%s", round, i, code, s.out)
-			}
+	}
+	for role, s := range servers {
+		if code := s.ended(t); code != 1 {
+			t.Errorf("%s ends with %d:\n%s", role, code, s.out)
 		}
-		r := readResult(t, a.runDir())
-		if r.Verdict != protocol.Passed || len(r.Points) != 3 {
-			t.Errorf("round %d: %s with %d points: %v", round, r.Verdict, len(r.Points), r.FirstCause)
-		}
-		if link, _ := os.Readlink(filepath.Join(a.runDir(), "current")); link != attempt {
-			t.Errorf("round %d is %s, want %s", round, link, attempt)
-		}
-		everyRankJoinedMPI(t, readPlan(t, a.runDir()), logs(t, a.runDir()))
 	}
 	a.onlyTheAllocationIsLeft(t)
+}
+
+// TestRunInAllocation: run in the shell of an allocation runs there, and keeps the servers until Ctrl-C; another
+// process measures again, and starts a role anew. A case that does not fit is refused.
+func TestRunInAllocation(t *testing.T) {
+	a := start(t, standard(true)).allocate(t, "3")
+	dir := filepath.Join(a.dir, "run")
+	s := a.shell(t, "disagg-submit", append([]string{"run", "--keep", "--run-dir", dir, a.caseFile(smallCase)},
+		a.simFlags()...)...)
+	a.judged(t, dir, 0)
+	for n, args := range [][]string{{"bench", dir}, {"restart", dir, "CTX_0"}, {"bench", dir}} {
+		if out, err := a.command(t.Context(), "disagg-submit", args...).CombinedOutput(); err != nil {
+			t.Errorf("%d: %v: %v:\n%s", n, args, err, out)
+		}
+	}
+	interrupt(t, s)
+	if code := s.ended(t); code != 0 || !strings.Contains(s.out.String(), "it runs in allocation "+a.jobID) {
+		t.Errorf("exit code %d:\n%s", code, s.out)
+	}
+	if r := readResult(t, dir); r.Verdict != protocol.Passed || r.JobID != a.jobID {
+		t.Errorf("%s of job %s: %v", r.Verdict, r.JobID, r.FirstCause)
+	}
+	a.onlyTheAllocationIsLeft(t)
+	small := a.cluster.allocate(t, "1")
+	s = small.shell(t, "disagg-submit", append([]string{"run", a.caseFile(smallCase)}, a.simFlags()...)...)
+	if code := s.ended(t); code != 64 || !strings.Contains(s.out.String(), "the case needs 3 nodes, and it has 1") {
+		t.Errorf("exit code %d:\n%s", code, s.out)
+	}
+}
+
+// judged waits until an attempt of a run has its verdict.
+func (a allocation) judged(t *testing.T, dir string, attempt int) {
+	t.Helper()
+	file := rundir.Dir(dir).Attempt(attempt).Result()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not there after 60 s", file)
+		}
+	}
+}
+
+// edited is the allocation with another text in its case.
+func (a allocation) edited(t *testing.T, old, text string) allocation {
+	t.Helper()
+	data, err := os.ReadFile(a.caseFile(smallCase))
+	if err != nil || !strings.Contains(string(data), old) {
+		t.Fatalf("the case has no %q: %v", old, err)
+	}
+	a.file = filepath.Join(a.dir, filepath.Base(a.caseFile(smallCase)))
+	if err := os.WriteFile(a.file, []byte(strings.Replace(string(data), old, text, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // TestByHandCtrlC: Ctrl-C stops a role and leaves nothing of it; the run it was part of ends with that as its cause.

@@ -4,7 +4,7 @@
 // The life of a rank:
 //
 //	waiting ──start──▶ starting ──started──▶ running ──the child ended──▶ ended ──nothing is left──▶ done ──▶ over
-//	                      ▲───────────────────── start of another measurement ◀────────────────────────┘
+//	                      ▲──────── start of another measurement, or of a child with other peers ◀─────┘
 //	   │ stop, a signal or a lost hub, from everywhere: the child is stopped; the rank is over once nothing is left
 //
 // Rules:
@@ -15,6 +15,8 @@
 //   - A child that is stopped while the run directory does not answer is killed: it may be waiting for a file, and
 //     would not even see the request.
 //   - Nothing is started after a request to stop.
+//   - A child can be kept: its rank leaves the hub, and waits for the next one. That is told of the child when it asks
+//     for a start. A child that was started with other peers than the next hub names is replaced.
 package rank
 
 import (
@@ -104,6 +106,10 @@ type (
 	Reach struct{ Peers map[string]string }
 	// Check checks every peer once, and reports whom this host cannot reach.
 	Check struct{}
+	// Part leaves the hub, if there still is one, and keeps the child: the next hub is waited for.
+	Part struct{ Reason string }
+	// Introduce tells the hub of a child that was there before it: where its service is, and whether that answers.
+	Introduce struct{}
 )
 
 func (Prepare) effect()   {}
@@ -117,6 +123,8 @@ func (Preflight) effect() {}
 func (Watch) effect()     {}
 func (Reach) effect()     {}
 func (Check) effect()     {}
+func (Part) effect()      {}
+func (Introduce) effect() {}
 
 // stage is how far a rank's child is.
 type stage int
@@ -147,6 +155,13 @@ type Machine struct {
 	measurement int               // of the present child, from 0
 	next        *protocol.Command // the start of another measurement, for which something is still left of the last
 
+	pid     int
+	peers   map[string]string // that the child was started with
+	free    bool              // there is no hub, and the next one is waited for
+	news    bool              // the hub has not been told of the child: that was started before it
+	served  bool              // the child has served a hub that is gone
+	replace *protocol.Command // the start of a child with other peers, for which something is still left of this one
+
 	judgeAt time.Time // the child's end is reported then, unless a signal explains it before
 	late    time.Time // the hub has taken too long to judge the child's end
 	leaveBy time.Time // the child has taken too long to end: the rank leaves without it
@@ -165,6 +180,7 @@ type stopSpec struct {
 func New(p plan.Plan, t roles.Task) *Machine {
 	spec := p.Spec(t.Role)
 	m := &Machine{plan: p, task: t}
+	m.free = p.Policy.Keep != "" && t != roles.Hub()
 	m.spec.alone = p.Policy.Interactive
 	m.spec.needs = len(spec.Needs.Address)+len(spec.Needs.Ready) > 0
 	if !t.Leader() && spec.MPI && p.Cluster.MPI != "" { // ranks of an MPI job follow their leader

@@ -29,7 +29,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		if !m.spec.needs {
 			m.do(Prepare{})
 			if m.plan.Policy.Interactive {
-				m.start(protocol.Command{})
+				m.start(protocol.Command{}, now)
 			}
 		}
 	case Told:
@@ -42,13 +42,13 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 			Detail: "the scheduler warns that the job's time is nearly over (" + in.Name + ")",
 		}, now)
 	case HubLost:
-		m.stop("the hub is lost: "+in.Why, false, now)
+		m.hubLost(in.Why, now)
 	case Started:
 		m.started(in.PID, now)
 	case Ended:
 		m.ended(in.Outcome, now)
 	case Outlived:
-		if m.stage == running && m.stopped == "" {
+		if m.stage == running && m.stopped == "" && m.replace == nil {
 			m.stage, m.outcome = ended, in.Outcome
 			m.reportEnd(now)
 			m.stop("what it runs has ended", false, now)
@@ -73,11 +73,12 @@ func (m *Machine) tell(e protocol.Event, now time.Time) {
 }
 
 func (m *Machine) told(c protocol.Command, now time.Time) {
+	m.free = false
 	switch c.Kind {
 	case protocol.CommandPreflight:
 		m.do(Preflight{Peers: c.Peers, Host: c.Host})
 	case protocol.CommandStart:
-		m.start(c)
+		m.start(c, now)
 	case protocol.CommandWatch:
 		switch m.stage {
 		case starting: // the benchmark itself: it is told at the same time
@@ -89,25 +90,44 @@ func (m *Machine) told(c protocol.Command, now time.Time) {
 		m.do(Reach{Peers: c.Peers})
 	case protocol.CommandCheck:
 		m.do(Check{})
+	case protocol.CommandKeep:
+		if m.canKeep() {
+			m.part(c.Reason)
+			return
+		}
+		m.toldToStop(c, now)
 	case protocol.CommandStop:
-		m.do(EndProbes{}) // what is told to end may stop answering
-		m.code = c.Code
-		m.stop(c.Reason, c.Finished, now)
+		m.toldToStop(c, now)
 	}
 }
 
+func (m *Machine) toldToStop(c protocol.Command, now time.Time) {
+	m.do(EndProbes{}) // what is told to end may stop answering
+	m.code = c.Code
+	m.stop(c.Reason, c.Finished, now)
+}
+
 // start starts the child, or, when nothing is left of it, the next one: the servers are measured again.
-func (m *Machine) start(c protocol.Command) {
+func (m *Machine) start(c protocol.Command, now time.Time) {
 	switch {
 	case m.stage == waiting: // and not stopped: it would be over
+	case m.news && m.canKeep():
+		m.serveAgain(c, now)
+		return
 	case m.stopped != "" || m.stage < ended || c.Measurement <= m.measurement:
 		return
 	case m.stage == ended:
 		m.next = &c
 		return
 	}
-	m.stage, m.measurement, m.next = starting, c.Measurement, nil
-	m.late, m.outcome = time.Time{}, protocol.Outcome{}
+	m.begin(c)
+}
+
+// begin starts a child: nothing is left of another.
+func (m *Machine) begin(c protocol.Command) {
+	m.stage, m.measurement, m.next, m.replace = starting, c.Measurement, nil, nil
+	m.late, m.outcome, m.peers = time.Time{}, protocol.Outcome{}, c.Peers
+	m.news, m.served = m.free, false
 	m.do(Start{Peers: c.Peers, Measurement: c.Measurement})
 }
 
@@ -115,7 +135,11 @@ func (m *Machine) started(pid int, now time.Time) {
 	if m.stage != starting {
 		return
 	}
-	m.stage = running
+	m.stage, m.pid = running, pid
+	if m.replace != nil {
+		m.do(Stop{Reason: otherPeers})
+		return
+	}
 	m.tell(protocol.Event{Kind: protocol.EventStarted, PID: pid}, now)
 	if m.watch != nil {
 		m.do(Watch{Peers: m.watch.Peers})
@@ -141,7 +165,7 @@ func (m *Machine) askedToStop(name string, now time.Time) {
 
 func (m *Machine) stop(reason string, finished bool, now time.Time) {
 	if m.stopped == "" {
-		m.stopped, m.finished = reason, finished
+		m.stopped, m.finished, m.replace = reason, finished, nil
 	}
 	switch m.stage {
 	case starting:
@@ -179,6 +203,9 @@ func (m *Machine) ended(o protocol.Outcome, now time.Time) {
 		return
 	}
 	m.stage, m.outcome = ended, o
+	if m.replace != nil {
+		return
+	}
 	if m.stopped == "" && mayBeSignalled(o) {
 		m.judgeAt = now.Add(signalLag)
 		return
@@ -209,12 +236,16 @@ func (m *Machine) done(o protocol.Outcome, now time.Time) {
 		m.ended(o, now)
 	}
 	m.stage, m.outcome = done, o
+	if m.replace != nil {
+		m.begin(*m.replace)
+		return
+	}
 	m.late = now.Add(m.plan.Timeouts.Lost.Std())
 	if m.task == roles.Hub() {
 		m.late = m.late.Add(readPatience)
 	}
 	if m.next != nil {
-		m.start(*m.next)
+		m.start(*m.next, now)
 	}
 }
 
@@ -246,7 +277,7 @@ func (m *Machine) leave(now time.Time) {
 		}
 		m.outcome = protocol.Outcome{StopReason: m.stopped, EndedAt: now.UTC()}
 	case done:
-		if m.stopped == "" && !m.spec.alone {
+		if m.stopped == "" && !m.spec.alone && !m.free {
 			return
 		}
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -30,7 +31,7 @@ type driver struct {
 }
 
 func drive(t *testing.T, list ...roles.Role) *driver {
-	return &driver{t: t, m: New(list), now: zero}
+	return &driver{t: t, m: New(list, plan.Policy{}), now: zero}
 }
 
 // gets gives the machine an input and compares what it does about it.

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -170,7 +171,7 @@ func draw(rt *rapid.T, now time.Time) Input {
 // started that was not announced, a verdict is made sure of exactly once, and after the hub's end it is left in time.
 func TestAlwaysEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m, now := New([]roles.Role{hub, gen, ctx}), zero
+		m, now := New([]roles.Role{hub, gen, ctx}, plan.Policy{}), zero
 		concluded, retries := 0, map[roles.Role]int{}
 		step := func(in Input) {
 			for _, e := range m.Step(in, now) {

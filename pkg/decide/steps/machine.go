@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -34,10 +35,12 @@ type step struct {
 	goneAt    time.Time     // when the first of those that are not reported yet was heard of; zero: all are
 	said      time.Time     // when the hub was last told
 	unsaid    bool          // there is more to tell
+	wanted    bool          // it is started anew once it has ended
 }
 
 // Machine is the state of a job's steps. It is not safe for concurrent use.
 type Machine struct {
+	policy  plan.Policy
 	steps   []*step
 	now     time.Time          // of the last input
 	asked   string             // why the end is wanted; "": it is not
@@ -49,12 +52,15 @@ type Machine struct {
 	silent  int                // how often in a row it has not answered
 	asking  bool               // it is being asked
 	hung    bool               // it hangs
+	kept    bool               // servers are kept
+	idle    time.Time          // when they have been for long enough; zero: never
+	let     bool               // they were, and have been asked to stop
 	effects []Effect
 }
 
 // New begins with the roles whose steps are about to be started.
-func New(list []roles.Role) *Machine {
-	m := &Machine{}
+func New(list []roles.Role, p plan.Policy) *Machine {
+	m := &Machine{policy: p}
 	for _, r := range list {
 		m.steps = append(m.steps, &step{role: r, ranks: map[int][]int{}})
 	}
@@ -85,9 +91,16 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		m.heard = now
 	case HubAnswered:
 		m.hubAnswered(in.OK)
+	case Wanted:
+		if s := m.find(in.Role); s != nil {
+			m.wanted(s)
+		}
+	case InUse:
+		m.use(now)
 	case Asked:
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
+		m.letGo(now)
 	}
 	m.watchHub(now)
 	m.expire(now)
@@ -126,6 +139,9 @@ func (m *Machine) expire(now time.Time) {
 	if !m.askHub.IsZero() && !now.Before(m.askHub) {
 		m.askHub, m.asking = time.Time{}, true
 		m.do(AskHub{})
+	}
+	if !m.idle.IsZero() && !now.Before(m.idle) {
+		m.letGo(now)
 	}
 	for _, s := range m.steps {
 		if at := m.reportAt(s); !at.IsZero() && !now.Before(at) {
@@ -173,6 +189,10 @@ func (m *Machine) report(r protocol.StepReport) { m.do(Report{Report: r}) }
 
 func (m *Machine) ended(s *step, in Ended, now time.Time) {
 	m.heard = now
+	if s.wanted {
+		m.anew(s)
+		return
+	}
 	s.tries++
 	s.code, s.again = in.Code, time.Time{}
 	transient := s.diagnosis.Meaning == protocol.Transient && in.Code != 0
@@ -188,10 +208,14 @@ func (m *Machine) ended(s *step, in Ended, now time.Time) {
 	if s.role == roles.Hub().Role {
 		m.finish(s, in.Began, now)
 		m.giveUp(now)
+		m.keep(now)
 		return
 	}
 	detail := fmt.Sprintf("the step ended with code %d before its agents reached the hub%s", in.Code, s.tried())
 	m.report(protocol.StepReport{Role: s.role, Ended: true, Code: in.Code, Detail: detail, Diagnosis: s.diagnosis})
+	if m.policy.Keep == plan.KeepPassed { // nobody is there who could start it anew
+		m.letGo(now)
+	}
 }
 
 // tried says how often a step was tried, if that was more than once.
@@ -243,7 +267,7 @@ func (m *Machine) Leave(now time.Time) (code int, leave bool) {
 	if m.over.IsZero() {
 		return 0, false
 	}
-	return m.code, !m.left() || m.quiet(now)
+	return m.code, !m.left() || !m.kept && m.quiet(now)
 }
 
 // left tells whether any step is not over for good.
@@ -253,6 +277,9 @@ func (m *Machine) left() bool {
 
 // quiet tells whether what is left need not be waited for any longer.
 func (m *Machine) quiet(now time.Time) bool {
+	if m.let {
+		return now.Sub(m.over) >= letBound
+	}
 	return now.Sub(m.heard) >= quietBound || now.Sub(m.over) >= leaveBound
 }
 
@@ -263,10 +290,12 @@ func (m *Machine) Deadline() (first time.Time) {
 			first = at
 		}
 	}
-	waits := !m.over.IsZero() && m.left() && !m.quiet(m.now)
-	sooner(m.heard.Add(quietBound), waits)
+	waits := !m.over.IsZero() && m.left() && !m.kept && !m.quiet(m.now)
+	sooner(m.heard.Add(quietBound), waits && !m.let)
+	sooner(m.over.Add(letBound), waits && m.let)
+	sooner(m.idle, !m.idle.IsZero())
 	sooner(m.askHub, !m.askHub.IsZero())
-	sooner(m.over.Add(leaveBound), waits)
+	sooner(m.over.Add(leaveBound), waits && !m.let)
 	for _, s := range m.steps {
 		sooner(s.said.Add(sayEvery), s.unsaid)
 		sooner(m.reportAt(s), !m.reportAt(s).IsZero())

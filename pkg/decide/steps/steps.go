@@ -7,6 +7,8 @@
 //     wants the end, nothing is started any more.
 //   - The end of the hub's own step is the end of the job. If it left no verdict one is given in its place.
 //   - Whoever is left then is waited for only as long as something still arrives from it.
+//   - Where servers are kept (policy keep) the job goes on after that, until somebody asks for its end, nobody has
+//     used them for long enough, or none is left. Meanwhile a role can be started anew.
 package steps
 
 import (
@@ -42,6 +44,10 @@ type (
 		Why  string
 		Ends time.Time // when the job's time is over; zero if that is not known
 	}
+	// Wanted says that somebody wants a role to be started anew.
+	Wanted struct{ Role roles.Role }
+	// InUse says that servers that are kept are being measured.
+	InUse struct{}
 	// Tick says that time has passed.
 	Tick struct{}
 )
@@ -51,6 +57,8 @@ func (Ended) input()       {}
 func (Output) input()      {}
 func (HubAnswered) input() {}
 func (Asked) input()       {}
+func (Wanted) input()      {}
+func (InUse) input()       {}
 func (Tick) input()        {}
 
 // Answer is yes, no, or that it cannot be found out.
@@ -75,6 +83,11 @@ type (
 	}
 	// Start starts a role's step once more, now.
 	Start struct{ Role roles.Role }
+	// Stop asks the agents of a role's step to stop. With Anew another step is started after it.
+	Stop struct {
+		Role roles.Role
+		Anew bool
+	}
 	// Seal says that a role's step is over for good, and so is its log.
 	Seal struct{ Role roles.Role }
 	// Report tells the hub about a step. RunID is left to the caller.
@@ -89,6 +102,7 @@ type (
 
 func (Retry) effect()    {}
 func (Start) effect()    {}
+func (Stop) effect()     {}
 func (Seal) effect()     {}
 func (Report) effect()   {}
 func (AskHub) effect()   {}

@@ -35,6 +35,10 @@ type Scheduler struct {
 	InstallScript string
 	// Ends is when the job's time is over.
 	Ends time.Time
+	// Held is the allocation that this process's person holds.
+	Held scheduler.Allocation
+	// Running are the steps that run, by name.
+	Running map[string]bool
 	// OnStop is called when a step is asked to end; nil: nobody.
 	OnStop func(step string) error
 	// NoteErr is what comes of leaving a note.

@@ -50,6 +50,16 @@ func (s *Scheduler) Job() (string, int, error) { return s.SubmitJob.ID, 0, nil }
 // JobEnds implements scheduler.Starter.
 func (s *Scheduler) JobEnds(context.Context) time.Time { return s.Ends }
 
+// Allocation implements scheduler.Starter.
+func (s *Scheduler) Allocation(context.Context) (scheduler.Allocation, error) { return s.Held, nil }
+
+// StepRuns implements scheduler.Starter.
+func (s *Scheduler) StepRuns(_ context.Context, step string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Running[step], nil
+}
+
 // StopStep implements scheduler.Starter.
 func (s *Scheduler) StopStep(_ context.Context, step string) error {
 	s.note("stop " + step)

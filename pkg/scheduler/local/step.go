@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -57,14 +59,48 @@ func (*Local) Job() (id string, attempt int, err error) { return jobID(superviso
 // JobEnds implements scheduler.Starter.
 func (*Local) JobEnds(context.Context) time.Time { return time.Time{} }
 
-// StopStep implements scheduler.Starter: there is no step to speak of.
-func (*Local) StopStep(context.Context, string) error {
-	return errors.New("cannot stop a step: this machine has none")
+// Allocation implements scheduler.Starter: it is this machine, which plays as many nodes as are asked for.
+func (*Local) Allocation(context.Context) (scheduler.Allocation, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		err = fmt.Errorf("cannot find the present folder: %w", err)
+	}
+	return scheduler.Allocation{WorkDir: dir}, err
 }
 
-// KillStep implements scheduler.Starter: there is no step to speak of.
-func (*Local) KillStep(context.Context, string) error {
-	return errors.New("cannot kill a step: this machine has none")
+// A step is named after the process of its only task, and the host.
+func stepName(mark string) string { return mark + "@" + host() }
+
+func process(step string) scheduler.Job {
+	mark, host, _ := strings.Cut(step, "@")
+	return scheduler.Job{ID: jobID(mark), Cluster: host}
+}
+
+// StepRuns implements scheduler.Starter.
+func (*Local) StepRuns(_ context.Context, step string) (bool, error) {
+	s, err := look(process(step))
+	return s.Phase == protocol.JobRunning, err
+}
+
+// StopStep implements scheduler.Starter.
+func (*Local) StopStep(_ context.Context, step string) error { return signal(step, syscall.SIGTERM) }
+
+// KillStep implements scheduler.Starter.
+func (*Local) KillStep(_ context.Context, step string) error { return signal(step, syscall.SIGKILL) }
+
+// signal signals the task of a step. One that has ended needs none.
+func signal(step string, sig syscall.Signal) error {
+	fd, err := open(process(step))
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(supervisor.SignalFollowed(fd, sig), unix.Close(fd))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot signal step %s: %w", step, err)
+	}
+	return nil
 }
 
 // LeaveNote implements scheduler.Starter: the note is a file in the temporary folder.
@@ -147,5 +183,5 @@ func (*Local) Identify(getenv func(string) string, _ roles.Placement) (scheduler
 		return scheduler.Identity{}, fmt.Errorf("cannot tell which rank this is: %s is %q: want a number",
 			protocol.EnvRank, text)
 	}
-	return scheduler.Identity{Rank: rank}, nil
+	return scheduler.Identity{Rank: rank, Step: stepName(supervisor.Mark())}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // A step is one agent a rank, each with what a scheduler's task would have, in a process group of its own.
@@ -121,7 +122,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// This machine has no grace period, no time limit, no steps, and one attempt of a job; it can let a job go on.
+// This machine has no grace period, no time limit, and one attempt of a job; it can let a job go on.
 func TestWhatThisMachineHasNot(t *testing.T) {
 	l := &Local{}
 	if d, err := l.Grace(t.Context()); d != 0 || err != nil {
@@ -129,12 +130,6 @@ func TestWhatThisMachineHasNot(t *testing.T) {
 	}
 	if at := l.JobEnds(t.Context()); !at.IsZero() {
 		t.Error(at)
-	}
-	if err := l.StopStep(t.Context(), "7.0"); err == nil {
-		t.Error("a step was stopped")
-	}
-	if err := l.KillStep(t.Context(), "7.0"); err == nil {
-		t.Error("a step was killed")
 	}
 	id, attempt, err := l.Job()
 	if attempt != 0 || err != nil {
@@ -145,5 +140,42 @@ func TestWhatThisMachineHasNot(t *testing.T) {
 	}
 	if d, ok := l.Detached().(*Local); !ok || !d.Detach || d.Name() != l.Name() {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A step is named after its only task: it runs, is signalled, and is gone. What is no such name is not known to run.
+func TestStep(t *testing.T) {
+	l := &Local{}
+	for name, end := range map[string]func(string) error{
+		"stopped": func(step string) error { return l.StopStep(t.Context(), step) },
+		"killed":  func(step string) error { return l.KillStep(t.Context(), step) },
+	} {
+		cmd := exec.Command("sleep", "60")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		step := stepName(supervisor.MarkOf(cmd.Process.Pid))
+		if runs, err := l.StepRuns(t.Context(), step); !runs || err != nil {
+			t.Errorf("%s: it does not run: %v", name, err)
+		}
+		if err := end(step); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = cmd.Wait()
+		if runs, err := l.StepRuns(t.Context(), step); runs || err != nil {
+			t.Errorf("%s: it runs: %v", name, err)
+		}
+		if err := end(step); err != nil {
+			t.Errorf("%s twice: %v", name, err)
+		}
+	}
+	if _, err := l.StepRuns(t.Context(), "nonsense"); err == nil {
+		t.Error("it is known whether nonsense runs")
+	}
+	if err := l.StopStep(t.Context(), "nonsense"); err == nil {
+		t.Error("nonsense was stopped")
+	}
+	if a, err := l.Allocation(t.Context()); a.Nodes != 0 || a.WorkDir == "" || err != nil {
+		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -276,7 +276,8 @@ esac`)
 	}
 	a, err := s.Allocation(t.Context())
 	ends := time.Date(2026, 11, 26, 12, 0, 0, 0, time.Local)
-	if diff := cmp.Diff(Allocation{JobID: "7", Nodes: 3, WorkDir: "/a b/c", Ends: ends}, a); diff != "" || err != nil {
+	want := scheduler.Allocation{JobID: "7", Nodes: 3, WorkDir: "/a b/c", Ends: ends}
+	if diff := cmp.Diff(want, a); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 	for _, env := range [][]string{{"PATH=" + os.Getenv("PATH"), "SLURM_JOB_ID=8"}, {}} {

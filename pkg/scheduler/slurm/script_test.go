@@ -254,7 +254,7 @@ func TestOneListOfVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := strings.Join(cmds[0].Args, " ")
-	if strings.Count(line, "--container-env") != 1 || !strings.Contains(line, ",DISAGG_BATCH,A,B,C -v --cpu-bind=") {
+	if strings.Count(line, "--container-env") != 1 || !strings.Contains(line, ",DISAGG_WRAP,A,B,C -v --cpu-bind=") {
 		t.Error(line)
 	}
 }

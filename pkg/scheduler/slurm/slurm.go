@@ -152,27 +152,38 @@ func (s Slurm) signalStep(ctx context.Context, name, step string) error {
 	return err
 }
 
-// Allocation is an allocation that somebody holds.
-type Allocation struct {
-	JobID   string
-	Nodes   int
-	WorkDir string    // where it was asked for
-	Ends    time.Time // when its time is over; zero if it has no limit
+// Within implements scheduler.Enterable.
+func (s Slurm) Within(jobID string) scheduler.Scheduler {
+	s.Environ = append(slices.Clone(s.environ()), "SLURM_JOB_ID="+jobID)
+	return s
+}
+
+// StepRuns implements scheduler.Starter: of a job that is over nobody knows any more, and nothing runs.
+func (s Slurm) StepRuns(ctx context.Context, step string) (bool, error) {
+	job, _, _ := strings.Cut(step, ".")
+	out, err := s.run(ctx, "", "squeue", "--noheader", "--steps", "--jobs="+job, "--format=%i")
+	if err != nil && strings.Contains(err.Error(), "Invalid job id") {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot tell whether step %s runs: %w", step, err)
+	}
+	return slices.Contains(strings.Fields(out), step), nil
 }
 
 // Allocation asks Slurm for the allocation that this shell is part of.
-func (s Slurm) Allocation(ctx context.Context) (Allocation, error) {
+func (s Slurm) Allocation(ctx context.Context) (scheduler.Allocation, error) {
 	jobID, _, err := s.Job()
 	if err != nil {
-		return Allocation{}, errors.New("cannot start a role by hand: this shell has no allocation: begin with " +
-			"salloc, or export SLURM_JOB_ID")
+		return scheduler.Allocation{}, errors.New("cannot start a role by hand: this shell has no allocation: begin " +
+			"with salloc, or export SLURM_JOB_ID")
 	}
 	out, err := s.run(ctx, "", "scontrol", "show", "job", jobID)
 	if err != nil {
-		return Allocation{}, fmt.Errorf("cannot find allocation %s: %w", jobID, err)
+		return scheduler.Allocation{}, fmt.Errorf("cannot find allocation %s: %w", jobID, err)
 	}
 	fields := jobFields(out)
-	a := Allocation{JobID: jobID, WorkDir: fields["WorkDir"], Ends: endTime(fields)}
+	a := scheduler.Allocation{JobID: jobID, WorkDir: fields["WorkDir"], Ends: endTime(fields)}
 	nodes, _, _ := strings.Cut(fields["NumNodes"], "-")
 	a.Nodes, _ = strconv.Atoi(nodes)
 	if a.Nodes < 1 || a.WorkDir == "" {

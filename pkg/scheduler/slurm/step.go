@@ -65,7 +65,7 @@ func exports(args []string) (names, others []string) {
 	const option = "--container-env"
 	names = []string{
 		protocol.EnvPlan, protocol.EnvRole, protocol.EnvAttempt, protocol.EnvBatchStart, protocol.EnvInstalled,
-		protocol.EnvBatch,
+		protocol.EnvBatch, protocol.EnvWrap,
 	}
 	for i := 0; i < len(args); i++ {
 		list, found := strings.CutPrefix(args[i], option+"=")

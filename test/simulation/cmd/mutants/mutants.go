@@ -11,6 +11,8 @@ const (
 	conversation = "pkg/decide/session/conversation.go"
 	sessions     = "pkg/decide/session/session.go"
 	rankStep     = "pkg/decide/rank/step.go"
+	rankKeep     = "pkg/decide/rank/keep.go"
+	keeping      = "pkg/decide/keep.go"
 	steps        = "pkg/decide/steps/machine.go"
 	liveness     = "pkg/decide/liveness/liveness.go"
 )
@@ -146,8 +148,38 @@ var mutants = []mutant{
 	},
 	{
 		name: "the hub is never lost", file: rankStep,
-		old: "\t\tm.stop(\"the hub is lost: \"+in.Why, false, now)\n",
+		old: "\t\tm.hubLost(in.Why, now)\n",
 		new: "",
+	},
+	{
+		name: "a coordinator keeps the addresses that it had", file: rankKeep,
+		old: "if maps.Equal(c.Peers, m.peers) {",
+		new: "if true || maps.Equal(c.Peers, m.peers) {",
+	},
+	{
+		name: "what was kept does not introduce itself", file: rankKeep,
+		old: "\t\t\tm.do(Introduce{})\n",
+		new: "",
+	},
+	{
+		name: "a role that failed is kept", file: keeping,
+		old: " || f.Role == t.Role:",
+		new: ":",
+	},
+	{
+		name: "a role without one of its ranks is kept", file: keeping,
+		old: "return o.exited || o.asked || o.lost || o.hello == nil",
+		new: "return false",
+	},
+	{
+		name: "what was kept must answer before it is taken over", file: events,
+		old: " || !t.started && t.hello.Served {",
+		new: " {",
+	},
+	{
+		name: "a lost hub costs the servers that people look after", file: rankKeep,
+		old: "m.plan.Policy.Keep == plan.KeepAlways && m.canKeep()",
+		new: "false",
 	},
 	{
 		name: "an end is not reported", file: rankStep,

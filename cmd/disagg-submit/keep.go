@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
+)
+
+// keepFlags say whether servers stay for another measurement.
+func keepFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{
+			Name: "keep", Usage: "keep the servers when the benchmark is over, until Ctrl-C or disagg-submit stop",
+		},
+		&cli.StringFlag{
+			Name:  "keep-for",
+			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m",
+		},
+	}
+}
+
+// keep is what they ask for.
+func keep(c *cli.Context) (k plan.Keep, most roles.Duration, err error) {
+	if c.IsSet("keep-for") {
+		if most, err = roles.ParseLimit(c.String("keep-for")); err != nil {
+			return "", 0, fmt.Errorf("cannot read --keep-for: %w", err)
+		}
+		k = plan.KeepPassed
+	}
+	if c.Bool("keep") {
+		k = plan.KeepAlways
+	}
+	return k, most, nil
+}
+
+// benchCommand measures again on servers that were kept.
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure again on servers that were kept, and end with the verdict's exit code",
+		ArgsUsage: "RUN-DIR",
+		Description: "The measurement is another attempt of the run, on the same servers: its records say that they " +
+			"were warm. Ctrl-C ends the measurement, and leaves the servers.",
+		Flags:  toolFlags(),
+		Action: bench,
+	}
+}
+
+func bench(c *cli.Context) error {
+	p, err := planOf(c)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find this program: %w", err)
+	}
+	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	w := newWatcher(c, nil, p, time.Now())
+	a, code, err := launch.Bench{
+		Plan: p, Uploader: self, Say: func(text string) { w.progress.Say("%s", text) }, OnEntry: w.progress.Show,
+	}.Run(ctx)
+	if err != nil {
+		return command.Exit(code, err)
+	}
+	r, err := rundir.ReadResult(a)
+	if err != nil {
+		return command.Exit(max(code, protocol.ExitFailed), err)
+	}
+	w.verdict(r, a)
+	out := launch.Outcome{Result: &r}
+	w.undelivered = w.deliver()
+	w.tell(out, nil, true)
+	return w.exit(out, nil)
+}
+
+// planOf is the plan of the run directory that the command line names.
+func planOf(c *cli.Context) (plan.Plan, error) {
+	dir, err := command.One(c, "RUN-DIR")
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return rundir.ReadOwnPlan(rundir.Dir(dir).Plan())
+}
+
+// restartCommand starts one role anew.
+func restartCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "restart",
+		Usage:     "end and start one role of a run whose servers are kept",
+		ArgsUsage: "RUN-DIR ROLE",
+		Description: "Whoever has started the role does it: the terminal, or the job. The next measurement waits " +
+			"until it is ready, and those that need its address are started anew if that has changed.",
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 2 {
+				return errors.New("want a RUN-DIR and a ROLE: see disagg-submit restart --help")
+			}
+			role, err := roles.ParseRole(c.Args().Get(1))
+			if err != nil {
+				return err
+			}
+			p, err := rundir.ReadOwnPlan(rundir.Dir(c.Args().First()).Plan())
+			if err != nil {
+				return err
+			}
+			if err := launch.Restart(c.Context, p, role); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role, p.RunDir)
+			return nil
+		},
+	}
+}
+
+// stopCommand ends the servers that a run has kept.
+func stopCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "stop",
+		Usage:     "stop every role of a run that still runs, such as servers that were kept",
+		ArgsUsage: "RUN-DIR",
+		Action: func(c *cli.Context) error {
+			p, err := planOf(c)
+			if err != nil {
+				return err
+			}
+			stopped, err := launch.Stop(c.Context, p)
+			if err == nil {
+				fmt.Fprintf(c.App.Writer, "asked %d steps to stop\n", stopped)
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,63 @@
+package steps
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// letBound is how long servers that were kept have to end: as long as Slurm gives them by default.
+const letBound = 30 * time.Second
+
+// Kept tells whether servers are kept for another measurement.
+func (m *Machine) Kept() bool { return m.kept }
+
+// keep goes on without the hub if the plan says so.
+func (m *Machine) keep(now time.Time) {
+	passed := m.code == protocol.ExitPassed
+	if k := m.policy.Keep; k == "" || k == plan.KeepPassed && !passed || m.asked != "" || !m.left() {
+		return
+	}
+	m.kept = true
+	m.use(now)
+}
+
+// use lets the time begin anew after which servers that are kept are let go.
+func (m *Machine) use(now time.Time) {
+	if d := m.policy.KeepFor.Std(); m.kept && d > 0 {
+		m.idle = now.Add(d)
+	}
+}
+
+// letGo ends the time of servers that are kept.
+func (m *Machine) letGo(now time.Time) {
+	if !m.kept {
+		return
+	}
+	m.kept, m.let, m.idle, m.over = false, true, time.Time{}, now
+	for _, s := range m.steps {
+		if s.wanted = false; !s.ended {
+			m.do(Stop{Role: s.role})
+		}
+	}
+}
+
+// wanted starts a step anew, once nothing is left of the one that runs. The hub's is none that can be.
+func (m *Machine) wanted(s *step) {
+	switch {
+	case s.role == roles.Hub().Role || m.asked != "" || !m.over.IsZero() && !m.kept:
+	case s.ended:
+		m.anew(s)
+	case !s.wanted:
+		s.wanted = true
+		m.do(Stop{Role: s.role, Anew: true})
+	}
+}
+
+// anew starts a step as if it never had been.
+func (m *Machine) anew(s *step) {
+	*s = step{role: s.role, ranks: map[int][]int{}}
+	m.do(Start{Role: s.role})
+}
