@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,7 +12,9 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/version"
 )
 
@@ -78,7 +81,7 @@ func runByHand(c *cli.Context, role roles.Role) error {
 	say, endSaying := sayOnStderr()
 	defer endSaying()
 	code, err := launch.ByHand{
-		Role: role, Uploader: submit, Out: os.Stdout, Say: say,
+		Role: role, Uploader: submit, Out: os.Stdout, Say: say, OnEnd: showEnd,
 		Request: launch.Request{
 			Case: c.String("config"), Mode: c.String("mode"), Folder: c.String("config-folder"),
 			Recipe: c.String("recipe"), Profile: c.String("profile"),
@@ -86,6 +89,12 @@ func runByHand(c *cli.Context, role roles.Role) error {
 		},
 	}.Run(ctx)
 	return command.Exit(code, err)
+}
+
+// showEnd shows how the run ended in the terminal of a role.
+func showEnd(m report.Model, a rundir.Attempt) {
+	report.Screen{Width: command.Width(os.Stdout), Attempt: command.ShortPath(string(a))}.Summary(os.Stdout, m)
+	fmt.Printf("report:  %s\n", command.ShortPath(a.Report()))
 }
 
 // programs are the paths of this program and of disagg-submit, which is installed beside it.

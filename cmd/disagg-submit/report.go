@@ -28,7 +28,7 @@ HTML is written where the job left it, and the page's path is printed. Everythin
   disagg-submit report RUN-DIR --format md >> "$GITHUB_STEP_SUMMARY"
   disagg-submit report RUN-DIR --single-file > report.html`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, md, junit or json"},
+			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, text, md, junit or json"},
 			&cli.BoolFlag{Name: "single-file", Usage: "print one HTML file that needs no other, to send it elsewhere"},
 			&cli.StringSliceFlag{
 				Name: "against", Usage: "an earlier run of the same test, its run directory `DIR`; may be repeated",
@@ -105,6 +105,8 @@ func showReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 		data, err = report.Single(m)
 	case format == "html":
 		return renewReport(c, m, a)
+	case format == "text":
+		return showSummary(c, m, a)
 	case format == "md":
 		data = report.Markdown(m)
 	case format == "junit":
@@ -112,12 +114,19 @@ func showReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 	case format == "json":
 		data, err = report.Data(m)
 	default:
-		return fmt.Errorf("unknown format %q: want html, md, junit or json", format)
+		return fmt.Errorf("unknown format %q: want html, text, md, junit or json", format)
 	}
 	if err == nil {
 		_, err = c.App.Writer.Write(data)
 	}
 	return err
+}
+
+// showSummary prints what run prints at its end.
+func showSummary(c *cli.Context, m report.Model, a rundir.Attempt) error {
+	screen := report.Screen{Width: command.Width(c.App.Writer), Attempt: command.ShortPath(string(a))}
+	screen.Summary(c.App.Writer, m)
+	return nil
 }
 
 // renewReport writes the report into the run directory.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/batch"
 	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
@@ -24,6 +25,9 @@ type ByHand struct {
 	Uploader string       // path of disagg-submit
 	Out      io.Writer    // gets what the role prints
 	Say      func(string) // gets short lines for people
+	// OnEnd gets how the run ended, if that is for this terminal: why it failed, or, in the benchmark's, what was
+	// measured; nil: nobody does.
+	OnEnd func(report.Model, rundir.Attempt)
 }
 
 // Run joins the allocation's run, making it if this is the first role, and sees one role through. It returns the role's
@@ -52,10 +56,15 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("cannot start %s: the case needs %d nodes, the allocation %s has %d: ask for more",
 			b.Role, need, alloc.JobID, alloc.Nodes)
 	}
-	return batch.Run(ctx, batch.Options{
-		Plan: p, Attempt: firstOpen(rundir.Dir(p.RunDir)), JobID: alloc.JobID, Starter: s, Roles: []roles.Role{b.Role},
+	attempt := firstOpen(rundir.Dir(p.RunDir))
+	code, err := batch.Run(ctx, batch.Options{
+		Plan: p, Attempt: attempt, JobID: alloc.JobID, Starter: s, Roles: []roles.Role{b.Role},
 		Uploader: b.Uploader, Out: b.Out, Say: b.Say,
 	})
+	if err == nil && ctx.Err() == nil { // else this person knows why
+		b.tellEnd(p, attempt, endBound)
+	}
+	return code, err
 }
 
 func roleNames(l roles.Layout) string {
