@@ -91,6 +91,9 @@ func TestCauseString(t *testing.T) {
 	if got, want := c.String(), "GEN_0.3 on n2: out of memory"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	if got, want := (Cause{Subject: "host n3", Kind: HostLost, Detail: "silent"}).String(), "host n3: lost: silent"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	c.Host = ""
 	if got, want := c.String(), "GEN_0.3: out of memory"; got != want || c.Task() != gen3 {
 		t.Errorf("got %q, want %q", got, want)

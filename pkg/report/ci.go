@@ -43,7 +43,7 @@ func (c CI) Group(name, title string, lines []string, at time.Time) []string {
 	}
 	out := []string{c.begin(name, Printable(title), at)}
 	for _, l := range lines {
-		out = append(out, gutter+Printable(l))
+		out = append(out, inert(gutter+Printable(l)))
 	}
 	if c.end != nil {
 		out = append(out, c.end(name, title, at))
@@ -51,8 +51,18 @@ func (c CI) Group(name, title string, lines []string, at time.Time) []string {
 	return out
 }
 
-// gutter stands before lines of a log, so that none of them begins with a command of a CI server.
+// gutter stands before lines of a log.
 const gutter = "| "
+
+// inert is a line that no CI server takes for a command of the job, as GitHub does with "::" where a line begins, and
+// with "##[" anywhere.
+func inert(line string) string {
+	line = strings.ReplaceAll(line, "##[", "##·[")
+	if strings.HasPrefix(strings.TrimLeft(line, " "), "::") {
+		return gutter + line
+	}
+	return line
+}
 
 // githubError is an error of GitHub's actions: a command, whose line breaks and signs are escaped.
 func githubError(f Failure, text string) string {

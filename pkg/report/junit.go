@@ -161,7 +161,7 @@ func runCase(m Model) Case {
 	case f == nil:
 		c.State, c.Type, c.Message = CaseError, string(m.Run.Verdict), "it did not pass, and there is no cause"
 	default:
-		c.State, c.Type, c.Message, c.Text = CaseOf(f.Kind), string(f.Kind), f.Headline(), m.text()
+		c.State, c.Type, c.Message, c.Text = CaseOf(f.Kind), string(f.Kind), f.Sentence(), m.text()
 	}
 	return c
 }
@@ -214,7 +214,7 @@ func pointCase(m Model, p PointInfo) Case {
 	case NotRun:
 		c.State, c.Type, c.Message = CaseError, string(NotRun), "not run"
 		if f := m.Failure; f != nil {
-			c.Message += ": " + f.Headline()
+			c.Message += ": " + f.Sentence()
 		}
 	}
 	return c

@@ -139,11 +139,11 @@ func TestExcerpt(t *testing.T) {
 		"no lines":      {nil, "exited with code 1", nil},
 	}
 	for name, tt := range tests {
-		if diff := cmp.Diff(tt.want, texts(excerpt(tt.lines, nil, tt.detail))); diff != "" {
+		if diff := cmp.Diff(tt.want, texts(excerpt(tt.lines, nil, telling(tt.lines, tt.detail)))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if got := excerpt(lines, numbers, "x: ValueError: no room"); got[0].Number != 102 || got[7].Number != 109 {
+	if got := excerpt(lines, numbers, telling(lines, "x: ValueError: no room")); got[0].Number != 102 || got[7].Number != 109 {
 		t.Errorf("%+v", got)
 	}
 }

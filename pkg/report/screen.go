@@ -39,7 +39,7 @@ func (s Screen) Failure(m Model) (lines []string) {
 		if i == messageLines {
 			break
 		}
-		lines = append(lines, "      "+inert(l))
+		lines = append(lines, "      "+l)
 	}
 	lines = append(lines, s.excerpt(f.Excerpt)...)
 	lines = append(lines, "")
@@ -61,11 +61,19 @@ func (s Screen) Failure(m Model) (lines []string) {
 			lines = append(lines, fmt.Sprintf("  %-7s%s", name, l))
 		}
 	}
+	for i, l := range lines {
+		lines[i] = s.cut(inert(l))
+	}
 	return lines
 }
 
 // Headline is who is to blame, and what happened.
 func (f Failure) Headline() string { return f.Who + " " + f.What }
+
+// Sentence is the headline with the line that explains.
+func (f Failure) Sentence() string {
+	return strings.TrimSuffix(f.Headline()+": "+f.Message, ": ")
+}
 
 // place is where in its log the line that explains is, from the attempt's folder.
 func (f Failure) place() string { return f.placeIn("") }
@@ -101,14 +109,6 @@ func (s Screen) excerpt(list []ExcerptLine) (lines []string) {
 		lines = append(lines, strings.TrimRight(s.cut(line), " "))
 	}
 	return lines
-}
-
-// inert is a line that no CI server takes for a command of the job, as GitHub does with "::" wherever a line begins.
-func inert(line string) string {
-	if strings.HasPrefix(strings.TrimLeft(line, " "), "::") {
-		return gutter + line
-	}
-	return line
 }
 
 // room is what is left of a line behind an indent; 0: as much as is needed.
