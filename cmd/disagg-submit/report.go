@@ -50,6 +50,10 @@ HTML is written where the job left it, and the page's path is printed. Everythin
 			if err != nil {
 				return err
 			}
+			if c.String("format") == "text" {
+				screenOf(c.App.Writer, in.Plan, attempt).Summary(c.App.Writer, m)
+				return nil
+			}
 			return showReport(c, m, attempt)
 		},
 	}
@@ -105,8 +109,6 @@ func showReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 		data, err = report.Single(m)
 	case format == "html":
 		return renewReport(c, m, a)
-	case format == "text":
-		return showSummary(c, m, a)
 	case format == "md":
 		data = report.Markdown(m)
 	case format == "junit":
@@ -120,13 +122,6 @@ func showReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 		_, err = c.App.Writer.Write(data)
 	}
 	return err
-}
-
-// showSummary prints what run prints at its end.
-func showSummary(c *cli.Context, m report.Model, a rundir.Attempt) error {
-	screen := report.Screen{Width: command.Width(c.App.Writer), Attempt: command.ShortPath(string(a))}
-	screen.Summary(c.App.Writer, m)
-	return nil
 }
 
 // renewReport writes the report into the run directory.

@@ -27,17 +27,26 @@ func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
 	if a != "" && r.FirstCause != nil {
 		m = report.Build(w.left(launch.Outcome{Result: &r}, verdictBound).in)
 	}
-	screen := report.Screen{Width: command.Width(w.out)}
-	if a != "" {
-		screen.Attempt = command.ShortPath(string(a))
-	}
-	screen.Summary(w.out, m)
+	screenOf(w.out, w.plan, a).Summary(w.out, m)
 	if a == "" {
 		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)
 		return
 	}
 	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
 	showInCI(w.out, report.CIOf(os.Getenv), w.plan, m, a)
+}
+
+// screenOf is how the end of a run is shown, of an attempt whose folder is known ("": it is not).
+func screenOf(out io.Writer, p plan.Plan, a rundir.Attempt) report.Screen {
+	s := report.Screen{Width: command.Width(out)}
+	if a == "" {
+		return s
+	}
+	s.Attempt = command.ShortPath(string(a))
+	if !p.Policy.Interactive && p.Series == nil {
+		s.Again = "disagg-submit run --again " + command.ShortPath(string(a.Dir()))
+	}
+	return s
 }
 
 // groupLines and groupBytes are how much of the end of each role's log a CI server's job log gets at most.

@@ -109,7 +109,8 @@ func causes() (string, error) {
 func knownCauses() string {
 	t := &table{}
 	t.WriteString("\n## Known causes\n\nWhat the line that explains a failure may mean, and what mostly helps: " +
-		"`failure.known` of report/data.json. Braces stand for a\npart of the line, or for what is known of the run.\n\n")
+		"`failure.known` of report/data.json. Braces stand for a\npart of the line, or for what is known of the " +
+		"run.\n\n")
 	t.columns("said by", "the rank or host …", "try", "name")
 	for _, c := range known.All() {
 		t.row(c.Of, c.Words, c.Hint, "`"+c.ID+"`")

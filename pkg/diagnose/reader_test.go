@@ -255,7 +255,9 @@ func TestLinesAreCounted(t *testing.T) {
 		log            string
 		telling, first int
 	}{
-		"far inside":      {strings.Repeat("loading\n", 50) + "ValueError: x\n" + strings.Repeat("[W] y\n", 99), 51, 43},
+		"far inside": {
+			strings.Repeat("loading\n", 50) + "ValueError: x\n" + strings.Repeat("[W] y\n", 99), 51, 43,
+		},
 		"at once":         {"ValueError: x\nafter\n", 1, 1},
 		"without an end":  {"loading\n\nValueError: x", 3, 1},
 		"the root of two": {"a\nKeyError: 'x'\nRuntimeError: see above for details\n", 2, 1},
@@ -268,8 +270,8 @@ func TestLinesAreCounted(t *testing.T) {
 		for _, lines := range []int{atOnce, 1, 7} {
 			telling, first := read(tt.log, lines).Lines()
 			if telling != tt.telling || first != tt.first {
-				t.Errorf("%s, in blocks of %d lines: line %d, context from %d, want %d and %d", name, lines, telling, first,
-					tt.telling, tt.first)
+				t.Errorf("%s, in blocks of %d lines: line %d, context from %d, want %d and %d", name, lines, telling,
+					first, tt.telling, tt.first)
 			}
 		}
 	}

@@ -66,8 +66,10 @@ func TestEveryTerminalIsTold(t *testing.T) {
 		role   roles.Role
 		want   string
 	}{
-		"a verdict":                     {true, &failed, nil, gen, "failed GEN_0.3 on n2 exited with code 1"},
-		"a verdict that is late":        {true, nil, &protocol.State{Schema: 1, Cause: cause}, gen, "failed GEN_0.3 on n2 exited with code 1"},
+		"a verdict": {true, &failed, nil, gen, "failed GEN_0.3 on n2 exited with code 1"},
+		"a verdict that is late": {
+			true, nil, &protocol.State{Schema: 1, Cause: cause}, gen, "failed GEN_0.3 on n2 exited with code 1",
+		},
 		"nothing failed yet":            {true, nil, &protocol.State{Schema: 1}, gen, ""},
 		"nothing is known":              {true, nil, nil, gen, ""},
 		"it passed, in the benchmark's": {true, &passed, nil, bench, "passed"},

@@ -91,7 +91,8 @@ func TestCauseString(t *testing.T) {
 	if got, want := c.String(), "GEN_0.3 on n2: out of memory"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := (Cause{Subject: "host n3", Kind: HostLost, Detail: "silent"}).String(), "host n3: lost: silent"; got != want {
+	lost := Cause{Subject: "host n3", Kind: HostLost, Detail: "silent"}
+	if got, want := lost.String(), "host n3: lost: silent"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	c.Host = ""

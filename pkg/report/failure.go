@@ -128,8 +128,8 @@ func valuesOf(c protocol.Cause, in Input, keys []string) known.Values {
 	return v
 }
 
-// settings are the values of a server's settings, by their keys in the case: "worker_config.gen.max_num_tokens is 8192".
-// A role that is no server has none.
+// settings are the values of a server's settings, by their keys in the case: "worker_config.gen.max_num_tokens is
+// 8192". A role that is no server has none.
 func settings(c roles.Case, k roles.Kind, keys []string) string {
 	block, err := yamlfile.ParseBlock("", c.WorkerConfig[k])
 	if err != nil || c.WorkerConfig[k] == "" {

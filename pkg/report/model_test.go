@@ -143,7 +143,8 @@ func TestExcerpt(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if got := excerpt(lines, numbers, telling(lines, "x: ValueError: no room")); got[0].Number != 102 || got[7].Number != 109 {
+	got := excerpt(lines, numbers, telling(lines, "x: ValueError: no room"))
+	if got[0].Number != 102 || got[7].Number != 109 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -13,6 +13,8 @@ type Screen struct {
 	Width int
 	// Attempt is the attempt's folder as it is to be named to people; "": logs are named from there.
 	Attempt string
+	// Again is the command that runs the same once more; "": there is none.
+	Again string
 }
 
 // messageLines is how many lines of a screen a message may have.
@@ -48,7 +50,7 @@ func (s Screen) Failure(m Model) (lines []string) {
 		lines = append(lines, "")
 	}
 	for _, label := range []struct{ name, text string }{
-		{"at", f.Source}, {"log", f.placeIn(s.Attempt)}, {"try", f.Hint},
+		{"at", f.Source}, {"log", f.placeIn(s.Attempt)}, {"try", f.Hint}, {"again", s.Again},
 	} {
 		if label.text == "" {
 			continue

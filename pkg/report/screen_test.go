@@ -50,8 +50,8 @@ func TestEveryKindHasWords(t *testing.T) {
 	}
 }
 
-// What is known of a cause is said in words; of what somebody else noticed, and of a last line that explains nothing, it
-// is not.
+// What is known of a cause is said in words; of what somebody else noticed, and of a last line that explains nothing,
+// it is not.
 func TestWhatIsKnown(t *testing.T) {
 	tests := map[string]struct {
 		kind          protocol.CauseKind
@@ -64,7 +64,8 @@ func TestWhatIsKnown(t *testing.T) {
 			"OSError: [Errno 98] Address already in use",
 		},
 		"a line that is not": {
-			protocol.ChildExit, "exited with code 3: RuntimeError: sim fault", "", "exited with code 3", "RuntimeError: sim fault",
+			protocol.ChildExit, "exited with code 3: RuntimeError: sim fault", "", "exited with code 3",
+			"RuntimeError: sim fault",
 		},
 		"how it ended": {
 			protocol.ChildSignal, "killed by SIGKILL: last line: connection refused", "", "was killed (SIGKILL)",
@@ -79,11 +80,12 @@ func TestWhatIsKnown(t *testing.T) {
 			"the step ended with code 2: execve(): /bin/x: No such file or directory",
 		},
 		"a server that is late": {
-			protocol.ReadyTimeout, "not ready within 8s: connection refused", "its last line, 7s before it was stopped: x",
-			"was not ready in time", "not ready within 8s: connection refused; its last line, 7s before it was stopped: x",
+			protocol.ReadyTimeout, "not ready within 8s: connection refused", "its last line, 7s ago: x",
+			"was not ready in time", "not ready within 8s: connection refused; its last line, 7s ago: x",
 		},
 		"memory": {
-			protocol.OOM, "ran out of memory: the limit is 512 MiB", "Killed", "ran out of memory: the limit is 512 MiB", "Killed",
+			protocol.OOM, "ran out of memory: the limit is 512 MiB", "Killed",
+			"ran out of memory: the limit is 512 MiB", "Killed",
 		},
 	}
 	for name, tt := range tests {
@@ -123,11 +125,14 @@ func TestSource(t *testing.T) {
 		want  string
 	}{
 		"a traceback": {
-			[]string{`  File "/opt/a/b.py", line 3, in f`, "    g()", `  File "/opt/a/c.py", line 7, in g`, "    x()", "E: x"},
+			[]string{
+				`  File "/opt/a/b.py", line 3, in f`, "    g()", `  File "/opt/a/c.py", line 7, in g`, "    x()",
+				"E: x",
+			},
 			"a/c.py:7",
 		},
-		"a rank":        {[]string{`[rank3]:   File "/opt/a/b.py", line 3, in f`, "[rank3]:     g()", "E: x"}, "a/b.py:3"},
-		"an assertion":  {[]string{"nothing", "Assertion failed: no (/src/batch/manager.cpp:977)"}, "batch/manager.cpp:977"},
+		"a rank":        {[]string{`[rank3]:   File "/opt/a/b.py", line 3`, "[rank3]:     g()", "E: x"}, "a/b.py:3"},
+		"an assertion":  {[]string{"", "Assertion failed: no (/src/batch/manager.cpp:977)"}, "batch/manager.cpp:977"},
 		"no frame":      {[]string{`  File "/opt/a/b.py", line 3`, "Traceback (most recent call last):", "E: x"}, ""},
 		"far away":      {[]string{`  File "/opt/a/b.py", line 3`, "1", "2", "3", "4", "5", "6", "E: x"}, ""},
 		"pytest":        {[]string{"perf/test_x.py:16: in run", "    raise E", "E   E: x"}, "perf/test_x.py:16"},
@@ -177,10 +182,13 @@ func TestCI(t *testing.T) {
 	when := time.Unix(1764151200, 0)
 	lines := []string{"::stop-commands::x", "--- x", "a ##[x]", "\x1b[0Ksection_end"}
 	tests := map[string][]string{
-		"GITHUB_ACTIONS": {"::group::T", "| ::stop-commands::x", "| --- x", "| a ##·[x]", "| ·[0Ksection_end", "::endgroup::"},
-		"BUILDKITE":      {"--- T", "| ::stop-commands::x", "| --- x", "| a ##·[x]", "| ·[0Ksection_end"},
+		"GITHUB_ACTIONS": {
+			"::group::T", "| ::stop-commands::x", "| --- x", "| a ##·[x]", "| ·[0Ksection_end", "::endgroup::",
+		},
+		"BUILDKITE": {"--- T", "| ::stop-commands::x", "| --- x", "| a ##·[x]", "| ·[0Ksection_end"},
 		"GITLAB_CI": {
-			"\x1b[0Ksection_start:1764151200:n[collapsed=true]\r\x1b[0KT", "| ::stop-commands::x", "| --- x", "| a ##·[x]",
+			"\x1b[0Ksection_start:1764151200:n[collapsed=true]\r\x1b[0KT", "| ::stop-commands::x", "| --- x",
+			"| a ##·[x]",
 			"| ·[0Ksection_end", "\x1b[0Ksection_end:1764151200:n\r\x1b[0K",
 		},
 		"NOTHING": nil,

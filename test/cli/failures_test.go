@@ -174,7 +174,8 @@ func (w *watched) String() string {
 func normal(screen, dir string) string {
 	host, _ := os.Hostname()
 	for _, r := range []struct{ old, new string }{
-		{regexp.QuoteMeta(dir), "DIR"}, {regexp.QuoteMeta(tool.Root()), "ROOT"}, {`\b` + regexp.QuoteMeta(host) + `\b`, "HOST"},
+		{regexp.QuoteMeta(dir), "DIR"}, {regexp.QuoteMeta(tool.Root()), "ROOT"},
+		{`\b` + regexp.QuoteMeta(host) + `\b`, "HOST"},
 		{`127\.0\.0\.1:\d+`, "ADDRESS"}, {`job [\w-]+`, "job JOB"}, {`\b\d+(\.\d+)? (ms|s|MiB|GiB)\b`, "N $2"},
 		{`\b\d+(\.\d+)?m?s (before|older)`, "N s $2"}, {`(?s)\n +concurrency .*`, "\n"}, {`(?s)\nreport: .*`, "\n"},
 		{`(?m)[ \t]+$`, ""},

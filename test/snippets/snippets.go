@@ -1,7 +1,7 @@
 // Package snippets reads pieces of logs that tests share: pkg/known/testdata/*.snippets, of our own making.
 //
-// A piece begins with a line "=== ID what distinguishes it"; ID is that of a known cause, or "-". The line that explains
-// has ">>> " before it. A line "@400 text" stands for 400 of text.
+// A piece begins with a line "=== ID what distinguishes it"; ID is that of a known cause, or "-". The line that
+// explains has ">>> " before it. A line "@400 text" stands for 400 of text.
 package snippets
 
 import (
