@@ -99,7 +99,8 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 		"retry-infra",
 	} {
 		if c.IsSet(name) {
-			return launch.Job{}, fmt.Errorf("cannot use --%s with --again, which runs what was planned: run the case", name)
+			const advice = "cannot use --%s with --again, which runs what was planned: run the case"
+			return launch.Job{}, fmt.Errorf(advice, name)
 		}
 	}
 	return launch.Rerun(rundir.Dir(c.String("again")), c.String("run-dir"), version.Text(), s)

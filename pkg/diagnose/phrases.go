@@ -30,7 +30,7 @@ func deaths() []string {
 		"address already in use", "' not found (required by", "> is invalid",
 		// runtimes
 		"terminate called", "stack smashing detected", "double free or corruption", "invalid pointer",
-		"assertion failed", "assertion `", "fatal python error", "fatal error: ", "panic: ", "panicked at",
+		"!failed requests!", "assertion failed", "assertion `", "fatal python error", "fatal error: ", "panic: ", "panicked at",
 	}
 }
 

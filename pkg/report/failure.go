@@ -21,7 +21,7 @@ func newFailure(in Input, t Timeline) *Failure {
 	}
 	f := &Failure{
 		Kind: c.Kind, Who: c.Who(), Detail: c.Detail, At: c.At, Seconds: t.seconds(c.At), Phase: t.phaseAt(c.At),
-		Tail: c.LogTail,
+		Tail: c.LogTail, Client: in.Client,
 	}
 	f.explain(*c, in)
 	f.quote(*c, in.ExcerptLines)

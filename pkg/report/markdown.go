@@ -99,6 +99,9 @@ func (d *markdown) failure(m Model) {
 	if f.Log != "" {
 		d.add("%s\n\n", code(f.place()))
 	}
+	if f.Client != nil {
+		d.add("**client** %s\n\n", code(f.clientIn("")))
+	}
 	if f.Hint != "" {
 		d.add("**try** %s\n\n", code(f.Hint))
 	}

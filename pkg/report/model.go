@@ -106,6 +106,8 @@ type Failure struct {
 	Line int    `json:"line,omitempty"`
 	// Source is the line of source that the output names, as file:line.
 	Source string `json:"source,omitempty"`
+	// Client is what the benchmark's client says, in a log of its own.
+	Client *ClientLine `json:"client,omitempty"`
 	// Tail is the last lines of that output.
 	Tail []string `json:"tail,omitempty"`
 	// Stopped is how many ranks were stopped because of it, StoppedAfter how many seconds later that began, GoneAfter
@@ -114,6 +116,13 @@ type Failure struct {
 	StoppedAfter float64  `json:"stopped_after,omitempty"`
 	GoneAfter    float64  `json:"gone_after,omitempty"`
 	Secondary    []string `json:"secondary,omitempty"` // failures that followed from it
+}
+
+// ClientLine is the line of a log of the benchmark's client that explains.
+type ClientLine struct {
+	Log  string `json:"log"` // relative to the attempt's folder
+	Line int    `json:"line"`
+	Text string `json:"text"`
 }
 
 // ExcerptLine is a line of a log.

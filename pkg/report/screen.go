@@ -50,7 +50,7 @@ func (s Screen) Failure(m Model) (lines []string) {
 		lines = append(lines, "")
 	}
 	for _, label := range []struct{ name, text string }{
-		{"at", f.Source}, {"log", f.placeIn(s.Attempt)}, {"try", f.Hint}, {"again", s.Again},
+		{"at", f.Source}, {"client", f.clientIn(s.Attempt)}, {"log", f.placeIn(s.Attempt)}, {"try", f.Hint}, {"again", s.Again},
 	} {
 		if label.text == "" {
 			continue
@@ -90,6 +90,15 @@ func (f Failure) placeIn(attempt string) string {
 		place += fmt.Sprintf(":%d", f.Line)
 	}
 	return place
+}
+
+// clientIn is what the client says, and where.
+func (f Failure) clientIn(attempt string) string {
+	c := f.Client
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s:%d)", c.Text, path.Join(attempt, c.Log), c.Line)
 }
 
 // excerpt are lines of a log with their numbers; the one that explains has a mark.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,7 +50,7 @@ type shell struct {
 	done chan struct{}
 }
 
-func (a allocation) role(t *testing.T, role string) *shell {
+func (a allocation) role(t *testing.T, role string, env ...string) *shell {
 	t.Helper()
 	args := append([]string{"--role", role, "--config", a.caseFile(smallCase)}, a.simFlags()...)
 	s := &shell{
@@ -57,7 +58,7 @@ func (a allocation) role(t *testing.T, role string) *shell {
 		done: make(chan struct{}),
 	}
 	s.cmd.Dir = a.dir
-	s.cmd.Env = append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID)
+	s.cmd.Env = append(append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID), env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -122,6 +123,24 @@ func TestByHand(t *testing.T) {
 			t.Errorf("round %d is %s, want %s", round, link, attempt)
 		}
 		everyRankJoinedMPI(t, readPlan(t, a.runDir()), logs(t, a.runDir()))
+	}
+	a.onlyTheAllocationIsLeft(t)
+}
+
+// TestByHandSaysWhy: when a role fails every terminal says which, on which host, and why, with the line of its log.
+func TestByHandSaysWhy(t *testing.T) {
+	a := start(t, standard(false)).allocate(t, "3")
+	var shells []*shell
+	for _, role := range []string{"BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_1", "CTX_0"} {
+		shells = append(shells, a.role(t, role, "SIM_FAULTS=CTX_0:crash=3@1"))
+		a.published(t, role)
+	}
+	said := regexp.MustCompile(`(?m)^  CTX_0\.0 on gpu\d exited with code 3\n      RuntimeError: sim fault$`)
+	at := regexp.MustCompile(`(?m)^  log    runs/.*/logs/ranks/CTX_0\.0\.log:\d+$`)
+	for i, s := range shells {
+		if code := s.ended(t); code == 0 || !said.MatchString(s.out.String()) || !at.MatchString(s.out.String()) {
+			t.Errorf("shell %d ends with %d:\n%s", i, code, s.out)
+		}
 	}
 	a.onlyTheAllocationIsLeft(t)
 }
