@@ -105,6 +105,9 @@ func TestCatalogue(t *testing.T) {
 	for _, s := range pieces(t) {
 		shown[s.ID] = true
 	}
+	for _, id := range ends {
+		shown[id] = true
+	}
 	form := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	for _, c := range known.All() {
 		if !form.MatchString(c.ID) || slices.Contains(ids, c.ID) {
@@ -126,19 +129,21 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// ends are ways in which processes end, and the causes that are known of them.
+var ends = map[string]string{
+	"killed by SIGKILL": "killed", "killed by SIGBUS": "bus-error", "killed by SIGABRT": "aborted",
+	"exited with code 137 (what it ran was ended by SIGKILL)": "killed",
+	"exited with code 127":                                 "some-command-not-found",
+	"exited with code 126":                                 "program-not-executable",
+	"ran out of memory: the limit is 512 MiB":              "oom-killer",
+	"ran out of memory":                                    "host-memory",
+	"exited with code 1":                                   "-",
+	"the step ended with code 1: srun: error: Prolog hung": "slurm-prolog",
+}
+
 // How a process ended is asked about after what it printed.
 func TestHowItEnded(t *testing.T) {
-	tests := map[string]string{
-		"killed by SIGKILL": "killed", "killed by SIGBUS": "bus-error", "killed by SIGABRT": "aborted",
-		"exited with code 137 (what it ran was ended by SIGKILL)": "killed",
-		"exited with code 127":                                 "some-command-not-found",
-		"exited with code 126":                                 "program-not-executable",
-		"ran out of memory: the limit is 512 MiB":              "oom-killer",
-		"ran out of memory":                                    "host-memory",
-		"exited with code 1":                                   "-",
-		"the step ended with code 1: srun: error: Prolog hung": "slurm-prolog",
-	}
-	for how, want := range tests {
+	for how, want := range ends {
 		if m, ok := known.Find("", how); orNone(ok, m.ID) != want {
 			t.Errorf("%q is taken for %q, want %q", how, m.ID, want)
 		}
