@@ -48,7 +48,9 @@ func NewReader(hide func(string) string) *Reader {
 
 // Feed takes the next lines of the output. A block is made of whole lines, and is not kept.
 func (r *Reader) Feed(block []byte) {
-	r.partial = len(block) > 0 && !bytes.HasSuffix(block, newline)
+	if len(block) > 0 {
+		r.partial = !bytes.HasSuffix(block, newline)
+	}
 	for len(block) > 0 {
 		if !r.attentive() {
 			start := r.lineOfWord(block)

@@ -91,7 +91,7 @@ func TestCauseString(t *testing.T) {
 	if got, want := c.String(), "GEN_0.3 on n2: out of memory"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	lost := Cause{Subject: "host n3", Kind: HostLost, Detail: "silent"}
+	lost := protocol.Cause{Subject: "host n3", Kind: protocol.HostLost, Detail: "silent"}
 	if got, want := lost.String(), "host n3: lost: silent"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

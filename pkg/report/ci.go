@@ -43,7 +43,7 @@ func (c CI) Group(name, title string, lines []string, at time.Time) []string {
 	}
 	out := []string{c.begin(name, Printable(title), at)}
 	for _, l := range lines {
-		out = append(out, inert(gutter+Printable(l)))
+		out = append(out, harmless(gutter+Printable(l)))
 	}
 	if c.end != nil {
 		out = append(out, c.end(name, title, at))
@@ -54,9 +54,9 @@ func (c CI) Group(name, title string, lines []string, at time.Time) []string {
 // gutter stands before lines of a log.
 const gutter = "| "
 
-// inert is a line that no CI server takes for a command of the job, as GitHub does with "::" where a line begins, and
+// harmless is a line that no CI server takes for a command of the job, as GitHub does with "::" where a line begins, and
 // with "##[" anywhere.
-func inert(line string) string {
+func harmless(line string) string {
 	line = strings.ReplaceAll(line, "##[", "##·[")
 	if strings.HasPrefix(strings.TrimLeft(line, " "), "::") {
 		return gutter + line

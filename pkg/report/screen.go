@@ -64,7 +64,7 @@ func (s Screen) Failure(m Model) (lines []string) {
 		}
 	}
 	for i, l := range lines {
-		lines[i] = s.cut(inert(l))
+		lines[i] = s.cut(harmless(l))
 	}
 	return lines
 }
@@ -148,7 +148,7 @@ func wrap(text string, width int) (lines []string) {
 	rest := []rune(text)
 	for width > 0 && len(rest) > width {
 		at := width
-		for i := width; i > width/2; i-- {
+		for i := width; i >= width/2; i-- {
 			if rest[i] == ' ' {
 				at = i
 				break
