@@ -114,16 +114,14 @@ func outcome(o supervisor.Outcome, output *searched) protocol.Outcome {
 		LogDropped: o.LogDropped, LogUnstored: o.LogUnstored, LogFault: o.LogFault,
 	}
 	switch {
-	case o.Clean() && o.StopReason == "":
+	case output == nil: // it was not started
 	case o.StopReason != "":
-		if output != nil {
-			output.atStop().addTo(&out)
-		}
-	default:
+		output.atStop().addTo(&out)
+	default: // an end with code 0 may be too early
+		output.found().addTo(&out)
+	}
+	if !o.Clean() && o.StopReason == "" {
 		out.Tail = shortTail(o.Tail)
-		if output != nil { // it was started
-			output.found().addTo(&out)
-		}
 	}
 	for _, p := range o.Orphans {
 		out.Orphans = append(out.Orphans, protocol.Orphan(p))

@@ -29,10 +29,13 @@ func TestOutcomeExplains(t *testing.T) {
 	if got.Headline != "ValueError: [redacted] is refused" || len(got.Tail) != 1 {
 		t.Errorf("headline %q, tail %q", got.Headline, got.Tail)
 	}
-	for _, fine := range []supervisor.Outcome{{Started: true}, {Started: true, Code: 143, StopReason: "enough"}} {
-		if o := outcome(fine, s); o.Headline != "" || o.Excerpt != nil || o.Tail != nil {
-			t.Errorf("%+v is explained: %+v", fine, o)
-		}
+	stopped := supervisor.Outcome{Started: true, Code: 143, StopReason: "enough"}
+	if o := outcome(stopped, s); o.Headline != "" || o.Excerpt != nil || o.Tail != nil {
+		t.Errorf("it is explained: %+v", o)
+	}
+	early := supervisor.Outcome{Started: true, Tail: []string{"the end"}}
+	if o := outcome(early, s); o.Excerpt == nil || o.Tail != nil {
+		t.Errorf("an end that may be too early: %+v", o)
 	}
 	never := supervisor.Outcome{Code: 127, Error: "no such file"}
 	if o := outcome(never, nil); o.Headline != "" || o.Error != never.Error {

@@ -54,8 +54,8 @@ func (c CI) Group(name, title string, lines []string, at time.Time) []string {
 // gutter stands before lines of a log.
 const gutter = "| "
 
-// harmless is a line that no CI server takes for a command of the job, as GitHub does with "::" where a line begins, and
-// with "##[" anywhere.
+// harmless is a line that no CI server takes for a command of the job, as GitHub does with "::" where a line begins,
+// and with "##[" anywhere.
 func harmless(line string) string {
 	line = strings.ReplaceAll(line, "##[", "##·[")
 	if strings.HasPrefix(strings.TrimLeft(line, " "), "::") {

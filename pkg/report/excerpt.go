@@ -48,11 +48,11 @@ func (f *Failure) quote(c protocol.Cause, found []int) {
 // excerpt is the part of a cause's lines around the one that explains, the last ones if none does. A number is that of
 // the line in the log; there may be none.
 func excerpt(lines []string, numbers []int, marked int) (out []ExcerptLine) {
-	from := max(0, len(lines)-excerptLines)
+	from, to := max(0, len(lines)-excerptLines), len(lines)
 	if marked >= 0 {
-		from = min(from, max(0, marked-excerptBefore))
+		from, to = min(from, max(0, marked-excerptBefore)), min(to, marked+excerptLines-excerptBefore)
 	}
-	for i := from; i < min(len(lines), from+excerptLines); i++ {
+	for i := from; i < to; i++ {
 		l := ExcerptLine{Text: lines[i], Marked: i == marked}
 		if i < len(numbers) {
 			l.Number = numbers[i]
@@ -85,7 +85,7 @@ func telling(lines []string, message string) int {
 // sourceForms are how tracebacks and assertions name a line of source.
 var sourceForms = sync.OnceValue(func() (list []*regexp.Regexp) {
 	for _, form := range []string{
-		`File "([^"]+)", line (\d+)`, `[(\s](/?[\w./+-]+\.(?:cpp|cc|cu|cuh|h|hpp|py|rs|go)):(\d+)`,
+		`File "([^"]+)", line (\d+)`, `[(\s](/[\w./+-]+\.(?:cpp|cc|cu|cuh|h|hpp|py|rs|go)):(\d+)`,
 		`^(?:E\s+)?([\w./+-]+\.py):(\d+)`,
 	} {
 		list = append(list, regexp.MustCompile(form))

@@ -45,21 +45,30 @@ func (f *Failure) explain(c protocol.Cause, in Input) {
 	how, said := c.Detail, c.Message
 	if byItself(c.Kind) {
 		how, said, _ = strings.Cut(c.Detail, ": ")
+		said = cmp.Or(said, c.Message)
 	}
 	f.What, f.Message = predicate(c.Kind, how), said
 	if !byItself(c.Kind) && c.Kind != protocol.OOM {
-		f.Message = cmp.Or(strings.Trim(c.Detail+"; "+said, "; "), said)
+		f.Message = strings.TrimSuffix(told(c)+"; "+said, "; ")
 	}
 	m, ok := find(c.Kind, how, said)
 	if !ok {
 		return
 	}
 	f.Known, f.Hint = m.ID, m.Advice(valuesOf(c, in, m.Keys))
-	if by := f.What; byItself(c.Kind) && (m.Text == said || strings.HasPrefix(by, "exited")) {
+	if by := f.What; byItself(c.Kind) && (m.Text == said || by == how && !strings.Contains(how, "SIG")) {
 		f.What = m.Say() + "; it " + by
 	} else if c.Kind != protocol.OOM {
 		f.What = m.Say()
 	}
+}
+
+// told is the detail of a cause as a person reads it.
+func told(c protocol.Cause) string {
+	if c.Kind == protocol.CauseCancelled && !strings.Contains(c.Detail, "asked") {
+		return "somebody asked for that: " + c.Detail
+	}
+	return c.Detail
 }
 
 // byItself tells whether causes of a kind are the end of a process, whose detail is how it ended and then what it said.
@@ -165,8 +174,9 @@ func size(bytes int64) string {
 
 // follow takes in what followed from the failure: how many ranks were stopped, how soon, and when they were gone.
 func (f *Failure) follow(r protocol.Result, t Timeline) {
-	for _, r := range r.Roles {
-		if r.Outcome != nil && f.stopped(r.Outcome.StopReason) {
+	for _, o := range r.Roles {
+		blamed := o.Role == r.FirstCause.Role && o.Rank == r.FirstCause.Rank && r.FirstCause.Subject == ""
+		if o.Outcome != nil && f.stopped(o.Outcome.StopReason) && !blamed {
 			f.Stopped++
 		}
 	}

@@ -50,7 +50,8 @@ func (s Screen) Failure(m Model) (lines []string) {
 		lines = append(lines, "")
 	}
 	for _, label := range []struct{ name, text string }{
-		{"at", f.Source}, {"client", f.clientIn(s.Attempt)}, {"log", f.placeIn(s.Attempt)}, {"try", f.Hint}, {"again", s.Again},
+		{"at", f.Source}, {"client", f.clientIn(s.Attempt)}, {"log", f.placeIn(s.Attempt)},
+		{"try", f.Hint}, {"again", s.Again},
 	} {
 		if label.text == "" {
 			continue

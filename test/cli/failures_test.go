@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,7 +49,6 @@ func faults() []planted {
 		{name: "kill -9 of a server", faults: "CTX_0:kill@0.3"},
 		{name: "never ready", faults: "GEN_0:unready", flags: []string{soon}},
 		{name: "hangs", faults: "GEN_0:hang", flags: []string{soon}},
-		{name: "an unhealthy body", faults: "GEN_0:unhealthy", flags: []string{soon}},
 		{name: "Ctrl-C", faults: "GEN_0:unready", after: "servers are loading"},
 		{name: "the coordinator crashes", faults: "DISAGG_SERVER:crash=5@0.3"},
 		{name: "the client crashes", faults: "BENCHMARK:crash=6"},
@@ -129,7 +129,7 @@ func (f planted) run(t *testing.T) string {
 	}, f.flags...)
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "disagg-submit"), append(args, "small.yaml")...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SIM_FAULTS="+f.faults, "SIM_CRASH_TEXT="+text, "XDG_DATA_HOME="+dir, "COLUMNS=110")
+	cmd.Env = append(os.Environ(), "SIM_FAULTS="+f.faults, "SIM_CRASH_TEXT="+text, "XDG_DATA_HOME="+dir, "COLUMNS=400")
 	out := &watched{text: f.after, found: func() { _ = cmd.Process.Signal(syscall.SIGINT) }}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err == nil {
@@ -141,7 +141,30 @@ func (f planted) run(t *testing.T) string {
 			t.Fatalf("no verdict:\n%s", out)
 		}
 	}
+	checkLine(t, dir, screen)
 	return normal(screen, dir)
+}
+
+// checkLine checks that the line of the log which the screen names is the one that it marks.
+func checkLine(t *testing.T, dir, screen string) {
+	t.Helper()
+	at := regexp.MustCompile(`(?m)^  log +(\S+):(\d+)$`).FindStringSubmatch(screen)
+	marked := regexp.MustCompile(`(?m)^    > +(\d+) \| (.*)$`).FindStringSubmatch(screen)
+	if at == nil && marked == nil {
+		return
+	}
+	if at == nil || marked == nil || at[2] != marked[1] {
+		t.Fatalf("log %q, marked %q", at, marked)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, at[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, _ := strconv.Atoi(at[2])
+	lines := strings.Split(string(text), "\n")
+	if number > len(lines) || !strings.Contains(lines[number-1], strings.TrimSpace(marked[2])) {
+		t.Errorf("line %d of the log is not %q", number, marked[2])
+	}
 }
 
 // watched is output in which a text is waited for.
@@ -170,14 +193,19 @@ func (w *watched) String() string {
 }
 
 // normal is a screen without what differs from run to run: times, names of this machine and of its folders, numbers of
-// processes, and what was measured.
+// processes and of lines, what the sim engine says before the fault, how many ranks were stopped, and what was
+// measured.
 func normal(screen, dir string) string {
 	host, _ := os.Hostname()
 	for _, r := range []struct{ old, new string }{
 		{regexp.QuoteMeta(dir), "DIR"}, {regexp.QuoteMeta(tool.Root()), "ROOT"},
 		{`\b` + regexp.QuoteMeta(host) + `\b`, "HOST"},
-		{`127\.0\.0\.1:\d+`, "ADDRESS"}, {`job [\w-]+`, "job JOB"}, {`\b\d+(\.\d+)? (ms|s|MiB|GiB)\b`, "N $2"},
-		{`\b\d+(\.\d+)?m?s (before|older)`, "N s $2"}, {`(?s)\n +concurrency .*`, "\n"}, {`(?s)\nreport: .*`, "\n"},
+		{`127\.0\.0\.1:\d+`, "ADDRESS"}, {`port=\d+`, "port=N"}, {`\b\d+(\.\d+)? (ms|s)\b`, "N s"},
+		{`, N s later`, ""}, {`\b\d+(\.\d+)?m?s before`, "N s before"}, {`in \d+\.\d+s =`, "in N s ="},
+		{`peaked at \S+ [GM]iB`, "peaked at N MiB"}, {`[=]{9,}`, "==="}, {`\d+ other ranks were`, "N other ranks were"},
+		{`(?m)^(    [> ]) *\d+ \|`, "$1 |"}, {`\.log:\d+`, ".log:N"},
+		{`(?m)^      \| (\[sim\]|\[[\d/]+-[\d:]+\] \[TRT-LLM\] \[I\] (sim_|load|model|disagg|Rank)).*\n`, ""},
+		{`\[[\d/]+-[\d:]+\]`, "[TIME]"}, {`(?s)\n +concurrency .*`, "\n"}, {`(?s)\nreport: .*`, "\n"},
 		{`(?m)[ \t]+$`, ""},
 	} {
 		screen = regexp.MustCompile(r.old).ReplaceAllString(screen, r.new)
