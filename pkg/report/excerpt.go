@@ -50,7 +50,7 @@ func (f *Failure) quote(c protocol.Cause, found []int) {
 func excerpt(lines []string, numbers []int, marked int) (out []ExcerptLine) {
 	from, to := max(0, len(lines)-excerptLines), len(lines)
 	if marked >= 0 {
-		from, to = min(from, max(0, marked-excerptBefore)), min(to, marked+excerptLines-excerptBefore)
+		from, to = max(0, marked-excerptBefore), min(to, marked+excerptLines-excerptBefore)
 	}
 	for i := from; i < to; i++ {
 		l := ExcerptLine{Text: lines[i], Marked: i == marked}

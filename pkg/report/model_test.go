@@ -130,7 +130,7 @@ func TestExcerpt(t *testing.T) {
 			[]string{"3", "4", "5", "6", "> ValueError: no room", "8", "9", "10"},
 		},
 		"at the end": {
-			lines[:7], "killed: ValueError: no room", append(slices.Clone(lines[:6]), "> ValueError: no room"),
+			lines[:7], "killed: ValueError: no room", append(slices.Clone(lines[2:6]), "> ValueError: no room"),
 		},
 		"a detail that was cut": {
 			lines[5:8], "exited with code 1: ValueError: no …", []string{"6", "> ValueError: no room", "8"},

@@ -31,12 +31,13 @@ def _run(fault, due: float):
 def _crash(code: float | None):
     if file := os.environ.get(_TEXT):
         with open(file, "rb") as text:
-            _write(text.read())
+            said = text.read()
     else:
         try:
             raise RuntimeError("sim fault")
         except RuntimeError:
-            traceback.print_exc()
+            said = traceback.format_exc().encode()
+    _write(b"\n" + said)  # at once, on lines of its own: other threads print too
     os._exit(1 if code is None else int(code))  # from a thread, sys.exit would end only the thread
 
 
