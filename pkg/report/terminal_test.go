@@ -168,7 +168,7 @@ func TestSummary(t *testing.T) {
 	}
 	want := `
 failed: t·[1m
-        1 of 3 points count
+        1 of 3 points
 
   GEN_0.3 on n2 was killed· by SIGKILL
 

@@ -134,7 +134,7 @@ func (r RunInfo) Ending() string {
 }
 
 // circumstances say when a failure was, and how much had been measured: "job 4459, after 12 min 41 s, while the
-// servers were loading; 0 of 6 points count".
+// servers were loading; 0 of 6 points".
 func (m Model) circumstances() string {
 	f := m.Failure
 	var parts []string
@@ -149,7 +149,7 @@ func (m Model) circumstances() string {
 	}
 	text := strings.Join(parts, ", ")
 	if len(m.Points) > 0 {
-		text += "; " + m.complete() + " count"
+		text += "; " + m.complete()
 	}
 	return strings.TrimPrefix(text, "; ")
 }

@@ -39,7 +39,7 @@ func crash(who, says string) planted {
 
 // faults are ways in which runs fail. The first are those which people met who tried the programs for the first time.
 func faults() []planted {
-	const soon = "--ready-timeout=4s"
+	const soon = "--ready-timeout=12s"
 	list := []planted{
 		{name: "crash while loading", faults: "GEN_0:crash@0.2"},
 		{name: "three failed requests", faults: "BENCHMARK:failed-requests=3"},
@@ -52,7 +52,7 @@ func faults() []planted {
 		{name: "Ctrl-C", faults: "GEN_0:unready", after: "servers are loading"},
 		{name: "the coordinator crashes", faults: "DISAGG_SERVER:crash=5@0.3"},
 		{name: "the client crashes", faults: "BENCHMARK:crash=6"},
-		{name: "a benchmark that takes too long", faults: "GEN_0:stall", flags: []string{"--benchmark-timeout=4s"}},
+		{name: "a benchmark that takes too long", faults: "GEN_0:stall", flags: []string{"--benchmark-timeout=6s"}},
 	}
 	for _, who := range []string{"GEN_0", "CTX_0", "GEN_0.2", "DISAGG_SERVER"} {
 		for _, says := range crashes[who] {
