@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,7 +14,9 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 func runFlags() []cli.Flag {
@@ -88,9 +91,15 @@ func runByHand(c *cli.Context, b launch.ByHand) (err error) {
 	surviveReaders()
 	say, endSaying := sayOnStderr()
 	defer endSaying()
-	b.Out, b.Say = c.App.Writer, say
+	b.Out, b.Say, b.OnEnd = c.App.Writer, say, showEnd
 	code, err := b.Run(ctx)
 	return command.Exit(code, err)
+}
+
+// showEnd shows how the run ended in the terminal of a role.
+func showEnd(m report.Model, a rundir.Attempt) {
+	report.Screen{Width: command.Width(os.Stdout), Attempt: command.ShortPath(string(a))}.Summary(os.Stdout, m)
+	fmt.Printf("report:  %s\n", command.ShortPath(a.Report()))
 }
 
 // programs are the paths of this program and of disagg-submit, which is installed beside it.

@@ -28,7 +28,7 @@ HTML is written where the job left it, and the page's path is printed. Everythin
   disagg-submit report RUN-DIR --format md >> "$GITHUB_STEP_SUMMARY"
   disagg-submit report RUN-DIR --single-file > report.html`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, md, junit or json"},
+			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, text, md, junit or json"},
 			&cli.BoolFlag{Name: "single-file", Usage: "print one HTML file that needs no other, to send it elsewhere"},
 			&cli.StringSliceFlag{
 				Name: "against", Usage: "an earlier run of the same test, its run directory `DIR`; may be repeated",
@@ -49,6 +49,10 @@ HTML is written where the job left it, and the page's path is printed. Everythin
 			m, err := beside(in, c.StringSlice("against"))
 			if err != nil {
 				return err
+			}
+			if c.String("format") == "text" {
+				screenOf(c.App.Writer, in.Plan, attempt).Summary(c.App.Writer, m)
+				return nil
 			}
 			return showReport(c, m, attempt)
 		},
@@ -112,7 +116,7 @@ func showReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 	case format == "json":
 		data, err = report.Data(m)
 	default:
-		return fmt.Errorf("unknown format %q: want html, md, junit or json", format)
+		return fmt.Errorf("unknown format %q: want html, text, md, junit or json", format)
 	}
 	if err == nil {
 		_, err = c.App.Writer.Write(data)

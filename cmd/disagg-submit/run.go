@@ -13,8 +13,10 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
+	"github.com/disagg/disagg/pkg/version"
 )
 
 // runCommand runs a case to its verdict.
@@ -22,9 +24,10 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
-		ArgsUsage: "CASE | --testlist LIST",
+		ArgsUsage: "CASE | --testlist LIST | --again RUN-DIR",
 		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"},
+			&cli.StringFlag{Name: "again", Usage: "run what was planned for the run in `RUN-DIR` once more"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
 			&cli.IntFlag{
@@ -40,9 +43,9 @@ func run(c *cli.Context) error {
 	if err := fitTools(c); err != nil {
 		return err
 	}
-	launcher := c.String("launcher")
-	if launcher == "" {
-		launcher = launch.RunScheduler()
+	launcher, err := launcherOf(c)
+	if err != nil {
+		return err
 	}
 	s, err := launch.SchedulerNamed(launcher)
 	if err != nil {
@@ -57,7 +60,7 @@ func run(c *cli.Context) error {
 	if err := withoutList(c, listFlags(), runListFlags()); err != nil {
 		return err
 	}
-	job, err := makeJob(c.Context, c, s)
+	job, err := chosenJob(c, s)
 	if err != nil {
 		return err
 	}
@@ -69,6 +72,38 @@ func run(c *cli.Context) error {
 		return err
 	}
 	return submit(c, s, job)
+}
+
+// launcherOf is the scheduler's name: as it is asked for, else that of the run which is to be run again.
+func launcherOf(c *cli.Context) (string, error) {
+	switch {
+	case c.IsSet("launcher"):
+		return c.String("launcher"), nil
+	case c.IsSet("again"):
+		p, err := rundir.ReadPlan(rundir.Dir(c.String("again")).Plan())
+		return p.Launcher, err
+	}
+	return launch.RunScheduler(), nil
+}
+
+// chosenJob is the case of the command line, or an earlier run once more.
+func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
+	if !c.IsSet("again") {
+		return makeJob(c.Context, c, s)
+	}
+	if c.NArg() > 0 {
+		return launch.Job{}, fmt.Errorf("cannot run %s and an earlier run (--again): choose one", c.Args().First())
+	}
+	for _, name := range []string{
+		"mode", "set", "partition", "account", "pack", "repeat", "time", "ready-timeout", "benchmark-timeout", "upload",
+		"retry-infra",
+	} {
+		if c.IsSet(name) {
+			const advice = "cannot use --%s with --again, which runs what was planned: run the case"
+			return launch.Job{}, fmt.Errorf(advice, name)
+		}
+	}
+	return launch.Rerun(rundir.Dir(c.String("again")), c.String("run-dir"), version.Text(), s)
 }
 
 // sayLeftOut names variables of this shell that would be options of sbatch, and have no effect.

@@ -127,22 +127,6 @@ func (w *watcher) deliver() int {
 	return r.Pending + r.Dead
 }
 
-// verdict shows the verdict as soon as it is there: freeing the nodes may take longer.
-func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
-	if w.brief && r.Verdict == protocol.Passed {
-		return // the journal has told
-	}
-	report.Summary(w.out, report.Build(report.Input{Plan: w.plan, Result: r}))
-	if a == "" {
-		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)
-		return
-	}
-	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
-	if r.Kept {
-		w.kept()
-	}
-}
-
 // kept says that servers stay, and how to go on.
 func (w *watcher) kept() {
 	end := "disagg-submit stop " + w.plan.RunDir

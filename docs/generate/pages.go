@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/disagg/disagg/pkg/known"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/upload/parquet"
 )
@@ -101,7 +102,20 @@ func causes() (string, error) {
 	for _, c := range list {
 		t.row("`"+strings.Trim(c.value, `"`)+"`", c.doc)
 	}
-	return t.String(), nil
+	return t.String() + knownCauses(), nil
+}
+
+// knownCauses is the catalogue of what lines of a log mean.
+func knownCauses() string {
+	t := &table{}
+	t.WriteString("\n## Known causes\n\nWhat the line that explains a failure may mean, and what mostly helps: " +
+		"`failure.known` of report/data.json. Braces stand for a\npart of the line, or for what is known of the " +
+		"run.\n\n")
+	t.columns("said by", "the rank or host …", "try", "name")
+	for _, c := range known.All() {
+		t.row(c.Of, c.Words, c.Hint, "`"+c.ID+"`")
+	}
+	return t.String()
 }
 
 func profileFields() (string, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,30 +26,83 @@ const (
 type searched struct {
 	mu     sync.Mutex
 	reader *diagnose.Reader
-	missed int64 // bytes that came too fast
+	missed int64     // bytes that came too fast
+	late   bool      // its log has lines of an earlier child, so that a line's number is not known
+	last   time.Time // when something was printed
+	stop   *quoted   // what there was when the child was asked to stop; nil: it was not
 }
 
-func newSearched(hide func(string) string) *searched {
-	return &searched{reader: diagnose.NewReader(hide)}
+// quoted is a line of an output, with its context and their numbers in the log, 0 if those are not known.
+type quoted struct {
+	headline    string
+	excerpt     []string
+	line, first int
+}
+
+func (q quoted) addTo(o *protocol.Outcome) {
+	o.Headline, o.Excerpt, o.Line, o.ExcerptLine = q.headline, q.excerpt, q.line, q.first
+}
+
+// newSearched begins with a child's output. Late says that its log has something before it.
+func newSearched(hide func(string) string, late bool) *searched {
+	return &searched{reader: diagnose.NewReader(hide), late: late, last: time.Now()}
 }
 
 func (s *searched) feed(block []byte, missed int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missed += missed
+	s.last = time.Now()
 	s.reader.Feed(block)
 }
 
 // found is the line that says why the child died, with its context.
-func (s *searched) found() (headline string, excerpt []string) {
+func (s *searched) found() quoted {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	headline, excerpt = s.reader.Headline(), s.reader.Context()
+	return s.quote()
+}
+
+// quote is found, for who holds the lock. If nothing explains, there are the last lines.
+func (s *searched) quote() quoted {
+	q := quoted{headline: s.reader.Headline(), excerpt: s.reader.Context()}
+	if q.line, q.first = s.reader.Lines(); q.excerpt == nil {
+		q.excerpt, q.first = s.reader.Last()
+	}
 	if s.missed > 0 {
 		note := fmt.Sprintf("[%d bytes of the output came too fast to be searched: see the log]", s.missed)
-		excerpt = append([]string{note}, excerpt...)
+		q.excerpt = append([]string{note}, q.excerpt...)
 	}
-	return headline, excerpt
+	if s.missed > 0 || s.late {
+		q.line, q.first = 0, 0
+	}
+	return q
+}
+
+// stopping takes in that the child is asked to stop: what it prints from now on tells of that, and not of why. If
+// nothing explains, the last line and its age may.
+func (s *searched) stopping(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		return
+	}
+	q := s.quote()
+	if last, ok := strings.CutPrefix(q.headline, diagnose.LastLine); ok {
+		age := now.Sub(s.last).Round(100 * time.Millisecond)
+		q.headline = fmt.Sprintf("its last line, %v before it was stopped: %s", age, last)
+	}
+	s.stop = &q
+}
+
+// atStop is what there was when the child was asked to stop; nothing if it was not.
+func (s *searched) atStop() (q quoted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		q = *s.stop
+	}
+	return q
 }
 
 // outcome is how a child ended, as it is reported.
@@ -59,11 +113,15 @@ func outcome(o supervisor.Outcome, output *searched) protocol.Outcome {
 		PeakRSS: o.PeakRSS, CPU: o.CPU,
 		LogDropped: o.LogDropped, LogUnstored: o.LogUnstored, LogFault: o.LogFault,
 	}
+	switch {
+	case output == nil: // it was not started
+	case o.StopReason != "":
+		output.atStop().addTo(&out)
+	default: // an end with code 0 may be too early
+		output.found().addTo(&out)
+	}
 	if !o.Clean() && o.StopReason == "" {
 		out.Tail = shortTail(o.Tail)
-		if output != nil { // it was started
-			out.Headline, out.Excerpt = output.found()
-		}
 	}
 	for _, p := range o.Orphans {
 		out.Orphans = append(out.Orphans, protocol.Orphan(p))

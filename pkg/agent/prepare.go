@@ -53,7 +53,8 @@ func (w *worker) prepare(peers map[string]string, measurement int) *readyChild {
 			spec = supervisor.Spec{Fault: err}
 		}
 		if spec.Output.Redact != nil {
-			r.output = newSearched(spec.Output.Redact.Text)
+			info, err := spec.Output.Log.Stat()
+			r.output = newSearched(spec.Output.Redact.Text, err != nil || info.Size() > 0)
 			spec.Output.Aside = r.output.feed
 		}
 		if r.spec = spec; r.service != nil {

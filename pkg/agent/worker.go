@@ -50,8 +50,9 @@ type worker struct {
 	ready   *readyChild // nil until the child is being prepared
 	abandon func(reason string)
 	child   *supervisor.Process
-	service *service // nil until the child is started, and for ranks that do not lead
-	release *release // of the benchmark, once it is being started
+	output  *searched // of the child
+	service *service  // nil until the child is started, and for ranks that do not lead
+	release *release  // of the benchmark, once it is being started
 	heard   atomic.Bool
 }
 
@@ -151,7 +152,7 @@ func (w *worker) dump() {
 func (w *worker) take(in any) {
 	switch in := in.(type) {
 	case launched:
-		w.child, w.service = in.process, in.service
+		w.child, w.service, w.output = in.process, in.service, in.output
 		w.step(rank.Started{PID: w.child.PID()})
 		if w.service != nil {
 			go w.service.live()
@@ -228,6 +229,9 @@ func (w *worker) perform(e rank.Effect) {
 		if e.Finished {
 			w.child.Finish(e.Patience, e.Reason)
 		} else {
+			if w.output != nil {
+				w.output.stopping(time.Now())
+			}
 			w.tellUnwell()
 			w.child.Stop(e.Reason)
 		}

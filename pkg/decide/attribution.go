@@ -186,8 +186,7 @@ func (a *Attribution) Missed(d time.Duration) {
 
 // note keeps a fact as secondary, without log lines: those of the first cause tell enough.
 func (a *Attribution) note(f Fact) {
-	f.LogTail, f.Excerpt = nil, nil
-	a.secondary = append(a.secondary, f.Cause)
+	a.secondary = append(a.secondary, f.Brief())
 }
 
 // precedes tells whether a fact that is learned now was there before what was taken for the first cause.

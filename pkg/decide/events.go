@@ -203,7 +203,8 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
 	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
-	f.LogTail, f.Excerpt, f.Code, f.Weak = o.Tail, o.Excerpt, e.Code, mayBeScheduler(o)
+	f.Code, f.Weak = e.Code, mayBeScheduler(o)
+	f.Quote(o)
 	t.cause = kind
 	switch {
 	case t.Task == roles.Hub() && m.phase == protocol.Measuring:
@@ -287,12 +288,20 @@ func Describe(t roles.Task, o protocol.Outcome) (protocol.CauseKind, string) {
 // explain completes the first cause with what is only known once the child's output is complete.
 func (m *Machine) explain(t *task, o protocol.Outcome) {
 	f := m.attribution.Verdict()
-	if f == nil || f.Task() != t.Task || f.Kind != t.cause || f.Loss || o.StopReason != "" {
-		return
+	switch {
+	case f == nil, f.Task() != t.Task, f.Loss:
+	case o.StopReason == "" && f.Kind == t.cause:
+		f.Kind, f.Detail = Describe(t.Task, o)
+		t.cause = f.Kind
+		if len(o.Tail) > 0 {
+			f.Quote(o)
+		}
+	case len(o.Excerpt) > 0 && isStandstill(f.Kind):
+		f.Quote(o)
 	}
-	f.Kind, f.Detail = Describe(t.Task, o)
-	t.cause = f.Kind
-	if len(o.Tail) > 0 {
-		f.LogTail, f.Excerpt = o.Tail, o.Excerpt
-	}
+}
+
+// isStandstill tells whether a child did not end by itself, and what it printed last may say why it was stopped.
+func isStandstill(k protocol.CauseKind) bool {
+	return k == protocol.ReadyTimeout || k == protocol.HealthLost || k == protocol.Stalled
 }

@@ -30,6 +30,6 @@ func ExampleAttribution() {
 	// Output:
 	// decided
 	// replaced
-	// first: CTX_1.0: agent_lost: no sign of life
-	// secondary: GEN_0.0: child_exit: exited with code 1
+	// first: CTX_1.0: no sign of life
+	// secondary: GEN_0.0: exited with code 1
 }

@@ -108,18 +108,18 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 	}{
 		"a host falls silent": {
 			func(b *bench) { silent(b, gen0, gen1) },
-			"host n1: host_lost: all of its agents (2) fell silent: no sign of life for 5s",
+			"host n1: lost: all of its agents (2) fell silent: no sign of life for 5s",
 		},
 		"one agent of a host falls silent": {
-			func(b *bench) { silent(b, gen1) }, "GEN_0.1 on n1: agent_lost: its agent is lost: no sign of life for 5s",
+			func(b *bench) { silent(b, gen1) }, "GEN_0.1 on n1: its agent is lost: no sign of life for 5s",
 		},
 		"one agent of a host is killed": {
 			func(b *bench) { b.lose(gen1) },
-			"GEN_0.1 on n1: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+			"GEN_0.1 on n1: its agent is lost: its connection broke and was not back within 1s",
 		},
 		"all agents of a host are killed": {
 			func(b *bench) { b.in(Broke{Task: gen0}, Broke{Task: gen1}); silent(b, gen0, gen1) },
-			"GEN_0.0 on n1: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+			"GEN_0.0 on n1: its agent is lost: its connection broke and was not back within 1s",
 		},
 		"the scheduler says that a node failed": {
 			func(b *bench) {
@@ -128,7 +128,7 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 				}}})
 				b.lose(gen0)
 			},
-			"host n1: host_lost: its connection broke and was not back within 1s: " +
+			"host n1: lost: its connection broke and was not back within 1s: " +
 				"*** STEP 7.0 ON n1 CANCELLED DUE TO NODE FAILURE ***",
 		},
 		"one step is asked to end": {
@@ -144,7 +144,7 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 		},
 		"the time is over": {
 			func(b *bench) { b.told(gen0, protocol.EventWarned, "the time is nearly over") },
-			"the whole job: time_limit: the time is nearly over",
+			"the whole job: out of time: the time is nearly over",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,30 +178,30 @@ func TestHubStoodStill(t *testing.T) {
 			8 * time.Second, func(b *bench) {
 				b.in(Broke{Task: gen0, GaveUp: true}, Broke{Task: server, GaveUp: true})
 			},
-			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
 		},
 		"one gave it up, and Slurm ended the others": {
 			8 * time.Second, func(b *bench) {
 				b.in(Broke{Task: ctx0}, Broke{Task: server}, Broke{Task: gen0, GaveUp: true})
 				b.after(time.Second, ctx0, server)
 			},
-			"BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
 		},
 		"one heard nothing, although the hub ran": {
 			0, func(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) },
-			"GEN_0.0 on n-GEN_0.0: agent_lost: its agent is lost: it has heard nothing from the hub for 5s",
+			"GEN_0.0 on n-GEN_0.0: its agent is lost: it has heard nothing from the hub for 5s",
 		},
 		"one agent was killed meanwhile": {
 			8 * time.Second, func(b *bench) { b.lose(ctx0) },
-			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
 		},
 		"an agent was killed after a short pause": {
 			3 * time.Second, func(b *bench) { b.lose(ctx0) },
-			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
 		},
 		"an agent was killed long after": {
 			8 * time.Second, func(b *bench) { b.after(time.Minute); b.lose(ctx0) },
-			"CTX_0.0 on n-CTX_0.0: agent_lost: its agent is lost: its connection broke and was not back within 1s",
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
 		},
 		"nobody noticed": {8 * time.Second, func(b *bench) { b.after(time.Minute) }, ""},
 	} {
@@ -225,8 +225,8 @@ func TestHubStoodStill(t *testing.T) {
 // An agent that gave the hub up before it was let in is a failure of its step, or of the hub if that stood still.
 func TestUnheard(t *testing.T) {
 	for pause, want := range map[time.Duration]string{
-		0:               "GEN_0.0: step_failed: an agent ended: no sign of life from the hub for 5s",
-		8 * time.Second: "BENCHMARK.0 on n-BENCHMARK.0: hub_lost: it did not run for 8s, and GEN_0.0 gave it up",
+		0:               "GEN_0.0: an agent ended: no sign of life from the hub for 5s",
+		8 * time.Second: "BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
 	} {
 		b := newBench(t)
 		b.hello(ctx0, server, benchmark)

@@ -19,9 +19,10 @@ const (
 // find is a line that explains something, in its context.
 type find struct {
 	message
-	at    int      // ordinary lines before it
-	lines []string // the context
-	line  int      // its own place in it
+	at     int      // ordinary lines before it
+	number int      // of its line in the output, from 1
+	lines  []string // the context
+	line   int      // its own place in it
 }
 
 // headline is what the find says, in one line.

@@ -29,7 +29,8 @@ func deaths() []string {
 		"cannot open shared object file", "no space left on device", "disk quota exceeded", "too many open files",
 		"address already in use", "' not found (required by", "> is invalid",
 		// runtimes
-		"terminate called", "stack smashing detected", "double free or corruption", "invalid pointer",
+		"terminate called", "unrecognized option", "!failed requests!",
+		"stack smashing detected", "double free or corruption", "invalid pointer",
 		"assertion failed", "assertion `", "fatal python error", "fatal error: ", "panic: ", "panicked at",
 	}
 }
@@ -71,9 +72,11 @@ func consequences() []string {
 		"timeout after", "wait timeout", "watchdog", "heartbeat", "not ready", "did not become ready",
 		"failed to become ready", "failed to become healthy", "unhealthy", "process died", "process has died",
 		"worker died", "server died", "server has died", "process exited", "server exited", "worker exited",
-		"terminated by signal", "was terminated", "received signal", "caught sigterm", "shutting down",
+		"terminated by signal", "was terminated", ": terminated",
+		"taking the entire process down", "received signal", "caught sigterm", "shutting down",
 		"cancelled at", "task launch failed", "pyxis: failed", "failed to import docker image",
-		"couldn't start container", "container start failed", "child process", "503 service unavailable",
+		"couldn't start container", "container start failed",
+		"failed to create container filesystem", "child process", "503 service unavailable",
 		"502 bad gateway", "internal server error",
 	)
 }

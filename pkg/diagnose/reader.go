@@ -33,6 +33,8 @@ type Reader struct {
 
 	ordinary int   // lines, as far as the number matters
 	newest   *find // the last one
+	passed   int   // lines that have ended
+	partial  bool  // the last line has not
 }
 
 // NewReader makes a Reader. All that it gives out goes through hide first, which takes secrets away; nil: nothing is
@@ -46,19 +48,27 @@ func NewReader(hide func(string) string) *Reader {
 
 // Feed takes the next lines of the output. A block is made of whole lines, and is not kept.
 func (r *Reader) Feed(block []byte) {
+	if len(block) > 0 {
+		r.partial = !bytes.HasSuffix(block, newline)
+	}
 	for len(block) > 0 {
 		if !r.attentive() {
 			start := r.lineOfWord(block)
 			r.pass(block[:start])
+			r.passed += bytes.Count(block[:start], newline)
 			block = block[start:]
 		}
 		if len(block) > 0 {
-			line, rest, _ := bytes.Cut(block, []byte{'\n'})
+			line, rest, ended := bytes.Cut(block, newline)
 			r.read(string(Visible(line)))
-			block = rest
+			if block = rest; ended {
+				r.passed++
+			}
 		}
 	}
 }
+
+var newline = []byte{'\n'}
 
 // attentive tells whether the next line counts even if none of the words is in it.
 func (r *Reader) attentive() bool { return r.trace > 0 || r.noise > 0 || len(r.open) > 0 }
@@ -183,7 +193,7 @@ func (r *Reader) take(w weight, m message, line string) {
 	if r.finds[w] != nil {
 		return
 	}
-	f := &find{message: m, at: r.ordinary, lines: append(r.recent.lines(), line)}
+	f := &find{message: m, at: r.ordinary, number: r.passed + 1, lines: append(r.recent.lines(), line)}
 	f.line = len(f.lines) - 1
 	r.finds[w], r.newest = f, f
 	r.open = append(r.open, f)
@@ -213,6 +223,9 @@ func (r *Reader) best() *find {
 	return nil
 }
 
+// LastLine begins a headline that is only the last line, because none explains.
+const LastLine = "last line: "
+
 // Headline is the line that explains why the process died. If none does, it is the last line, and says so; "" if
 // there is no output.
 func (r *Reader) Headline() string {
@@ -222,7 +235,7 @@ func (r *Reader) Headline() string {
 	if len(r.last) == 0 {
 		return ""
 	}
-	return shorten("last line: "+printable(r.hide(strings.TrimSpace(cut(string(r.last)).text))), maxHeadline)
+	return shorten(LastLine+printable(r.hide(strings.TrimSpace(cut(string(r.last)).text))), maxHeadline)
 }
 
 // Context is the line that the headline is taken from, with a few lines before and after it; nil if nothing explains.
@@ -236,4 +249,26 @@ func (r *Reader) Context() []string {
 		shown[i] = shorten(r.hide(l), maxShown)
 	}
 	return shown
+}
+
+// Lines are the numbers in the output, from 1, of the line that the headline is taken from, and of the first line of
+// the context; 0 if nothing explains.
+func (r *Reader) Lines() (telling, first int) {
+	f := r.best()
+	if f == nil {
+		return 0, 0
+	}
+	return f.number, max(1, f.number-f.line)
+}
+
+// Last are the last lines of the output, a few, as far as they were seen, and the number of the first of them.
+func (r *Reader) Last() (lines []string, first int) {
+	for _, l := range r.recent.lines() {
+		lines = append(lines, shorten(r.hide(l), maxShown))
+	}
+	first = r.passed - len(lines) + 1
+	if r.partial {
+		first++
+	}
+	return lines, max(1, first)
 }

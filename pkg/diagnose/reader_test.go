@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -245,4 +246,56 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The line that explains has its number in the output, and so has the first line of the context, in whatever blocks the
+// output comes and whatever follows.
+func TestLinesAreCounted(t *testing.T) {
+	tests := map[string]struct {
+		log            string
+		telling, first int
+	}{
+		"far inside": {
+			strings.Repeat("loading\n", 50) + "ValueError: x\n" + strings.Repeat("[W] y\n", 99), 51, 43,
+		},
+		"at once":         {"ValueError: x\nafter\n", 1, 1},
+		"without an end":  {"loading\n\nValueError: x", 3, 1},
+		"the root of two": {"a\nKeyError: 'x'\nRuntimeError: see above for details\n", 2, 1},
+		"nothing":         {"loading\n", 0, 0},
+		"behind a survived one": {
+			"ValueError: x\n" + strings.Repeat("serving\n", survived+1) + "KeyError: 'y'\n", survived + 3, survived - 5,
+		},
+	}
+	for name, tt := range tests {
+		for _, lines := range []int{atOnce, 1, 7} {
+			telling, first := read(tt.log, lines).Lines()
+			if telling != tt.telling || first != tt.first {
+				t.Errorf("%s, in blocks of %d lines: line %d, context from %d, want %d and %d", name, lines, telling,
+					first, tt.telling, tt.first)
+			}
+		}
+	}
+}
+
+// The last lines are there even if none explains, with the number of the first of them.
+func TestLast(t *testing.T) {
+	var log strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&log, "line %d\n", i+1)
+	}
+	for _, end := range []string{"", "the end"} {
+		for _, lines := range []int{atOnce, 1, 7} {
+			last, first := read(log.String()+end, lines).Last()
+			want := "line 30"
+			if end != "" {
+				want = end
+			}
+			if len(last) != recentLines || last[len(last)-1] != want || last[0] != fmt.Sprintf("line %d", first) {
+				t.Errorf("in blocks of %d lines: from %d: %q", lines, first, last)
+			}
+		}
+	}
+	if last, first := NewReader(nil).Last(); last != nil || first != 1 {
+		t.Errorf("of no output: from %d: %q", first, last)
+	}
 }

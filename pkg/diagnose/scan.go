@@ -10,13 +10,15 @@ func words() []string {
 		"sigquit", "xid", " ecc", "status_", "no cuda", "no space", "quota", "n files", "smashing", "double free",
 		"nvalid", "llegal", "d symbol", "dumped", "died", "is dead", "mismatch", "execv", "dy in use", "cuda f",
 		"nccl f", "a directory", "ugh slots", "e-side as", "e exists", "only file", "e handle", "nt list too",
+		"gnized op", "ught coll",
 	}
 }
 
 // scanner finds words in a text. It tests every second pair of bytes against a table of the pairs that begin at the
 // first or second byte of a word, which is faster than one search a word.
 type scanner struct {
-	lists [][]mark        // by the number of a pair
+	lists [256][]mark     // by the number of a pair; some pairs share one
+	next  int             // pairs that have a number
 	pairs [128 << 7]uint8 // number of a pair of bytes, whose highest bits do not count; 0: no word has it there
 }
 
@@ -27,7 +29,7 @@ type mark struct {
 }
 
 func newScanner(words []string) *scanner {
-	s := &scanner{lists: make([][]mark, 1)}
+	s := &scanner{}
 	for _, w := range words {
 		for offset := range 2 {
 			s.add(mark{w, offset}, w[offset], w[offset+1])
@@ -42,8 +44,8 @@ func newScanner(words []string) *scanner {
 func (s *scanner) add(m mark, a, b byte) {
 	n := &s.pairs[pairOf(a, b)]
 	if *n == 0 {
-		*n = uint8(len(s.lists))
-		s.lists = append(s.lists, nil)
+		*n = uint8(1 + s.next%255)
+		s.next++
 	}
 	s.lists[*n] = append(s.lists[*n], m)
 }

@@ -17,7 +17,7 @@ const (
 
 // weigh tells how much a message explains. Inside a traceback more names count as those of exceptions.
 func weigh(m message, inTraceback bool) weight {
-	if m.level == normal || m.level == warning || m.text == "" || isShutdown(m.text) {
+	if m.level == normal || m.level == warning || m.text == "" || isShutdown(m.text) || isHarmless(m.text) {
 		return nothing
 	}
 	w := m.kind(inTraceback)
@@ -88,8 +88,24 @@ func isException(s string, inTraceback bool) bool {
 			return len(last) > len(end) || end != "Error" && end != "Exit"
 		}
 	}
+	if !inTraceback || last == name || strings.HasSuffix(last, "Warning") {
+		return false
+	}
 	capital := last != "" && last[0] >= 'A' && last[0] <= 'Z'
-	return inTraceback && capital && last != name && !strings.HasSuffix(last, "Warning")
+	return capital || strings.HasSuffix(last, "error") // socket.gaierror, struct.error
+}
+
+// isHarmless tells whether a message is a warning of a library, or tells of an end that was a good one.
+func isHarmless(s string) bool {
+	if strings.Contains(s, "Warning: ") {
+		return true
+	}
+	for _, end := range []string{"exit code: 0", "exit code 0", "exit status 0", "exited with code 0"} {
+		if strings.HasSuffix(s, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // exceptionName is the name that a line begins with and that a colon or the end of the line follows, "" if there is

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -61,18 +62,21 @@ func TestCut(t *testing.T) {
 // Each kind of line has its weight.
 func TestWeigh(t *testing.T) {
 	tests := map[string]weight{
-		"Loading weights: 42%":                         nothing,
-		"no error was found":                           nothing,
-		"DeprecationWarning: old":                      nothing,
-		"http://x.y/z: fine":                           nothing,
-		"Error":                                        nothing,
-		"ValueError while it was loading":              nothing,
-		"    raise ValueError(\"CUDA out of memory\")": nothing,
-		"[W] CUDA out of memory":                       nothing,
-		"usage: trtllm-serve MODEL":                    nothing,
+		"Loading weights: 42%":                                     nothing,
+		"no error was found":                                       nothing,
+		"DeprecationWarning: old":                                  nothing,
+		"x.py:3: UserWarning: it is killed soon":                   nothing,
+		"Rank0 Task exit code: 0":                                  nothing,
+		"Rank0 Task exit code: 10":                                 consequence,
+		"http://x.y/z: fine":                                       nothing,
+		"Error":                                                    nothing,
+		"ValueError while it was loading":                          nothing,
+		"    raise ValueError(\"CUDA out of memory\")":             nothing,
+		"[W] CUDA out of memory":                                   nothing,
+		"usage: trtllm-serve MODEL":                                nothing,
 		"RuntimeError: cannot schedule new futures after shutdown": nothing,
-		"E       assert 3 == 4":                                                       nothing,
-		"RuntimeError: Executor worker returned error":                                pointer,
+		"E       assert 3 == 4":                                    nothing,
+		"RuntimeError: Executor worker returned error":             pointer,
 		"subprocess.CalledProcessError: Command 'x' returned non-zero exit status 1.": pointer,
 		"FAILED a.py::b - subprocess.CalledProcessError: Comm...":                     pointer,
 		"FAILED a.py::b": consequence,
@@ -102,10 +106,27 @@ func TestWeigh(t *testing.T) {
 	}
 	for line, want := range map[string]weight{
 		"nats.errors.NoServers: x": root, "queue.Empty": consequence, "Loading: 5%": nothing,
-		"a.b.OldWarning: x": nothing,
+		"a.b.OldWarning: x": nothing, "socket.gaierror: x": root, "struct.error: x": root, "some.thing: x": nothing,
 	} {
 		if got := weigh(cut(line), true); got != want {
 			t.Errorf("in a traceback %q weighs %d, want %d", line, got, want)
+		}
+	}
+}
+
+// Each word is found whatever its case is, and wherever in a text it stands.
+func TestWordsAreFoundInAnyCase(t *testing.T) {
+	s := newScanner(words())
+	for _, w := range words() {
+		for _, first := range []byte{w[0], upper(w[0])} {
+			for _, second := range []byte{w[1], upper(w[1])} {
+				for _, before := range []string{"", "~", "~~"} {
+					text := before + string([]byte{first, second}) + strings.ToUpper(w[2:])
+					if got := s.index([]byte(text)); got != len(before) {
+						t.Errorf("%q is found at %d", text, got)
+					}
+				}
+			}
 		}
 	}
 }

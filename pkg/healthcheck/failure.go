@@ -61,7 +61,7 @@ func networkFailure(err error) *Failure {
 	case errors.As(err, &dns):
 		f.Reason = DNS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		f.Reason = Timeout
+		f.Reason, f.Detail = Timeout, "it does not answer"
 	}
 	return f
 }

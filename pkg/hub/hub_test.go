@@ -129,7 +129,7 @@ func TestRankFails(t *testing.T) {
 			code = 3
 		}
 		if c.Finished || c.Code != code ||
-			!strings.Contains(c.Reason, "GEN_0.1 on n-GEN_0.1: child_exit: exited with code 3") {
+			!strings.Contains(c.Reason, "GEN_0.1 on n-GEN_0.1: exited with code 3") {
 			t.Errorf("%s is told %+v", task, c)
 		}
 	}

@@ -27,8 +27,11 @@ type ByHand struct {
 	Wrap      string // words that are put before the role's command, as a shell would read them
 	Scheduler scheduler.Scheduler
 	Uploader  string       // path of disagg-submit
-	Out       io.Writer    // gets what the role prints, and the verdict
+	Out       io.Writer    // gets what the role prints
 	Say       func(string) // gets short lines for people
+	// OnEnd gets how the run ended, if that is for this terminal: why it failed, or, in the benchmark's, what was
+	// measured; nil: nobody does.
+	OnEnd func(report.Model, rundir.Attempt)
 }
 
 // Run joins the allocation's run, making it if this is the first role, and sees one role through. It returns the role's
@@ -45,17 +48,29 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 	if !b.All {
 		o.Roles = []roles.Role{b.Role}
 	}
-	if b.All || b.Role == roles.Hub().Role {
+	told := false
+	if b.measures() {
 		progress := report.Progress{
 			Out: b.Out, Layout: at.plan.Layout, Points: len(at.plan.Case.Load.Points()), Begun: time.Now(),
 			Now: time.Now,
 		}
 		end := sync.OnceFunc(following(rundir.Dir(at.plan.RunDir).Attempt(at.attempt), progress.Show))
 		defer end()
-		o.OnVerdict = func(a rundir.Attempt) { end(); b.show(at.plan, a) }
+		o.OnVerdict = func(a rundir.Attempt) {
+			end()
+			told = true
+			b.tellEnd(at.plan, a, 0)
+		}
 	}
-	return batch.Run(ctx, o)
+	code, err := batch.Run(ctx, o)
+	if err == nil && ctx.Err() == nil && !told { // else this person knows why
+		b.tellEnd(at.plan, rundir.Current(rundir.Dir(at.plan.RunDir)), endBound)
+	}
+	return code, err
 }
+
+// measures tells whether the benchmark is in this terminal.
+func (b ByHand) measures() bool { return b.All || b.Role == roles.Hub().Role }
 
 // place finds the run and the attempt in which the role is to be started, and the allocation.
 func (b ByHand) place(ctx context.Context) (place, scheduler.Allocation, error) {
@@ -116,20 +131,6 @@ func (b ByHand) Preview(ctx context.Context, environ []string) (agent.Child, err
 
 // unknownHost stands for a host that is not known before a role runs.
 const unknownHost = "HOST"
-
-// show prints the verdict.
-func (b ByHand) show(p plan.Plan, a rundir.Attempt) {
-	r, err := rundir.ReadResult(a)
-	if err != nil {
-		return
-	}
-	report.Summary(b.Out, report.Build(report.Input{Plan: p, Result: r}))
-	fmt.Fprintf(b.Out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
-	if r.Kept {
-		fmt.Fprintf(b.Out, "kept:    servers stay: to measure again, start BENCHMARK again, or\n"+
-			"         disagg-submit bench %s\n", p.RunDir)
-	}
-}
 
 func roleNames(l roles.Layout) string {
 	var list []roles.Role

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -58,6 +57,14 @@ func CauseKinds() []CauseKind {
 	}
 }
 
+// Words are what a person reads for a kind, before the detail of a cause; "" if the detail says it by itself.
+func (k CauseKind) Words() string {
+	return map[CauseKind]string{
+		NeverStarted: "never started", PreflightFailed: "its host is not fit", HostLost: "lost", HubLost: "lost",
+		TimeLimit: "out of time", CauseCancelled: "cancelled", AgentError: "a fault of disagg",
+	}[k]
+}
+
 // Cause is why a job did not pass.
 type Cause struct {
 	Role roles.Role `json:"role"`
@@ -69,25 +76,52 @@ type Cause struct {
 	// Detail says in one line what happened.
 	Detail string    `json:"detail"`
 	At     time.Time `json:"at"`
-	// Excerpt is the lines of the rank's output that say why, with the first cause only.
+	// Message is the line of the rank's output that says why, with the first cause only; "" if none does.
+	Message string `json:"message,omitempty"`
+	// Excerpt is that line in its context, with the first cause only.
 	Excerpt []string `json:"excerpt,omitempty"`
+	// Line is the number of the message's line in the rank's log, ExcerptLine that of the excerpt's first line, from 1;
+	// 0: they were not counted.
+	Line        int `json:"line,omitempty"`
+	ExcerptLine int `json:"excerpt_line,omitempty"`
 	// LogTail is the last lines of the rank's output, with the first cause only.
 	LogTail []string `json:"log_tail,omitempty"`
+}
+
+// Quote takes in what a rank's output says of its end.
+func (c *Cause) Quote(o Outcome) {
+	c.Message, c.Excerpt, c.Line, c.ExcerptLine, c.LogTail = o.Headline, o.Excerpt, o.Line, o.ExcerptLine, o.Tail
+}
+
+// Brief is the cause without what the rank's output says, but for its detail.
+func (c Cause) Brief() Cause {
+	c.Quote(Outcome{})
+	return c
 }
 
 // Task is the rank that the cause names.
 func (c Cause) Task() roles.Task { return roles.Task{Role: c.Role, Rank: c.Rank} }
 
-// String is the cause in one line: "GEN_0.3 on n2: child_signal: killed by SIGKILL", "host n3: host_lost: …".
-func (c Cause) String() string {
-	who := c.Task().String()
+// Who is to blame: what the cause names as its subject, else the rank with its host.
+func (c Cause) Who() string {
 	switch {
 	case c.Subject != "":
-		who = c.Subject
+		return c.Subject
 	case c.Host != "":
-		who += " on " + c.Host
+		return c.Task().String() + " on " + c.Host
 	}
-	return fmt.Sprintf("%s: %s: %s", who, c.Kind, c.Detail)
+	return c.Task().String()
+}
+
+// String is the cause in one line: "GEN_0.3 on n2: killed by SIGKILL", "host n3: lost: all of its agents …".
+func (c Cause) String() string { return c.Who() + ": " + c.What() }
+
+// What is what went wrong, in one line.
+func (c Cause) What() string {
+	if words := c.Kind.Words(); words != "" {
+		return words + ": " + c.Detail
+	}
+	return c.Detail
 }
 
 // EndedBy tells on whose account a job is asked to end: the scheduler asks when its time is over (zero: not known when

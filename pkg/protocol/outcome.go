@@ -33,6 +33,10 @@ type Outcome struct {
 	Headline string `json:"headline,omitempty"`
 	// Excerpt is that line in its context, which may lie far before the end; only the first cause keeps it.
 	Excerpt []string `json:"excerpt,omitempty"`
+	// Line is the number of the headline's line in the rank's log, ExcerptLine that of the excerpt's first line, from
+	// 1; 0: they were not counted.
+	Line        int `json:"line,omitempty"`
+	ExcerptLine int `json:"excerpt_line,omitempty"`
 	// Tail is the last lines of output of a child that failed; only the first cause keeps it.
 	Tail []string `json:"tail,omitempty"`
 	// Orphans are descendants that outlived their parents.
@@ -53,7 +57,7 @@ func (o Outcome) Clean() bool { return o.Started && o.Code == 0 }
 
 // Brief is the outcome without its log lines, for whom many outcomes are kept together.
 func (o Outcome) Brief() Outcome {
-	o.Tail, o.Excerpt = nil, nil
+	o.Tail, o.Excerpt, o.Line, o.ExcerptLine = nil, nil, 0, 0
 	return o
 }
 

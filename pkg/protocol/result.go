@@ -142,8 +142,7 @@ const VerdictLine = "disagg-verdict: "
 func (r Result) Brief() Result {
 	r.Roles, r.Secondary = []RankOutcome{}, nil
 	if r.FirstCause != nil {
-		c := *r.FirstCause
-		c.LogTail, c.Excerpt = nil, nil
+		c := r.FirstCause.Brief()
 		r.FirstCause = &c
 	}
 	return r

@@ -88,11 +88,15 @@ func TestClean(t *testing.T) {
 // A cause is told in one line: who, where, what.
 func TestCauseString(t *testing.T) {
 	c := failed().FirstCause
-	if got, want := c.String(), "GEN_0.3 on n2: oom: out of memory"; got != want {
+	if got, want := c.String(), "GEN_0.3 on n2: out of memory"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	lost := protocol.Cause{Subject: "host n3", Kind: protocol.HostLost, Detail: "silent"}
+	if got, want := lost.String(), "host n3: lost: silent"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	c.Host = ""
-	if got, want := c.String(), "GEN_0.3: oom: out of memory"; got != want || c.Task() != gen3 {
+	if got, want := c.String(), "GEN_0.3: out of memory"; got != want || c.Task() != gen3 {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -82,6 +82,9 @@ func (o Outcome) validate() error {
 	if o.Code < 0 || o.Code > 255 {
 		return fmt.Errorf("code is %d: want 0 to 255", o.Code)
 	}
+	if o.Line < 0 || o.ExcerptLine < 0 {
+		return fmt.Errorf("line is %d, excerpt_line %d: want 0 or more", o.Line, o.ExcerptLine)
+	}
 	err := cmp.Or(
 		atMost(maxLines, "tail", len(o.Tail)), atMost(maxLines, "excerpt", len(o.Excerpt)),
 		atMost(maxEntries, "orphans", len(o.Orphans)), atMost(maxEntries, "survivors", len(o.Survivors)),

@@ -132,6 +132,8 @@ func TestBadOutcomes(t *testing.T) {
 		{func(o *outcome) { o.Error = broken }, "outcome: error is not UTF-8"},
 		{func(o *outcome) { o.StopReason = broken }, "outcome: stop_reason is not UTF-8"},
 		{func(o *outcome) { o.Headline = broken }, "outcome: headline is not UTF-8"},
+		{func(o *outcome) { o.Line = -1 }, "outcome: line is -1, excerpt_line 0: want 0 or more"},
+		{func(o *outcome) { o.ExcerptLine = -1 }, "outcome: line is 0, excerpt_line -1: want 0 or more"},
 		{func(o *outcome) { o.LogFault = broken }, "outcome: log_fault is not UTF-8"},
 		{func(o *outcome) { o.Tail = []string{long} }, "outcome: a line has 65537 bytes"},
 		{func(o *outcome) { o.Excerpt = []string{broken} }, "outcome: a line is not UTF-8"},

@@ -25,6 +25,8 @@ type Input struct {
 	Logs     []Log
 	// ExcerptLines are the numbers in the log of the lines of the first cause's excerpt, from 1; 0: not found.
 	ExcerptLines []int
+	// Client is what the benchmark's client says of a failure that is its; nil: nothing.
+	Client *ClientLine
 }
 
 // modelSchema is the version of data.json.

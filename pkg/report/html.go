@@ -147,6 +147,9 @@ func newTable(title string, columns []column, points []PointInfo) pointTable {
 // Circumstances say when the failure was.
 func (p page) Circumstances() string { return p.circumstances() }
 
+// Consequences say what followed from the failure.
+func (p page) Consequences() string { return p.Failure.consequences() }
+
 // Why is why a rank was stopped. Most were for the first cause, which the page has told.
 func (p page) Why(r RankInfo) string {
 	if f := p.Failure; f != nil && f.stopped(r.StopReason) {

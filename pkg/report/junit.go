@@ -161,25 +161,14 @@ func runCase(m Model) Case {
 	case f == nil:
 		c.State, c.Type, c.Message = CaseError, string(m.Run.Verdict), "it did not pass, and there is no cause"
 	default:
-		c.State, c.Type, c.Message, c.Text = CaseOf(f.Kind), string(f.Kind), f.Who+": "+f.Detail, f.text()
+		c.State, c.Type, c.Message, c.Text = CaseOf(f.Kind), string(f.Kind), f.Sentence(), m.text()
 	}
 	return c
 }
 
-// text is the failure with the lines around the one that explains.
-func (f Failure) text() string {
-	lines := []string{f.Who + ": " + f.Detail}
-	for _, l := range f.Excerpt {
-		number := ""
-		if l.Number > 0 {
-			number = strconv.Itoa(l.Number) + ": "
-		}
-		lines = append(lines, number+l.Text)
-	}
-	if f.Log != "" {
-		lines = append(lines, "in "+f.Log)
-	}
-	return strings.Join(append(lines, f.Secondary...), "\n")
+// text is the failure as a terminal shows it, and what followed from it.
+func (m Model) text() string {
+	return strings.Join(append(Screen{}.Failure(m), m.Failure.Secondary...), "\n")
 }
 
 // Properties are the facts about a run that a test of it has: which it is, and its best point.
@@ -225,7 +214,7 @@ func pointCase(m Model, p PointInfo) Case {
 	case NotRun:
 		c.State, c.Type, c.Message = CaseError, string(NotRun), "not run"
 		if f := m.Failure; f != nil {
-			c.Message += ": " + f.Who + ": " + f.Detail
+			c.Message += ": " + f.Sentence()
 		}
 	}
 	return c

@@ -71,7 +71,7 @@ func TestJUnitGrows(t *testing.T) {
 // A failure of what was tested is a failure, with its kind; what was not measured because of it is an error that says
 // so. A point that does not count has failed.
 func TestJUnitOfFailures(t *testing.T) {
-	cause := "GEN_0.1 on n2: exited with code 1: torch.OutOfMemoryError: " +
+	cause := "GEN_0.1 on n2 ran out of device memory; it exited with code 1: torch.OutOfMemoryError: " +
 		"CUDA out of memory. Tried to allocate 10.50 GiB"
 	want := []string{
 		"failure run: child_exit: " + cause + ".", "passed concurrency 4",
@@ -82,7 +82,8 @@ func TestJUnitOfFailures(t *testing.T) {
 		t.Error(diff)
 	}
 	want = []string{
-		"failure run: results_invalid: BENCHMARK.0 on n1: concurrency 64: 11 of 512 requests failed",
+		"failure run: results_invalid: BENCHMARK.0 on n1 has results that do not count: " +
+			"concurrency 64: 11 of 512 requests failed",
 		"passed concurrency 4", "passed concurrency 16",
 		"failure concurrency 64: results_invalid: 11 of 512 requests failed",
 	}
@@ -94,8 +95,8 @@ func TestJUnitOfFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := suite(t, data)
-	if text := s.Cases[0].Failure.Text; !strings.Contains(text, "\n11: torch.OutOfMemoryError") ||
-		!strings.Contains(text, "\nin logs/ranks/GEN_0.1.log\n") {
+	if text := s.Cases[0].Failure.Text; !strings.Contains(text, "\n    > 11 | torch.OutOfMemoryError") ||
+		!strings.Contains(text, "\n  log    logs/ranks/GEN_0.1.log:11\n") {
 		t.Error(text)
 	}
 	in := failed()

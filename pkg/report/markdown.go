@@ -88,28 +88,43 @@ func (d *markdown) failure(m Model) {
 	if f == nil {
 		return
 	}
-	d.add("**%s** %s: %s\n\n", code(f.Who), code(string(f.Kind)), code(f.Detail))
-	if text := m.circumstances(); text != "" {
-		d.add("%s\n\n", text)
+	d.add("**%s** %s\n\n", code(f.Who), code(f.What))
+	if f.Message != "" {
+		d.add("%s\n\n", code(f.Message))
 	}
-	if len(f.Excerpt) > 0 {
-		var lines strings.Builder
-		for _, l := range f.Excerpt {
-			sign, number := " ", ""
-			if l.Marked {
-				sign = ">"
-			}
-			if l.Number > 0 {
-				number = fmt.Sprintf("%6d  ", l.Number)
-			}
-			fmt.Fprintf(&lines, "%s %s%s\n", sign, number, l.Text)
-		}
-		fence := fenceFor(lines.String())
-		d.add("%stext\n%s%s\n\n", fence, lines.String(), fence)
+	if text := strings.TrimSpace(strings.Join([]string{m.circumstances(), f.consequences()}, ". ")); text != "." {
+		d.add("%s\n\n", upperFirst(text))
 	}
+	d.excerpt(f.Excerpt)
 	if f.Log != "" {
-		d.add("%s\n\n", code(f.Log))
+		d.add("%s\n\n", code(f.place()))
 	}
+	if f.Client != nil {
+		d.add("**client** %s\n\n", code(f.clientIn("")))
+	}
+	if f.Hint != "" {
+		d.add("**try** %s\n\n", code(f.Hint))
+	}
+}
+
+// excerpt is a few lines of a log, of which one is marked.
+func (d *markdown) excerpt(lines []ExcerptLine) {
+	if len(lines) == 0 {
+		return
+	}
+	var text strings.Builder
+	for _, l := range lines {
+		sign, number := " ", ""
+		if l.Marked {
+			sign = ">"
+		}
+		if l.Number > 0 {
+			number = fmt.Sprintf("%6d  ", l.Number)
+		}
+		fmt.Fprintf(&text, "%s %s%s\n", sign, number, l.Text)
+	}
+	fence := fenceFor(text.String())
+	d.add("%stext\n%s%s\n\n", fence, text.String(), fence)
 }
 
 // points is the table, and one more for each measurement that followed.

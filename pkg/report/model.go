@@ -86,19 +86,43 @@ type Failure struct {
 	Kind protocol.CauseKind `json:"kind"`
 	Who  string             `json:"who"` // the rank and its host, or the subject: who is to blame
 	// Detail says in one line what happened.
-	Detail  string         `json:"detail"`
+	Detail string `json:"detail"`
+	// What happened, in words that follow Who: "ran out of device memory; it exited with code 1".
+	What string `json:"what"`
+	// Message is the line of the output that explains, or what else is known.
+	Message string `json:"message,omitempty"`
+	// Known is the name of the cause in the catalogue of known causes; absent if it is none of them.
+	Known string `json:"known,omitempty"`
+	// Hint is what to look at, or to change; absent if nothing is nearly always right.
+	Hint    string         `json:"hint,omitempty"`
 	At      time.Time      `json:"at,omitzero"`
 	Seconds float64        `json:"seconds"`         // after the run began
 	Phase   protocol.Phase `json:"phase,omitempty"` // that it happened in
 	// Excerpt is 3 to 8 lines of the rank's output around the one that explains, if there are so many.
 	Excerpt []ExcerptLine `json:"excerpt,omitempty"`
-	// Log is the file that the excerpt is from, relative to the attempt's folder.
-	Log string `json:"log,omitempty"`
+	// Log is the file that the excerpt is from, relative to the attempt's folder, Line the number of the line that
+	// explains, from 1.
+	Log  string `json:"log,omitempty"`
+	Line int    `json:"line,omitempty"`
+	// Source is the line of source that the output names, as file:line.
+	Source string `json:"source,omitempty"`
+	// Client is what the benchmark's client says, in a log of its own.
+	Client *ClientLine `json:"client,omitempty"`
 	// Tail is the last lines of that output.
 	Tail []string `json:"tail,omitempty"`
-	// Stopped is how many ranks were stopped because of it.
-	Stopped   int      `json:"stopped"`
-	Secondary []string `json:"secondary,omitempty"` // failures that followed from it
+	// Stopped is how many ranks were stopped because of it, StoppedAfter how many seconds later that began, GoneAfter
+	// how many seconds it took until nothing was left of them.
+	Stopped      int      `json:"stopped"`
+	StoppedAfter float64  `json:"stopped_after,omitempty"`
+	GoneAfter    float64  `json:"gone_after,omitempty"`
+	Secondary    []string `json:"secondary,omitempty"` // failures that followed from it
+}
+
+// ClientLine is the line of a log of the benchmark's client that explains.
+type ClientLine struct {
+	Log  string `json:"log"` // relative to the attempt's folder
+	Line int    `json:"line"`
+	Text string `json:"text"`
 }
 
 // ExcerptLine is a line of a log.

@@ -130,7 +130,7 @@ func TestExcerpt(t *testing.T) {
 			[]string{"3", "4", "5", "6", "> ValueError: no room", "8", "9", "10"},
 		},
 		"at the end": {
-			lines[:7], "killed: ValueError: no room", append(slices.Clone(lines[:6]), "> ValueError: no room"),
+			lines[:7], "killed: ValueError: no room", append(slices.Clone(lines[2:6]), "> ValueError: no room"),
 		},
 		"a detail that was cut": {
 			lines[5:8], "exited with code 1: ValueError: no …", []string{"6", "> ValueError: no room", "8"},
@@ -139,11 +139,12 @@ func TestExcerpt(t *testing.T) {
 		"no lines":      {nil, "exited with code 1", nil},
 	}
 	for name, tt := range tests {
-		if diff := cmp.Diff(tt.want, texts(excerpt(tt.lines, nil, tt.detail))); diff != "" {
+		if diff := cmp.Diff(tt.want, texts(excerpt(tt.lines, nil, telling(tt.lines, tt.detail)))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if got := excerpt(lines, numbers, "x: ValueError: no room"); got[0].Number != 102 || got[7].Number != 109 {
+	got := excerpt(lines, numbers, telling(lines, "x: ValueError: no room"))
+	if got[0].Number != 102 || got[7].Number != 109 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -131,11 +131,14 @@ func decimal(values map[string]float64, name string, decimals int) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// Summary prints the verdict and the points. A point that does not count is marked, with the reason below.
-func Summary(out io.Writer, m Model) {
+// Summary prints the verdict, the failure and the points. A point that does not count is marked, with the reason below.
+func Summary(out io.Writer, m Model) { Screen{}.Summary(out, m) }
+
+// Summary prints the verdict, the failure and the points, as they fit the screen.
+func (s Screen) Summary(out io.Writer, m Model) {
 	fmt.Fprintf(out, "\n%s: %s\n", m.Run.Ending(), m.Run.TestID)
-	if f := m.Failure; f != nil {
-		fmt.Fprintf(out, "first cause: %s\n", f)
+	for _, line := range s.Failure(m) {
+		fmt.Fprintln(out, line)
 	}
 	points(out, m.Points)
 	for _, again := range m.Again {

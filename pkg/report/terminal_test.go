@@ -168,7 +168,10 @@ func TestSummary(t *testing.T) {
 	}
 	want := `
 failed: t·[1m
-first cause: GEN_0.3 on n2: child_signal: killed· by SIGKILL
+        1 of 3 points
+
+  GEN_0.3 on n2 was killed· by SIGKILL
+
   concurrency  requests  output tok/s  tok/s/GPU  tok/s/user  total tok/s  TTFT ms  TPOT ms  E2EL ms  P99 E2EL ms
             1        10         100.0       12.5       500.0        200.2     1.00     2.00     3.46         4.00
          16 *         5         900.0      112.5           –            –        –        –        –            –

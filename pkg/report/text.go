@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -131,25 +133,59 @@ func (r RunInfo) Ending() string {
 	return string(r.Verdict)
 }
 
-// circumstances say when a failure was, and what followed from it.
+// circumstances say when a failure was, and how much had been measured: "job 4459, after 12 min 41 s, while the
+// servers were loading; 0 of 6 points".
 func (m Model) circumstances() string {
-	f, text := m.Failure, ""
+	f := m.Failure
+	var parts []string
+	if m.Run.JobID != "" {
+		parts = append(parts, "job "+m.Run.JobID)
+	}
 	if f.Seconds > 0 {
-		text = fmt.Sprintf("It happened %s after the start", span(f.Seconds))
+		parts = append(parts, "after "+span(f.Seconds))
 		if f.Phase != "" {
-			text += ", " + during(f.Phase)
+			parts = append(parts, during(f.Phase))
 		}
-		text += ". "
 	}
-	if f.Stopped > 0 {
-		was := "were"
-		if f.Stopped == 1 {
-			was = "was"
-		}
-		text += fmt.Sprintf("%s %s stopped because of it. ", several(f.Stopped, "other rank"), was)
-	}
+	text := strings.Join(parts, ", ")
 	if len(m.Points) > 0 {
-		text += m.complete() + " count."
+		text += "; " + m.complete()
 	}
-	return strings.TrimSpace(text)
+	return strings.TrimPrefix(text, "; ")
+}
+
+// consequences say what followed from a failure: "The other 63 ranks were stopped because of it, 26 ms later; nothing
+// was left of them after 0.2 s." Nothing if no rank was stopped because of it.
+func (f Failure) consequences() string {
+	if f.Stopped == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d other ranks were stopped because of it", f.Stopped)
+	if f.Stopped == 1 {
+		text = "Another rank was stopped because of it"
+	}
+	if f.StoppedAfter > 0 {
+		text += ", " + soon(f.StoppedAfter) + " later"
+	}
+	if f.GoneAfter > 0 {
+		text += "; nothing was left of the job after " + soon(f.GoneAfter)
+	}
+	return text + "."
+}
+
+// soon is a short time in seconds for people: 26 ms, 0.2 s, 12 min 41 s.
+func soon(seconds float64) string {
+	if seconds < 0.1 {
+		return fmt.Sprintf("%.0f ms", 1000*seconds)
+	}
+	return span(seconds)
+}
+
+// upperFirst is a text that begins a sentence.
+func upperFirst(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	if n == 0 {
+		return text
+	}
+	return string(unicode.ToUpper(r)) + text[n:]
 }

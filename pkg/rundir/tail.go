@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/disagg/disagg/pkg/results"
 )
@@ -64,4 +65,29 @@ func (t *Tail) Rest(line func([]byte)) {
 		line(t.rest)
 		t.rest = nil
 	}
+}
+
+// LastLines are the last lines of a file, so many and from so many bytes at its end at most. What cannot be read has
+// none.
+func LastLines(file string, most int, bytesMost int64) []string {
+	f, err := OpenRegular(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	begins := true
+	if info, err := f.Stat(); err == nil && info.Size() > bytesMost {
+		_, err = f.Seek(-bytesMost, io.SeekEnd)
+		begins = err != nil
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, bytesMost)) // it may grow
+	if !begins {
+		_, data, _ = bytes.Cut(data, []byte{'\n'})
+	}
+	text := strings.TrimSuffix(string(data), "\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	return lines[max(0, len(lines)-most):]
 }

@@ -118,3 +118,33 @@ func FuzzTail(f *testing.F) {
 		}
 	})
 }
+
+// The last lines of a file are whole lines, and no more than are asked for.
+func TestLastLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.log")
+	if got := rundir.LastLines(file, 3, 100); got != nil {
+		t.Errorf("of nothing: %q", got)
+	}
+	tests := map[string]struct {
+		text  string
+		most  int
+		bytes int64
+		want  []string
+	}{
+		"all":                   {"a\nb\n", 3, 100, []string{"a", "b"}},
+		"some":                  {"a\nb\nc\nd\n", 2, 100, []string{"c", "d"}},
+		"from the end":          {"aaaa\nbbbb\ncccc\n", 9, 12, []string{"bbbb", "cccc"}},
+		"exactly so many bytes": {"aaaa\nbbbb\n", 9, 10, []string{"aaaa", "bbbb"}},
+		"without an end":        {"a\nb", 1, 100, []string{"b"}},
+		"empty":                 {"", 1, 100, nil},
+		"a long line":           {"aaaaaaaaaa", 1, 4, nil},
+	}
+	for name, tt := range tests {
+		if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, rundir.LastLines(file, tt.most, tt.bytes)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -36,7 +36,8 @@ var kinds = map[string]kind{
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
 	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
 	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
-	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
+	"pkg/diagnose": decide, "pkg/known": decide, "pkg/decide": decide, "pkg/decide/liveness": decide,
+	"pkg/decide/rank":    decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
@@ -56,7 +57,7 @@ var kinds = map[string]kind{
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
 	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil,
-	"pkg/diagnose": nil, "pkg/decide/liveness": nil,
+	"pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile"}, "pkg/decide/liveness": nil,
 }
 
 // file is one file of source.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,8 +20,9 @@ import (
 type allocation struct {
 	*cluster
 	jobID string
-	dir   string // where it was asked for
-	file  string // of the case
+	dir   string   // where it was asked for
+	file  string   // of the case
+	env   []string // of its shells, beside what all have
 }
 
 // allocate asks for nodes and keeps them until the test ends.
@@ -51,8 +53,9 @@ type shell struct {
 	done chan struct{}
 }
 
-func (a allocation) role(t *testing.T, role string) *shell {
+func (a allocation) role(t *testing.T, role string, env ...string) *shell {
 	t.Helper()
+	a.env = env
 	return a.shell(t, "disagg-agent", append([]string{"--role", role, "--config", a.file}, a.simFlags()...)...)
 }
 
@@ -61,7 +64,7 @@ func (a allocation) shell(t *testing.T, program string, args ...string) *shell {
 	t.Helper()
 	s := &shell{cmd: a.command(t.Context(), program, args...), out: &bytes.Buffer{}, done: make(chan struct{})}
 	s.cmd.Dir = a.dir
-	s.cmd.Env = append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID)
+	s.cmd.Env = append(append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID), a.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -229,6 +232,24 @@ func (a allocation) edited(t *testing.T, old, text string) allocation {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// TestByHandSaysWhy: when a role fails every terminal says which, on which host, and why, with the line of its log.
+func TestByHandSaysWhy(t *testing.T) {
+	a := start(t, standard(false)).allocate(t, "3")
+	var shells []*shell
+	for _, role := range []string{"BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_1", "CTX_0"} {
+		shells = append(shells, a.role(t, role, "SIM_FAULTS=CTX_0:crash=3@1"))
+		a.published(t, role)
+	}
+	said := regexp.MustCompile(`(?m)^  CTX_0\.0 on gpu\d exited with code 3\n      RuntimeError: sim fault$`)
+	at := regexp.MustCompile(`(?m)^  log    runs/.*/logs/ranks/CTX_0\.0\.log:\d+$`)
+	for i, s := range shells {
+		if code := s.ended(t); code == 0 || !said.MatchString(s.out.String()) || !at.MatchString(s.out.String()) {
+			t.Errorf("shell %d ends with %d:\n%s", i, code, s.out)
+		}
+	}
+	a.onlyTheAllocationIsLeft(t)
 }
 
 // TestByHandCtrlC: Ctrl-C stops a role and leaves nothing of it; the run it was part of ends with that as its cause.

@@ -123,35 +123,35 @@ func (c containers) faults() []contained {
 	for _, f := range []fault{
 		{
 			name: "a registry refuses", profile: c.profile(registered, "sim", shared), env: stub("import=401:99"),
-			cause: "BENCHMARK.0: install_failed: installing ended with code 1 (tried 3 times): " + refused,
+			cause: "BENCHMARK.0: installing ended with code 1 (tried 3 times): " + refused,
 		},
 		{
 			name: "a registry refuses each step", profile: own, env: stub("import=401:99"),
-			cause: "BENCHMARK.0: step_failed: the step never began: it ended with code 1 (tried 3 times): " + refused,
+			cause: "BENCHMARK.0: the step never began: it ended with code 1 (tried 3 times): " + refused,
 		},
 		{
 			name: "an image is not there", profile: c.profile("/images/none.sqsh", "sim", shared),
-			cause: "BENCHMARK.0: install_failed: installing ended with code 1: [ERROR] No such file or directory: " +
+			cause: "BENCHMARK.0: installing ended with code 1: [ERROR] No such file or directory: " +
 				"/images/none.sqsh",
 		},
 		{
 			name: "a mount's source is missing", profile: c.profile(c.image(), "", shared, "/none"),
-			cause: "BENCHMARK.0: step_failed: the step never began: it ended with code 1: " +
+			cause: "BENCHMARK.0: the step never began: it ended with code 1: " +
 				"pyxis: --container-mounts: source path does not exist: /none",
 		},
 		{
 			name: "the agent is under no mount", profile: c.profile(c.image(), "sim"),
-			cause:  "BENCHMARK.0: install_failed: installing ended with code 2: execve(): ",
+			cause:  "BENCHMARK.0: installing ended with code 2: execve(): ",
 			detail: "disagg-agent: No such file or directory",
 		},
 		{
 			name: "the run directory is under no mount", profile: c.profile(c.image(), "", c.bin),
-			cause:  "BENCHMARK.0: step_failed: ",
+			cause:  "BENCHMARK.0: ",
 			detail: "plan.json: no such file or directory", state: "FAILED 64:0",
 		},
 		{
 			name: "decode crashes", profile: named, sim: "GEN_0:crash=3@0.2", env: []string{loading},
-			cause: "GEN_0.0 on gpu1: child_exit: exited with code 3",
+			cause: "GEN_0.0 on gpu1: exited with code 3",
 		},
 		{
 			name: "kill -9 of an agent", profile: named, env: []string{loading}, when: "started",

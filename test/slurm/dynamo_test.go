@@ -142,7 +142,7 @@ func dynamoLosesDecode(t *testing.T, d dynamo) {
 	j.awaitVerdict()
 	took := time.Since(killed)
 	r := readResult(t, j.runDir)
-	const killedIt = "GEN_0.0 on gpu1: child_signal: killed by SIGKILL" // and what its log says last
+	const killedIt = "GEN_0.0 on gpu1: killed by SIGKILL" // and what its log says last
 	if r.FirstCause == nil || !strings.HasPrefix(r.FirstCause.String(), killedIt) || took > bound(6*time.Second) {
 		t.Errorf("%s after %v: %v", r.Verdict, took, r.FirstCause)
 	}

@@ -70,12 +70,12 @@ func faults() []fault {
 		{name: "nothing", verdict: protocol.Passed, state: "COMPLETED 0:0"},
 		{
 			name: "decode crashes while it loads", sim: "GEN_0:crash=3@0.2", env: []string{loading}, verdict: failed,
-			cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", detail: "RuntimeError: sim fault", state: plain,
+			cause: "GEN_0.0 on gpu1: exited with code 3", detail: "RuntimeError: sim fault", state: plain,
 			step: "GEN_0 FAILED 3:0",
 		},
 		{
 			name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed,
-			cause: "GEN_0.2 on gpu1: child_exit: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0",
+			cause: "GEN_0.2 on gpu1: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0",
 		},
 		{
 			name: "prefill ends early", sim: "CTX_0:exit0@0.2", env: []string{loading}, verdict: failed,
@@ -88,35 +88,35 @@ func faults() []fault {
 		},
 		{
 			name: "decode is killed", sim: "GEN_0:kill@0.2", env: []string{loading}, verdict: failed,
-			cause: "GEN_0.0 on gpu1: child_exit: exited with code 137", detail: "SIGKILL", state: plain,
+			cause: "GEN_0.0 on gpu1: exited with code 137", detail: "SIGKILL", state: plain,
 			step: "GEN_0 FAILED 1:0", both: true,
 		},
 		{
 			name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed,
-			cause: "CTX_0.1 on gpu2: child_signal: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
+			cause: "CTX_0.1 on gpu2: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
 			both: true,
 		},
 		{
 			name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3",
 			env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, verdict: failed,
-			cause: "GEN_0.0 on gpu1: child_exit: exited with code 3", state: plain, step: "GEN_0 FAILED 3:0",
+			cause: "GEN_0.0 on gpu1: exited with code 3", state: plain, step: "GEN_0 FAILED 3:0",
 		},
 		{
 			name: "decode crashes behind an older launcher", sim: "GEN_0:launcher-stays; GEN_0:crash=3@0.2",
 			env: []string{loading}, verdict: failed,
-			cause:  "GEN_0.0 on gpu1: child_exit: ended, and its launcher went on",
+			cause:  "GEN_0.0 on gpu1: ended, and its launcher went on",
 			detail: "RuntimeError: sim fault", state: plain, step: "GEN_0 FAILED 1:0", within: 5 * time.Second,
 		},
 		{
 			name: "prefill is killed behind an older launcher in the benchmark",
 			sim:  "CTX_0:launcher-stays; CTX_0:kill@3; BENCHMARK:stall",
 			env:  []string{"SIM_STARTUP_SECONDS=0.5"}, verdict: failed,
-			cause: "CTX_0.0 on gpu2: child_exit: ended, and its launcher went on", state: plain,
+			cause: "CTX_0.0 on gpu2: ended, and its launcher went on", state: plain,
 			within: 5 * time.Second,
 		},
 		{
 			name: "the coordinator crashes", sim: "DISAGG_SERVER:crash=5@1", env: []string{"SIM_STARTUP_SECONDS=10"},
-			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit: exited with code 5", state: plain,
+			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: exited with code 5", state: plain,
 			step: "DISAGG_SERVER FAILED 5:0",
 		},
 		{
@@ -139,17 +139,17 @@ func faults() []fault {
 		{
 			name: "the benchmark hangs", sim: "BENCHMARK:stall",
 			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
-			cause: "BENCHMARK.0 on gpu1: deadline: the benchmark ran for more than 7s", state: "FAILED 124:0",
+			cause: "BENCHMARK.0 on gpu1: the benchmark ran for more than 7s", state: "FAILED 124:0",
 		},
 		{
 			name: "decode is never ready", sim: "GEN_0:unready",
 			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
-			cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s", detail: "503", state: "FAILED 124:0",
+			cause: "GEN_0.0 on gpu1: not ready within 5.5s", detail: "503", state: "FAILED 124:0",
 		},
 		{
 			name: "decode does not answer", sim: "GEN_0:hang",
 			flags: []string{"--time", "2m", "--ready-timeout", "5500ms", "--benchmark-timeout", "7s"}, verdict: failed,
-			cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s", detail: "timeout", state: "FAILED 124:0",
+			cause: "GEN_0.0 on gpu1: not ready within 5.5s", detail: "timeout", state: "FAILED 124:0",
 		},
 		{
 			name: "decode says that it is unhealthy", sim: "GEN_0:unhealthy",
@@ -158,13 +158,13 @@ func faults() []fault {
 				return strings.Replace(s, "ready: {url: 'http://{{.Address}}/health'}",
 					"ready: {url: 'http://{{.Address}}/health', expect: {status: ok}}", 1)
 			},
-			verdict: failed, cause: "GEN_0.0 on gpu1: ready_timeout: not ready within 5.5s: body", detail: "unhealthy",
+			verdict: failed, cause: "GEN_0.0 on gpu1: not ready within 5.5s: body", detail: "unhealthy",
 			state: "FAILED 124:0",
 		},
 		{
 			name: "decode falls silent", sim: "GEN_0:hang@3",
 			env: []string{"SIM_STARTUP_SECONDS=0.5", "SIM_REQUEST_SCALE=20"}, recipe: live, verdict: failed,
-			cause: "GEN_0.0 on gpu1: health_lost: its service no longer answers: timeout", state: plain,
+			cause: "GEN_0.0 on gpu1: its service no longer answers: timeout", state: plain,
 		},
 		{
 			name: "decode stalls", sim: "GEN_0:stall@3",
@@ -175,7 +175,7 @@ func faults() []fault {
 				return strings.Replace(s, "    peers: [CTX] ",
 					"    stall: {line: 'iter = ', within: 2s}\n    peers: [CTX] ", 1)
 			},
-			verdict: failed, cause: "GEN_0.0 on gpu1: stalled: it makes no progress",
+			verdict: failed, cause: "GEN_0.0 on gpu1: it makes no progress",
 			detail: "no line that matches iter = ", state: plain,
 		},
 		{
@@ -218,7 +218,7 @@ func faults() []fault {
 		{
 			name: "kill -9 of a child's leader", env: []string{loading}, when: "started",
 			act: func(j *job) { j.kill9(j.childOf("GEN_0")) }, verdict: failed,
-			cause: "GEN_0.0 on gpu1: child_signal: killed by SIGKILL", state: plain, step: "GEN_0 FAILED 9:0",
+			cause: "GEN_0.0 on gpu1: killed by SIGKILL", state: plain, step: "GEN_0 FAILED 9:0",
 			both: true,
 		},
 		{
@@ -230,7 +230,7 @@ func faults() []fault {
 		{
 			name: "a host is cut off", env: []string{loading}, when: "started",
 			act: func(j *job) { j.must(j.Cut("gpu2")) }, heal: func(c *cluster) error { return c.Heal("gpu2") },
-			away: "gpu2", verdict: failed, cause: "host gpu2: host_lost: all of its agents (2) fell silent",
+			away: "gpu2", verdict: failed, cause: "host gpu2: lost: all of its agents (2) fell silent",
 			detail: "is not reached from gpu1 and gpu3", state: plain,
 		},
 		{
@@ -248,13 +248,13 @@ func faults() []fault {
 		},
 		{
 			name: "two hosts are cut from each other before the start", env: []string{loading}, when: "submitted",
-			act: func(*job) {}, verdict: failed, cause: "", detail: "preflight_failed: network: gpu", state: plain,
+			act: func(*job) {}, verdict: failed, cause: "", detail: "its host is not fit: network: gpu", state: plain,
 			heal: func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") },
 		},
 
 		{
 			name: "a step cannot start", profile: "mpi: nonsense\n", verdict: failed, cause: "",
-			detail: "step_failed: the step ended with code 1 before its agents reached the hub: Couldn't find the " +
+			detail: "the step ended with code 1 before its agents reached the hub: Couldn't find the " +
 				"specified plugin name for mpi/nonsense",
 			state: plain,
 		},
@@ -268,11 +268,11 @@ func faults() []fault {
 		},
 		{
 			name: "the installation fails", profile: "install: 'echo no such package; exit 3'\n", verdict: failed,
-			cause: "BENCHMARK.0: install_failed: installing ended with code", state: plain,
+			cause: "BENCHMARK.0: installing ended with code", state: plain,
 		},
 		{
 			name: "no disk is free", profile: "preflight: {off: [gpus, gpu_processes], min_disk_mib: 1000000000}\n",
-			verdict: failed, cause: "", detail: "preflight_failed: disk", state: plain,
+			verdict: failed, cause: "", detail: "its host is not fit: disk", state: plain,
 		},
 		{
 			name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading},

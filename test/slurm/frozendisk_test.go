@@ -28,7 +28,7 @@ type freeze struct {
 }
 
 func freezes() []freeze {
-	killed := "CTX_0.0 on gpu2: child_signal: killed by SIGKILL"
+	killed := "CTX_0.0 on gpu2: killed by SIGKILL"
 	return []freeze{
 		{
 			name: "while loading", victim: "CTX_0", env: []string{loading}, when: (*job).awaitStarted,
@@ -167,7 +167,8 @@ func (f freeze) judge(j *job, ended <-chan struct{}, out *bytes.Buffer) {
 		j.t.Fatalf("whoever waits still does after 40 s:\n%s", out)
 	}
 	text := out.String()
-	if !strings.Contains(text, "\n"+string(f.verdict)+": ") || !strings.Contains(text, "first cause: "+f.cause) &&
+	shown := strings.Replace(f.cause, ": ", " was ", 1)
+	if !strings.Contains(text, "\n"+string(f.verdict)+": ") || !strings.Contains(text, "\n  "+shown) &&
 		f.cause != "" {
 		j.t.Errorf("want %s: %s…\n%s", f.verdict, f.cause, text)
 	}

@@ -99,3 +99,24 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// What is printed is as wide as COLUMNS says; where nothing tells it has a width that is readable.
+func TestWidth(t *testing.T) {
+	for text, want := range map[string]int{"100": 100, "7": 40, "x": 120, "": 120} {
+		t.Setenv("COLUMNS", text)
+		if got := command.Width(&bytes.Buffer{}); got != want {
+			t.Errorf("COLUMNS=%s: %d columns, want %d", text, got, want)
+		}
+	}
+}
+
+// A path is shown as it is shortest to type.
+func TestShortPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for path, want := range map[string]string{dir + "/runs/x": "runs/x", "/x": "/x"} {
+		if got := command.ShortPath(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}

@@ -134,7 +134,10 @@ func attempt(p plan.Plan, a rundir.Attempt, r protocol.Result, most int64) repor
 		in.Earlier = lastRuns(h.Records, mostEarlier)
 	}
 	if c := r.FirstCause; c != nil && c.Subject == "" {
-		in.ExcerptLines = locate(a.RankLog(c.Task()), c.Excerpt, most)
+		if c.ExcerptLine == 0 {
+			in.ExcerptLines = locate(a.RankLog(c.Task()), c.Excerpt, most)
+		}
+		in.Client = client(p, a, r)
 	}
 	return in
 }

@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -90,12 +88,12 @@ func (*Local) KillStep(_ context.Context, step string) error { return signal(ste
 
 // signal signals the task of a step. One that has ended needs none.
 func signal(step string, sig syscall.Signal) error {
-	fd, err := open(process(step))
+	task, err := open(process(step))
 	if errors.Is(err, errGone) {
 		return nil
 	}
 	if err == nil {
-		err = errors.Join(supervisor.SignalFollowed(fd, sig), unix.Close(fd))
+		err = errors.Join(task.Signal(sig), task.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("cannot signal step %s: %w", step, err)

@@ -15,6 +15,7 @@ import traceback
 _PAGE = 4096
 _LONG_LINE_MB = 10
 _ORPHAN_SECONDS = 600
+_TEXT = "SIM_CRASH_TEXT"
 
 
 def start(fault, due: float):
@@ -28,10 +29,15 @@ def _run(fault, due: float):
 
 
 def _crash(code: float | None):
-    try:
-        raise RuntimeError("sim fault")
-    except RuntimeError:
-        traceback.print_exc()
+    if file := os.environ.get(_TEXT):
+        with open(file, "rb") as text:
+            said = text.read()
+    else:
+        try:
+            raise RuntimeError("sim fault")
+        except RuntimeError:
+            said = traceback.format_exc().encode()
+    _write(b"\n" + said)  # at once, on lines of its own: other threads print too
     os._exit(1 if code is None else int(code))  # from a thread, sys.exit would end only the thread
 
 
