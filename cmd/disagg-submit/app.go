@@ -20,7 +20,7 @@ or the time limit; 130 cancelled.`,
 		Commands: []*cli.Command{
 			planCommand(), renderCommand(), runCommand(), watchCommand(), reportCommand(), exportCommand(),
 			uploadCommand(), judgeCommand(), compareCommand(), stepsCommand(),
-			profileCommand(),
+			doctorCommand(), profileCommand(),
 		},
 		Action: command.Unknown,
 	}

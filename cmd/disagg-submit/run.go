@@ -24,9 +24,10 @@ func runCommand() *cli.Command {
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE | --testlist LIST",
 		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), toolFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"},
+			launcherFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
+			&cli.BoolFlag{Name: "no-doctor", Usage: "submit although doctor would say that the job must fail"},
 			&cli.IntFlag{
 				Name:  "retry-infra",
 				Usage: "run again, up to `N` times, without the node that failed, if a machine ended the job",
@@ -40,11 +41,7 @@ func run(c *cli.Context) error {
 	if err := fitTools(c); err != nil {
 		return err
 	}
-	launcher := c.String("launcher")
-	if launcher == "" {
-		launcher = launch.DefaultScheduler()
-	}
-	s, err := launch.SchedulerNamed(launcher)
+	s, err := launcher(c)
 	if err != nil {
 		return err
 	}
@@ -64,7 +61,10 @@ func run(c *cli.Context) error {
 	if c.Bool("dry-run") {
 		return render(c, job)
 	}
-	sayLeftOut(c, launcher)
+	if err := unfit(c, job); err != nil {
+		return err
+	}
+	sayLeftOut(c, s.Name())
 	if err := job.Prepare(); err != nil {
 		return err
 	}

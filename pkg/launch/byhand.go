@@ -35,7 +35,14 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if b.Request.RunDir == "" {
-		b.Request.RunDir = filepath.Join(alloc.WorkDir, "runs", "allocation-"+alloc.JobID)
+		root, err := b.Request.RunRoot()
+		if err != nil {
+			return 0, err
+		}
+		if !filepath.IsAbs(root) {
+			root = filepath.Join(alloc.WorkDir, root)
+		}
+		b.Request.RunDir = filepath.Join(root, "allocation-"+alloc.JobID)
 	}
 	b.Request.ByHand, b.Request.Scheduler = true, s
 	if b.Request.Timeouts.Job == 0 && !alloc.Ends.IsZero() {
