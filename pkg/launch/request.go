@@ -141,7 +141,7 @@ func unmounted(in plan.Input) (notes []string) {
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
 func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
-	if in.RunDir, err = r.runDir(in.Profile, in.Case.Name, in.CreatedAt); err != nil {
+	if in.RunDir, err = r.runDir(runRoot(in.Profile), in.Case.Name, in.CreatedAt); err != nil {
 		return err
 	}
 	in.Case.File = filepath.Join(in.RunDir, "case", in.Case.Name+".yaml")
@@ -241,11 +241,12 @@ func (r Request) RunRoot() (string, error) {
 
 func runRoot(prof profile.Profile) string { return cmp.Or(prof.RunRoot, "runs") }
 
-func (r Request) runDir(prof profile.Profile, caseName string, at time.Time) (string, error) {
+// runDir is the run directory: as it is named, or a new one below a root.
+func (r Request) runDir(root, caseName string, at time.Time) (string, error) {
 	dir := r.RunDir
 	if dir == "" {
 		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
-		dir = filepath.Join(runRoot(prof), name+"-"+at.Local().Format("20060102-150405.000"))
+		dir = filepath.Join(root, name+"-"+at.Local().Format("20060102-150405.000"))
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/disagg/disagg/pkg/plan"
-	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -38,7 +37,7 @@ func NewSeries(folder string, parts []Part, limit roles.Duration, s scheduler.Sc
 	if len(parts) == 0 {
 		return Series{}, errors.New("cannot plan a series: it has no run")
 	}
-	folder, err := (Request{RunDir: folder}).runDir(profile.Profile{}, "", time.Now())
+	folder, err := (Request{RunDir: folder}).runDir("", "", time.Now())
 	if err != nil {
 		return Series{}, err
 	}
