@@ -191,3 +191,18 @@ func TestVisitIsEnded(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+// How long the part takes that comes before every job, beside what the scheduler is asked.
+func BenchmarkExamineQuickly(b *testing.B) {
+	r := Request{
+		Case: simCase, Checkout: simCheckout, Profile: "default", Recipe: "trtllm-serve", RunDir: b.TempDir(),
+		Upload: []string{"sqlite:///results.db"},
+	}
+	job, err := r.Make(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		job.Examine(b.Context(), true)
+	}
+}
