@@ -237,7 +237,7 @@ func (v Visited) network(n Examined) (list []Finding) {
 		return nil
 	}
 	if n.NoAddress != "" {
-		return []Finding{Bad(check, "correct interface in the profile", "it has no address: %s", n.NoAddress)}
+		return []Finding{Bad(check, "", "it has no address: %s", n.NoAddress)}
 	}
 	cut := 0
 	for _, to := range slices.Sorted(maps.Keys(n.Reach)) {
@@ -251,7 +251,7 @@ func (v Visited) network(n Examined) (list []Finding) {
 		list = append(list, Doubt(check, "", "%d of the other nodes did not appear in the run directory", missed))
 	}
 	if n := len(n.Reach) - cut; n > 0 {
-		list = append(list, Good(check, "reaches %s", count(n, "other node")))
+		list = append(list, Good(check, "the way to %s is open", count(n, "other node")))
 	}
 	return list
 }

@@ -116,7 +116,7 @@ func TestNodes(t *testing.T) {
 			program(v, protocol.Program{Name: "GEN", Role: "GEN", Fault: "cannot render"})
 		}, "warn  n2: GEN (GEN) did not run in a trial: cannot render"},
 		"no interface": {func(v *Visited) { v.Nodes[1].NoAddress = "no such interface" },
-			"FAIL  n2: it has no address: no such interface: correct interface in the profile"},
+			"FAIL  n2: it has no address: no such interface"},
 		"a way is cut": {func(v *Visited) { v.Nodes[1].Reach["n1"] = "timeout" },
 			"FAIL  n2: it cannot reach n1: timeout"},
 		"they did not meet": {func(v *Visited) { v.Nodes[1].Met, v.Nodes[1].Reach = nil, nil },
@@ -140,7 +140,7 @@ func TestHealthyNodes(t *testing.T) {
 	for _, want := range []string{
 		"ok    n1, n2: run directory /shared/runs/r\n", "ok    n1, n2: agent /a, the same as on this host\n",
 		"ok    n1, n2: 4 GPUs GB200, driver 580\n", "ok    n1, n2: trtllm-serve is /usr/bin/trtllm-serve\n",
-		"ok    n1, n2: reaches 1 other node\n",
+		"ok    n1, n2: the way to 1 other node is open\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing:\n%s", want, got)

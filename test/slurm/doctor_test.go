@@ -97,6 +97,18 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+	t.Run("run stops", func(t *testing.T) {
+		begun := time.Now()
+		runDir := filepath.Join(c.Shared(), "stopped")
+		code, out := c.submit(t, runDir, smallCase, nil, "--partition", "nights")
+		t.Logf("%v:\n%s", time.Since(begun).Round(10*time.Millisecond), out)
+		if code != 69 || !strings.Contains(out, "disagg-submit: FAIL  there is no partition nights: ") {
+			t.Errorf("exit code %d", code)
+		}
+		if _, err := os.Stat(runDir); err == nil {
+			t.Error("a run directory is left behind")
+		}
+	})
 	t.Run("a run directory that the nodes do not see", func(t *testing.T) {
 		code, out := c.doctor(t, c.profileWith(t, "rundir", ""), "--run-dir", filepath.Join(t.TempDir(), "run"))
 		if code != 1 || !strings.Contains(out, "is not seen there: ") {
@@ -117,7 +129,8 @@ func TestDoctor(t *testing.T) {
 func (c *cluster) fits(t *testing.T, profile string) {
 	t.Helper()
 	code, out := c.doctor(t, profile)
-	if code != 0 || strings.Contains(out, "FAIL") || !strings.Contains(out, "ok    gpu1, gpu2: reaches 1 other node") {
+	if code != 0 || strings.Contains(out, "FAIL") || !strings.Contains(out,
+		"ok    gpu1, gpu2: the way to 1 other node is open") {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -138,7 +151,8 @@ func TestDoctorInContainers(t *testing.T) {
 	in := func(name, lines string) string { return c.profileWith(t, name, lines) }
 	t.Run("fits: pyxis", func(t *testing.T) {
 		code, out := c.doctor(t, in("pyxis", c.profile(c.image(), "sim", c.Shared())))
-		if code != 0 || strings.Contains(out, "FAIL") || !strings.Contains(out, "ok    gpu1, gpu2: reaches 1") {
+		if code != 0 || strings.Contains(out, "FAIL") || !strings.Contains(out,
+			"ok    gpu1, gpu2: the way to 1 other node is open") {
 			t.Errorf("exit code %d", code)
 		}
 	})

@@ -32,8 +32,8 @@ func (s Slurm) Examine(ctx context.Context, p plan.Plan, quick bool) []doctor.Fi
 		return all(ctx, p, []question{s.examinePartition, s.examineMPI, s.examineContainer})
 	}
 	s.Bound = cmp.Or(s.Bound, thoroughBound)
-	answers := s.examineCluster(ctx, p)
-	if len(doctor.Failures(answers)) > 0 {
+	answers, ok := s.examineCluster(ctx, p)
+	if !ok {
 		return answers // the others would say the same
 	}
 	return append(answers, all(ctx, p, []question{
@@ -57,13 +57,13 @@ func unanswered(check string, err error) []doctor.Finding {
 	return []doctor.Finding{doctor.Doubt(check, "", "cannot ask Slurm for %s: %v", check, err)}
 }
 
-// examineCluster asks whether Slurm answers at all, and how it is configured.
-func (s Slurm) examineCluster(ctx context.Context, p plan.Plan) []doctor.Finding {
+// examineCluster asks how Slurm is configured; ok tells whether it answers at all.
+func (s Slurm) examineCluster(ctx context.Context, p plan.Plan) (list []doctor.Finding, ok bool) {
 	const check = "slurm"
 	out, err := s.run(ctx, "", "scontrol", "show", "config")
 	if err != nil {
 		return []doctor.Finding{doctor.Bad(check, "run this where jobs are submitted, or choose --launcher local",
-			"Slurm does not answer: %v", err)}
+			"Slurm does not answer: %v", err)}, false
 	}
 	var v Survey
 	v.config(out)
@@ -71,13 +71,13 @@ func (s Slurm) examineCluster(ctx context.Context, p plan.Plan) []doctor.Finding
 	if v.Accounting {
 		accounting = "with accounting"
 	}
-	list := []doctor.Finding{doctor.Good(check, "Slurm %s of cluster %s, %s", v.Version, v.Cluster, accounting)}
+	list = append(list, doctor.Good(check, "Slurm %s of cluster %s, %s", v.Version, v.Cluster, accounting))
 	if own := p.Cluster.KillWait.Std(); v.KillWait > 0 && own > v.KillWait {
 		return append(list, doctor.Bad("kill_wait", "correct kill_wait in the profile, or leave it out",
 			"the profile gives jobs %v to stop, and Slurm's KillWait is %v: they would be killed before", own,
-			v.KillWait))
+			v.KillWait)), true
 	}
-	return append(list, doctor.Good("kill_wait", "KillWait %v", v.KillWait))
+	return append(list, doctor.Good("kill_wait", "KillWait %v", v.KillWait)), true
 }
 
 // examineMPI asks whether srun has the plugin by which ranks join.
@@ -141,12 +141,15 @@ func (s Slurm) examineArch(ctx context.Context, p plan.Plan) []doctor.Finding {
 	if m == nil || goArch(m[1]) == "" {
 		return nil
 	}
-	want := cmp.Or(p.Cluster.Arch, runtime.GOARCH)
-	if arch := goArch(m[1]); arch != want {
-		return []doctor.Finding{doctor.Bad(check, "say arch: "+arch+" in the profile, and install disagg-agent-"+arch+
-			" beside disagg-submit", "node %s is %s, the agent is for %s", node, arch, want)}
+	arch, want := goArch(m[1]), cmp.Or(p.Cluster.Arch, runtime.GOARCH)
+	if arch == want {
+		return []doctor.Finding{doctor.Good(check, "the nodes are %s", want)}
 	}
-	return []doctor.Finding{doctor.Good(check, "the nodes are %s", want)}
+	do := "say arch: " + arch + " in the profile, and install disagg-agent-" + arch + " beside disagg-submit"
+	if arch == runtime.GOARCH {
+		do = "leave arch out of the profile"
+	}
+	return []doctor.Finding{doctor.Bad(check, do, "node %s is %s, the agent is for %s", node, arch, want)}
 }
 
 // goArch is an architecture as Go names it, "" for one that there is no agent for.

@@ -79,7 +79,7 @@ func (s Slurm) wouldTake(ctx context.Context, p plan.Plan) []doctor.Finding {
 		return unanswered(check, err)
 	}
 	if err != nil {
-		f := doctor.Bad(check, s.remedy(ctx, err.Error()), "Slurm would not take the job: %v", err)
+		f := doctor.Bad(check, s.remedy(ctx, err.Error()), "Slurm would not take the job: %s", refusal(err))
 		f.Refused = true
 		return []doctor.Finding{f}
 	}
@@ -91,6 +91,19 @@ func (s Slurm) wouldTake(ctx context.Context, p plan.Plan) []doctor.Finding {
 		}
 	}
 	return []doctor.Finding{doctor.Good(check, "Slurm would take the job: %s", text)}
+}
+
+// refusal is why sbatch refuses, without what it says around that.
+func refusal(err error) string {
+	var failed *commandError
+	if !errors.As(err, &failed) || failed.said == "" {
+		return err.Error()
+	}
+	const mark = "allocation failure: "
+	if at := strings.LastIndex(failed.said, mark); at >= 0 {
+		return failed.said[at+len(mark):]
+	}
+	return failed.said
 }
 
 // remedies say what to do about a refusal, by a word of it.
