@@ -115,29 +115,36 @@ func visit(ctx context.Context, c *cli.Context, job launch.Job, sick bool) ([]do
 
 // examined looks from here: at the job of the case, or at what is known without one.
 func examined(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch.Job, []doctor.Finding, error) {
-	var found []doctor.Finding
 	r, err := request(c, s)
 	if err != nil {
 		return launch.Job{}, nil, err
 	}
-	if c.NArg() > 0 {
-		job, err := makeJob(ctx, c, s)
-		if err == nil {
-			p := job.Plan
-			found = append(found, doctor.Good("case", "%s: %d nodes of %d GPUs, recipe %s, profile %s", p.Case.TestID,
-				p.Layout.TotalNodes, p.Layout.GPUsPerNode, p.Recipe.Name, p.Cluster.Name))
-			return job, append(found, job.Examine(ctx, false)...), nil
-		}
-		found = append(found, faults("case", err)...)
+	if c.NArg() == 0 {
+		job, found := outlined(ctx, r)
+		return job, found, nil
 	}
-	job, err := r.Outline(ctx)
-	if err != nil && len(found) == 0 {
-		return job, faults("profile", err), nil
-	}
+	job, err := makeJob(ctx, c, s)
 	if err != nil {
-		return job, found, nil // the same, most likely
+		own := faults("case", err)
+		_, found := outlined(ctx, r)
+		found = slices.DeleteFunc(found, func(f doctor.Finding) bool { // of the profile, and told already
+			return slices.ContainsFunc(own, func(o doctor.Finding) bool { return o.Text == f.Text })
+		})
+		return job, append(own, found...), nil
 	}
-	return job, append(found, job.Examine(ctx, false)...), nil
+	p := job.Plan
+	fine := doctor.Good("case", "%s: %d nodes of %d GPUs, recipe %s, profile %s", p.Case.TestID, p.Layout.TotalNodes,
+		p.Layout.GPUsPerNode, p.Recipe.Name, p.Cluster.Name)
+	return job, append([]doctor.Finding{fine}, job.Examine(ctx, false)...), nil
+}
+
+// outlined looks at what is known without a case.
+func outlined(ctx context.Context, r launch.Request) (launch.Job, []doctor.Finding) {
+	job, err := r.Outline(ctx)
+	if err != nil {
+		return job, faults("profile", err)
+	}
+	return job, job.Examine(ctx, false)
 }
 
 // faults are the faults of an input, which may be several, a line each.

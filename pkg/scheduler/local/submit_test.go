@@ -224,7 +224,8 @@ func TestExaminer(t *testing.T) {
 	if got := l.Examine(t.Context(), p, false); len(got) != 1 || got[0].Level != doctor.OK {
 		t.Errorf("%v", got)
 	}
-	if out, err := l.Visit(p, 3, "examine", "--nodes", "1").Output(); string(out) != "examine --nodes 1\n" || err != nil {
+	if out, err := l.Visit(p, 3, "examine", "--nodes", "1").Output(); string(out) != "examine --nodes 1\n" ||
+		err != nil {
 		t.Errorf("%q, %v", out, err)
 	}
 }
