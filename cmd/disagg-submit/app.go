@@ -21,7 +21,7 @@ or the time limit; 130 cancelled.`,
 			planCommand(), renderCommand(), runCommand(), watchCommand(), benchCommand(), restartCommand(),
 			stopCommand(), reportCommand(), exportCommand(),
 			uploadCommand(), judgeCommand(), compareCommand(), stepsCommand(),
-			profileCommand(),
+			doctorCommand(), profileCommand(),
 		},
 		Action: command.Unknown,
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/dispatch"
+	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -217,7 +218,11 @@ func listFolder(c *cli.Context) (string, error) {
 	dir := c.String("run-dir")
 	if dir == "" {
 		name := strings.TrimSuffix(filepath.Base(c.String("testlist")), filepath.Ext(c.String("testlist")))
-		dir = filepath.Join("runs", name+"-"+time.Now().Format("20060102-150405.000"))
+		root, err := launch.Request{Profile: c.String("profile")}.RunRoot()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, name+"-"+time.Now().Format("20060102-150405.000"))
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -246,8 +251,12 @@ func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dis
 	w := newWatcher(c, s, e.Job.Plan, time.Now())
 	w.out = out.of(dispatch.Name(e.Test))
 	w.progress.Out = w.out
-	if err := e.Job.Prepare(); err != nil {
-		e.Detail = err.Error()
+	err := unfit(c, e.Job)
+	if err == nil {
+		err = e.Job.Prepare()
+	}
+	if err != nil {
+		e.Detail = strings.ReplaceAll(err.Error(), "\n", "; ")
 		return
 	}
 	if c.Bool("detach") {

@@ -145,8 +145,8 @@ func fromSurvey(d *profile.Draft, v slurm.Survey, p slurm.Partition) {
 	if v.KillWait > 0 {
 		d.Set("kill_wait", v.KillWait.String(), "Slurm's KillWait")
 	}
-	if arch := map[string]string{"x86_64": "amd64", "aarch64": "arm64"}[v.Arch]; arch != "" && arch != runtime.GOARCH {
-		d.Set("arch", arch, "install disagg-agent-"+arch+" beside disagg-submit")
+	if v.Arch != "" && v.Arch != runtime.GOARCH {
+		d.Set("arch", v.Arch, "install disagg-agent-"+v.Arch+" beside disagg-submit")
 	}
 	if strings.Contains(v.Topology, "block") {
 		d.Offer("segment", true, "one NVLink segment (topology/block)")

@@ -26,10 +26,11 @@ func runCommand() *cli.Command {
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE | --testlist LIST | --again RUN-DIR",
 		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"},
+			launcherFlag(),
 			&cli.StringFlag{Name: "again", Usage: "run what was planned for the run in `RUN-DIR` once more"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
+			&cli.BoolFlag{Name: "no-doctor", Usage: "submit although doctor would say that the job must fail"},
 			&cli.IntFlag{
 				Name:  "retry-infra",
 				Usage: "run again, up to `N` times, without the node that failed, if a machine ended the job",
@@ -43,11 +44,7 @@ func run(c *cli.Context) error {
 	if err := fitTools(c); err != nil {
 		return err
 	}
-	launcher, err := launcherOf(c)
-	if err != nil {
-		return err
-	}
-	s, err := launch.SchedulerNamed(launcher)
+	s, err := launcher(c)
 	if err != nil {
 		return err
 	}
@@ -67,7 +64,10 @@ func run(c *cli.Context) error {
 	if c.Bool("dry-run") {
 		return render(c, job)
 	}
-	sayLeftOut(c, launcher)
+	if err := unfit(c, job); err != nil {
+		return err
+	}
+	sayLeftOut(c, s.Name())
 	if err := job.Prepare(); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
@@ -42,6 +43,7 @@ func documents() []document {
 		{"result", "result.json", protocol.Result{}},
 		{"report", "report/data.json", report.Model{}},
 		{"notice", "what --notify sends", notice.Notice{}},
+		{"doctor", "what doctor --json prints", doctor.Report{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
 }

@@ -3,8 +3,11 @@ package agent
 import (
 	"context"
 
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // preflight checks this host, if it is asked to, and the way to its peers, at the same time, and reports what is found.
@@ -32,15 +35,19 @@ func (w *worker) reach(addresses map[string]string) {
 
 // host is what this rank's host must have: all that is planned on it, whichever role asks.
 func (w *worker) host() preflight.Host {
-	p, limits := w.opts.Plan, w.opts.Plan.Cluster.Preflight
+	h := hostOf(w.opts.Plan, w.opts.Identity, string(w.attempt), w.sup, w.opts.Environ)
+	h.GPUs = w.opts.Plan.GPUsBeside(w.task)
+	return h
+}
+
+// hostOf is what a host must have for a plan: as many GPUs as a whole node of it.
+func hostOf(p plan.Plan, id scheduler.Identity, runDir string, sup *supervisor.Supervisor, env []string,
+) preflight.Host {
+	limits := p.Cluster.Preflight
 	return preflight.Host{
-		GPUs: p.GPUsBeside(w.task), RunDir: string(w.attempt), JobVar: w.opts.Identity.JobVar,
-		JobID: w.opts.Identity.JobID, Off: limits.Off,
+		GPUs: p.Layout.GPUsPerNode, RunDir: runDir, JobVar: id.JobVar, JobID: id.JobID, Off: limits.Off,
 		MinDisk: limits.MinDiskMiB << 20, MinMemory: limits.MinMemoryMiB << 20, MinSharedMemory: limits.MinShmMiB << 20,
-		MaxSharedMemory: limits.MaxShmMiB << 20, ModelFolders: w.opts.Plan.ModelFolders(),
-		NeedModel: limits.RequireModel,
-		Run: func(ctx context.Context, argv ...string) ([]byte, int, error) {
-			return w.sup.Run(ctx, argv, w.opts.Environ)
-		},
+		MaxSharedMemory: limits.MaxShmMiB << 20, ModelFolders: p.ModelFolders(), NeedModel: limits.RequireModel,
+		Run: func(ctx context.Context, argv ...string) ([]byte, int, error) { return sup.Run(ctx, argv, env) },
 	}
 }

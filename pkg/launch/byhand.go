@@ -11,7 +11,6 @@ import (
 
 	"github.com/disagg/disagg/pkg/agent"
 	"github.com/disagg/disagg/pkg/batch"
-	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -79,8 +78,14 @@ func (b ByHand) place(ctx context.Context) (place, scheduler.Allocation, error) 
 		return place{}, alloc, err
 	}
 	if b.Request.RunDir == "" {
-		name := cmp.Or(alloc.JobID, b.Scheduler.Name())
-		b.Request.RunDir = filepath.Join(alloc.WorkDir, "runs", "allocation-"+name)
+		root, err := b.Request.RunRoot()
+		if err != nil {
+			return place{}, alloc, err
+		}
+		if !filepath.IsAbs(root) {
+			root = filepath.Join(alloc.WorkDir, root)
+		}
+		b.Request.RunDir = filepath.Join(root, "allocation-"+cmp.Or(alloc.JobID, b.Scheduler.Name()))
 	}
 	b.Request.ByHand, b.Request.Scheduler = true, b.Scheduler
 	if b.Request.Timeouts.Job == 0 && !alloc.Ends.IsZero() {

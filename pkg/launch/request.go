@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/roles"
@@ -31,7 +32,7 @@ type Request struct {
 	Checkout       string // of the engine
 	Profile        string // name or file
 	Recipe         string // name or file
-	RunDir         string // "": a new folder below runs/
+	RunDir         string // "": a new folder below the profile's run_root, or runs/
 	Values         map[string]string
 	Upload         []string       // URLs; none: the profile's, then the embedded default
 	Gate           plan.Gate      // "": its results are compared with earlier ones, and nothing follows from that
@@ -78,19 +79,9 @@ type Job struct {
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
 func (r Request) Make(ctx context.Context) (Job, error) {
-	prof, err := r.Cache.profile(r.Profile)
+	prof, err := r.profile()
 	if err != nil {
 		return Job{}, err
-	}
-	if r.Partition != "" {
-		prof.Partition = r.Partition
-	}
-	if r.Account != "" {
-		prof.Account = r.Account
-	}
-	prof.Pack = prof.Pack || r.Pack
-	if len(r.Exclude) > 0 {
-		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
 	}
 	if r.Limit > 0 && r.Timeouts.Job == 0 {
 		r.Timeouts.Job = r.Limit + cmp.Or(r.Allowance, prof.Allowance, defaultAllowance)
@@ -134,17 +125,27 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err
 }
 
+// profile is the profile with what was asked for.
+func (r Request) profile() (profile.Profile, error) {
+	prof, err := r.Cache.profile(r.Profile)
+	if err != nil {
+		return prof, err
+	}
+	prof.Partition, prof.Account = cmp.Or(r.Partition, prof.Partition), cmp.Or(r.Account, prof.Account)
+	prof.Pack = prof.Pack || r.Pack
+	if len(r.Exclude) > 0 {
+		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
+	}
+	return prof, nil
+}
+
 func isEmpty(text string) bool { return text == "" }
 
 // unmounted names paths that a container would not see where the host has them.
 func unmounted(in plan.Input) (notes []string) {
-	c := in.Profile.Container
-	for _, p := range []struct{ what, path string }{
-		{"agent", in.Agent}, {"run directory", in.RunDir}, {"checkout", in.Checkout}, {"models", in.Profile.ModelsRoot},
-	} {
-		if p.path != "" && !c.Holds(p.path) {
-			notes = append(notes, fmt.Sprintf("the %s, %s, is under no mount of the container: add it to the profile "+
-				"(container.mounts)", p.what, p.path))
+	for _, f := range doctor.Mounts(in.Profile, in.Agent, in.RunDir, in.Checkout) {
+		if f.Level != doctor.OK {
+			notes = append(notes, f.Text+": "+f.Do)
 		}
 	}
 	return notes
@@ -152,7 +153,7 @@ func unmounted(in plan.Input) (notes []string) {
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
 func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
-	if in.RunDir, err = r.runDir(in.Case.Name, in.CreatedAt); err != nil {
+	if in.RunDir, err = r.runDir(runRoot(in.Profile), in.Case.Name, in.CreatedAt); err != nil {
 		return err
 	}
 	in.Case.File = filepath.Join(in.RunDir, "case", in.Case.Name+".yaml")
@@ -243,11 +244,21 @@ func checkCheckout(p plan.Plan, optional bool) error {
 	return nil
 }
 
-func (r Request) runDir(caseName string, at time.Time) (string, error) {
+// RunRoot is the folder that run directories are made in, unless they are named: the profile's, or runs/ where this
+// process is.
+func (r Request) RunRoot() (string, error) {
+	prof, err := r.Cache.profile(r.Profile)
+	return runRoot(prof), err
+}
+
+func runRoot(prof profile.Profile) string { return cmp.Or(prof.RunRoot, "runs") }
+
+// runDir is the run directory: as it is named, or a new one below a root.
+func (r Request) runDir(root, caseName string, at time.Time) (string, error) {
 	dir := r.RunDir
 	if dir == "" {
 		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
-		dir = filepath.Join("runs", name+"-"+at.Local().Format("20060102-150405.000"))
+		dir = filepath.Join(root, name+"-"+at.Local().Format("20060102-150405.000"))
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -37,7 +37,7 @@ func NewSeries(folder string, parts []Part, limit roles.Duration, s scheduler.Sc
 	if len(parts) == 0 {
 		return Series{}, errors.New("cannot plan a series: it has no run")
 	}
-	folder, err := (Request{RunDir: folder}).runDir("", time.Now())
+	folder, err := (Request{RunDir: folder}).runDir("", "", time.Now())
 	if err != nil {
 		return Series{}, err
 	}

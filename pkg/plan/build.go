@@ -175,19 +175,7 @@ func (p Plan) rehearse() error {
 		if i > 0 && p.Layout.Placements[i-1].Role.Kind == pl.Role.Kind {
 			continue // it differs from the one before in its number
 		}
-		d := p.Data(pl.Role)
-		d.Ranks, d.Node, d.Host, d.RunID, d.AuthKey, d.Address = pl.Ranks, "node", nowhere, "run", "key", nowhere+":1"
-		d.Dirs = recipe.Dirs{
-			Attempt: "/attempt", Logs: "/attempt/logs", Test: "/attempt/output/test", Output: "/attempt/output",
-			Work: "/work",
-		}
-		d.Peers = map[string]string{}
-		address, ready := p.Needed(pl.Role)
-		for _, r := range slices.Concat(address, ready) {
-			if !p.Spec(pl.Role).Needs.Early {
-				d.Peers[r.String()] = nowhere + ":1"
-			}
-		}
+		d := p.Rehearsal(pl)
 		if err := p.Spec(pl.Role).Rehearse(d); err != nil {
 			return fmt.Errorf("recipe %s: roles.%s.%w", p.Recipe.Name, pl.Role.Kind, err)
 		}
@@ -198,4 +186,23 @@ func (p Plan) rehearse() error {
 		}
 	}
 	return nil
+}
+
+// Rehearsal is template data of a role's first rank for what only needs to be rendered: what the plan does not know is
+// made up.
+func (p Plan) Rehearsal(pl roles.Placement) recipe.Data {
+	d := p.Data(pl.Role)
+	d.Ranks, d.Node, d.Host, d.RunID, d.AuthKey, d.Address = pl.Ranks, "node", nowhere, "run", "key", nowhere+":1"
+	d.Dirs = recipe.Dirs{
+		Attempt: "/attempt", Logs: "/attempt/logs", Test: "/attempt/output/test", Output: "/attempt/output",
+		Work: "/work",
+	}
+	d.Peers = map[string]string{}
+	address, ready := p.Needed(pl.Role)
+	for _, r := range slices.Concat(address, ready) {
+		if !p.Spec(pl.Role).Needs.Early {
+			d.Peers[r.String()] = nowhere + ":1"
+		}
+	}
+	return d
 }

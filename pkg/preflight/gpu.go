@@ -54,12 +54,11 @@ func (h Host) ask(ctx context.Context, check string, args ...string) (a answer, 
 	return a, true, nil
 }
 
-// isGPU tells whether a line begins with the id of a GPU, or of a part of one, and is no text that stands among them.
-func isGPU(line string) bool {
-	line, _, _ = strings.Cut(line, ",")
-	id, found := strings.CutPrefix(line, "GPU-")
+// isGPU tells whether a text is the id of a GPU, or of a part of one, and nothing that is said among them.
+func isGPU(text string) bool {
+	id, found := strings.CutPrefix(text, "GPU-")
 	if !found {
-		id, found = strings.CutPrefix(line, "MIG-")
+		id, found = strings.CutPrefix(text, "MIG-")
 	}
 	return found && len(id) > 0 && !strings.ContainsAny(id, " \t")
 }
@@ -84,15 +83,17 @@ func (h Host) gpus(ctx context.Context) (findings []protocol.Finding, facts prot
 		return faults, facts
 	}
 	var others []string
-	seen := 0
+	devices := map[string]bool{} // by id: a line may come twice
 	for _, line := range a.lines {
-		if isGPU(line) {
-			seen++
+		if id, _, _ := strings.Cut(line, ","); isGPU(id) {
+			devices[id] = true
 			add(&facts, line)
 		} else {
 			others = append(others, line)
 		}
 	}
+	seen := len(devices)
+	facts.GPUs = seen
 	words := answer{lines: others}.said()
 	if a.code != 0 {
 		words = strings.TrimSpace(fmt.Sprintf("%s (%s ended with code %d)", words, smi, a.code))

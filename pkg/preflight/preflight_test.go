@@ -61,6 +61,9 @@ func TestHost(t *testing.T) {
 		"a warning is no GPU": {func(h *Host) {
 			h.GPUs, h.Run = 2, answers("WARNING: infoROM is corrupted\nGPU-a\n", "", 0)
 		}, "gpus true", "1 GPUs are visible, the plan needs 2: WARNING"},
+		"a GPU that is listed twice is one": {func(h *Host) {
+			h.GPUs, h.Run = 2, answers("GPU-a, X, 1\nGPU-a, X, 1\n", "", 0)
+		}, "gpus true", "1 GPUs are visible: the plan needs 2"},
 		"a GPU of an old job": {func(h *Host) {
 			h.GPUs, h.Run = 1, answers("GPU-a\n", fmt.Sprintf("%d, 70000 MiB, python\n", self), 0)
 		}, "gpu_processes true", "left by an earlier job"},
@@ -133,10 +136,24 @@ func TestBrokenDriver(t *testing.T) {
 	}
 }
 
-// The limits of a child are told if they are low: open files everywhere, locked memory where a worker may need it. What
-// the shell does not say is no finding.
+// saidLimits is what the kernel says of a process's limits.
+func saidLimits(files, processes, locked string) string {
+	text := "Limit                     Soft Limit           Hard Limit           Units     \n" +
+		"Max cpu time              unlimited            unlimited            seconds   \n"
+	for _, l := range [][3]string{
+		{"Max processes", processes, "processes"}, {"Max open files", files, "files"},
+		{"Max locked memory", locked, "bytes"},
+	} {
+		text += fmt.Sprintf("%-25s %-20s %-20s %-10s\n", l[0], l[1], "unlimited", l[2])
+	}
+	return text + "Max nice priority         0                    0                    \n"
+}
+
+// The limits of a child are told if they are low: open files everywhere, processes and locked memory where a worker may
+// need them. What is not said is no finding.
 func TestLimits(t *testing.T) {
 	const files, locked = "a process may have 1024 files open: want 4096", "a process may lock 8 MiB of memory"
+	const processes = "a user may have 512 processes and threads: want 4096"
 	tests := map[string]struct {
 		says string
 		code int
@@ -144,18 +161,20 @@ func TestLimits(t *testing.T) {
 		rdma bool
 		want []string
 	}{
-		"enough":                  {"4096\n1048576\n", 0, 8, true, nil},
-		"no limits":               {"unlimited\nunlimited\n", 0, 8, true, nil},
-		"few files":               {"1024\nunlimited\n", 0, 0, false, []string{files}},
-		"little locked memory":    {"65536\n8192\n", 0, 8, true, []string{locked}},
-		"both":                    {"1024\n8192\n", 0, 8, true, []string{files, locked}},
-		"no worker runs here":     {"65536\n8192\n", 0, 0, true, nil},
-		"no RDMA card":            {"65536\n8192\n", 0, 8, false, nil},
-		"a shell that fails":      {"1024\n", 2, 8, true, nil},
-		"a shell that says more":  {"sh: ulimit: -l: bad option\n", 0, 8, true, nil},
-		"a shell without one":     {"1024\n", 0, 8, true, []string{files}},
-		"a shell that says none":  {"", 0, 8, true, nil},
-		"a number that is no one": {"-1\n99999999999999999999\n", 0, 8, true, nil},
+		"enough":               {saidLimits("4096", "4096", "1073741824"), 0, 8, true, nil},
+		"no limits":            {saidLimits("unlimited", "unlimited", "unlimited"), 0, 8, true, nil},
+		"few files":            {saidLimits("1024", "512", "unlimited"), 0, 0, false, []string{files}},
+		"few processes":        {saidLimits("65536", "512", "unlimited"), 0, 8, true, []string{processes}},
+		"little locked memory": {saidLimits("65536", "unlimited", "8388608"), 0, 8, true, []string{locked}},
+		"all": {
+			saidLimits("1024", "512", "8388608"), 0, 8, true, []string{files, processes, locked},
+		},
+		"no worker runs here":     {saidLimits("65536", "512", "8388608"), 0, 0, true, nil},
+		"no RDMA card":            {saidLimits("65536", "unlimited", "8388608"), 0, 8, false, nil},
+		"a program that fails":    {saidLimits("1024", "512", "8388608"), 2, 8, true, nil},
+		"another form":            {"open files: 1024\nMax open files\n", 0, 8, true, nil},
+		"nothing":                 {"", 0, 8, true, nil},
+		"a number that is no one": {saidLimits("-1", "x", "99999999999999999999"), 0, 8, true, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -180,11 +199,12 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A real shell says the limits of a child, not those of this process, whose limit of open files Go has raised.
+// A program that is started says the limits of a child, not those of this process, whose limit of open files Go has
+// raised.
 func TestLimitsOfAChild(t *testing.T) {
 	h := host(t)
 	h.Run = func(ctx context.Context, argv ...string) ([]byte, int, error) {
-		out, err := exec.CommandContext(ctx, "sh", "-c", "ulimit -S -n 256; "+argv[2]).Output()
+		out, err := exec.CommandContext(ctx, "sh", "-c", "ulimit -S -n 256; exec "+strings.Join(argv, " ")).Output()
 		return out, 0, err
 	}
 	got := h.limits(t.Context())
@@ -257,7 +277,8 @@ func TestFacts(t *testing.T) {
 	h := host(t)
 	h.GPUs, h.Run = 2,
 		answers("GPU-a, NVIDIA H200, 570.86.10\nWARNING: odd, very, odd\nGPU-b, NVIDIA H200, 570.86.10\n", "", 0)
-	if _, facts := h.Check(t.Context()); facts != (protocol.HostFacts{GPU: "NVIDIA H200", Driver: "570.86.10"}) {
+	if _, facts := h.Check(t.Context()); facts != (protocol.HostFacts{GPUs: 2, GPU: "NVIDIA H200",
+		Driver: "570.86.10"}) {
 		t.Errorf("%+v", facts)
 	}
 }

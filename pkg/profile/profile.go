@@ -61,6 +61,9 @@ type Profile struct {
 	KillWait roles.Duration `yaml:"kill_wait" json:"kill_wait"`
 	// Interface is the network interface that agents listen on; "": that of the host's name.
 	Interface string `yaml:"interface" json:"interface,omitempty"`
+	// RunRoot is the folder, on a file system that all nodes share, in which run directories are made unless --run-dir
+	// names one; "": runs/ in the folder that the submission comes from.
+	RunRoot string `yaml:"run_root" json:"run_root,omitempty"`
 	// ModelsRoot is the folder of models, as the nodes see it.
 	ModelsRoot string `yaml:"models_root" json:"models_root,omitempty"`
 	// Models are folders of models below ModelsRoot, by the names that cases give them. They win over the dictionary of
@@ -240,6 +243,9 @@ func (p Profile) validate() error {
 	}
 	if !slices.Contains([]string{"", "amd64", "arm64"}, p.Arch) {
 		bad("arch: %q: want amd64 or arm64", p.Arch)
+	}
+	if p.RunRoot != "" && !path.IsAbs(p.RunRoot) {
+		bad("run_root: %q: want an absolute path", p.RunRoot)
 	}
 	for _, name := range p.Preflight.Off {
 		if name != "all" && !slices.Contains(protocol.Checks(), name) {

@@ -43,6 +43,7 @@ type Findings struct {
 
 // HostFacts are about a host; what could not be seen is absent.
 type HostFacts struct {
+	GPUs   int    `json:"gpus,omitempty"`   // how many are visible, each counted once
 	GPU    string `json:"gpu,omitempty"`    // name of its GPUs, as nvidia-smi has it
 	Driver string `json:"driver,omitempty"` // version of their driver
 }

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -46,6 +47,17 @@ type Tied interface {
 type Enterable interface {
 	// Within is the same scheduler, as a shell in a job's allocation has it.
 	Within(jobID string) Scheduler
+}
+
+// Examiner is implemented by a scheduler that can tell beforehand what it thinks of a job.
+type Examiner interface {
+	// Examine tells whether a plan's job would be taken, and could ever start. A quick look asks only what is answered
+	// within a moment. What is not answered is in doubt, not a failure.
+	Examine(ctx context.Context, p plan.Plan, quick bool) []doctor.Finding
+	// Visit prepares the process that runs a command of the plan's agent on some nodes, once on each, with the options
+	// and in the container of the plan's job. It is a job of its own, or part of the one that this process is in; its
+	// standard output is that of the commands.
+	Visit(p plan.Plan, nodes int, args ...string) *exec.Cmd
 }
 
 // Submitter is the side of the submitting host.

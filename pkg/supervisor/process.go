@@ -119,7 +119,7 @@ func (p *Process) start() error {
 	if err := checkDir(p.spec.Dir); err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
 	}
-	path, err := lookPath(p.spec.Argv[0], p.spec.Dir, p.spec.Env)
+	path, err := LookPath(p.spec.Argv[0], p.spec.Dir, p.spec.Env)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
@@ -160,8 +160,8 @@ func checkDir(dir string) error {
 	return err
 }
 
-// lookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
-func lookPath(name, dir string, env []string) (string, error) {
+// LookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
+func LookPath(name, dir string, env []string) (string, error) {
 	if strings.ContainsRune(name, '/') {
 		if !filepath.IsAbs(name) && dir != "" {
 			return name, executable(filepath.Join(dir, name))

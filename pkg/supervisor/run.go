@@ -21,7 +21,7 @@ func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte
 	if len(argv) == 0 {
 		return nil, 0, errors.New("cannot run helper: the command is empty")
 	}
-	path, err := lookPath(argv[0], "", env)
+	path, err := LookPath(argv[0], "", env)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}

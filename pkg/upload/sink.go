@@ -73,6 +73,8 @@ type Scheme struct {
 	// Local says that a URL names a file or folder where this program runs. A compute node, or a container, may have
 	// another one under the same name, so it is the submitting side that sends.
 	Local bool
+	// Port is that of its servers, unless a URL names another; "": they speak HTTP.
+	Port string
 	// Check tells whether a URL is one of its own, without opening anything.
 	Check func(*url.URL) error
 	// Open opens the sink that a URL names.

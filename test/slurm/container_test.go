@@ -140,12 +140,13 @@ func (c containers) faults() []contained {
 				"pyxis: --container-mounts: source path does not exist: /none",
 		},
 		{
-			name: "the agent is under no mount", profile: c.profile(c.image(), "sim"),
+			name: "the agent is under no mount", profile: c.profile(c.image(), "sim"), flags: []string{"--no-doctor"},
 			cause:  "BENCHMARK.0: installing ended with code 2: execve(): ",
 			detail: "disagg-agent: No such file or directory",
 		},
 		{
 			name: "the run directory is under no mount", profile: c.profile(c.image(), "", c.bin),
+			flags:  []string{"--no-doctor"},
 			cause:  "BENCHMARK.0: ",
 			detail: "plan.json: no such file or directory", state: "FAILED 64:0",
 		},

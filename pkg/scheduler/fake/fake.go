@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -28,6 +29,9 @@ type Scheduler struct {
 	Queue     []Answer // to State
 	Records   []Answer // to History
 	CancelErr error
+	// Findings are what it thinks of a job; VisitScript is a shell script that plays the tasks of a visit.
+	Findings    []doctor.Finding
+	VisitScript string
 
 	// Scripts are the shell scripts of a role's step, by role, one a try; a role without any ends at once.
 	Scripts map[string][]string
@@ -50,7 +54,10 @@ type Scheduler struct {
 	tries map[string]int
 }
 
-var _ scheduler.Scheduler = (*Scheduler)(nil)
+var (
+	_ scheduler.Scheduler = (*Scheduler)(nil)
+	_ scheduler.Examiner  = (*Scheduler)(nil)
+)
 
 // Asked lists the questions that were asked, in order.
 func (s *Scheduler) Asked() []string {
@@ -120,6 +127,12 @@ func (s *Scheduler) answer(ctx context.Context, list *[]Answer) (protocol.JobSta
 		return protocol.JobState{}, ctx.Err()
 	}
 	return a.State, a.Err
+}
+
+// Examine implements scheduler.Examiner.
+func (s *Scheduler) Examine(_ context.Context, _ plan.Plan, quick bool) []doctor.Finding {
+	s.note(map[bool]string{true: "examine quickly", false: "examine"}[quick])
+	return s.Findings
 }
 
 // Cancel implements scheduler.Submitter.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -132,5 +133,21 @@ func TestStarter(t *testing.T) {
 	}
 	if id, err := s.Identify(nil, roles.Placement{}); id != (scheduler.Identity{}) || err != nil {
 		t.Errorf("%+v, %v", id, err)
+	}
+}
+
+// What it thinks of a job is as it was set, and a visit is a script with the arguments of the command.
+func TestExaminer(t *testing.T) {
+	s := &Scheduler{Findings: []doctor.Finding{doctor.Good("x", "fine")}, VisitScript: `echo "$*"`}
+	if got := s.Examine(t.Context(), plan.Plan{}, true); len(got) != 1 || got[0].Text != "fine" {
+		t.Errorf("%v", got)
+	}
+	s.Examine(t.Context(), plan.Plan{}, false)
+	if out, err := s.Visit(plan.Plan{}, 2, "examine", "--id", "x").Output(); string(out) != "examine --id x\n" ||
+		err != nil {
+		t.Errorf("%q, %v", out, err)
+	}
+	if diff := cmp.Diff([]string{"examine quickly", "examine", "visit 2"}, s.Asked()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -33,6 +34,14 @@ func (s *Scheduler) Steps(_ plan.Plan, r roles.Role, env []string) ([]*exec.Cmd,
 func shell(script string, env []string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", script)
 	cmd.Env = append(os.Environ(), env...)
+	return cmd
+}
+
+// Visit implements scheduler.Examiner. The arguments of the command are those of the script.
+func (s *Scheduler) Visit(_ plan.Plan, nodes int, args ...string) *exec.Cmd {
+	s.note(fmt.Sprintf("visit %d", nodes))
+	cmd := shell(s.VisitScript, nil)
+	cmd.Args = append(append(cmd.Args, "visit"), args...)
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -37,6 +38,7 @@ type Local struct {
 var (
 	_ scheduler.Scheduler = (*Local)(nil)
 	_ scheduler.Tied      = (*Local)(nil)
+	_ scheduler.Examiner  = (*Local)(nil)
 )
 
 // Detached implements scheduler.Tied.
@@ -199,6 +201,18 @@ func (*Local) Cancel(_ context.Context, j scheduler.Job) error {
 		return fmt.Errorf("cannot cancel: %w", err)
 	}
 	return nil
+}
+
+// Examine implements scheduler.Examiner: there is nobody to ask.
+func (*Local) Examine(context.Context, plan.Plan, bool) []doctor.Finding {
+	return []doctor.Finding{doctor.Good(Name, "this machine plays all nodes")}
+}
+
+// Visit implements scheduler.Examiner: however many nodes are wanted, there is this machine.
+func (*Local) Visit(p plan.Plan, _ int, args ...string) *exec.Cmd {
+	cmd := exec.Command(p.Agent, args...)
+	cmd.Env = os.Environ()
+	return cmd
 }
 
 // Hints implements scheduler.Submitter.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/test/check"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -213,5 +214,18 @@ func TestNote(t *testing.T) {
 	}
 	if got := note(jobID(supervisor.Mark())); got != "" {
 		t.Errorf("a folder was read: %q", got)
+	}
+}
+
+// This machine takes every job, and is looked at by the agent itself.
+func TestExaminer(t *testing.T) {
+	p := newPlan(t, `echo "$*"`)
+	l := &Local{}
+	if got := l.Examine(t.Context(), p, false); len(got) != 1 || got[0].Level != doctor.OK {
+		t.Errorf("%v", got)
+	}
+	if out, err := l.Visit(p, 3, "examine", "--nodes", "1").Output(); string(out) != "examine --nodes 1\n" ||
+		err != nil {
+		t.Errorf("%q, %v", out, err)
 	}
 }

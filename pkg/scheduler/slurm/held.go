@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 
+	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -63,6 +64,11 @@ func (h Held) History(ctx context.Context, j scheduler.Job) (protocol.JobState, 
 
 // Cancel implements scheduler.Submitter: the allocation stays.
 func (h Held) Cancel(ctx context.Context, j scheduler.Job) error { return h.Jobs.Cancel(ctx, j) }
+
+// Examine implements scheduler.Examiner: the allocation has been granted.
+func (h Held) Examine(ctx context.Context, p plan.Plan, quick bool) []doctor.Finding {
+	return h.Jobs.Examine(ctx, p, quick)
+}
 
 // Hints implements scheduler.Submitter.
 func (h Held) Hints(j scheduler.Job) (look, cancel string) { return h.Jobs.Hints(j) }

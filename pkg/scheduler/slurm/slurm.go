@@ -63,6 +63,12 @@ var errNoAnswer = errors.New("no answer in time")
 
 // run runs one of Slurm's commands and returns what it printed, also when it fails.
 func (s Slurm) run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	out, _, err := s.runBoth(ctx, dir, name, args...)
+	return out, err
+}
+
+// runBoth is run that returns what the command printed on its standard error as well.
+func (s Slurm) runBoth(ctx context.Context, dir, name string, args ...string) (printed, told string, err error) {
 	bound := s.Bound
 	if bound == 0 {
 		bound = commandBound
@@ -75,16 +81,14 @@ func (s Slurm) run(ctx context.Context, dir, name string, args ...string) (strin
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
+	err = cmd.Run()
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return out.String(), &commandError{
-			name: name, said: strings.Join(strings.Fields(said.String()), " "), reason: err,
-		}
+		err = &commandError{name: name, said: strings.Join(strings.Fields(said.String()), " "), reason: err}
 	}
-	return out.String(), nil
+	return out.String(), said.String(), err
 }
 
 // unreached tells whether a failed command cannot have reached the controller with a request: it was not there, or

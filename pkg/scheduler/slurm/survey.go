@@ -14,6 +14,7 @@ import (
 type Survey struct {
 	Cluster, Version string
 	KillWait         time.Duration
+	Accounting       bool // jobs are kept in a database
 	// MPI are the plugins that srun has, DefaultMPI what it takes unless told otherwise.
 	MPI        []string
 	DefaultMPI string
@@ -21,7 +22,7 @@ type Survey struct {
 	Pyxis      bool
 	Partitions []Partition
 	Accounts   []string // of the user, the default one first
-	Arch       string   // of a node of the default partition, as Slurm writes it: x86_64, aarch64
+	Arch       string   // of a node of the default partition, as Go names it; "": there is no agent for it
 	Problems   []error  // what did not answer
 }
 
@@ -48,17 +49,15 @@ func (s Slurm) Survey(ctx context.Context) (v Survey) {
 	v.Partitions = partitions(ask("sinfo", "--noheader", "--format=%R|%P|%D|%l|%G"))
 	v.MPI = mpiPlugins(ask("srun", "--mpi=list"))
 	v.Pyxis = strings.Contains(ask("srun", "--help"), "--container-image")
-	if name := userName(s.environ()); name != "" {
-		v.Accounts = accounts(
-			ask("sacctmgr", "--noheader", "--parsable2", "show", "user", name, "format=defaultaccount"),
-			ask("sacctmgr", "--noheader", "--parsable2", "show", "association", "where", "user="+name,
-				"format=account"))
+	var problem error
+	if v.Accounts, problem = s.ownAccounts(ctx); problem != nil {
+		v.Problems = append(v.Problems, problem)
 	}
 	if p, ok := v.Usual(); ok {
 		node := ask("sinfo", "--noheader", "--partition="+p.Name, "--format=%n")
 		if node, _, _ = strings.Cut(strings.TrimSpace(node), "\n"); node != "" {
 			if m := archOf().FindStringSubmatch(ask("scontrol", "show", "node", node)); m != nil {
-				v.Arch = m[1]
+				v.Arch = goArch(m[1])
 			}
 		}
 	}
@@ -101,6 +100,8 @@ func (v *Survey) config(out string) {
 			v.DefaultMPI = value
 		case "TopologyPlugin":
 			v.Topology = value
+		case "AccountingStorageType":
+			v.Accounting = value != "" && value != "(null)" && !strings.HasSuffix(value, "/none")
 		}
 	}
 	if v.Cluster == "" && len(v.Problems) == 0 {
@@ -137,6 +138,23 @@ func mpiPlugins(out string) (list []string) {
 		}
 	}
 	return list
+}
+
+// ownAccounts are the accounts that this user may use, the default one first.
+func (s Slurm) ownAccounts(ctx context.Context) ([]string, error) {
+	name := userName(s.environ())
+	if name == "" {
+		return nil, nil
+	}
+	show := func(args ...string) (string, error) {
+		return s.run(ctx, "", "sacctmgr", append([]string{"--noheader", "--parsable2", "show"}, args...)...)
+	}
+	preferred, err := show("user", name, "format=defaultaccount")
+	if err != nil {
+		return nil, err
+	}
+	all, err := show("association", "where", "user="+name, "format=account")
+	return accounts(preferred, all), err
 }
 
 func accounts(preferred, all string) (list []string) {

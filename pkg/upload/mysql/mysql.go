@@ -19,10 +19,14 @@ import (
 
 const form = "mysql://USER@HOST:PORT/DATABASE?password_env=NAME"
 
+// standardPort is that of servers, unless a URL names another.
+const standardPort = "3306"
+
 // Scheme is the sink's kind.
 func Scheme() upload.Scheme {
 	return upload.Scheme{
-		Name: "mysql", Form: form, About: "tables of a MySQL or MariaDB server", Check: check, Open: open,
+		Name: "mysql", Form: form, About: "tables of a MySQL or MariaDB server", Port: standardPort, Check: check,
+		Open: open,
 	}
 }
 
@@ -45,7 +49,7 @@ func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 	}
 	c := mysql.NewConfig()
 	c.User, c.Passwd, c.DBName = u.User.Username(), password, strings.TrimPrefix(u.Path, "/")
-	c.Net, c.Addr = "tcp", sqlstore.Address(u, "3306")
+	c.Net, c.Addr = "tcp", sqlstore.Address(u, standardPort)
 	if socket := u.Query().Get("socket"); socket != "" {
 		c.Net, c.Addr = "unix", socket
 	}

@@ -22,9 +22,15 @@ import (
 
 const form = "postgres://USER@HOST:PORT/DATABASE?password_env=NAME"
 
+// standardPort is that of servers, unless a URL names another.
+const standardPort = "5432"
+
 // Scheme is the sink's kind.
 func Scheme() upload.Scheme {
-	return upload.Scheme{Name: "postgres", Form: form, About: "tables of a PostgreSQL server", Check: check, Open: open}
+	return upload.Scheme{
+		Name: "postgres", Form: form, About: "tables of a PostgreSQL server", Port: standardPort, Check: check,
+		Open: open,
+	}
 }
 
 func check(u *url.URL) error {
@@ -55,7 +61,7 @@ func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 
 // config is made of the URL alone: what the environment says to other programs (PGHOST and the like) does not count.
 func config(u *url.URL) (*pgx.ConnConfig, error) {
-	host, portText, err := net.SplitHostPort(sqlstore.Address(u, "5432"))
+	host, portText, err := net.SplitHostPort(sqlstore.Address(u, standardPort))
 	if err != nil {
 		return nil, err
 	}
