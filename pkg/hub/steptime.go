@@ -108,8 +108,8 @@ func (s *stepLogs) rest() (found stepsOfLogs) {
 	return found
 }
 
-// addStepTimes completes the point with the time of decode's steps, if the logs of its servers tell it. It tells whether
-// they do.
+// addStepTimes completes the point with the time of decode's steps, if the logs of its servers tell it. It tells
+// whether they do.
 func (h *Hub) addStepTimes() bool {
 	var found stepsOfLogs
 	select {

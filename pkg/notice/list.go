@@ -70,7 +70,8 @@ func (l List) lines(heading string, end ListEnded) []string {
 			lines = append(lines, fmt.Sprintf("and %d more", len(l.Failures)-i))
 			break
 		}
-		lines = append(lines, report.Printable(fmt.Sprintf("%s %s: %s", f.Status, f.Test, cmp.Or(f.Why, "see "+f.RunDir))))
+		why := cmp.Or(f.Why, "see "+f.RunDir)
+		lines = append(lines, report.Printable(fmt.Sprintf("%s %s: %s", f.Status, f.Test, why)))
 	}
 	return append(lines, cmp.Or(end.Links.Report, end.Links.RunDir))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ func (d Drain) Run(ctx context.Context) protocol.UploadReport {
 		report.Dead = len(dead)
 	}
 	if err := errors.Join(err, lerr); err != nil {
-		report.Error = err.Error()
+		report.Error = strings.ReplaceAll(err.Error(), "\n", "; ") // of several the report has one line
 	}
 	return report
 }
@@ -257,7 +258,8 @@ func (s *sending) settle(r results.Record, stored map[string]string, faults *fau
 	case r.Provenance.Imported != nil:
 		err := s.Outbox.Bury(r.ID, protocol.KnownRecord)
 		s.count(err, func() {
-			report.Known = append(report.Known, fmt.Sprintf("%s (%s, concurrency %d)", r.ID, r.Case, r.Point.Concurrency))
+			name := fmt.Sprintf("%s (%s, concurrency %d)", r.ID, r.Case, r.Point.Concurrency)
+			report.Known = append(report.Known, name)
 		})
 		faults.add(err)
 	default:
