@@ -135,7 +135,7 @@ func TestStepLogCannotBeRead(t *testing.T) {
 	j := newJob(t, func(j *job) {
 		t.Cleanup(func() { _ = writer.Close() }) // when the hub has gone
 		onePoint(j)
-		j.opts.DiskPatience = 100 * time.Millisecond
+		j.opts.DiskPatience = bound / 10 // which the disk itself must not need
 	})
 	j.seals(gen0, gen1)
 	stuck = j.opts.Attempt.RankLog(gen0)
@@ -149,7 +149,7 @@ func TestStepLogCannotBeRead(t *testing.T) {
 	j.measure(0, point(4, 10)+"\n")
 	j.exit(benchmark, protocol.Outcome{})
 	j.leave(all...)
-	if r := j.over(); r.Verdict != protocol.Passed || len(r.Points) != 1 || len(j.stored().Points) != 1 {
+	if r := j.over(); r.Verdict != protocol.Passed || len(r.Points) != 1 {
 		t.Errorf("%s, points %v", r.Verdict, r.Points)
 	}
 	e := j.entries(protocol.EntryStepTimes)
