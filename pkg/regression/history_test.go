@@ -10,14 +10,13 @@ import (
 	"github.com/disagg/disagg/pkg/results"
 )
 
-// A history that could not be asked for makes the verdict unknown, with the reason: it is not taken for an empty one, or
-// for a good one.
+// A history that could not be asked for makes the verdict unknown, with the reason: it is not taken for an empty one,
+// or for a good one.
 func TestHistoryCannotBeAsked(t *testing.T) {
 	for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
 		for _, value := range []float64{100, 1} {
-			run := Run{
-				Records: measured("new", value), History: results.History{Error: "connection refused"}, Detector: detector,
-			}
+			run := Run{Records: measured("new", value), Detector: detector}
+			run.History.Error = "connection refused"
 			v := Default().JudgeRun(run, time.Unix(0, 0))
 			if v.Status != Unknown || !strings.Contains(v.Reason, "could not be asked for: connection refused") {
 				t.Errorf("%s: %s: %s", detector, v.Status, v.Reason)

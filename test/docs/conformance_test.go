@@ -152,8 +152,8 @@ func conformanceFaults(root, page string, tests testFuncs) (faults []string) {
 	return faults
 }
 
-// What the pages on conformance and durability name is there: tests in their packages, scripts and other files; and they
-// leave no cell empty.
+// What the pages on conformance and durability name is there: tests in their packages, scripts and other files; and
+// they leave no cell empty.
 func TestConformance(t *testing.T) {
 	tests, err := findTests(tool.Root())
 	if err != nil {
