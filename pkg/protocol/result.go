@@ -75,6 +75,7 @@ func SumUploads(reports ...UploadReport) (sum UploadReport) {
 	for _, r := range reports {
 		urls = append(urls, r.URL)
 		sum.Sent, sum.Pending, sum.Dead = sum.Sent+r.Sent, sum.Pending+r.Pending, sum.Dead+r.Dead
+		sum.Known = append(sum.Known, r.Known...)
 		if r.Error != "" && sum.Error == "" {
 			sum.Error = r.URL + ": " + r.Error
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -154,6 +155,9 @@ func stepOf(pid, tid int) (string, bool) {
 // runtimesOwn are the pipes by which threads wake each other, and the standard streams.
 const runtimesOwn = "the runtime's own"
 
+// twoDigits are what the folders of records are called in a sink that is a folder.
+var twoDigits = regexp.MustCompile(`^[0-9a-f]{2}$`)
+
 // kindOf is a file's kind: the folder that it lies in, or its own name.
 func kindOf(path string) string {
 	folder, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
@@ -166,6 +170,10 @@ func kindOf(path string) string {
 		return "socket"
 	case strings.HasPrefix(path, "anon_inode:"), strings.HasPrefix(path, "pipe:"):
 		return runtimesOwn
+	case twoDigits.MatchString(folder): // where the sink that is a folder keeps records
+		return temporary + "record in a folder"
+	case twoDigits.MatchString(name):
+		return "folder of records"
 	case folder == "outbox":
 		return "folder of the sink"
 	case strings.Trim(name, "0123456789") == "":
