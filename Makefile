@@ -114,8 +114,16 @@ rates: ## simulate how often the comparison with earlier runs is wrong: 20,000 r
 	go test -v -count=1 -run 'Rates|Detected' ./pkg/regression -args -trials 20000
 
 .PHONY: crash
-crash: ## kill what records and sends results 10,000 times, at every step: several hours
-	go test -v -count=1 -timeout 1h ./test/crash -args -seeds 10000
+crash: ## kill what records and sends results to a played OpenSearch 10,000 times, at every step
+	go test -v -count=1 -timeout 6h -run 'TestKilledAnywhere/^opensearch$$' ./test/crash -args -seeds $(or $(SEEDS),10000)
+
+.PHONY: crash-real
+crash-real: ## the same 50 times each with a real OpenSearch, MariaDB and PostgreSQL
+	go test -v -count=1 -timeout 1h -run 'TestKilledAnywhere/^real' ./test/crash -args -seeds $(or $(SEEDS),50)
+
+.PHONY: crash-local
+crash-local: ## the same, and a full disk, 1,000 times each with what keeps records in files
+	go test -v -count=1 -timeout 6h -run 'TestKilledAnywhere/^(sqlite|dir|parquet)$$|TestDiskFullAnywhere' ./test/crash -args -seeds $(or $(SEEDS),1000)
 
 .PHONY: bench-hub
 bench-hub: ## measure one hub with 1,024 agents, for ten minutes

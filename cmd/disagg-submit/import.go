@@ -24,7 +24,8 @@ func importCommand() *cli.Command {
 		Description: "PATH is a run directory, one attempt's folder in it, a client's log, a result file of " +
 			"InferenceX (.json), or a folder with such. Of a run directory the points are recorded that have no " +
 			"record; of a folder, what is called " + strings.Join(importNames, ", ") + ". What was imported before " +
-			"is not imported again.\n\nExit codes: 0 something is imported, or was before; 64 there is nothing to " +
+			"is not imported again, and a sink that has a point already keeps its own record of it.\n\nExit codes: " +
+			"0 something is imported, or was before; 1 a sink will not take something; 64 there is nothing to " +
 			"import; 75 something is still to be sent.",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{

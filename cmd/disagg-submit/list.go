@@ -181,7 +181,7 @@ func runList(c *cli.Context, s scheduler.Scheduler) error {
 	if err := keepJUnit(c, folder, entries); err != nil {
 		return err
 	}
-	soFar := slices.Clone(entries) // the others are written to while tests run
+	began, soFar := time.Now(), slices.Clone(entries) // the others are written to while tests run
 	out := &lines{out: c.App.Writer}
 	fmt.Fprintf(c.App.Writer, "%s, in %s\n", dispatch.Counts(entries), folder)
 	dispatch.Runner{
@@ -197,7 +197,9 @@ func runList(c *cli.Context, s scheduler.Scheduler) error {
 	if err := dispatch.Summary(c.App.Writer, entries); err != nil {
 		return err
 	}
-	if err := errors.Join(keepJUnit(c, folder, entries), keepListPage(folder, entries)); err != nil {
+	err = errors.Join(keepJUnit(c, folder, entries), keepListPage(folder, entries))
+	tellList(c, folder, entries, began)
+	if err != nil {
 		return err
 	}
 	return command.Exit(dispatch.ExitCode(entries, c.Bool("strict")), context.Cause(ctx))
@@ -249,7 +251,7 @@ func planned(c *cli.Context, entries []dispatch.Entry) error {
 // startOne submits one test of the list, and watches its job unless that is not wanted.
 func startOne(ctx context.Context, c *cli.Context, s scheduler.Scheduler, e *dispatch.Entry, out *lines) {
 	w := newWatcher(c, s, e.Job.Plan, time.Now())
-	w.out = out.of(dispatch.Name(e.Test))
+	w.out, w.tools.targets = out.of(dispatch.Name(e.Test)), nil // who is told hears of the whole list
 	w.progress.Out = w.out
 	err := unfit(c, e.Job)
 	if err == nil {

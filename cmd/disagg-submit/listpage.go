@@ -86,6 +86,9 @@ func listedRun(folder, dir, status, detail string) report.ListedRun {
 	return r
 }
 
+// listPage is the file of a list's page, in the list's folder.
+const listPage = "index.html"
+
 // writeList writes a list's page and its style sheet, and returns where the page is.
 func writeList(folder string, l report.List) (page string, err error) {
 	files, err := l.Files()
@@ -97,5 +100,5 @@ func writeList(folder string, l report.List) (page string, err error) {
 			return "", fmt.Errorf("cannot write the list's page: %w", err)
 		}
 	}
-	return filepath.Join(folder, "index.html"), nil
+	return filepath.Join(folder, listPage), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/notice/post"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/report/gather"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -45,9 +47,25 @@ func (w *watcher) tell(out launch.Outcome, err error, last bool) {
 		fmt.Fprintf(w.out, "export:  failed: %s\n", oneLine(err))
 		fmt.Fprintf(w.out, "         to do it again: disagg-submit export %s\n", w.plan.RunDir)
 	}
-	if last {
-		w.notify(out, l)
+	if !last {
+		return
 	}
+	end := notice.Ended{At: time.Now(), Code: out.End.ExitCode(), Attempt: string(l.attempt)}
+	if out.Result == nil {
+		end.Why = launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End).Error()
+	}
+	w.notify(l, end)
+}
+
+// tellNotSubmitted tells who wants to hear of the run that it has no job, or that nobody knows whether it has.
+func (w *watcher) tellNotSubmitted(err error) {
+	l := left{in: report.Input{Plan: w.plan}}
+	l.in.Result.RunID = w.plan.RunID(0)
+	end := notice.Ended{At: time.Now(), Code: protocol.ExitPending, Why: oneLine(err)}
+	if s, ok := errors.AsType[*submissionError](err); ok {
+		end.Code = s.code
+	}
+	w.notify(l, end)
 }
 
 // oneLine is an error that may be several, for a terminal.
@@ -82,13 +100,9 @@ func (w *watcher) left(out launch.Outcome, patience time.Duration) left {
 }
 
 // notify tells all targets how a run ended.
-func (w *watcher) notify(out launch.Outcome, l left) {
+func (w *watcher) notify(l left, end notice.Ended) {
 	if len(w.tools.targets) == 0 {
 		return
-	}
-	end := notice.Ended{At: time.Now(), Code: out.End.ExitCode(), Attempt: string(l.attempt)}
-	if out.Result == nil {
-		end.Why = launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End).Error()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeBound)
 	defer cancel()

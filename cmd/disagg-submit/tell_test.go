@@ -58,6 +58,19 @@ func TestTellLost(t *testing.T) {
 	}
 }
 
+// A run that was never submitted is told with the reason, and with the code that the command ends with.
+func TestTellNotSubmitted(t *testing.T) {
+	w, out, file := told(t)
+	w.tellNotSubmitted(&submissionError{protocol.ExitUnavailable, errors.New("cannot submit: Invalid account")})
+	n := readNotice(t, file)
+	if n.Verdict != "none" || n.ExitCode != protocol.ExitUnavailable || n.Why != "cannot submit: Invalid account" {
+		t.Errorf("verdict %s, code %d, why: %s", n.Verdict, n.ExitCode, n.Why)
+	}
+	if w.tellNotSubmitted(errors.New("again")); !strings.Contains(out.String(), "was told before") {
+		t.Error(out)
+	}
+}
+
 // A job that goes on is not told; nor is a try that another one follows.
 func TestTellNobody(t *testing.T) {
 	w, out, file := told(t)

@@ -44,6 +44,7 @@ func (w *watcher) submit(ctx context.Context, job launch.Job) (err error) {
 func (w *watcher) tries(ctx context.Context, job launch.Job, retries int) (launch.Outcome, error) {
 	for try := 1; ; try++ {
 		if err := w.submit(ctx, job); err != nil {
+			w.tellNotSubmitted(err)
 			return launch.Outcome{}, err
 		}
 		out, err := w.follow(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
 	"github.com/disagg/disagg/pkg/upload/all"
@@ -45,10 +46,11 @@ const aboutDir = "DIR is a run directory, or one attempt's folder in it."
 // drainCommand sends records. A job's hub calls it at the end; people do for what was left pending.
 func drainCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "drain",
-		Usage:       "send what is pending, records and notices; exit with 75 if something still is",
-		ArgsUsage:   "DIR",
-		Description: aboutDir + " What was sent before is not sent again.",
+		Name:      "drain",
+		Usage:     "send what is pending, records and notices; exit with 75 if something still is",
+		ArgsUsage: "DIR",
+		Description: aboutDir + " What was sent before is not sent again. It ends with 1 if nothing is pending any " +
+			"more, and a sink will never take something.",
 		Flags: []cli.Flag{
 			uploadFlag(), jsonFlag(),
 			&cli.DurationFlag{Name: "for", Usage: "try again for `TIME` what cannot be sent"},
@@ -77,12 +79,15 @@ func drainCommand() *cli.Command {
 	}
 }
 
-// uploadCode is the exit code of what a drain reports.
+// uploadCode is the exit code of what a drain reports. What a sink will never take is not to be waited for.
 func uploadCode(r protocol.UploadReport) int {
-	if r.Pending > 0 || r.Error != "" {
-		return protocol.ExitPending
+	switch {
+	case r.Pending == 0 && r.Error == "":
+		return protocol.ExitPassed
+	case r.Pending == 0 && r.Dead > 0:
+		return protocol.ExitFailed
 	}
-	return protocol.ExitPassed
+	return protocol.ExitPending
 }
 
 // tellUpload prints what a drain reports, and is the error that the command ends with.
@@ -102,6 +107,9 @@ func printUpload(out io.Writer, r protocol.UploadReport) {
 			dead = fmt.Sprintf(", %d that it will not take", r.Dead)
 		}
 		fmt.Fprintf(out, "%s: %d sent, %d pending%s\n", r.URL, r.Sent, r.Pending, dead)
+		for _, name := range r.Known {
+			fmt.Fprintln(out, report.Printable(protocol.KnownRecord+": "+name))
+		}
 	}
 }
 

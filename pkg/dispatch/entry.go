@@ -41,8 +41,8 @@ type Entry struct {
 	Took          time.Duration // from its submission to its end
 }
 
-// counts tells whether the entry makes the whole list fail; strict: what was not run does too.
-func (e Entry) counts(strict bool) bool {
+// Fails tells whether the entry makes the whole list fail; strict: what was not run does too.
+func (e Entry) Fails(strict bool) bool {
 	switch e.Status {
 	case Failed, Refused, NotRun, Watching:
 		return true
@@ -63,7 +63,7 @@ func ExitCode(entries []Entry, strict bool) int {
 		switch {
 		case e.Status == Watching && code == protocol.ExitPassed:
 			code = protocol.ExitPending
-		case e.Status != Watching && e.counts(strict):
+		case e.Status != Watching && e.Fails(strict):
 			return protocol.ExitFailed
 		}
 	}

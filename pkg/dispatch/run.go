@@ -53,7 +53,7 @@ func (r Runner) Run(ctx context.Context, entries []Entry) {
 			r.Start(ctx, e)
 			e.Took = time.Since(begun)
 			e.judge(ctx)
-			if e.counts(false) {
+			if e.Fails(false) {
 				failed.Store(true)
 			}
 			ended <- *e

@@ -35,7 +35,7 @@ func Counts(entries []Entry) string {
 func Summary(out io.Writer, entries []Entry) error {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int {
-		return boolToInt(a.counts(true)) - boolToInt(b.counts(true))
+		return boolToInt(a.Fails(true)) - boolToInt(b.Fails(true))
 	})
 	rows := [][]string{{"STATUS", "TIME", "TEST", "WHY"}}
 	for _, e := range sorted {

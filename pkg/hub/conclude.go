@@ -24,7 +24,7 @@ func (h *Hub) conclude() (protocol.Result, bool) {
 	h.lastPoints()
 	h.journal.state(h.machine)
 	over := time.Now()
-	if h.opts.Disk.Flush(h.opts.DiskPatience) { // the records are there to be judged
+	if h.completed() { // the records are there to be judged
 		h.compare(over)
 	}
 	r := h.result(over)
@@ -49,6 +49,19 @@ func (h *Hub) conclude() (protocol.Result, bool) {
 	r.EndedAt = time.Now().UTC()
 	r.Lost = h.lost(answers)
 	return r, h.write(r, answers)
+}
+
+// completed waits until all points are recorded as they are known in the end, and tells whether they are. The rest of
+// the generation servers' logs is read while the run directory takes what waits for it.
+func (h *Hub) completed() bool {
+	if h.steps != nil {
+		close(h.steps.ended)
+	}
+	answers := h.opts.Disk.Flush(h.opts.DiskPatience)
+	if answers && h.steps != nil && h.addStepTimes() {
+		answers = h.opts.Disk.Flush(h.opts.DiskPatience)
+	}
+	return answers
 }
 
 // lost tells what the run directory did not take, "" if it took everything.

@@ -109,6 +109,29 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+// A sink that is away does not hide that a run is worse than earlier ones: that is the verdict, and the records stay.
+func TestRegressionWithoutUpload(t *testing.T) {
+	j := newJob(t, func(j *job) {
+		j.input.Upload, j.input.Gate = toSink, plan.Gate{Mode: plan.GateFail}
+		j.opts.Uploader = script(t, `case $1 in
+judge) echo '{"status": "failed", "reason": "5 % worse", "findings": []}';;
+*) echo away >&2; exit 1;;
+esac`)
+	})
+	j.serving()
+	j.measure(0, point(4, 10)+"\n")
+	j.measure(1, point(8, 20)+"\n")
+	j.exit(benchmark, protocol.Outcome{})
+	j.leave(all...)
+	r := j.over()
+	if r.ExitCode != protocol.ExitRegression || r.FirstCause == nil || r.FirstCause.Kind != protocol.Regression {
+		t.Errorf("code %d, cause %v", r.ExitCode, r.FirstCause)
+	}
+	if r.Upload == nil || r.Upload.Pending != 2 || !strings.Contains(r.Upload.Error, "away") {
+		t.Errorf("upload %+v", r.Upload)
+	}
+}
+
 // When the scheduler is about to kill the job, the upload has what is left of the grace period, and no more.
 func TestUploadOfCancelledJob(t *testing.T) {
 	j := newJob(t, func(j *job) {

@@ -39,6 +39,9 @@ func (h *Hub) startFollowing(measurement int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.follow = cancel, make(chan protocol.Point, n)
 	go readClients(ctx, logs, h.follow)
+	if h.steps == nil {
+		h.steps = followSteps(h.opts.Plan, h.opts.Attempt)
+	}
 }
 
 func (h *Hub) stopFollowing() {
@@ -120,7 +123,15 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 	if !replaced {
 		h.points = append(h.points, pt)
 	}
-	rec := h.opts.Plan.Record(h.opts.RunID, h.opts.JobID, pt, time.Now())
+	h.pointAt = time.Now()
+	h.save(pt)
+	h.journal.point(pt)
+	h.soFar()
+}
+
+// save records a point that was complete just now, durably; one that was recorded before is replaced.
+func (h *Hub) save(pt protocol.Point) {
+	rec := h.opts.Plan.Record(h.opts.RunID, h.opts.JobID, pt, h.pointAt)
 	rec.Provenance = rec.Provenance.With(h.machine.Found())
 	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.records.Save(rec) }, func(err error) {
 		if err != nil {
@@ -128,8 +139,6 @@ func (h *Hub) keepPoint(pt protocol.Point) {
 			h.opts.Log.Error("cannot keep a point", zap.Error(err))
 		}
 	})
-	h.journal.point(pt)
-	h.soFar()
 }
 
 // soFar keeps junit.xml true: a job that is killed has what was measured until then.

@@ -54,6 +54,7 @@ type job struct {
 	agents  map[roles.Task]control.Link
 	ends    map[roles.Task]protocol.Outcome // of children that ended by themselves
 	results string                          // folder of the client's files
+	silent  bool                            // its servers print no steps
 	cancel  context.CancelCauseFunc
 	ended   chan struct{} // closed when Run has returned
 	result  protocol.Result
@@ -205,10 +206,13 @@ func (j *job) serving() {
 // leave waits until agents are told to stop, and lets them do so in good order. It returns the commands.
 func (j *job) leave(tasks ...roles.Task) map[roles.Task]protocol.Command {
 	j.t.Helper()
-	told := map[roles.Task]protocol.Command{}
-	for _, t := range tasks { // all are told before any has answered
-		told[t] = j.expect(t, protocol.CommandStop)
-	}
+	told := j.told(tasks...) // all are told before any has answered
+	j.stopped(told, tasks...)
+	return told
+}
+
+// stopped lets agents that were told to stop do so in good order.
+func (j *job) stopped(told map[roles.Task]protocol.Command, tasks ...roles.Task) {
 	for _, t := range tasks {
 		o, ended := j.ends[t]
 		if !ended {
@@ -217,6 +221,15 @@ func (j *job) leave(tasks ...roles.Task) map[roles.Task]protocol.Command {
 		j.agents[t].Send(protocol.Event{At: time.Now(), Kind: protocol.EventStopped, Outcome: &o})
 		j.agents[t].Close()
 		delete(j.agents, t)
+	}
+}
+
+// told waits until agents are told to stop, and returns the commands.
+func (j *job) told(tasks ...roles.Task) map[roles.Task]protocol.Command {
+	j.t.Helper()
+	told := map[roles.Task]protocol.Command{}
+	for _, t := range tasks {
+		told[t] = j.expect(t, protocol.CommandStop)
 	}
 	return told
 }

@@ -50,6 +50,8 @@ type Hub struct {
 	follow  chan protocol.Point // points as they are complete; closed when the follower has read everything
 	cancel  context.CancelFunc  // ends the follower
 	points  []protocol.Point    // of all measurements
+	pointAt time.Time           // when the last of them was complete
+	steps   *stepLogs           // nil: no benchmark has begun, or nobody generates
 	number  int                 // of the present measurement, from 0
 	unsaved atomic.Int32        // points whose records could not be saved
 	hasty   bool                // a verdict was to be written before the job is over

@@ -42,27 +42,42 @@ func NewSeries(folder string, parts []Part, limit roles.Duration, s scheduler.Sc
 		return Series{}, err
 	}
 	var series Series
-	whole := plan.Series{Time: limit}
 	for i, part := range parts {
 		if err := fits(parts[0].Plan, part.Plan); err != nil {
 			return Series{}, fmt.Errorf("cannot measure %s and %s in one job: %w", parts[0].Name, part.Name, err)
 		}
-		kept, err := os.ReadFile(rundir.Dir(part.Plan.RunDir).Case(part.Plan.Case.Name))
+		j, err := part.job(filepath.Join(folder, fmt.Sprintf("%02d-%s", i+1, part.Name)), s)
 		if err != nil {
-			return Series{}, fmt.Errorf("cannot read the case of %s: %w", part.Name, err)
+			return Series{}, err
 		}
-		p := part.renewed(filepath.Join(folder, fmt.Sprintf("%02d-%s", i+1, part.Name)))
-		series.jobs = append(series.jobs, Job{Plan: p, Kept: kept, Scheduler: s})
-		whole.Nodes = max(whole.Nodes, p.Layout.TotalNodes)
+		series.jobs = append(series.jobs, j)
+	}
+	series.jobs[0].Plan.Series = series.whole(parts, limit)
+	return series, nil
+}
+
+// job is the part in a run directory of its own.
+func (part Part) job(runDir string, s scheduler.Scheduler) (Job, error) {
+	kept, err := os.ReadFile(rundir.Dir(part.Plan.RunDir).Case(part.Plan.Case.Name))
+	if err != nil {
+		return Job{}, fmt.Errorf("cannot read the case of %s: %w", part.Name, err)
+	}
+	return Job{Plan: part.renewed(runDir), Kept: kept, Scheduler: s}, nil
+}
+
+// whole is what the one job of all parts needs.
+func (s Series) whole(parts []Part, limit roles.Duration) *plan.Series {
+	whole := plan.Series{Time: limit}
+	for i, j := range s.jobs {
+		whole.Nodes = max(whole.Nodes, j.Plan.Layout.TotalNodes)
 		if limit == 0 {
-			whole.Time += part.estimate()
+			whole.Time += parts[i].estimate()
 		}
 		if i > 0 {
-			whole.Runs = append(whole.Runs, p.RunDir)
+			whole.Runs = append(whole.Runs, j.Plan.RunDir)
 		}
 	}
-	series.jobs[0].Plan.Series = &whole
-	return series, nil
+	return &whole
 }
 
 // fits tells why two plans cannot be run in one job, nil if they can.

@@ -13,7 +13,7 @@ import (
 	"github.com/disagg/disagg/pkg/report"
 )
 
-// Notice is what is told of a run that has ended, once to each target.
+// Notice is what is told of a run that has ended, or of a list of tests, once to each target.
 type Notice struct {
 	Schema int `json:"schema"` // 1
 	// ID is the same however often the notice is sent to a target; it is the header Idempotency-Key, too.
@@ -23,7 +23,8 @@ type Notice struct {
 	JobID  string    `json:"job_id,omitempty"` // the scheduler's
 	Case   string    `json:"case"`
 	TestID string    `json:"test_id"`
-	// Verdict is passed, failed, cancelled or error; none: the job ended and left no verdict.
+	// Verdict is passed, failed, cancelled or error; none: there is no verdict, because the job ended without one or
+	// was never submitted, or because jobs of the list go on.
 	Verdict  string `json:"verdict"`
 	ExitCode int    `json:"exit_code"`
 	// Why says in a line why the run did not pass; absent if it did.
@@ -35,7 +36,10 @@ type Notice struct {
 	Points []Point `json:"points"`
 	// Regression is what the comparison with earlier runs says; absent if there was none.
 	Regression string `json:"regression,omitempty"`
-	Links      Links  `json:"links"`
+	// List is what became of the tests of a list; absent in the notice of a run. The notice of a list has its name as
+	// case and test, and no points.
+	List  *List `json:"list,omitempty"`
+	Links Links `json:"links"`
 }
 
 // Cause is why a run did not pass.
@@ -89,16 +93,25 @@ func New(in report.Input, end Ended) Notice {
 		n.ExitCode, n.Why = end.Code, report.Printable(cmp.Or(end.Why, "there is no verdict"))
 	}
 	if f := m.Failure; f != nil {
-		n.Why, n.FirstCause = f.String(), &Cause{Kind: f.Kind, Who: f.Who, Detail: f.Detail, At: f.At}
-		for _, l := range f.Excerpt {
-			n.FirstCause.Excerpt = append(n.FirstCause.Excerpt, l.Text)
-		}
+		n.Why, n.FirstCause = f.String(), CauseOf(f)
 	}
 	if m.Regression != nil {
 		n.Regression = m.Regression.Status + ": " + m.Regression.Reason
 	}
 	n.Text = strings.Join(n.lines(m.Best), "\n")
 	return n
+}
+
+// CauseOf is why a run did not pass, as a notice tells it; nil if it did.
+func CauseOf(f *report.Failure) *Cause {
+	if f == nil {
+		return nil
+	}
+	c := &Cause{Kind: f.Kind, Who: f.Who, Detail: f.Detail, At: f.At}
+	for _, l := range f.Excerpt {
+		c.Excerpt = append(c.Excerpt, l.Text)
+	}
+	return c
 }
 
 func points(m report.Model) []Point {

@@ -23,28 +23,68 @@ func TestGolden(t *testing.T) {
 	for name, in := range map[string]report.Input{
 		"passed": runs.Passed(), "died": runs.Died(), "invalid": runs.Invalid(), "lost": runs.Lost(),
 	} {
-		n := notice.New(in, notice.Ended{
+		golden(t, name, notice.New(in, notice.Ended{
 			At: runs.At(300), Code: 1, Why: "the job ended without a verdict, NODE_FAIL",
 			Attempt: "/runs/tiny/attempt-0",
-		}).For("https://ci.example/hook")
-		data, err := json.MarshalIndent(n, "", "  ")
-		if err != nil {
+		}))
+	}
+}
+
+// golden compares a notice, and its message for Slack, with its golden file.
+func golden(t *testing.T, name string, n notice.Notice) {
+	t.Helper()
+	n = n.For("https://ci.example/hook")
+	data, err := json.MarshalIndent(n, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(data) + "\n\n" + n.Slack().Text + "\n"
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got := string(data) + "\n\n" + n.Slack().Text + "\n"
-		file := filepath.Join("testdata", name+".txt")
-		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: %s", name, diff)
+	}
+}
+
+// The notice of a list, and its message, have counts, failures with their causes, and where the rest is.
+func TestListGolden(t *testing.T) {
+	l := notice.List{
+		Counts: map[string]int{"passed": 2, "failed": 1, "not run": 1},
+		Failures: []notice.Failure{
+			{
+				Test: "disagg-e2e-a", Status: "failed", Why: "CTX_0.0 on n1: child_exit: exited with code 3",
+				FirstCause: notice.CauseOf(report.Build(runs.Died()).Failure), RunDir: "/runs/list/001-a", JobID: "101",
+			},
+			{Test: "disagg-e2e-b", Status: "not run", Why: "another test failed before"},
+		},
+	}
+	n := notice.OfList(l, notice.ListEnded{
+		ID: "list-1", Name: "nightly.txt", Began: runs.At(0), At: runs.At(300), Code: 1,
+		Summary: "4 tests: 2 passed, 1 failed, 1 not run",
+		Links:   notice.Links{RunDir: "/runs/list", Report: "/runs/list/index.html", JUnit: "/runs/list/junit.xml"},
+	})
+	golden(t, "list", n)
+}
+
+// The text of a list names so many failures, and counts the rest; the verdict follows from the exit code.
+func TestList(t *testing.T) {
+	for code, want := range map[int]string{0: "passed", 1: "failed", 75: "none"} {
+		if got := notice.OfList(notice.List{}, notice.ListEnded{Code: code}).Verdict; got != want {
+			t.Errorf("code %d: %s, want %s", code, got, want)
 		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
+	}
+	l := notice.List{Failures: make([]notice.Failure, 23)}
+	text := notice.OfList(l, notice.ListEnded{Code: 1, Links: notice.Links{RunDir: "/runs/list"}}).Text
+	if lines := strings.Split(text, "\n"); len(lines) != 24 || lines[22] != "and 3 more" || lines[23] != "/runs/list" {
+		t.Error(text)
 	}
 }
 

@@ -38,13 +38,15 @@ const (
 	EntryUpload     EntryKind = "upload"
 	EntryDropped    EntryKind = "dropped" // entries that are missing; Detail says how many
 	EntryAgain      EntryKind = "again"   // the same servers are measured once more; Detail says how often that was
+	// EntryStepTimes has what the logs of the generation servers say of decode's steps, or why that is not known.
+	EntryStepTimes EntryKind = "step_times"
 )
 
 // EntryKinds lists every kind of entry, those of events included.
 func EntryKinds() []EntryKind {
 	list := []EntryKind{
 		EntryAttached, EntryLost, EntryBye, EntryStep, EntryStepFailed, EntryPhase, EntryPoint, EntryVerdict,
-		EntryUpload, EntryDropped, EntryAgain,
+		EntryUpload, EntryDropped, EntryAgain, EntryStepTimes,
 	}
 	for _, k := range EventKinds() {
 		list = append(list, EntryKind(k))

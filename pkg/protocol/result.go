@@ -53,12 +53,18 @@ type UploadReport struct {
 	Sent    int    `json:"sent"`
 	Pending int    `json:"pending"`
 	Dead    int    `json:"dead,omitempty"` // that the sink will never take
-	Error   string `json:"error,omitempty"`
+	// Known names those of the dead that were imported, and that the sink had already, with another time or other
+	// values. It keeps its own.
+	Known []string `json:"known,omitempty"`
+	Error string   `json:"error,omitempty"`
 	// Local says that the submitting side sends what is pending.
 	Local bool `json:"local,omitempty"`
 	// Sinks has the reports of several sinks.
 	Sinks []UploadReport `json:"sinks,omitempty"`
 }
+
+// KnownRecord is why a sink does not take a record that was imported.
+const KnownRecord = "already recorded, with another time or other values"
 
 // SumUploads is the report of all sinks.
 func SumUploads(reports ...UploadReport) (sum UploadReport) {
@@ -69,6 +75,7 @@ func SumUploads(reports ...UploadReport) (sum UploadReport) {
 	for _, r := range reports {
 		urls = append(urls, r.URL)
 		sum.Sent, sum.Pending, sum.Dead = sum.Sent+r.Sent, sum.Pending+r.Pending, sum.Dead+r.Dead
+		sum.Known = append(sum.Known, r.Known...)
 		if r.Error != "" && sum.Error == "" {
 			sum.Error = r.URL + ": " + r.Error
 		}

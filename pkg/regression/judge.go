@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/disagg/disagg/pkg/stats"
+	"github.com/disagg/disagg/pkg/stats/percentile"
 )
 
 // Policy is how strict a judgement is. [Default] has the values that the simulations in the tests are made with.
@@ -118,7 +119,7 @@ func (p Policy) drift(s Series, value float64) float64 {
 	if len(s.Pinned) == 0 || len(last) < p.DriftWindow {
 		return 0
 	}
-	recent := stats.Median(last[len(last)-p.DriftWindow:])
+	recent := percentile.Median(last[len(last)-p.DriftWindow:])
 	if worse := s.worse(recent, stats.Clean(s.Pinned).Mean); worse > p.DriftMagnitude {
 		return worse
 	}

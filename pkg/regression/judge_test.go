@@ -32,6 +32,7 @@ func TestJudge(t *testing.T) {
 			"5.0 % worse than 30 earlier runs (950.0, was 1000)"},
 		"a time that is worse": {"mean_ttft", steady, 1050, Suspect, "5.0 % worse"},
 		"a time that is less":  {"mean_ttft", steady, 500, Passed, "50.0 % better"},
+		"a time for a token":   {"mean_tpot", steady, 1050, Suspect, "5.0 % worse"},
 		"no earlier run": {"token_throughput", nil, 950, Unknown,
 			"there are 0 of the 5 earlier runs that it takes"},
 		"four earlier runs":  {"token_throughput", steady[:4], 500, Unknown, "there are 4 of the 5"},

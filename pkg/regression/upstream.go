@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/results"
-	"github.com/disagg/disagg/pkg/stats"
+	"github.com/disagg/disagg/pkg/stats/percentile"
 )
 
 // Upstream's window, and by how much a value may be worse: after a merge and before it.
@@ -44,9 +44,9 @@ func UpstreamBaseline(metric results.Metric, past []Dated, now time.Time, zone *
 		rolling = append(rolling, average(means[max(0, len(means)-rollingDays):]))
 	}
 	if upstreamMaximises(metric) {
-		return stats.Percentile(rolling, 95), true
+		return percentile.Of(rolling, 95), true
 	}
-	return stats.Percentile(rolling, 5), true
+	return percentile.Of(rolling, 5), true
 }
 
 // upstreamWindow is what upstream asks its database for, oldest first.

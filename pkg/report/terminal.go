@@ -62,6 +62,8 @@ func (p *Progress) Show(e protocol.Entry) {
 	case protocol.EntryAgain:
 		p.points = nil
 		p.Say("%s", e.Detail)
+	case protocol.EntryStepTimes:
+		p.Say("step time of decode: %s", e.Detail)
 	case protocol.EntryStep:
 		p.Say("the step of %s: %s", e.Role, e.Detail)
 	case protocol.EntryDropped:

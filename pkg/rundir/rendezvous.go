@@ -340,3 +340,9 @@ func OpenRankLog(file string) (*os.File, error) {
 
 // Seal creates the sentinel beside a log that is complete.
 func Seal(file string) error { return touch(DoneFile(file)) }
+
+// Sealed tells whether a log is complete: all of it is in the file, and nothing more will come.
+func Sealed(file string) bool {
+	_, err := os.Stat(DoneFile(file))
+	return err == nil
+}

@@ -2,9 +2,10 @@ package stats
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/disagg/disagg/pkg/stats/percentile"
 )
 
 // MinSpread is the least spread that is believed of a series, as a part of its centre: a handful of values may be
@@ -33,12 +34,12 @@ func Clean(series []float64) Summary {
 	if len(series) == 0 {
 		return Summary{}
 	}
-	centre := Median(series)
+	centre := percentile.Median(series)
 	away := make([]float64, len(series))
 	for i, v := range series {
 		away[i] = math.Abs(v - centre)
 	}
-	spread := max(madToSD*Median(away), MinSpread*math.Abs(centre))
+	spread := max(madToSD*percentile.Median(away), MinSpread*math.Abs(centre))
 	var kept []float64
 	for _, v := range series {
 		if math.Abs(v-centre) <= outlierAfter*spread {
@@ -51,24 +52,4 @@ func Clean(series []float64) Summary {
 	}
 	s.SD = max(s.SD, MinSpread*math.Abs(s.Mean))
 	return s
-}
-
-// Median is the middle value of a series, or the mean of the middle two; NaN of an empty one.
-func Median(series []float64) float64 { return Percentile(series, 50) }
-
-// Percentile is the value below which p per cent of a series are, with linear interpolation between the two nearest
-// ranks (of n values the rank is p/100·(n-1)), as numpy's default is; NaN of an empty series.
-func Percentile(series []float64, p float64) float64 {
-	if len(series) == 0 {
-		return math.NaN()
-	}
-	return PercentileOfSorted(slices.Sorted(slices.Values(series)), p)
-}
-
-// PercentileOfSorted is [Percentile] of a series that is sorted already, with at least one value.
-func PercentileOfSorted(sorted []float64, p float64) float64 {
-	rank := p / 100 * float64(len(sorted)-1)
-	low := min(max(int(math.Floor(rank)), 0), len(sorted)-1)
-	high := min(low+1, len(sorted)-1)
-	return sorted[low] + (sorted[high]-sorted[low])*(rank-float64(low))
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/disagg/disagg/pkg/stats"
+	"github.com/disagg/disagg/pkg/stats/percentile"
 	"github.com/disagg/disagg/pkg/steptime"
 )
 
@@ -104,8 +104,8 @@ func refDescribe(ms []float64, tokens int) *steptime.Stats {
 	for _, v := range ms {
 		squares += (v - mean) * (v - mean)
 	}
-	s := steptime.Stats{Steps: len(ms), Tokens: tokens, Mean: mean, Median: stats.Median(ms),
-		P75: stats.Percentile(slices.Clone(ms), 75), P99: stats.Percentile(ms, 99)}
+	s := steptime.Stats{Steps: len(ms), Tokens: tokens, Mean: mean, Median: percentile.Median(ms),
+		P75: percentile.Of(slices.Clone(ms), 75), P99: percentile.Of(ms, 99)}
 	if len(ms) > 1 {
 		s.Std = math.Sqrt(squares / float64(len(ms)-1))
 	}

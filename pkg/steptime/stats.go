@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/disagg/disagg/pkg/stats"
+	"github.com/disagg/disagg/pkg/stats/percentile"
 )
 
 // Stats describes the steps of a server, or the mean of several servers. Times are in milliseconds.
@@ -34,8 +34,8 @@ func (r *Reader) Stats() (s Stats, ok bool) {
 	sorted := slices.Sorted(slices.Values(ms))
 	s.Steps, s.Mean = len(ms), sum(ms)/float64(len(ms))
 	s.Std = deviation(ms, s.Mean)
-	s.Median = stats.PercentileOfSorted(sorted, 50)
-	s.P75, s.P99 = stats.PercentileOfSorted(sorted, 75), stats.PercentileOfSorted(sorted, 99)
+	s.Median = percentile.OfSorted(sorted, 50)
+	s.P75, s.P99 = percentile.OfSorted(sorted, 75), percentile.OfSorted(sorted, 99)
 	return s, true
 }
 

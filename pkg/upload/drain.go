@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ func (d Drain) Run(ctx context.Context) protocol.UploadReport {
 		report.Dead = len(dead)
 	}
 	if err := errors.Join(err, lerr); err != nil {
-		report.Error = err.Error()
+		report.Error = strings.ReplaceAll(err.Error(), "\n", "; ") // of several the report has one line
 	}
 	return report
 }
@@ -245,20 +246,35 @@ func (s *sending) readBack(ctx context.Context, kept []results.Record, faults *f
 	return left, nil
 }
 
-// settle notes that the sink has a record of this id: ours is sent, another one is in its way for ever.
+// settle notes that the sink has a record of this id: ours is sent, another one is in its way for ever. Of a point that
+// was recorded when it was measured, what is imported later is no news, and that it is not taken no fault.
 func (s *sending) settle(r results.Record, stored map[string]string, faults *faults) {
-	if got := stored[r.ID]; got != r.Digest() {
+	got, report := stored[r.ID], s.report
+	switch {
+	case got == r.Digest():
+		err := s.Outbox.MarkSent(r.ID, r.Digest())
+		s.count(err, func() { report.Sent++ })
+		faults.add(err)
+	case r.Provenance.Imported != nil:
+		err := s.Outbox.Bury(r.ID, protocol.KnownRecord)
+		s.count(err, func() {
+			name := fmt.Sprintf("%s (%s, concurrency %d)", r.ID, r.Case, r.Point.Concurrency)
+			report.Known = append(report.Known, name)
+		})
+		faults.add(err)
+	default:
 		err := fmt.Errorf("the sink has another record of this id, with the digest %q", got)
 		s.bury(r.ID, fmt.Errorf("record %s: %w", r.ID, err))
-		return
 	}
-	err := s.Outbox.MarkSent(r.ID, r.Digest())
+}
+
+// count counts in the report what was noted.
+func (s *sending) count(err error, count func()) {
 	if err == nil {
 		s.mu.Lock()
-		s.report.Sent++
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		count()
 	}
-	faults.add(err)
 }
 
 // postpone notes that the sink cannot be asked about records now.

@@ -211,6 +211,31 @@ func TestAnotherOneIsThere(t *testing.T) {
 	}
 }
 
+// A point that is imported, and that the sink has with other values, is dead as well; but that is no fault: what was
+// recorded when it was measured stays, and the report names what was imported in vain.
+func TestImportedInVain(t *testing.T) {
+	a := attempt(t)
+	o, ids := save(t, a, 4, 8)
+	recorded := a.RecordStore().All()[0]
+	imported := recorded
+	imported.Point.Successful = 99
+	imported.Provenance.Imported = &protocol.Import{File: "client.log", Dated: protocol.ByFile}
+	if err := a.RecordStore().Save(imported); err != nil {
+		t.Fatal(err)
+	}
+	s := shelf{}
+	s.keep(recorded)
+	want := protocol.UploadReport{
+		URL: place, Sent: 1, Dead: 1, Known: []string{ids[0] + " (c, concurrency 4)"},
+	}
+	reports(t, s.drain(o).Run(t.Context()), want)
+	if s.kept[ids[0]].Point.Successful != 1 || !strings.HasPrefix(o.Reason(ids[0]), protocol.KnownRecord) {
+		t.Errorf("%+v, %s", s.kept[ids[0]], o.Reason(ids[0]))
+	}
+	want.Sent, want.Known = 0, nil // it is said once
+	reports(t, s.drain(o).Run(t.Context()), want)
+}
+
 // A record that cannot be read is dead, and said once. The others are sent.
 func TestUnreadableRecord(t *testing.T) {
 	a := attempt(t)

@@ -44,6 +44,7 @@ func (r Registry) DrainRun(ctx context.Context, attempts []rundir.Attempt, urls 
 			d := Drain{Outbox: a.OpenOutbox(Folder(u)), Sinks: r, URL: u, Wait: max(time.Until(until), 0)}
 			one := d.Run(ctx)
 			all.Sent, all.Pending, all.Dead = all.Sent+one.Sent, all.Pending+one.Pending, all.Dead+one.Dead
+			all.Known = append(all.Known, one.Known...)
 			if all.Error == "" {
 				all.Error = one.Error
 			}

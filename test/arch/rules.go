@@ -34,13 +34,11 @@ var kinds = map[string]kind{
 
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
-	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
-	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
-	"pkg/diagnose": decide, "pkg/known": decide, "pkg/doctor": decide, "pkg/decide": decide,
-	"pkg/decide/liveness": decide,
-	"pkg/decide/rank":     decide,
-	"pkg/decide/steps":    decide,
-	"pkg/decide/session":  decide, "pkg/decide/watch": decide,
+	"pkg/stats/percentile": decide, "pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide,
+	"pkg/pairs": decide, "pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide,
+	"pkg/notice": decide, "pkg/diagnose": decide, "pkg/known": decide, "pkg/doctor": decide,
+	"pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide, "pkg/decide/steps": decide,
+	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
 	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do,
@@ -57,8 +55,9 @@ var kinds = map[string]kind{
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
-	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil,
-	"pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile"}, "pkg/decide/liveness": nil,
+	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
+	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile"},
+	"pkg/decide/liveness": nil,
 }
 
 // file is one file of source.

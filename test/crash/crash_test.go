@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/url"
@@ -27,8 +28,8 @@ import (
 	"github.com/disagg/disagg/test/server"
 )
 
-// seeds is how many times a victim is killed; `make crash` does it 10,000 times.
-var seeds = flag.Int("seeds", 12, "how often a victim is killed, for each sink")
+// seeds is how many times a victim is disturbed; `make crash` does it 10,000 times.
+var seeds = flag.Int("seeds", 12, "how often a victim is disturbed, for each sink")
 
 // manySeeds is how many it takes for servers that are not played, and to demand many kinds of step.
 const manySeeds = 30
@@ -132,23 +133,32 @@ func TestKilledAnywhere(t *testing.T) {
 			n := *seeds
 			if strings.HasPrefix(name, "real ") {
 				if n < manySeeds {
-					t.Skipf("servers that are not played are killed for with -seeds %d or more: make crash", manySeeds)
+					t.Skipf("real servers need -seeds %d or more: make crash-real", manySeeds)
 				}
 				n = min(n, realSeeds)
 			}
-			everywhere(t, place(t), n, 0)
+			everywhere(t, place(t), n, disturbance{})
 		})
 	}
 }
 
-// A disk that is full at any step loses nothing either.
-func TestDiskFullAnywhere(t *testing.T) { everywhere(t, places["sqlite"](t), *seeds, unix.ENOSPC) }
+// A disk that is full at any step, or from there on, loses nothing either, be it where the records are, or the sink.
+// The process says in one line that there is no room.
+func TestDiskFullAnywhere(t *testing.T) {
+	for _, name := range []string{"sqlite", "dir", "parquet"} {
+		for how, stays := range map[string]bool{"one step": false, "from there on": true} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				everywhere(t, places[name](t), *seeds, disturbance{fail: unix.ENOSPC, stays: stays})
+			})
+		}
+	}
+}
 
-// everywhere kills victims, or lets a step of theirs fail, as often as is asked for.
-func everywhere(t *testing.T, address string, n int, fail unix.Errno) {
-	steps, points := stepsOf(t, address), map[string]int{}
+// everywhere disturbs victims as often as is asked for.
+func everywhere(t *testing.T, address string, n int, d disturbance) {
+	steps, points := stepsOf(t, address, d), map[string]int{}
 	for seed := range n {
-		once(t, address, seed+1, steps, fail, points)
+		once(t, address, seed+1, steps, d, points)
 		if t.Failed() {
 			break
 		}
@@ -157,8 +167,9 @@ func everywhere(t *testing.T, address string, n int, fail unix.Errno) {
 }
 
 // stepsOf is how many steps a victim takes that nobody disturbs.
-func stepsOf(t *testing.T, address string) int {
-	run, err := trace(command(t.TempDir(), address, 0), 0, 0)
+func stepsOf(t *testing.T, address string, d disturbance) int {
+	d.step = 0
+	run, err := trace(command(t.TempDir(), address, 0), d)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("processes can be followed step by step on Linux on amd64 only")
 	}
@@ -171,23 +182,60 @@ func stepsOf(t *testing.T, address string) int {
 // panicked is the exit code of a Go program that panics.
 const panicked = 2
 
-// once kills a victim, or lets a step of it fail, as a seed says.
-func once(t *testing.T, address string, seed, steps int, fail unix.Errno, points map[string]int) {
+// once disturbs a victim as a seed says.
+func once(t *testing.T, address string, seed, steps int, d disturbance, points map[string]int) {
 	random := rand.New(rand.NewPCG(uint64(seed), 17))
 	dir, err := os.MkdirTemp(t.TempDir(), "run-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kills := 1 + random.IntN(2); kills > 0; kills-- {
-		run, err := trace(command(dir, address, seed), 1+random.IntN(steps), fail)
+	for times := 1 + random.IntN(2); times > 0; times-- {
+		d.step = 1 + random.IntN(steps)
+		run, said, err := disturb(command(dir, address, seed), d)
 		if err != nil || run.code == panicked || run.point == "" && run.code != 0 {
-			t.Fatalf("seed %d: at %q it ended with %d, %v", seed, run.point, run.code, err)
+			t.Fatalf("seed %d: at %q it ended with %d, %v: %s", seed, run.point, run.code, err, said)
+		}
+		if run.code > 0 { // the step failed, and it says so
+			saysFull(t, seed, run.point, said)
 		}
 		points[run.point]++
 	}
 	if err := command(dir, address, seed).Run(); err != nil {
 		t.Fatalf("seed %d: what runs again fails: %v", seed, err)
 	}
+	complete(t, dir, address, seed)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// disturb disturbs a victim, and returns what it says on its standard error, which is far less than a pipe holds.
+func disturb(cmd *exec.Cmd, d disturbance) (run traced, said string, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return run, "", err
+	}
+	defer r.Close()
+	cmd.Stderr = w
+	run, err = trace(cmd, d)
+	_ = w.Close()
+	words, rerr := io.ReadAll(r)
+	return run, string(words), errors.Join(err, rerr)
+}
+
+// saysFull checks the last words of a victim whose disk was full: one line that says so.
+func saysFull(t *testing.T, seed int, point, said string) {
+	t.Helper()
+	lower := strings.ToLower(said)
+	tells := strings.Contains(lower, "no space left") || strings.Contains(lower, "is full")
+	if strings.Count(said, "\n") != 1 || !tells {
+		t.Errorf("seed %d: at %q it says: %s", seed, point, said)
+	}
+}
+
+// complete checks that every record of a seed is in the sink once, and noted as sent.
+func complete(t *testing.T, dir, address string, seed int) {
+	t.Helper()
 	want := map[string]int{}
 	for _, r := range recordsOf(seed) {
 		want[r.ID] = 1
@@ -200,12 +248,9 @@ func once(t *testing.T, address string, seed, steps int, fail unix.Errno, points
 	if err != nil || len(sent) != len(want) {
 		t.Errorf("seed %d: sent %v, %v", seed, sent, err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Error(err)
-	}
 }
 
-// report says at which points victims were killed, and that they were many.
+// report says at which points victims were disturbed, and that they were many.
 func report(t *testing.T, steps int, points map[string]int) {
 	delete(points, "") // it was over before
 	for _, p := range slices.Sorted(maps.Keys(points)) {
@@ -213,6 +258,6 @@ func report(t *testing.T, steps int, points map[string]int) {
 	}
 	t.Logf("%d steps of %d kinds", steps, len(points))
 	if *seeds >= manySeeds && len(points) < 12 {
-		t.Errorf("victims were killed at %d kinds of step: want at least 12", len(points))
+		t.Errorf("victims were disturbed at %d kinds of step: want at least 12", len(points))
 	}
 }

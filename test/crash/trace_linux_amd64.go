@@ -2,12 +2,15 @@ package crash
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,10 +31,12 @@ var steps = map[uint64]struct {
 	unix.SYS_UTIMENSAT: {"touch", 1},
 }
 
-// trace runs a command and kills it before its n-th step (0: it is let run), or lets that step fail. It tells at which
-// point that was, "" if the command ended before, how many steps there were, and the command's exit code (-1: it was
-// killed).
-func trace(cmd *exec.Cmd, n int, fail unix.Errno) (run traced, err error) {
+// needsRoom are the steps that a disk which is full lets fail. Taking away is always possible, and so is talking.
+var needsRoom = []string{"open", "mkdir", "rename", "link", "fsync", "write"}
+
+// trace runs a command and disturbs it. It tells at which point that was, how many steps there were, and how the
+// command ended. If steps are to fail, only those that need room count.
+func trace(cmd *exec.Cmd, d disturbance) (run traced, err error) {
 	runtime.LockOSThread() // a thread is followed by a thread, and by no other
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
@@ -68,25 +73,38 @@ func trace(cmd *exec.Cmd, n int, fail unix.Errno) (run traced, err error) {
 			inside[tid] = !inside[tid]
 			if !inside[tid] && failing == tid {
 				failing = 0
-				setResult(tid, fail)
+				setResult(tid, d.fail)
 			}
-			if what, is := stepOf(pid, tid); inside[tid] && is {
-				if run.steps++; run.steps == n {
-					run.point = what
-					if fail == 0 {
-						_ = unix.Kill(pid, unix.SIGKILL)
-						continue
-					}
-					failing = tid
-					skipCall(tid)
-				}
+			if !inside[tid] {
+				break
 			}
+			what, is := stepOf(pid, tid)
+			if !is || d.fail != 0 && !takesRoom(what) {
+				break
+			}
+			if run.steps++; !d.hits(run.steps) {
+				break
+			}
+			run.point = cmp.Or(run.point, what)
+			if d.fail == 0 {
+				_ = unix.Kill(pid, unix.SIGKILL)
+				continue
+			}
+			failing = tid
+			skipCall(tid)
 		case unix.SIGTRAP, unix.SIGSTOP: // a new thread
 		default:
 			deliver = int(sig)
 		}
 		_ = unix.PtraceSyscall(tid, deliver) // it may have ended
 	}
+}
+
+// takesRoom tells whether a step fails on a disk that is full. What the runtime, or the victim's last words, go through
+// is on no disk.
+func takesRoom(step string) bool {
+	verb, what, _ := strings.Cut(step, " ")
+	return slices.Contains(needsRoom, verb) && what != runtimesOwn && what != "socket"
 }
 
 // skipCall has the kernel do nothing for the call that a thread is about to make.
@@ -134,6 +152,12 @@ func stepOf(pid, tid int) (string, bool) {
 	return step.name + " " + kindOf(path), true
 }
 
+// runtimesOwn are the pipes by which threads wake each other, and the standard streams.
+const runtimesOwn = "the runtime's own"
+
+// twoDigits are what the folders of records are called in a sink that is a folder.
+var twoDigits = regexp.MustCompile(`^[0-9a-f]{2}$`)
+
 // kindOf is a file's kind: the folder that it lies in, or its own name.
 func kindOf(path string) string {
 	folder, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
@@ -145,7 +169,11 @@ func kindOf(path string) string {
 	case strings.HasPrefix(path, "socket:"):
 		return "socket"
 	case strings.HasPrefix(path, "anon_inode:"), strings.HasPrefix(path, "pipe:"):
-		return "the runtime's own"
+		return runtimesOwn
+	case twoDigits.MatchString(folder): // where the sink that is a folder keeps records
+		return temporary + "record in a folder"
+	case twoDigits.MatchString(name):
+		return "folder of records"
 	case folder == "outbox":
 		return "folder of the sink"
 	case strings.Trim(name, "0123456789") == "":

@@ -152,19 +152,21 @@ func conformanceFaults(root, page string, tests testFuncs) (faults []string) {
 	return faults
 }
 
-// What the page on conformance names is there: tests in their packages, scripts and other files; and it leaves no cell
-// empty.
+// What the pages on conformance and durability name is there: tests in their packages, scripts and other files; and
+// they leave no cell empty.
 func TestConformance(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(tool.Root(), "docs", "conformance.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	tests, err := findTests(tool.Root())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fault := range conformanceFaults(tool.Root(), string(page), tests) {
-		t.Error(fault)
+	for _, name := range []string{"conformance.md", "durability.md"} {
+		page, err := os.ReadFile(filepath.Join(tool.Root(), "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range conformanceFaults(tool.Root(), string(page), tests) {
+			t.Errorf("%s: %s", name, fault)
+		}
 	}
 }
 

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // prose are the pages, and folders of pages, that have nothing to follow.
 var prose = []string{
 	"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/sim/README.md", "docs/howto/README.md",
-	"docs/architecture.md", "docs/conformance.md", "docs/glossary.md", "docs/hostile.md", "docs/signals.md",
-	"docs/trust.md", "docs/adr/", "docs/reference/",
+	"docs/architecture.md", "docs/conformance.md", "docs/durability.md", "docs/glossary.md", "docs/hostile.md",
+	"docs/signals.md", "docs/trust.md", "docs/adr/", "docs/reference/",
 }
 
 // pages lists every page of the project, by its path in it.

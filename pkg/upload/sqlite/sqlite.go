@@ -63,7 +63,7 @@ func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot send records: %w", err)
 	}
-	defer func() { err = errors.Join(err, ignoreDone(tx.Rollback())) }()
+	defer func() { err = undo(tx, err) }()
 	in, err := prepare(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("cannot send records: %w", err)
@@ -79,11 +79,13 @@ func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
 	return nil
 }
 
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
+// undo undoes a transaction that was not committed, and returns why it was not. Some SQLite has undone by itself, such
+// as on a disk that is full, and says so; that is no news.
+func undo(tx *sql.Tx, why error) error {
+	if err := tx.Rollback(); why == nil && !errors.Is(err, sql.ErrTxDone) {
+		return err
 	}
-	return err
+	return why
 }
 
 // inserter inserts records in one transaction.

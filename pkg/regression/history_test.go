@@ -1,0 +1,72 @@
+package regression
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/results"
+)
+
+// A history that could not be asked for makes the verdict unknown, with the reason: it is not taken for an empty one,
+// or for a good one.
+func TestHistoryCannotBeAsked(t *testing.T) {
+	for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
+		for _, value := range []float64{100, 1} {
+			run := Run{Records: measured("new", value), Detector: detector}
+			run.History.Error = "connection refused"
+			v := Default().JudgeRun(run, time.Unix(0, 0))
+			if v.Status != Unknown || !strings.Contains(v.Reason, "could not be asked for: connection refused") {
+				t.Errorf("%s: %s: %s", detector, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
+// Each point is compared with the history of its own series, also where a case has several points, and where the same
+// case stands in a list twice.
+func TestEveryPointHasItsHistory(t *testing.T) {
+	of := func(run string, concurrency int, throughput float64) results.Record {
+		r := measured(run, throughput)[0]
+		r.Point.Concurrency = concurrency
+		return r
+	}
+	var h results.History
+	for i := range 20 {
+		run := "run-" + string(rune('a'+i))
+		h.Records = append(h.Records, of(run, 4, about(100, 0.01, 20)[i]), of(run, 8, about(500, 0.01, 20)[i]))
+	}
+	for _, run := range []string{"first of the list", "second of the list"} {
+		v := Default().JudgeRun(Run{
+			Records: []results.Record{of(run, 4, 100), of(run, 8, 100)}, History: h, Detector: plan.DetectorInterval,
+		}, time.Unix(0, 0))
+		got := map[int]protocol.RegressionStatus{}
+		for _, f := range v.Findings {
+			if f.Metric == "token_throughput" {
+				got[f.Concurrency] = f.Status
+			}
+		}
+		if got[4] != Passed || got[8] != Failed || v.Status != Failed {
+			t.Errorf("%s: %v, %s", run, got, v.Status)
+		}
+	}
+}
+
+// What other branches have measured takes no part if that is wanted. A record says the branch of its checkout.
+func TestBranches(t *testing.T) {
+	h := past()
+	for i := range h.Records {
+		h.Records[i].Provenance.Branch = "release"
+	}
+	for branch, want := range map[string]protocol.RegressionStatus{"release": Failed, "main": Unknown} {
+		v := Default().JudgeRun(Run{
+			Records: measured("new", 50), History: h, Detector: plan.DetectorInterval,
+			Conditions: []string{"branch=" + branch},
+		}, time.Unix(0, 0))
+		if v.Status != want {
+			t.Errorf("%s: %s, want %s", branch, v.Status, want)
+		}
+	}
+}
