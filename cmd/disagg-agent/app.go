@@ -19,7 +19,7 @@ Exit codes: 0 done; 1 stopped because of a peer or on request; 2-63 the child's 
 70 a fault of the agent; 124 a deadline; 125, 126, 127 the child was never started, not executable, not found;
 128+n killed by signal n.`,
 		Flags:    runFlags(),
-		Commands: []*cli.Command{batchCommand(), installCommand(), statusCommand(), guardCommand()},
+		Commands: []*cli.Command{batchCommand(), installCommand(), guardCommand()},
 		Action:   runRole,
 	}
 }

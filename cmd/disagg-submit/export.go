@@ -32,12 +32,11 @@ func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
-		ArgsUsage: "RUN-DIR",
-		Description: "RUN-DIR is a run directory, or one attempt's folder in it. A run that is exported again is the " +
-			"same trace.",
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + " A run that is exported again is the same trace.",
 		Flags: exportFlags(),
 		Action: func(c *cli.Context) error {
-			dir, err := command.One(c, "RUN-DIR")
+			dir, err := runOf(c)
 			if err != nil {
 				return err
 			}

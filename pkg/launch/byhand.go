@@ -78,7 +78,7 @@ func firstOpen(d rundir.Dir) int {
 // join makes the run directory, or adopts the plan that is there if this request leads to the same.
 func (r Request) join(ctx context.Context) (plan.Plan, error) {
 	for tries := 0; ; tries++ {
-		dir, err := r.runDir("", time.Now())
+		dir, err := r.runDir("")
 		if err != nil {
 			return plan.Plan{}, err
 		}

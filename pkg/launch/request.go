@@ -140,7 +140,7 @@ func unmounted(in plan.Input) (notes []string) {
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
 func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
-	if in.RunDir, err = r.runDir(in.Case.Name, in.CreatedAt); err != nil {
+	if in.RunDir, err = r.runDir(folderName(in.Case.Name, in.CreatedAt, in.ID)); err != nil {
 		return err
 	}
 	in.Case.File = filepath.Join(in.RunDir, "case", in.Case.Name+".yaml")
@@ -231,11 +231,17 @@ func checkCheckout(p plan.Plan, optional bool) error {
 	return nil
 }
 
-func (r Request) runDir(caseName string, at time.Time) (string, error) {
+// folderName is the name of a run's folder where none was asked for: what is run, when, and the run's short id.
+func folderName(caseName string, at time.Time, id string) string {
+	name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
+	return name + "-" + at.Local().Format("20060102-150405") + "-" + plan.ShortID(id)
+}
+
+// runDir is the run directory that was asked for, else the folder of that name below runs/.
+func (r Request) runDir(name string) (string, error) {
 	dir := r.RunDir
 	if dir == "" {
-		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
-		dir = filepath.Join("runs", name+"-"+at.Local().Format("20060102-150405.000"))
+		dir = filepath.Join("runs", name)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

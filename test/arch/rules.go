@@ -38,10 +38,11 @@ var kinds = map[string]kind{
 	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
 	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
-	"pkg/decide/session": decide, "pkg/decide/watch": decide,
+	"pkg/decide/session": decide, "pkg/decide/watch": decide, "pkg/runs": decide, "pkg/logs": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
-	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do,
+	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do, "pkg/runs/catalog": do,
+	"pkg/logs/source": do,
 	"pkg/logtee": do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
 	"pkg/scheduler/local": do,
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,

@@ -202,9 +202,3 @@ func (*Local) Cancel(_ context.Context, j scheduler.Job) error {
 	}
 	return nil
 }
-
-// Hints implements scheduler.Submitter.
-func (*Local) Hints(j scheduler.Job) (look, cancel string) {
-	pid, _, _ := strings.Cut(j.ID, "-")
-	return "ps -p " + pid, "kill " + pid
-}

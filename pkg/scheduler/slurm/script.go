@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"path/filepath"
@@ -129,7 +130,7 @@ func batchOptions(p plan.Plan) []option {
 	}
 	for _, o := range []option{
 		{"--qos", prof.QOS}, {"--constraint", prof.Constraint}, {"--reservation", prof.Reservation},
-		{"--licenses", prof.Licenses}, {"--comment", prof.Comment}, {"--exclude", prof.Exclude},
+		{"--licenses", prof.Licenses}, {"--comment", comment(p)}, {"--exclude", prof.Exclude},
 	} {
 		if o.value != "" {
 			add(o.name, o.value)
@@ -141,6 +142,9 @@ func batchOptions(p plan.Plan) []option {
 	}
 	return opts
 }
+
+// comment is the job's comment: the profile's, which other tools may read, else the run's short id.
+func comment(p plan.Plan) string { return cmp.Or(p.Cluster.Comment, "disagg run "+plan.ShortID(p.ID)) }
 
 // warning is how many seconds before the end of its time a job wants to be warned, so that it can finish in order; 0 if
 // it is too short for that. Slurm may warn up to a minute earlier.
