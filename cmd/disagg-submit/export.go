@@ -30,13 +30,13 @@ const (
 // exportCommand hands a run to tools for traces and metrics, once more.
 func exportCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "export",
-		Usage:     "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
-		ArgsUsage: "[RUN]",
+		Name:        "export",
+		Usage:       "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
+		ArgsUsage:   "[RUN]",
 		Description: aboutRun + " A run that is exported again is the same trace.",
-		Flags: exportFlags(),
+		Flags:       exportFlags(),
 		Action: func(c *cli.Context) error {
-			dir, err := runOf(c)
+			dir, err := oneRun(c)
 			if err != nil {
 				return err
 			}

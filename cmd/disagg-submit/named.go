@@ -41,8 +41,8 @@ func runNamed(name string) (dir string, err error) {
 	return short(dir), err
 }
 
-// runOf is the folder of the run that a command's only argument means.
-func runOf(c *cli.Context) (dir string, err error) {
+// oneRun is the folder of the run that a command's only argument means.
+func oneRun(c *cli.Context) (dir string, err error) {
 	if c.NArg() > 1 {
 		return "", fmt.Errorf("want one RUN, have %d: see %s --help", c.NArg(), c.Command.HelpName)
 	}

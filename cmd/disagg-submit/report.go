@@ -34,7 +34,7 @@ HTML is written where the job left it, and the page's path is printed. Everythin
 			},
 		},
 		Action: func(c *cli.Context) error {
-			dir, err := runOf(c)
+			dir, err := oneRun(c)
 			if err != nil {
 				return err
 			}

@@ -22,8 +22,8 @@ func runsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "runs",
 		Usage: "list your runs, the newest first: verdict, best result, and where they are",
-		Description: `Your runs are those that you have submitted, by the list in your data folder, and those whose folders
-lie in the current folder or below its runs/.
+		Description: `Your runs are those that you have submitted, by the list in your data folder, and those whose
+folders lie in the current folder or below its runs/.
 
   disagg-submit runs --since 7d --failed
   disagg-submit runs --case '*dsr1*con2048*' --tag baseline --json`,

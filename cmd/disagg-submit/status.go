@@ -41,7 +41,7 @@ goes on.
 }
 
 func statusOfOne(c *cli.Context) error {
-	dir, err := runOf(c)
+	dir, err := oneRun(c)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/pkg/roles"
-	"github.com/disagg/disagg/pkg/runs/catalog"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/runs/catalog"
 	"github.com/disagg/disagg/pkg/steptime"
 )
 

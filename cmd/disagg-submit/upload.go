@@ -112,7 +112,7 @@ type outboxes struct {
 
 // outboxesOf finds what the command line names.
 func outboxesOf(c *cli.Context) (o outboxes, err error) {
-	dir, err := runOf(c)
+	dir, err := oneRun(c)
 	if err != nil {
 		return o, err
 	}

@@ -28,7 +28,7 @@ func watchCommand() *cli.Command {
   disagg-submit watch 4459`,
 		Flags: toolFlags(),
 		Action: func(c *cli.Context) error {
-			dir, err := runOf(c)
+			dir, err := oneRun(c)
 			if err != nil {
 				return err
 			}

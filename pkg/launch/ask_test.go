@@ -28,12 +28,12 @@ func TestAsk(t *testing.T) {
 		asked          string
 		fails          bool
 	}{
-		"it runs":          {[]fake.Answer{running}, nil, protocol.JobRunning, "RUNNING", "state", false},
-		"no answer":        {[]fake.Answer{away}, nil, protocol.JobUnknown, "", "state", true},
+		"it runs":   {[]fake.Answer{running}, nil, protocol.JobRunning, "RUNNING", "state", false},
+		"no answer": {[]fake.Answer{away}, nil, protocol.JobUnknown, "", "state", true},
 		"accounting knows": {
 			[]fake.Answer{ended}, []fake.Answer{failed}, protocol.JobEnded, "FAILED", "state history", false,
 		},
-		"seen twice":       {[]fake.Answer{ended}, nil, protocol.JobEnded, "", "state history state", false},
+		"seen twice": {[]fake.Answer{ended}, nil, protocol.JobEnded, "", "state history state", false},
 		"accounting is away": {
 			[]fake.Answer{ended}, []fake.Answer{away}, protocol.JobEnded, "", "state history state", false,
 		},

@@ -27,7 +27,9 @@ type Around struct {
 
 // NewAround chooses the lines of a source that were printed from some moment to another. The log was written last at
 // its end.
-func NewAround(of Source, from, to, end time.Time) *Around { return &Around{of: of, from: from, to: to, end: end} }
+func NewAround(of Source, from, to, end time.Time) *Around {
+	return &Around{of: of, from: from, to: to, end: end}
+}
 
 // Next implements Source.
 func (a *Around) Next() (Line, bool) {

@@ -103,15 +103,15 @@ func TestZones(t *testing.T) {
 // What is shown does nothing to a terminal, and a progress bar is as it ended.
 func TestHarmless(t *testing.T) {
 	for raw, want := range map[string]string{
-		"10%\r50%\r100%":                  "100%",
-		"10%\r50%\r":                      "50%",
-		"\x1b[31mred\x1b[0m":              "red",
-		"\x1b]0;title\x07bell":            "]0;title·bell",
-		"a\x00\x00\x00b":                  "ab",
-		"a\tb":                            "a    b",
-		"\xff\xfe":                        "\ufffd",
-		strings.Repeat("long ", 2000):     strings.Repeat("long ", 2000),
-		"2026-11-27 10:00:00 \u202eevil":  "2026-11-27 10:00:00 ·evil",
+		"10%\r50%\r100%":                 "100%",
+		"10%\r50%\r":                     "50%",
+		"\x1b[31mred\x1b[0m":             "red",
+		"\x1b]0;title\x07bell":           "]0;title·bell",
+		"a\x00\x00\x00b":                 "ab",
+		"a\tb":                           "a    b",
+		"\xff\xfe":                       "\ufffd",
+		strings.Repeat("long ", 2000):    strings.Repeat("long ", 2000),
+		"2026-11-27 10:00:00 \u202eevil": "2026-11-27 10:00:00 ·evil",
 	} {
 		if l, _ := of(raw, begun).Next(); l.Text != want {
 			t.Errorf("%q: %q, want %q", raw, l.Text, want)

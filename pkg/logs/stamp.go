@@ -1,6 +1,9 @@
 package logs
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // stampWithin is how far from its beginning a line has its stamp at most, in bytes.
 const stampWithin = 80
@@ -18,7 +21,7 @@ type Stamp struct {
 func ParseStamp(line []byte) (s Stamp, ok bool) {
 	line = line[:min(len(line), stampWithin)]
 	for i := range line {
-		if !digit(line, i) || digit(line, i-1) {
+		if !digit(line, i) || i > 0 && (digit(line, i-1) || strings.IndexByte("-/.", line[i-1]) >= 0) {
 			continue
 		}
 		if s, ok := stampAt(line[i:], i > 0 && letter(line[i-1])); ok {

@@ -8,20 +8,20 @@ import (
 func TestParseStamp(t *testing.T) {
 	at := func(year, nanos int) time.Time { return time.Date(year, 11, 27, 10, 20, 30, nanos, time.UTC) }
 	for line, want := range map[string]Stamp{
-		"[11/27/2026-10:20:30] [TRT-LLM] [I] hello":            {Wall: at(2026, 0), Year: true},
-		"2026-11-27 10:20:30,123 INFO x":                       {Wall: at(2026, 123_000_000), Year: true},
-		"2026-11-27 10:20:30.000001 x":                         {Wall: at(2026, 1000), Year: true},
-		"2026/11/27 10:20:30 x":                                {Wall: at(2026, 0), Year: true},
-		"2026-11-27T10:20:30Z x":                               {Wall: at(2026, 0), Year: true, Zoned: true},
-		"2026-11-27T11:20:30.5+01:00 x":                        {Wall: at(2026, 500_000_000), Year: true, Zoned: true},
-		"2026-11-27T05:50:30-0430 x":                           {Wall: at(2026, 0), Year: true, Zoned: true},
-		"INFO 11-27 10:20:30 [core.py:58] x":                   {Wall: at(0, 0)},
-		"(EngineCore_0 pid=99) INFO 11-27 10:20:30 x":          {Wall: at(0, 0)},
-		"[2026-11-27 10:20:30 TP0] x":                          {Wall: at(2026, 0), Year: true},
-		"E1127 10:20:30.000000 154 model.py:106] x":            {Wall: at(0, 0)},
-		"[rank3]: 2026-11-27 10:20:30 x":                       {Wall: at(2026, 0), Year: true},
-		"n1:123:456 [0] 2026-11-27 10:20:30.250 NCCL":          {Wall: at(2026, 250_000_000), Year: true},
-		"[11/27/2026-10:20:30.1234567890123] x":                {Wall: at(2026, 123_456_789), Year: true},
+		"[11/27/2026-10:20:30] [TRT-LLM] [I] hello":   {Wall: at(2026, 0), Year: true},
+		"2026-11-27 10:20:30,123 INFO x":              {Wall: at(2026, 123_000_000), Year: true},
+		"2026-11-27 10:20:30.000001 x":                {Wall: at(2026, 1000), Year: true},
+		"2026/11/27 10:20:30 x":                       {Wall: at(2026, 0), Year: true},
+		"2026-11-27T10:20:30Z x":                      {Wall: at(2026, 0), Year: true, Zoned: true},
+		"2026-11-27T11:20:30.5+01:00 x":               {Wall: at(2026, 500_000_000), Year: true, Zoned: true},
+		"2026-11-27T05:50:30-0430 x":                  {Wall: at(2026, 0), Year: true, Zoned: true},
+		"INFO 11-27 10:20:30 [core.py:58] x":          {Wall: at(0, 0)},
+		"(EngineCore_0 pid=99) INFO 11-27 10:20:30 x": {Wall: at(0, 0)},
+		"[2026-11-27 10:20:30 TP0] x":                 {Wall: at(2026, 0), Year: true},
+		"E1127 10:20:30.000000 154 model.py:106] x":   {Wall: at(0, 0)},
+		"[rank3]: 2026-11-27 10:20:30 x":              {Wall: at(2026, 0), Year: true},
+		"n1:123:456 [0] 2026-11-27 10:20:30.250 NCCL": {Wall: at(2026, 250_000_000), Year: true},
+		"[11/27/2026-10:20:30.1234567890123] x":       {Wall: at(2026, 123_456_789), Year: true},
 	} {
 		if got, ok := ParseStamp([]byte(line)); !ok || got != want {
 			t.Errorf("%s: %+v, %v", line, got, ok)

@@ -69,8 +69,8 @@ type CancelRequest struct {
 
 // KnownRun is a line of runs.ndjson, the list of the runs that a user has started.
 type KnownRun struct {
-	At   time.Time `json:"at"` // when it was submitted
-	ID   string    `json:"id"` // of its plan
+	At   time.Time `json:"at"`  // when it was submitted
+	ID   string    `json:"id"`  // of its plan
 	Dir  string    `json:"dir"` // absolute
 	Case string    `json:"case"`
 	Job  string    `json:"job,omitempty"` // the scheduler's

@@ -53,7 +53,9 @@ func beginsWith(name string, k protocol.KnownRun) bool {
 	return strings.HasPrefix(k.ID, name) || k.ID != "" && strings.HasPrefix(name, k.ID+"-")
 }
 
-func contains(name string, k protocol.KnownRun) bool { return strings.Contains(filepath.Base(k.Dir), name) }
+func contains(name string, k protocol.KnownRun) bool {
+	return strings.Contains(filepath.Base(k.Dir), name)
+}
 
 // ambiguous is the error that lists the runs that a name may mean.
 func ambiguous(name string, found []protocol.KnownRun) error {

@@ -63,14 +63,14 @@ type Summary struct {
 	Submitted time.Time        `json:"submitted_at,omitzero"`
 	Ended     time.Time        `json:"ended_at,omitzero"`
 	State     State            `json:"state"`
-	Text      string           `json:"text"`             // the state in words
-	Never     bool             `json:"never,omitempty"`  // it waits for what cannot come; the text tells for what
+	Text      string           `json:"text"`               // the state in words
+	Never     bool             `json:"never,omitempty"`    // it waits for what cannot come; the text tells for what
 	Starts    time.Time        `json:"starts_at,omitzero"` // when its scheduler expects it to start
 	Verdict   protocol.Verdict `json:"verdict,omitempty"`
 	// ExitCode is what `disagg-submit status` of the run ends with: 75 while it goes on.
 	ExitCode int                  `json:"exit_code"`
-	GPUs     int                  `json:"gpus,omitempty"` // that servers use
-	Best     *report.Best         `json:"best,omitempty"` // of the points that count
+	GPUs     int                  `json:"gpus,omitempty"`   // that servers use
+	Best     *report.Best         `json:"best,omitempty"`   // of the points that count
 	Engine   string               `json:"engine,omitempty"` // its version
 	Tags     []string             `json:"tags,omitempty"`
 	Note     string               `json:"note,omitempty"`

@@ -26,7 +26,7 @@ const (
 
 // Log is one log of an attempt.
 type Log struct {
-	Name  string    // GEN_0.3, or one of those above
+	Name  string // GEN_0.3, or one of those above
 	File  string
 	Begun time.Time // when the rank was started, by the hub's clock; zero if that is not known
 }

@@ -1,10 +1,10 @@
 package slurm
 
 import (
-	"cmp"
 	_ "embed"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -144,7 +144,13 @@ func batchOptions(p plan.Plan) []option {
 }
 
 // comment is the job's comment: the profile's, which other tools may read, else the run's short id.
-func comment(p plan.Plan) string { return cmp.Or(p.Cluster.Comment, "disagg run "+plan.ShortID(p.ID)) }
+func comment(p plan.Plan) string {
+	isComment := func(arg string) bool { return strings.HasPrefix(arg, "--comment") }
+	if p.Cluster.Comment != "" || slices.ContainsFunc(p.Cluster.SbatchArgs, isComment) {
+		return p.Cluster.Comment
+	}
+	return "disagg:" + plan.ShortID(p.ID)
+}
 
 // warning is how many seconds before the end of its time a job wants to be warned, so that it can finish in order; 0 if
 // it is too short for that. Slurm may warn up to a minute earlier.
