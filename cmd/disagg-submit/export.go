@@ -36,13 +36,13 @@ func exportCommand() *cli.Command {
 		Description: aboutRun + " A run that is exported again is the same trace.",
 		Flags:       exportFlags(),
 		Action: func(c *cli.Context) error {
-			dir, err := oneRun(c)
-			if err != nil {
-				return err
-			}
 			t := toolsOf(c)
 			if t.none() {
 				return errors.New("cannot export: want --otlp URL, --prometheus FILE, or both")
+			}
+			dir, err := oneRun(c)
+			if err != nil {
+				return err
 			}
 			in, attempt, err := gather.Brief(dir)
 			if err != nil {

@@ -10,19 +10,16 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// ErrNone says that no run is known at all.
-var ErrNone = errors.New("no run is known: name its folder")
-
 // mostListed is how many runs are listed of those that a name may mean.
 const mostListed = 10
 
 // Match chooses the run that a name means of those that are known, the newest first; "" means the newest. What is
 // exactly a job's id, a run's id or a folder's name goes before a part of one.
 func Match(name string, known []protocol.KnownRun) (protocol.KnownRun, error) {
-	if len(known) == 0 {
-		return protocol.KnownRun{}, fmt.Errorf("cannot find a run: %w", ErrNone)
-	}
-	if name == "" {
+	switch {
+	case name == "" && len(known) == 0:
+		return protocol.KnownRun{}, errors.New("cannot find a run: none is known: name its folder")
+	case name == "":
 		return known[0], nil
 	}
 	for _, means := range []func(string, protocol.KnownRun) bool{isCalled, beginsWith, contains} {
