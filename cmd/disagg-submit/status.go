@@ -85,7 +85,8 @@ func statusOfMany(c *cli.Context) error {
 		return printJSON(c.App.Writer, runs.List{Schema: 1, Runs: append([]runs.Summary{}, shown...)})
 	}
 	if len(shown) == 0 {
-		fmt.Fprintf(c.App.Writer, "no run is under way; %d are over: --all shows them\n", len(all))
+		fmt.Fprintf(c.App.Writer, "no run is under way; %d %s: --all shows %s\n", len(all),
+			plural(len(all), "run is over", "runs are over"), plural(len(all), "it", "them"))
 		return nil
 	}
 	return printStatus(c.App.Writer, shown, time.Now(), true)
@@ -164,14 +165,17 @@ func since(d time.Duration) string {
 func printRoles(out io.Writer, s protocol.State) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s, as of %s\n\n", s.Phase, s.At.Local().Format("2006-01-02 15:04:05"))
-	fmt.Fprintln(w, "ROLE\tRANKS\tATTACHED\tSTARTED\tREADY\tGONE\tADDRESS\t")
+	fmt.Fprintln(w, "ROLE\tRANKS\tATTACHED\tSTARTED\tREADY\tGONE\tADDRESS")
 	for _, r := range s.Roles {
 		ready := "no"
 		if r.Ready {
 			ready = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%d\t%s\t%s\n", r.Role, r.Ranks, r.Attached, r.Started, ready, r.Gone,
-			cmp.Or(r.Address, "–"), report.Printable(r.Unready))
+		where := cmp.Or(r.Address, "–")
+		if r.Unready != "" {
+			where += "  " + report.Printable(r.Unready)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%d\t%s\n", r.Role, r.Ranks, r.Attached, r.Started, ready, r.Gone, where)
 	}
 	return w.Flush()
 }
