@@ -108,7 +108,7 @@ func showLogs(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out := w.printer(c, p, a, list)
+	out := w.printer(c, a, list)
 	if c.Bool("around") {
 		return w.around(c, out, list)
 	}
@@ -167,7 +167,7 @@ type printer struct {
 }
 
 // printer says where the logs are, and makes a printer of them.
-func (w wantedLogs) printer(c *cli.Context, p plan.Plan, a rundir.Attempt, list []source.Log) printer {
+func (w wantedLogs) printer(c *cli.Context, a rundir.Attempt, list []source.Log) printer {
 	out := printer{out: c.App.Writer, grep: w.grep}
 	if len(list) == 1 {
 		fmt.Fprintln(c.App.ErrWriter, short(list[0].File))

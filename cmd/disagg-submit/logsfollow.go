@@ -110,7 +110,7 @@ func (f *logFollower) begin(a rundir.Attempt) error {
 		return err
 	}
 	f.attempt, f.merger, f.over = a, logs.Merger{}, false
-	f.out = f.wanted.printer(f.c, f.run.plan, a, list)
+	f.out = f.wanted.printer(f.c, a, list)
 	for _, l := range list {
 		if l.Name == source.Job && l.File == "" {
 			continue // nothing has been printed by then

@@ -95,17 +95,15 @@ func (r *reader) want(c byte) {
 }
 
 // skip skips one of some characters.
-func (r *reader) skip(any string) bool {
+func (r *reader) skip(chars string) bool {
 	if len(r.rest) == 0 {
 		return false
 	}
-	for i := range len(any) {
-		if any[i] == r.rest[0] {
-			r.rest = r.rest[1:]
-			return true
-		}
+	if strings.IndexByte(chars, r.rest[0]) < 0 {
+		return false
 	}
-	return false
+	r.rest = r.rest[1:]
+	return true
 }
 
 // date reads 2026-11-27, 2026/11/27, 11/27/2026, 11-27 and, of glog, 1127; a year that is not said is 0.
@@ -155,7 +153,7 @@ func (r *reader) zone() (ahead time.Duration, ok bool) {
 	if len(r.rest) == 0 {
 		return 0, false
 	}
-	sign := time.Duration(1)
+	sign := 1
 	switch r.rest[0] {
 	case 'Z':
 		return 0, true
@@ -172,5 +170,5 @@ func (r *reader) zone() (ahead time.Duration, ok bool) {
 	if r.failed || hours > 14 || minutes > 59 {
 		return 0, false
 	}
-	return sign * (time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute), true
+	return time.Duration(sign*(60*hours+minutes)) * time.Minute, true
 }

@@ -43,7 +43,7 @@ var kinds = map[string]kind{
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
 	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do, "pkg/runs/catalog": do,
 	"pkg/logs/source": do,
-	"pkg/logtee": do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
+	"pkg/logtee":      do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
 	"pkg/scheduler/local": do,
 	"pkg/scheduler/slurm": do, "pkg/supervisor": do, "pkg/upload": do, "pkg/upload/sqlite": do,
 	"pkg/upload/sinktest": do, "pkg/upload/all": do,

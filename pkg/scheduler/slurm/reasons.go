@@ -30,33 +30,32 @@ func queuedJob(line string) (q queued, ok bool) {
 
 // reasons says in plain words why a job waits, by Slurm's word for it; see its man page squeue(1), "JOB REASON CODES".
 var reasons = map[string]string{
-	"None":                        "has not been looked at yet",
-	"Resources":                   "waits for free nodes",
-	"Priority":                    "jobs of a higher priority come first",
-	"Dependency":                  "waits for another job",
-	"BeginTime":                   "is to begin later",
-	"Licenses":                    "waits for a licence",
-	"Reservation":                 "waits for its reservation to begin",
-	"NodeDown":                    "a node that it needs is down",
-	"PartitionDown":               "its partition is down",
-	"PartitionInactive":           "its partition starts no jobs",
-	"JobHeldUser":                 "is held by its user: scontrol release starts it",
-	"JobHeldAdmin":                "is held by an administrator",
-	"JobLaunchFailure":            "could not be started on its nodes, and is held",
-	"JobHoldMaxRequeue":           "was requeued too often, and is held",
-	"NonZeroExitCode":             "failed, and is held",
-	"Prolog":                      "its nodes are being prepared",
-	"Cleaning":                    "is being cleaned up to be queued again",
-	"BurstBufferResources":        "waits for room in the burst buffer",
-	"BurstBufferStageIn":          "its data are being staged in",
-	"FedJobLock":                  "another cluster of the federation looks at it",
-	"JobArrayTaskLimit":           "as many tasks of its array run as may",
-	"ReqNodeNotAvail":             "a node that it needs is not available",
-	"SystemFailure":               "Slurm failed, and has to be looked after",
-	"WaitingForScheduling":        "has not been looked at yet",
-	"MaxRequeue":                  "was requeued too often, and is held",
-	"ReservationInactive":         "waits for its reservation to become active",
-	"Nodes required for job are ": "nodes that it needs are down, drained or reserved",
+	"None":                 "has not been looked at yet",
+	"Resources":            "waits for free nodes",
+	"Priority":             "jobs of a higher priority come first",
+	"Dependency":           "waits for another job",
+	"BeginTime":            "is to begin later",
+	"Licenses":             "waits for a licence",
+	"Reservation":          "waits for its reservation to begin",
+	"NodeDown":             "a node that it needs is down",
+	"PartitionDown":        "its partition is down",
+	"PartitionInactive":    "its partition starts no jobs",
+	"JobHeldUser":          "is held by its user: scontrol release starts it",
+	"JobHeldAdmin":         "is held by an administrator",
+	"JobLaunchFailure":     "could not be started on its nodes, and is held",
+	"JobHoldMaxRequeue":    "was requeued too often, and is held",
+	"NonZeroExitCode":      "failed, and is held",
+	"Prolog":               "its nodes are being prepared",
+	"Cleaning":             "is being cleaned up to be queued again",
+	"BurstBufferResources": "waits for room in the burst buffer",
+	"BurstBufferStageIn":   "its data are being staged in",
+	"FedJobLock":           "another cluster of the federation looks at it",
+	"JobArrayTaskLimit":    "as many tasks of its array run as may",
+	"ReqNodeNotAvail":      "a node that it needs is not available",
+	"SystemFailure":        "Slurm failed, and has to be looked after",
+	"WaitingForScheduling": "has not been looked at yet",
+	"MaxRequeue":           "was requeued too often, and is held",
+	"ReservationInactive":  "waits for its reservation to become active",
 }
 
 // hopeless are reasons that do not pass: the job asks for what it will not get.
@@ -101,10 +100,8 @@ func inWords(reason string) (why string, never bool) {
 		}
 		return why, false
 	}
-	for prefix, why := range reasons {
-		if strings.HasSuffix(prefix, " ") && strings.HasPrefix(reason, prefix) {
-			return why, false
-		}
+	if strings.HasPrefix(reason, "Nodes required for job are ") {
+		return "nodes that it needs are down, drained or reserved", false
 	}
 	for prefix, whose := range map[string]string{"Assoc": "its account", "QOS": "its QOS"} {
 		if !strings.HasPrefix(word, prefix) {
