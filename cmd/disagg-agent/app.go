@@ -18,10 +18,8 @@ the role's srun and joins the allocation's run. Roles may be started in any orde
 Exit codes: 0 done; 1 stopped because of a peer or on request; 2-63 the child's own; 64 usage or configuration;
 70 a fault of the agent; 124 a deadline; 125, 126, 127 the child was never started, not executable, not found;
 128+n killed by signal n.`,
-		Flags: runFlags(),
-		Commands: []*cli.Command{
-			batchCommand(), installCommand(), examineCommand(), statusCommand(), guardCommand(),
-		},
-		Action: runRole,
+		Flags:    runFlags(),
+		Commands: []*cli.Command{batchCommand(), installCommand(), examineCommand(), guardCommand()},
+		Action:   runRole,
 	}
 }

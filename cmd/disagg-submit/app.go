@@ -13,15 +13,16 @@ func app() *cli.App {
 		Usage:   "plan, submit and watch disaggregated serving tests",
 		Version: version.Text(),
 		Description: `CASE is a YAML path, a config's base name, or a test id. Flags may stand before or behind it.
+RUN is a run directory, the id of a job or of a run, or a part of a run's name; without it the newest run is meant.
 
 Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 the scheduler refused, or cannot be
 reached, and there is no job; 70 a fault of the tool; 75 left, the job goes on, or uploads are pending; 124 a deadline
 or the time limit; 130 cancelled.`,
 		Commands: []*cli.Command{
-			planCommand(), renderCommand(), runCommand(), watchCommand(), benchCommand(), restartCommand(),
-			stopCommand(), reportCommand(), exportCommand(),
-			uploadCommand(), judgeCommand(), compareCommand(), stepsCommand(),
-			doctorCommand(), profileCommand(),
+			planCommand(), renderCommand(), runCommand(), watchCommand(), statusCommand(), logsCommand(),
+			cancelCommand(), benchCommand(), restartCommand(), stopCommand(), runsCommand(), reportCommand(),
+			exportCommand(), uploadCommand(), judgeCommand(), compareCommand(), stepsCommand(), doctorCommand(),
+			profileCommand(),
 		},
 		Action: command.Unknown,
 	}

@@ -23,9 +23,9 @@ func compareCommand() *cli.Command {
 		Name:      "compare",
 		Usage:     "tell what is different between runs: what they ran, and what they measured",
 		ArgsUsage: "A B…",
-		Description: "A and B are run directories, or attempts' folders in them; every B is compared with A. " +
-			"A change is judged by what earlier runs of the case span, as the sinks of A's plan know them, or, with " +
-			"--pairs, by measuring both again in one job: nothing of that is sent anywhere.",
+		Description: "A and B are runs; every B is compared with A. A change is judged by what earlier runs of the " +
+			"case span, as the sinks of A's plan know them, or, with --pairs, by measuring both again in one job: " +
+			"nothing of that is sent anywhere.\n\n" + aboutRun,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{
 				Name: "fail",
@@ -91,7 +91,11 @@ func failBound(c *cli.Context) (float64, error) {
 
 func comparisons(c *cli.Context) (list []compare.Comparison, err error) {
 	var sides []compare.Side
-	for _, dir := range c.Args().Slice() {
+	for _, name := range c.Args().Slice() {
+		dir, err := runNamed(name)
+		if err != nil {
+			return nil, err
+		}
 		s, err := sideOf(dir)
 		if err != nil {
 			return nil, err

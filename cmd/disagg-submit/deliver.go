@@ -34,12 +34,12 @@ const (
 func deliverLeftovers(ctx context.Context, index rundir.Index, without string) (sent int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
-	runs, err := index.Last(leftoverRuns)
+	runs, err := index.Runs()
 	if err != nil {
 		return 0, err
 	}
 	var faults []error
-	for _, run := range runs {
+	for _, run := range runs[:min(len(runs), leftoverRuns)] {
 		if run.Dir == without || ctx.Err() != nil {
 			continue
 		}
@@ -75,11 +75,14 @@ func (w *watcher) remember() {
 	if err != nil {
 		return
 	}
-	index := rundir.IndexIn(data)
-	run := rundir.Run{At: time.Now().UTC(), ID: w.plan.ID, Dir: w.plan.RunDir, Case: w.plan.Case.Name, Job: w.job.ID}
-	if err := index.Add(run); err != nil {
-		w.progress.Say("%v", err)
+	run := protocol.KnownRun{
+		At: time.Now().UTC(), ID: w.plan.ID, Dir: w.plan.RunDir, Case: w.plan.Case.Name, Job: w.job.ID,
 	}
+	if err := rundir.IndexIn(data).Add(run); err != nil {
+		w.progress.Say("%v", err)
+		return
+	}
+	w.listed = true
 }
 
 // tidy sends what earlier runs of this user left to be sent.

@@ -30,20 +30,19 @@ const (
 // exportCommand hands a run to tools for traces and metrics, once more.
 func exportCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "export",
-		Usage:     "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
-		ArgsUsage: "RUN-DIR",
-		Description: "RUN-DIR is a run directory, or one attempt's folder in it. A run that is exported again is the " +
-			"same trace.",
-		Flags: exportFlags(),
+		Name:        "export",
+		Usage:       "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
+		ArgsUsage:   "[RUN]",
+		Description: aboutRun + " A run that is exported again is the same trace.",
+		Flags:       exportFlags(),
 		Action: func(c *cli.Context) error {
-			dir, err := command.One(c, "RUN-DIR")
-			if err != nil {
-				return err
-			}
 			t := toolsOf(c)
 			if t.none() {
 				return errors.New("cannot export: want --otlp URL, --prometheus FILE, or both")
+			}
+			dir, err := oneRun(c)
+			if err != nil {
+				return err
 			}
 			in, attempt, err := gather.Brief(dir)
 			if err != nil {

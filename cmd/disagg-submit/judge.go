@@ -13,7 +13,6 @@ import (
 	"github.com/disagg/disagg/pkg/regression"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/rundir"
-	"github.com/disagg/disagg/pkg/upload"
 )
 
 // judgeCommand compares a run with those before it. A job's hub calls it at the end; people do to judge again.
@@ -21,8 +20,8 @@ func judgeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "judge",
 		Usage:     "compare a run's results with those of earlier runs; exit with 3 if they are worse",
-		ArgsUsage: "DIR",
-		Description: aboutDir + " The earlier runs are those that were known when the run was planned, " +
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + " The earlier runs are those that were known when the run was planned, " +
 			"unless --again asks the sinks.",
 		Flags: []cli.Flag{
 			uploadFlag(), jsonFlag(),
@@ -56,11 +55,7 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	dir, _, err := upload.Attempts(c.Args().First())
-	if err != nil {
-		return v, err
-	}
-	p, err := rundir.ReadPlan(dir.Plan())
+	p, err := rundir.ReadPlan(o.dir.Plan())
 	if err != nil {
 		return v, err
 	}
@@ -75,7 +70,7 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 		run.Pinned = c.StringSlice("pin")
 	}
 	run.Records = o.attempts[len(o.attempts)-1].RecordStore().All()
-	run.History, err = rundir.ReadHistory(dir)
+	run.History, err = rundir.ReadHistory(o.dir)
 	if c.Bool("again") || errors.Is(err, fs.ErrNotExist) {
 		run.History, err = sinks().History(c.Context, o.urls, historyQuery(p)), nil
 	}

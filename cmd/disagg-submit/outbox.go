@@ -25,8 +25,8 @@ func outboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "status",
 		Usage:       "tell which records and notices are pending, sent, or refused for good, and why",
-		ArgsUsage:   "DIR",
-		Description: aboutDir,
+		ArgsUsage:   "[RUN]",
+		Description: aboutRun,
 		Flags:       []cli.Flag{uploadFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			o, err := outboxesOf(c)
@@ -87,8 +87,8 @@ func retryCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "retry",
 		Usage:       "make records pending again that a sink refused for good; then drain",
-		ArgsUsage:   "DIR",
-		Description: aboutDir + " Mend first why they were refused: `disagg-submit upload status` tells.",
+		ArgsUsage:   "[RUN]",
+		Description: aboutRun + " Mend first why they were refused: `disagg-submit upload status` tells.",
 		Flags: []cli.Flag{
 			uploadFlag(), &cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated"},
 		},
@@ -123,8 +123,8 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
 		Usage:       "ask the sinks whether they still have what was sent; exit with 1 if they have not",
-		ArgsUsage:   "DIR",
-		Description: aboutDir,
+		ArgsUsage:   "[RUN]",
+		Description: aboutRun,
 		Flags: []cli.Flag{
 			uploadFlag(), &cli.BoolFlag{Name: "repair", Usage: "make pending again what is missing; then drain"},
 		},

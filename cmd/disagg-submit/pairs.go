@@ -123,7 +123,11 @@ func planPairs(c *cli.Context, n int) (s pairSeries, err error) {
 }
 
 // partOf is a run that is to be made again.
-func partOf(dir string) (part launch.Part, err error) {
+func partOf(name string) (part launch.Part, err error) {
+	dir, err := runNamed(name)
+	if err != nil {
+		return part, err
+	}
 	run := rundir.Dir(dir)
 	if part.Plan, err = rundir.ReadPlan(run.Plan()); err != nil {
 		return part, err
@@ -153,6 +157,10 @@ func (s pairSeries) run(c *cli.Context) error {
 	}
 	w.progress.Say("job %s is submitted: %d runs in %s", job.ID, len(plans), s.folder)
 	w.job = job
+	for _, p := range plans {
+		w.plan = p
+		w.remember()
+	}
 	_, w.tied = s.s.(scheduler.Tied)
 	for i, p := range plans {
 		w.plan, w.goesOn = p, i < len(plans)-1

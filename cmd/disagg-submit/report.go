@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/regression"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/report/gather"
@@ -21,21 +20,21 @@ func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "report",
 		Usage:     "make the report of a run again, also beside earlier runs",
-		ArgsUsage: "RUN-DIR",
-		Description: `RUN-DIR is a run directory, one attempt's folder in it, or the folder of a list of runs.
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + ` It may be the folder of a list of runs, too.
 
 HTML is written where the job left it, and the page's path is printed. Everything else is printed:
-  disagg-submit report RUN-DIR --format md >> "$GITHUB_STEP_SUMMARY"
-  disagg-submit report RUN-DIR --single-file > report.html`,
+  disagg-submit report --format md >> "$GITHUB_STEP_SUMMARY"
+  disagg-submit report 4459 --single-file > report.html`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, text, md, junit or json"},
 			&cli.BoolFlag{Name: "single-file", Usage: "print one HTML file that needs no other, to send it elsewhere"},
 			&cli.StringSliceFlag{
-				Name: "against", Usage: "an earlier run of the same test, its run directory `DIR`; may be repeated",
+				Name: "against", Usage: "an earlier `RUN` of the same test; may be repeated",
 			},
 		},
 		Action: func(c *cli.Context) error {
-			dir, err := command.One(c, "RUN-DIR")
+			dir, err := oneRun(c)
 			if err != nil {
 				return err
 			}
@@ -64,7 +63,11 @@ func beside(in report.Input, dirs []string) (report.Model, error) {
 	if len(dirs) > 0 {
 		in.Earlier = nil // those that the run was planned with may be among them
 	}
-	for _, dir := range dirs {
+	for _, name := range dirs {
+		dir, err := runNamed(name)
+		if err != nil {
+			return report.Model{}, err
+		}
 		records, err := gather.Records(dir)
 		if err != nil {
 			return report.Model{}, err

@@ -141,7 +141,6 @@ func detached(ctx context.Context, w *watcher, job launch.Job) error {
 	if err := w.submit(ctx, job); err != nil {
 		return w.exit(launch.Outcome{}, err)
 	}
-	look, cancel := w.scheduler.Hints(w.job)
-	w.progress.Say("to watch it: %s; to look: %s; to end it: %s", w.comeBack(), look, cancel)
+	w.progress.Say("to come back to it, or end it: %s", w.wayBack())
 	return nil
 }

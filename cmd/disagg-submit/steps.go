@@ -6,13 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/runs/catalog"
 	"github.com/disagg/disagg/pkg/steptime"
 )
 
@@ -21,13 +22,15 @@ func stepsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "steps",
 		Usage:     "tell how long the steps of decode took on the device, by the logs of the generation servers",
-		ArgsUsage: "RUN-DIR | LOG…",
-		Description: `RUN-DIR is a run directory, or one attempt's folder in it; LOG is the log of one generation
-server. A log has steps if the engine prints them (print_iter_log). All of a log counts, whatever was measured
-meanwhile: a run of several points is described as a whole.
+		ArgsUsage: "[RUN] | LOG…",
+		Description: `LOG is the log of one generation server. A log has steps if the engine prints them
+(print_iter_log). All of a log counts, whatever was measured meanwhile: a run of several points is described as a
+whole.
 
 What counts is what upstream's test counts: from the fifth iteration on, without those behind an idle one, the steps
-with the most common number of tokens. Servers count the same in the mean of all.`,
+with the most common number of tokens. Servers count the same in the mean of all.
+
+` + aboutRun,
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			logs, err := generationLogs(c.Args().Slice())
@@ -48,28 +51,31 @@ with the most common number of tokens. Servers count the same in the mean of all
 
 // generationLogs are the logs that the arguments name.
 func generationLogs(args []string) ([]string, error) {
-	if len(args) == 0 {
-		return nil, errors.New("want a run directory (RUN-DIR), or logs of generation servers (LOG…)")
-	}
-	if len(args) > 1 || !isFolder(args[0]) {
+	if len(args) > 1 || len(args) == 1 && isFile(args[0]) {
 		return args, nil
 	}
-	a := rundir.Attempt(filepath.Clean(args[0]))
-	if a.Number() < 0 {
-		a = rundir.Current(rundir.Dir(args[0]))
+	dir, err := runNamed(strings.Join(args, ""))
+	if err != nil {
+		return nil, err
 	}
+	a := catalog.AttemptOf(dir)
 	p, err := rundir.ReadPlan(a.Dir().Plan())
 	if err != nil {
-		return nil, fmt.Errorf("cannot find the logs of %s: it is no run directory, or not yours: %w", args[0], err)
+		return nil, fmt.Errorf("cannot find the logs of %s: it is no run directory, or not yours: %w", dir, err)
 	}
 	var logs []string
 	for i := range p.Case.Servers[roles.Gen].Count {
 		logs = append(logs, a.RoleLog(roles.Role{Kind: roles.Gen, Index: i}))
 	}
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("cannot find the logs of %s: it has no generation server", args[0])
+		return nil, fmt.Errorf("cannot find the logs of %s: it has no generation server", dir)
 	}
 	return logs, nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
 }
 
 // stepTimes are the steps of servers; times are in milliseconds.

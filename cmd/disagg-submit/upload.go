@@ -40,16 +40,13 @@ func uploadFlag() cli.Flag {
 
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }
 
-// aboutDir tells what a command's DIR is.
-const aboutDir = "DIR is a run directory, or one attempt's folder in it."
-
 // drainCommand sends records. A job's hub calls it at the end; people do for what was left pending.
 func drainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "drain",
 		Usage:     "send what is pending, records and notices; exit with 75 if something still is",
-		ArgsUsage: "DIR",
-		Description: aboutDir + " What was sent before is not sent again. It ends with 1 if nothing is pending any " +
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + " What was sent before is not sent again. It ends with 1 if nothing is pending any " +
 			"more, and a sink will never take something.",
 		Flags: []cli.Flag{
 			uploadFlag(), jsonFlag(),
@@ -115,6 +112,7 @@ func printUpload(out io.Writer, r protocol.UploadReport) {
 
 // outboxes are those that a command is about.
 type outboxes struct {
+	dir      rundir.Dir
 	plan     plan.Plan // without an id: it was not asked for, since sinks were named
 	attempts []rundir.Attempt
 	urls     []string
@@ -122,7 +120,7 @@ type outboxes struct {
 
 // outboxesOf finds what the command line names.
 func outboxesOf(c *cli.Context) (o outboxes, err error) {
-	dir, err := command.One(c, "DIR")
+	dir, err := oneRun(c)
 	if err != nil {
 		return o, err
 	}
@@ -130,7 +128,7 @@ func outboxesOf(c *cli.Context) (o outboxes, err error) {
 	if err != nil {
 		return o, err
 	}
-	o = outboxes{attempts: attempts, urls: c.StringSlice("upload")}
+	o = outboxes{dir: run, attempts: attempts, urls: c.StringSlice("upload")}
 	if imported := len(o.urls) > 0 && len(attempts) > 0; !imported { // what was imported has no plan
 		p, err := rundir.ReadPlan(run.Plan())
 		if err != nil {

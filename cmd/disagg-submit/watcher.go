@@ -22,11 +22,12 @@ import (
 // watcher shows one job to the person at the terminal.
 type watcher struct {
 	out       io.Writer
-	scheduler scheduler.Scheduler
+	scheduler scheduler.Scheduler // nil: there is none that could be asked
 	plan      plan.Plan
 	job       scheduler.Job
 	tied      bool // the job cannot go on without this process
 	goesOn    bool // the job has more to run after this
+	listed    bool // it can be found by its name
 	brief     bool // of a run that passed only that is shown
 	progress  report.Progress
 	// undelivered is how many records of the last job are not where they must be.
@@ -48,8 +49,27 @@ func (w *watcher) sayBusy(err error, again time.Duration) {
 	w.progress.Say("%v: trying again in %v", err, again)
 }
 
-// comeBack is the command that watches the job again.
-func (w *watcher) comeBack() string { return "disagg-submit watch " + w.plan.RunDir }
+// wayBack is the commands that watch the job again, and end it.
+func (w *watcher) wayBack() string {
+	name := short(w.plan.RunDir)
+	if w.listed {
+		name = shortName(w.plan, w.job.ID)
+	}
+	return fmt.Sprintf("disagg-submit watch %s · disagg-submit cancel %s", name, name)
+}
+
+// onJob is a watch of the job that tells nobody.
+func (w *watcher) onJob() launch.Watch {
+	return launch.Watch{Plan: w.plan, Job: w.job, Scheduler: w.scheduler}
+}
+
+// what is the job, for people.
+func (w *watcher) what() string {
+	if w.job.ID == "" {
+		return "the run"
+	}
+	return "job " + w.job.ID
+}
 
 // follow watches the job to its end. A signal ends the watch; a job that cannot go on without this process is cancelled
 // instead, and watched on.
@@ -61,18 +81,18 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 			end(context.Cause(ctx))
 			return
 		}
-		if err := w.scheduler.Cancel(watching, w.job); err != nil {
+		how := fmt.Sprintf("by %v to disagg-submit run", context.Cause(ctx))
+		if err := launch.Cancel(watching, w.scheduler, w.job, rundir.Dir(w.plan.RunDir), how); err != nil {
 			end(fmt.Errorf("%w: %w", context.Cause(ctx), err))
 		}
 	})
 	defer leave()
-	out, err := launch.Watch{
-		Plan: w.plan, Job: w.job, Scheduler: w.scheduler,
-		Say:     func(text string) { w.progress.Say("%s", text) },
-		OnEntry: w.progress.Show, OnVerdict: w.verdict, GoesOn: w.goesOn,
-		Stays: w.tied,
-	}.Run(watching)
-	if out.Result != nil && err == nil {
+	watch := w.onJob()
+	watch.Say = func(text string) { w.progress.Say("%s", text) }
+	watch.OnEntry, watch.OnVerdict, watch.GoesOn = w.progress.Show, w.verdict, w.goesOn
+	watch.Stays = w.tied
+	out, err := watch.Run(watching)
+	if out.Result != nil {
 		w.undelivered = w.deliver()
 		w.tidy()
 	}
@@ -93,10 +113,8 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 	case errors.As(err, &submission):
 		return command.Exit(submission.code, submission.err)
 	case err != nil && out.Result == nil:
-		look, cancel := w.scheduler.Hints(w.job)
 		return command.Exit(protocol.ExitPending,
-			fmt.Errorf("no longer watching (%w); job %s goes on: come back with %s, look with %s, end it with %s",
-				err, w.job.ID, w.comeBack(), look, cancel))
+			fmt.Errorf("left (%w); %s goes on. %s", err, w.what(), w.wayBack()))
 	case out.Result == nil:
 		return command.Exit(out.End.ExitCode(), launch.NoVerdict(rundir.Dir(w.plan.RunDir), out.End))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/runs"
 )
 
 // module is the import path of the project.
@@ -42,6 +43,8 @@ func documents() []document {
 		{"history", "history.json", results.History{}},
 		{"result", "result.json", protocol.Result{}},
 		{"report", "report/data.json", report.Model{}},
+		{"cancel", "cancel.json", protocol.CancelRequest{}},
+		{"runs", "what `status --json` and `runs --json` print", runs.List{}},
 		{"notice", "what --notify sends", notice.Notice{}},
 		{"doctor", "what doctor --json prints", doctor.Report{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
@@ -129,6 +132,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return enumeration(protocol.Phases())
 	case reflect.TypeFor[report.PointState]():
 		return enumeration([]report.PointState{report.Counts, report.Invalid, report.NotRun})
+	case reflect.TypeFor[runs.State]():
+		return enumeration(runs.States())
 	case reflect.TypeFor[protocol.TimeFrom]():
 		return enumeration(protocol.TimesFrom())
 	case reflect.TypeFor[roles.Kind]():

@@ -47,6 +47,7 @@ type Machine struct {
 	again        again
 	regression   *protocol.RegressionVerdict // nil: there was no comparison
 	regressed    *protocol.Cause             // what follows from it; nil: nothing
+	canceller    protocol.CancelRequest      // who asked for the end of the job; nobody is known without a name
 	disk         Disk                        // how the run directory answers the hub
 	look         time.Time                   // when an agent may count as lost; zero: not before something happens
 

@@ -48,9 +48,16 @@ func (m *Machine) nameHost(c *protocol.Cause) {
 	c.Subject = "host " + c.Host
 }
 
-// nameJob names the job when all of it was asked to end, and not one rank or step: whoever started the steps was asked
-// too, or more than one step was.
+// CancelledBy takes who asked for the end of the job, once everything else is over. Without a name nobody is known.
+func (m *Machine) CancelledBy(r protocol.CancelRequest) { m.canceller = r }
+
+// nameJob names who cancelled the job, if that is known; else the job when all of it was asked to end, and not one rank
+// or step: whoever started the steps was asked too, or more than one step was.
 func (m *Machine) nameJob(c *protocol.Cause) {
+	if m.canceller.By != "" && c.Kind == protocol.CauseCancelled {
+		c.Subject, c.Detail = m.canceller.By, m.canceller.How
+		return
+	}
 	asked := map[roles.Role]bool{}
 	for name, t := range m.tasks {
 		if t.asked {

@@ -142,6 +142,20 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 		"the hub's own step is": {
 			func(b *bench) { b.in(Cancel{Detail: "SIGTERM"}) }, "BENCHMARK.0 on n3: cancelled: SIGTERM",
 		},
+		"somebody is known to have asked": {
+			func(b *bench) {
+				leaves(b, all...)
+				b.job.CancelledBy(protocol.CancelRequest{By: "ann@login1", How: "by disagg-submit cancel"})
+			},
+			"ann@login1: cancelled: by disagg-submit cancel",
+		},
+		"somebody asked, when the time was over": {
+			func(b *bench) {
+				b.told(gen0, protocol.EventWarned, "the time is nearly over")
+				b.job.CancelledBy(protocol.CancelRequest{By: "ann@login1", How: "by disagg-submit cancel"})
+			},
+			"the whole job: time_limit: the time is nearly over",
+		},
 		"the time is over": {
 			func(b *bench) { b.told(gen0, protocol.EventWarned, "the time is nearly over") },
 			"the whole job: out of time: the time is nearly over",

@@ -116,12 +116,25 @@ func lastOf(block []byte, n int) []byte {
 	return block[at+1:]
 }
 
-// Visible is what people see of a line: what a carriage return has overwritten is left out, and so are colours and
-// what is no text.
+// Visible is the beginning of what people see of a line, as [Shown] has it: as much as a finding needs.
 func Visible(line []byte) []byte {
+	line = last(line)
+	return text(line[:min(len(line), maxKept)])
+}
+
+// Shown is what people see of a line: what a carriage return has overwritten is left out, and so are colours and what
+// is no text.
+func Shown(line []byte) []byte { return text(last(line)) }
+
+// last is what is left of a line when carriage returns have overwritten the rest.
+func last(line []byte) []byte {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
-	line = line[bytes.LastIndexByte(line, '\r')+1:]
-	if line = line[:min(len(line), maxKept)]; bytes.IndexByte(line, escape) >= 0 {
+	return line[bytes.LastIndexByte(line, '\r')+1:]
+}
+
+// text is the part of a line that is text.
+func text(line []byte) []byte {
+	if bytes.IndexByte(line, escape) >= 0 {
 		line = plain(line)
 	}
 	if !utf8.Valid(line) {

@@ -24,7 +24,13 @@ func (h *Hub) conclude() (protocol.Result, bool) {
 	h.lastPoints()
 	h.journal.state(h.machine)
 	over := time.Now()
+	var cancel protocol.CancelRequest
+	h.opts.Disk.Do("read cancel.json", 0, func() (err error) {
+		cancel, err = rundir.ReadCancel(rundir.Dir(h.opts.Plan.RunDir))
+		return err
+	}, nil)
 	if h.completed() { // the records are there to be judged
+		h.machine.CancelledBy(cancel)
 		h.compare(over)
 	}
 	r := h.result(over)

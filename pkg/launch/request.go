@@ -153,7 +153,7 @@ func unmounted(in plan.Input) (notes []string) {
 
 // resolve fills in what depends on this machine: the run directory, the grace period, the agent and the sink.
 func (r Request) resolve(ctx context.Context, in *plan.Input) (err error) {
-	if in.RunDir, err = r.runDir(runRoot(in.Profile), in.Case.Name, in.CreatedAt); err != nil {
+	if in.RunDir, err = r.runDir(runRoot(in.Profile), folderName(in.Case.Name, in.CreatedAt, in.ID)); err != nil {
 		return err
 	}
 	in.Case.File = filepath.Join(in.RunDir, "case", in.Case.Name+".yaml")
@@ -253,12 +253,17 @@ func (r Request) RunRoot() (string, error) {
 
 func runRoot(prof profile.Profile) string { return cmp.Or(prof.RunRoot, "runs") }
 
-// runDir is the run directory: as it is named, or a new one below a root.
-func (r Request) runDir(root, caseName string, at time.Time) (string, error) {
+// folderName is the name of a run's folder where none was asked for: what is run, when, and the run's short id.
+func folderName(caseName string, at time.Time, id string) string {
+	name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
+	return name + "-" + at.Local().Format("20060102-150405") + "-" + plan.ShortID(id)
+}
+
+// runDir is the run directory that was asked for, else the folder of that name below a root.
+func (r Request) runDir(root, name string) (string, error) {
 	dir := r.RunDir
 	if dir == "" {
-		name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(caseName, "_")
-		dir = filepath.Join(root, name+"-"+at.Local().Format("20060102-150405.000"))
+		dir = filepath.Join(root, name)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

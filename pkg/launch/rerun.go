@@ -35,7 +35,7 @@ func Rerun(earlier rundir.Dir, runDir, version string, s scheduler.Scheduler) (J
 	}
 	r := Request{RunDir: runDir, Version: version, Scheduler: s}
 	p.ID, p.CreatedAt, p.Tool = uuid.NewString(), time.Now().UTC(), version
-	if p.RunDir, err = r.runDir(filepath.Dir(p.RunDir), p.Case.Name, p.CreatedAt); err != nil {
+	if p.RunDir, err = r.runDir(filepath.Dir(p.RunDir), folderName(p.Case.Name, p.CreatedAt, p.ID)); err != nil {
 		return Job{}, err
 	}
 	p.Case.File = filepath.Join(p.RunDir, "case", filepath.Base(p.Case.File))

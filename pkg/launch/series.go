@@ -37,7 +37,7 @@ func NewSeries(folder string, parts []Part, limit roles.Duration, s scheduler.Sc
 	if len(parts) == 0 {
 		return Series{}, errors.New("cannot plan a series: it has no run")
 	}
-	folder, err := (Request{RunDir: folder}).runDir("", "", time.Now())
+	folder, err := (Request{RunDir: folder}).runDir("", "")
 	if err != nil {
 		return Series{}, err
 	}
@@ -73,6 +73,7 @@ func (s Series) whole(parts []Part, limit roles.Duration) *plan.Series {
 		if limit == 0 {
 			whole.Time += parts[i].estimate()
 		}
+		s.jobs[i].Plan.Followed = i < len(parts)-1
 		if i > 0 {
 			whole.Runs = append(whole.Runs, j.Plan.RunDir)
 		}
@@ -100,7 +101,7 @@ func fits(a, b plan.Plan) error {
 // they are an experiment's.
 func (part Part) renewed(runDir string) plan.Plan {
 	p := part.Plan
-	p.ID, p.CreatedAt, p.RunDir, p.Series = uuid.NewString(), time.Now().UTC(), runDir, nil
+	p.ID, p.CreatedAt, p.RunDir, p.Series, p.Followed = uuid.NewString(), time.Now().UTC(), runDir, nil, false
 	p.Provenance.RunDir = runDir
 	p.Gate, p.Upload = plan.Gate{Mode: plan.GateOff}, plan.Upload{Sinks: []plan.Sink{}}
 	more := p.Timeouts.Benchmark * roles.Duration(max(part.Measurements, 1)-1)

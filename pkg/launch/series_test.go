@@ -51,8 +51,8 @@ func TestSeries(t *testing.T) {
 		if i == 1 {
 			want = nil
 		}
-		if diff := cmp.Diff(want, p.Series); diff != "" {
-			t.Error(diff)
+		if diff := cmp.Diff(want, p.Series); diff != "" || p.Followed != (i == 0) {
+			t.Errorf("followed: %v %s", p.Followed, diff)
 		}
 	}
 	if p := s.Plans()[0]; p.Timeouts.Benchmark != 2*job.Plan.Timeouts.Benchmark || p.Policy.Measurements != 2 {

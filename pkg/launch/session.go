@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/roles"
@@ -49,7 +48,7 @@ type place struct {
 // was asked for, or in those that were made beside it. It joins that if this request leads to the same plan. If it
 // leads to another, a run of its own is made, unless servers run that the other plan started.
 func (b ByHand) join(ctx context.Context) (place, error) {
-	base, err := b.Request.runDir("", "", time.Now())
+	base, err := b.Request.runDir("", "")
 	if err != nil {
 		return place{}, err
 	}

@@ -16,8 +16,9 @@ import (
 
 // Watch watches a submitted job to its end.
 type Watch struct {
-	Plan      plan.Plan
-	Job       scheduler.Job
+	Plan plan.Plan
+	Job  scheduler.Job
+	// Scheduler is asked for the job; nil: there is none, roles are started by hand, and the run directory alone tells.
 	Scheduler scheduler.Submitter
 	// Say is called with short lines for people, OnEntry with every entry of the journal, OnVerdict as soon as the
 	// verdict is there, after all entries, with the attempt that it is of ("": its run directory does not answer). All
@@ -63,7 +64,11 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 	defer cancel(nil)
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(w.Job.Name + w.Job.ID))
-	m := watch.New("job "+w.Job.ID, seed.Sum64(), time.Now())
+	job := "job " + w.Job.ID
+	if w.Scheduler == nil {
+		job = "the run"
+	}
+	m := watch.New(job, seed.Sum64(), time.Now())
 	inputs, news := make(chan watch.Input), make(chan seen)
 	go w.look(ctx, news)
 	var out Outcome
@@ -148,7 +153,7 @@ func (w Watch) perform(ctx context.Context, e watch.Effect, inputs chan<- watch.
 		w.Say(e.Text)
 	case watch.AskQueue:
 		ask(func(ctx context.Context) watch.Input {
-			s, err := w.Scheduler.State(ctx, w.Job)
+			s, err := w.state(ctx)
 			return watch.Queue{State: s, Err: err}
 		})
 	case watch.AskOutput:
@@ -161,6 +166,14 @@ func (w Watch) perform(ctx context.Context, e watch.Effect, inputs chan<- watch.
 			return watch.History{State: s, Err: err}
 		})
 	}
+}
+
+// state is the queue's answer. What is started by hand goes on until there is a verdict.
+func (w Watch) state(ctx context.Context) (protocol.JobState, error) {
+	if w.Scheduler == nil {
+		return protocol.JobState{Phase: protocol.JobRunning, Word: "its roles are started by hand"}, nil
+	}
+	return w.Scheduler.State(ctx, w.Job)
 }
 
 // look looks at the run directory in a goroutine of its own: it may not answer.

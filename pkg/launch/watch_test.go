@@ -394,3 +394,29 @@ func TestNoVerdictFrozen(t *testing.T) {
 	err := NoVerdict(rundir.Dir(dir), completed.State)
 	fails(t, err, "without a verdict, COMPLETED: the run directory does not answer: see "+dir)
 }
+
+// A run whose roles are started by hand has no scheduler to ask: it is watched until its verdict.
+func TestWatchByHand(t *testing.T) {
+	job, _ := prepared(t)
+	var said []string
+	verdicts := make(chan protocol.Verdict, 1)
+	w := Watch{
+		Plan: job.Plan, GoesOn: true,
+		OnEntry:   func(protocol.Entry) {},
+		OnVerdict: func(r protocol.Result, _ rundir.Attempt) { verdicts <- r.Verdict },
+	}
+	a := rundir.Dir(job.Plan.RunDir).Attempt(0)
+	w.Say = func(text string) { // once the watch has begun
+		said = append(said, text)
+		if err := a.Keep(protocol.Result{Schema: 1, Verdict: protocol.Passed}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	out, err := w.Run(t.Context())
+	if err != nil || out.Result == nil || <-verdicts != protocol.Passed {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if diff := cmp.Diff([]string{"the run: its roles are started by hand"}, said); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -39,6 +39,8 @@ type Plan struct {
 	Gate     Gate              `json:"gate"`
 	// Series is what the job goes on with once this run has passed; nil: with nothing.
 	Series *Series `json:"series,omitempty"`
+	// Followed says that the job has more to run once this run of a series has passed.
+	Followed bool `json:"followed,omitempty"`
 	// Provenance is what is known beforehand of where the results come from.
 	Provenance protocol.Provenance `json:"provenance"`
 }
@@ -180,14 +182,20 @@ func (p Plan) AttemptOf(runID string) (n int, ok bool) {
 	return n, ok && err == nil && n >= 0
 }
 
-// jobNameID is how much of the plan's id is part of the job's name: enough to be unique in a queue.
-const jobNameID = 6
+// shortID is how much of a plan's id people see: enough to be unique in a queue.
+const shortID = 6
+
+// ShortID is the beginning of a plan's id, by which people name the run: it is part of the names of the run's folder
+// and job.
+func ShortID(id string) string {
+	id = strings.ReplaceAll(id, "-", "")
+	return id[:min(len(id), shortID)]
+}
 
 // JobName is the job's own name in the queue. What tells runs apart comes first: most lists of jobs show eight
 // characters.
 func (p Plan) JobName() string {
-	id := strings.ReplaceAll(p.ID, "-", "")
-	return "d" + id[:min(len(id), jobNameID)] + "-" + Plain(p.Case.Name)
+	return "d" + ShortID(p.ID) + "-" + Plain(p.Case.Name)
 }
 
 // Plain replaces what not every tool can show or take as part of a name.

@@ -73,19 +73,24 @@ func SaysNoAgent(d Dir, agent string) bool {
 // SaysLost tells whether the batch script says that it could leave the verdict nowhere.
 func SaysLost(d Dir) bool { return strings.Contains(LastWords(d), protocol.VerdictLost) }
 
+// JobOutput is the file of what the job's first process printed, the newest if there are several; "" if there is none.
+func JobOutput(d Dir) (newest string) {
+	at := time.Time{}
+	for _, f := range filesIn(string(d), "", ".out") {
+		if info, err := os.Stat(f); err == nil && !info.IsDir() && info.ModTime().After(at) {
+			newest, at = f, info.ModTime()
+		}
+	}
+	return newest
+}
+
 // lastWordsSize is how much of the end of a file is read for its last words, in bytes.
 const lastWordsSize = 64 << 10
 
 // LastWords is the last line that the first process of a job printed, "" if there is none: the batch script's own
 // output, which tells why a job ended before it had begun. Of a crash it is the line that says what happened.
 func LastWords(d Dir) string {
-	newest, at := "", time.Time{}
-	for _, f := range filesIn(string(d), "", ".out") {
-		if info, err := os.Stat(f); err == nil && !info.IsDir() && info.ModTime().After(at) {
-			newest, at = f, info.ModTime()
-		}
-	}
-	f, err := os.Open(newest)
+	f, err := os.Open(JobOutput(d))
 	if err != nil {
 		return ""
 	}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
+
+	"github.com/disagg/disagg/pkg/protocol"
 )
 
 // Index is the list of the runs that a user has started, one JSON text a line: what lies where, and what may still have
@@ -18,17 +20,8 @@ type Index struct{ file string }
 // IndexIn is the index in a user's data folder.
 func IndexIn(data string) Index { return Index{file: filepath.Join(data, "runs.ndjson")} }
 
-// Run is an entry of the index.
-type Run struct {
-	At   time.Time `json:"at"`
-	ID   string    `json:"id"`
-	Dir  string    `json:"dir"` // absolute
-	Case string    `json:"case"`
-	Job  string    `json:"job,omitempty"` // the scheduler's
-}
-
 // Add adds a run. A line is written at once, so that runs that are started together do not mix their lines.
-func (x Index) Add(r Run) error {
+func (x Index) Add(r protocol.KnownRun) error {
 	line, err := json.Marshal(r)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(x.file), folderMode)
@@ -47,8 +40,8 @@ func (x Index) Add(r Run) error {
 	return nil
 }
 
-// Last lists the newest runs, the newest first, at most so many. What cannot be read is passed over.
-func (x Index) Last(most int) (runs []Run, err error) {
+// Runs lists all runs, the newest first. What cannot be read is passed over.
+func (x Index) Runs() (runs []protocol.KnownRun, err error) {
 	data, err := os.ReadFile(x.file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("cannot read the list of runs: %w", err)
@@ -56,10 +49,11 @@ func (x Index) Last(most int) (runs []Run, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, maxJSON)
 	for lines.Scan() {
-		var r Run
+		var r protocol.KnownRun
 		if json.Unmarshal(lines.Bytes(), &r) == nil && filepath.IsAbs(r.Dir) {
-			runs = append([]Run{r}, runs[:min(len(runs), most-1)]...)
+			runs = append(runs, r)
 		}
 	}
+	slices.Reverse(runs)
 	return runs, nil
 }

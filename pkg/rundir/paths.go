@@ -33,6 +33,9 @@ func (d Dir) Script() string { return filepath.Join(string(d), "job.sbatch") }
 // Submission is the file that says when and as what the job was submitted.
 func (d Dir) Submission() string { return filepath.Join(string(d), "submission.json") }
 
+// Cancel is the file that says who asked for the end of the job.
+func (d Dir) Cancel() string { return filepath.Join(string(d), "cancel.json") }
+
 // JUnit is the run as CI systems read it, true from the moment that the run directory is made.
 func (d Dir) JUnit() string { return filepath.Join(string(d), "junit.xml") }
 

@@ -249,6 +249,27 @@ func WriteSubmission(d Dir, s protocol.Submission) error {
 	return nil
 }
 
+// WriteCancel notes who asks for the end of the job.
+func WriteCancel(d Dir, r protocol.CancelRequest) error {
+	r.Schema, r.At = 1, r.At.UTC().Truncate(time.Millisecond)
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = atomicfile.Write(d.Cancel(), append(data, '\n'), sharedMode)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot note who cancels: %w", err)
+	}
+	return nil
+}
+
+// ReadCancel reads who asked for the end of the job; the error is [os.ErrNotExist] if nobody did.
+func ReadCancel(d Dir) (r protocol.CancelRequest, err error) {
+	if err = readJSON(d.Cancel(), &r, &r.Schema); err != nil {
+		err = fmt.Errorf("cannot read who cancelled: %w", err)
+	}
+	return r, err
+}
+
 // ReadResult reads an attempt's verdict; the error is [os.ErrNotExist] while there is none.
 func ReadResult(a Attempt) (r protocol.Result, err error) {
 	if err = readJSON(a.Result(), &r, &r.Schema); err != nil {

@@ -22,41 +22,61 @@ type Tail struct {
 
 // Read gives out every line that was completed since the last call, without its end.
 func (t *Tail) Read(line func([]byte)) {
-	f, err := os.Open(t.File)
-	if err != nil {
-		return // not begun yet
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return // a device may have no end
-	}
-	buf := make([]byte, 64<<10)
 	for {
-		n, err := f.ReadAt(buf, t.offset)
-		t.offset += int64(n)
-		t.take(buf[:n], line)
-		if n == 0 || err != nil && err != io.EOF {
+		l, ok := t.Next()
+		if !ok {
 			return
+		}
+		line(l)
+	}
+}
+
+// Next is the next line that is complete, without its end; false: there is none yet. It holds no more of the file than
+// a line and a piece.
+func (t *Tail) Next() (line []byte, ok bool) {
+	for {
+		if line, ok := t.cut(); ok {
+			return line, true
+		}
+		if !t.more() {
+			t.rest = bytes.Clone(t.rest) // let go of what was given out
+			return nil, false
 		}
 	}
 }
 
-func (t *Tail) take(b []byte, line func([]byte)) {
-	t.rest = append(t.rest, b...)
-	for {
-		end := bytes.IndexByte(t.rest, '\n')
-		if end > maxLine || end < 0 && len(t.rest) > maxLine {
-			line(t.rest[:maxLine])
-			t.rest = t.rest[maxLine:]
-			continue
-		}
-		if end < 0 {
-			break
-		}
-		line(bytes.TrimSuffix(t.rest[:end], []byte{'\r'}))
-		t.rest = t.rest[end+1:]
+// tailPiece is how much is read at once, in bytes.
+const tailPiece = 64 << 10
+
+// more reads the next piece of the file; false: there is none.
+func (t *Tail) more() bool {
+	f, err := os.Open(t.File)
+	if err != nil {
+		return false // not begun yet
 	}
-	t.rest = append([]byte(nil), t.rest...) // let go of what was given out
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() <= t.offset {
+		return false // a device may have no end
+	}
+	buf := make([]byte, len(t.rest)+tailPiece) // a new one: lines that were given out are parts of the last
+	n, _ := f.ReadAt(buf[copy(buf, t.rest):], t.offset)
+	t.offset += int64(n)
+	t.rest = buf[:len(t.rest)+n]
+	return n > 0
+}
+
+// cut takes a line, or as much of one as a line may have, from what was read.
+func (t *Tail) cut() (line []byte, ok bool) {
+	end := bytes.IndexByte(t.rest, '\n')
+	switch {
+	case end > maxLine || end < 0 && len(t.rest) > maxLine:
+		line, t.rest = t.rest[:maxLine:maxLine], t.rest[maxLine:]
+		return line, true
+	case end < 0:
+		return nil, false
+	}
+	line, t.rest = t.rest[:end:end], t.rest[end+1:]
+	return bytes.TrimSuffix(line, []byte{'\r'}), true
 }
 
 // Rest gives out a last line that has no end.

@@ -75,8 +75,6 @@ type Submitter interface {
 	History(context.Context, Job) (protocol.JobState, error)
 	// Cancel asks for the end of a job.
 	Cancel(context.Context, Job) error
-	// Hints are the commands by which people look for a job, and end it.
-	Hints(Job) (look, cancel string)
 }
 
 // Job names a job.

@@ -131,7 +131,7 @@ func TestLookingAtAHostileRun(t *testing.T) {
 		p.must(os.Symlink("/dev/zero", file))
 	}
 	for _, args := range [][]string{
-		{"disagg-submit", "watch", string(d)}, {"disagg-agent", "status", string(d)},
+		{"disagg-submit", "watch", string(d)}, {"disagg-submit", "status", string(d)},
 		{"disagg-agent", "batch", "--plan", d.Plan()},
 	} {
 		o := p.see(args...)

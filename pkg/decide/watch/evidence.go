@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
@@ -47,13 +46,9 @@ func (m *Machine) noAnswer() {
 // alive takes the word that the job is not over.
 func (m *Machine) alive(s protocol.JobState) {
 	m.ran = s.Phase == protocol.JobRunning || s.Phase == protocol.JobEnding
-	if s != m.last {
-		m.last = s
-		text := fmt.Sprintf("%s: %s", m.job, s.Word)
-		if s.Reason != "" {
-			text += " (" + s.Reason + ")"
-		}
-		m.say("%s", text)
+	if text := s.Text(); text != m.last {
+		m.last = text
+		m.say("%s: %s", m.job, text)
 	}
 	switch {
 	case m.stage == freeing && s.Phase == protocol.JobQueued && m.queued:

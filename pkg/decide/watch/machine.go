@@ -41,7 +41,7 @@ type Machine struct {
 	rng  *rand.Rand
 	now  time.Time
 	out  []Effect
-	last protocol.JobState // that was said
+	last string            // that was said of its state
 	end  protocol.JobState // that is believed
 
 	stage   stage

@@ -140,8 +140,3 @@ func (s *Scheduler) Cancel(context.Context, scheduler.Job) error {
 	s.note("cancel")
 	return s.CancelErr
 }
-
-// Hints implements scheduler.Submitter.
-func (*Scheduler) Hints(j scheduler.Job) (look, cancel string) {
-	return "look " + j.ID, "cancel " + j.ID
-}

@@ -214,9 +214,3 @@ func (*Local) Visit(p plan.Plan, _ int, args ...string) *exec.Cmd {
 	cmd.Env = os.Environ()
 	return cmd
 }
-
-// Hints implements scheduler.Submitter.
-func (*Local) Hints(j scheduler.Job) (look, cancel string) {
-	pid, _, _ := strings.Cut(j.ID, "-")
-	return "ps -p " + pid, "kill " + pid
-}

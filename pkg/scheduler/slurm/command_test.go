@@ -125,7 +125,9 @@ func TestStates(t *testing.T) {
 	}{
 		"it waits": {
 			`echo "PENDING|Resources"`,
-			protocol.JobState{Phase: protocol.JobQueued, Word: "PENDING", Reason: "Resources"}, false,
+			protocol.JobState{
+				Phase: protocol.JobQueued, Word: "PENDING", Reason: "Resources", Why: "waits for free nodes",
+			}, false,
 		},
 		"it runs": {
 			`echo "RUNNING|None"`, protocol.JobState{Phase: protocol.JobRunning, Word: "RUNNING"}, false,
@@ -134,7 +136,9 @@ func TestStates(t *testing.T) {
 			`echo "COMPLETING|None"`, protocol.JobState{Phase: protocol.JobEnding, Word: "COMPLETING"}, false,
 		},
 		"it is requeued": {
-			`echo "REQUEUED|None"`, protocol.JobState{Phase: protocol.JobQueued, Word: "REQUEUED"}, false,
+			`echo "REQUEUED|None"`, protocol.JobState{
+				Phase: protocol.JobQueued, Word: "REQUEUED", Why: "has not been looked at yet",
+			}, false,
 		},
 		"it was cancelled": {
 			`echo "CANCELLED|None"`,
@@ -213,12 +217,6 @@ func TestClusterIsNamed(t *testing.T) {
 	_ = s.Cancel(t.Context(), job)
 	if data, err := os.ReadFile(calls); err == nil {
 		t.Errorf("%s", data)
-	}
-	if look, cancel := s.Hints(job); look != "squeue -M east -j 17" || cancel != "scancel -M east 17" {
-		t.Errorf("%s, %s", look, cancel)
-	}
-	if look, cancel := s.Hints(scheduler.Job{Name: "n"}); look != "squeue -n n" || cancel != "scancel -n n" {
-		t.Errorf("%s, %s", look, cancel)
 	}
 }
 

@@ -70,8 +70,5 @@ func (h Held) Examine(ctx context.Context, p plan.Plan, quick bool) []doctor.Fin
 	return h.Jobs.Examine(ctx, p, quick)
 }
 
-// Hints implements scheduler.Submitter.
-func (h Held) Hints(j scheduler.Job) (look, cancel string) { return h.Jobs.Hints(j) }
-
 // LeaveNote implements scheduler.Starter: the note is the process's, not the allocation's.
 func (h Held) LeaveNote(ctx context.Context, text string) error { return h.Jobs.LeaveNote(ctx, text) }

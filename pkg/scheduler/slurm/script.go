@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -129,7 +130,7 @@ func batchOptions(p plan.Plan) []option {
 	}
 	for _, o := range []option{
 		{"--qos", prof.QOS}, {"--constraint", prof.Constraint}, {"--reservation", prof.Reservation},
-		{"--licenses", prof.Licenses}, {"--comment", prof.Comment}, {"--exclude", prof.Exclude},
+		{"--licenses", prof.Licenses}, {"--comment", comment(p)}, {"--exclude", prof.Exclude},
 	} {
 		if o.value != "" {
 			add(o.name, o.value)
@@ -140,6 +141,15 @@ func batchOptions(p plan.Plan) []option {
 		add(name, value)
 	}
 	return opts
+}
+
+// comment is the job's comment: the profile's, which other tools may read, else the run's short id.
+func comment(p plan.Plan) string {
+	isComment := func(arg string) bool { return strings.HasPrefix(arg, "--comment") }
+	if p.Cluster.Comment != "" || slices.ContainsFunc(p.Cluster.SbatchArgs, isComment) {
+		return p.Cluster.Comment
+	}
+	return "disagg:" + plan.ShortID(p.ID)
 }
 
 // warning is how many seconds before the end of its time a job wants to be warned, so that it can finish in order; 0 if

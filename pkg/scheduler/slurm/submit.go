@@ -46,7 +46,7 @@ func (s Slurm) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
 	if ferr != nil {
 		err = fmt.Errorf("%w; %w", err, ferr)
 	}
-	look, cancel := s.Hints(job)
+	look, cancel := hints(job.Name)
 	return job, fmt.Errorf("the job may run, although nobody knows whether it was queued: %w: look for it with %s, "+
 		"end it with %s", err, look, cancel)
 }
@@ -108,7 +108,7 @@ func clusters(j scheduler.Job) []string {
 // State asks the queue for a job. That it is not there is told as ended, which needs a second witness; an answer that
 // says nothing is Unknown.
 func (s Slurm) State(ctx context.Context, j scheduler.Job) (protocol.JobState, error) {
-	args := append([]string{"--noheader", "--states=all", "--jobs=" + j.ID, "--format=%T|%r"}, clusters(j)...)
+	args := append([]string{"--noheader", "--states=all", "--jobs=" + j.ID, "--format=" + queueFormat}, clusters(j)...)
 	out, err := s.run(ctx, "", "squeue", args...)
 	if err != nil {
 		if strings.Contains(err.Error(), "Invalid job id") {
@@ -117,10 +117,16 @@ func (s Slurm) State(ctx context.Context, j scheduler.Job) (protocol.JobState, e
 		return protocol.JobState{}, err
 	}
 	for line := range strings.Lines(out) {
-		word, reason, ok := strings.Cut(strings.TrimSpace(line), "|")
-		if phase := phaseOf(word); ok && phase != protocol.JobUnknown {
-			return state(phase, word, reason), nil
+		q, ok := queuedJob(strings.TrimSpace(line))
+		phase := phaseOf(q.word)
+		if !ok || phase == protocol.JobUnknown {
+			continue
 		}
+		st := state(phase, q.word, q.reason)
+		if phase == protocol.JobQueued {
+			s.explain(ctx, j, q, &st)
+		}
+		return st, nil
 	}
 	return protocol.JobState{Phase: protocol.JobEnded}, nil // an empty answer: gone, or the controller is busy
 }
@@ -198,14 +204,5 @@ func (s Slurm) Cancel(ctx context.Context, j scheduler.Job) error {
 	return nil
 }
 
-// Hints implements scheduler.Submitter.
-func (Slurm) Hints(j scheduler.Job) (look, cancel string) {
-	on := ""
-	if j.Cluster != "" {
-		on = "-M " + j.Cluster + " "
-	}
-	if j.ID == "" {
-		return "squeue -n " + j.Name, "scancel -n " + j.Name
-	}
-	return "squeue " + on + "-j " + j.ID, "scancel " + on + j.ID
-}
+// hints are the commands by which people look for a job that may be in the queue under its name, and end it.
+func hints(name string) (look, cancel string) { return "squeue -n " + name, "scancel -n " + name }

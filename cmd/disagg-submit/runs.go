@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/runs"
+)
+
+// runsCommand lists runs.
+func runsCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "runs",
+		Usage: "list your runs, the newest first: verdict, best result, and where they are",
+		Description: `Your runs are those that you have submitted, by the list in your data folder, and those whose
+folders lie in the current folder or below its runs/.
+
+  disagg-submit runs --since 7d --failed
+  disagg-submit runs --case '*dsr1*con2048*' --tag baseline --json`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "case", Usage: "only cases whose name fits the pattern `GLOB`"},
+			&cli.StringFlag{Name: "since", Usage: "only of the last `TIME`, such as 7d or 12h"},
+			&cli.BoolFlag{Name: "failed", Usage: "only those that are over and have not passed"},
+			&cli.StringSliceFlag{Name: "tag", Usage: "only those with the tag `T`; may be repeated"},
+			jsonFlag(),
+		},
+		Subcommands: []*cli.Command{pruneCommand()},
+		Action:      listRuns,
+	}
+}
+
+func listRuns(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("unknown command %q: see %s --help", c.Args().First(), c.Command.HelpName)
+	}
+	keep, err := filterOf(c, time.Now())
+	if err != nil {
+		return err
+	}
+	cat, err := known()
+	if err != nil {
+		return err
+	}
+	list, err := cat.Runs()
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(k protocol.KnownRun) bool { return !keep.may(k) })
+	shown := slices.DeleteFunc(reader().Summaries(c.Context, list), func(s runs.Summary) bool { return !keep.fits(s) })
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, runs.List{Schema: 1, Runs: append([]runs.Summary{}, shown...)})
+	}
+	return printRuns(c.App.Writer, shown)
+}
+
+// filter chooses runs.
+type filter struct {
+	glob   string
+	after  time.Time // zero: any
+	failed bool
+	tags   []string
+}
+
+func filterOf(c *cli.Context, now time.Time) (f filter, err error) {
+	f = filter{glob: c.String("case"), failed: c.Bool("failed"), tags: c.StringSlice("tag")}
+	if _, err := path.Match(f.glob, ""); err != nil {
+		return f, fmt.Errorf("cannot read --case %q: %w", f.glob, err)
+	}
+	if c.IsSet("since") {
+		d, err := parseAge(c.String("since"))
+		if err != nil {
+			return f, fmt.Errorf("cannot read --since: %w", err)
+		}
+		f.after = now.Add(-d)
+	}
+	return f, nil
+}
+
+// may tells whether a run fits as far as is known without reading it.
+func (f filter) may(k protocol.KnownRun) bool {
+	ok := true
+	if f.glob != "" {
+		ok, _ = path.Match(f.glob, k.Case)
+	}
+	return ok && !k.At.Before(f.after)
+}
+
+func (f filter) fits(s runs.Summary) bool {
+	for _, t := range f.tags {
+		if !slices.Contains(s.Tags, t) {
+			return false
+		}
+	}
+	return !f.failed || s.State.IsOver() && s.Verdict != protocol.Passed
+}
+
+// parseAge reads a length of time such as 7d, 12h or 90m.
+func parseAge(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is no length of time: want for example 7d or 12h", text)
+	}
+	return d, nil
+}
+
+func printRuns(out io.Writer, list []runs.Summary) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RUN\tWHEN\tVERDICT\tGPUS\tBEST tok/s/GPU\tENGINE\tTAGS\tCASE\tFOLDER")
+	for _, s := range list {
+		best := "–"
+		if s.Best != nil {
+			best = fmt.Sprintf("%.1f at concurrency %d", s.Best.TokPerGPU, s.Best.Concurrency)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Submitted.Local().Format("2006-01-02 15:04"),
+			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Case, short(s.Dir))
+	}
+	return w.Flush()
+}
+
+// word is the verdict, or how far a run is that has none.
+func word(s runs.Summary) string {
+	return cmp.Or(string(s.Verdict), strings.ReplaceAll(string(s.State), "_", " "))
+}

@@ -1,0 +1,192 @@
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/runs"
+	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/scheduler/fake"
+)
+
+var begun = time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+
+// makeRun makes the run directory of a run that began so many hours after the first.
+func makeRun(t *testing.T, dir, id string, hours int) protocol.KnownRun {
+	t.Helper()
+	p := plan.Plan{
+		Schema: 1, ID: id, CreatedAt: begun.Add(time.Duration(hours) * time.Hour), RunDir: dir, Launcher: "fake",
+		Case: roles.Case{Name: "c"},
+	}
+	if err := rundir.Create(p, rundir.Start{Case: []byte("x: 1\n")}); err != nil {
+		t.Fatal(err)
+	}
+	return protocol.KnownRun{At: p.CreatedAt, ID: id, Dir: dir, Case: "c"}
+}
+
+func submit(t *testing.T, k protocol.KnownRun, job string) protocol.KnownRun {
+	t.Helper()
+	if err := rundir.WriteSubmission(rundir.Dir(k.Dir), protocol.Submission{At: k.At, JobID: job}); err != nil {
+		t.Fatal(err)
+	}
+	k.Job = job
+	return k
+}
+
+func leave(t *testing.T, file string, v any) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(file, data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Runs are those of the index and of the folders around, each once, the newest first; what is gone is none.
+func TestRuns(t *testing.T) {
+	home, here := t.TempDir(), t.TempDir()
+	index := rundir.IndexIn(home)
+	far := submit(t, makeRun(t, filepath.Join(home, "far"), "a-1", 1), "7")
+	near := submit(t, makeRun(t, filepath.Join(here, "runs", "near"), "b-1", 3), "8")
+	inList := makeRun(t, filepath.Join(here, "runs", "nightly", "01"), "c-1", 2)
+	own := makeRun(t, filepath.Join(here, "own"), "d-1", 0)
+	for _, k := range []protocol.KnownRun{far, near, {At: begun, ID: "e-1", Dir: filepath.Join(home, "gone")}, far} {
+		if err := index.Add(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Here(index, here).Runs()
+	if diff := cmp.Diff([]protocol.KnownRun{near, inList, far, own}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// A folder is meant by its path, from any folder a run by its name; what is no folder and has a path is left to who
+// reads it.
+func TestFind(t *testing.T) {
+	home := t.TempDir()
+	index := rundir.IndexIn(home)
+	far := makeRun(t, filepath.Join(home, "far-away"), "a1b2c3d4-1", 1)
+	if err := index.Add(far); err != nil {
+		t.Fatal(err)
+	}
+	c := Here(index, t.TempDir())
+	for name, want := range map[string]string{
+		"": far.Dir, "a1b2c3": far.Dir, "far": far.Dir, far.Dir: far.Dir,
+		far.Dir + "/attempt-0": far.Dir + "/attempt-0",
+	} {
+		if got, err := c.Find(name); got != want || err != nil {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+	if got, err := c.Find("nothing"); err == nil {
+		t.Errorf("it is %q", got)
+	}
+}
+
+func readerOf(s *fake.Scheduler) Reader {
+	return Reader{Scheduler: func(string) (scheduler.Scheduler, error) { return s, nil }}
+}
+
+// A run that is over is read without its scheduler; of another that is asked, and its end is believed when it is sure.
+func TestRead(t *testing.T) {
+	ended := protocol.JobState{Phase: protocol.JobEnded, Word: "FAILED"}
+	for name, tt := range map[string]struct {
+		sched *fake.Scheduler
+		state runs.State
+		text  string
+	}{
+		"it runs": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{{State: protocol.JobState{Phase: protocol.JobRunning}}}},
+			state: runs.Measuring, text: "measuring",
+		},
+		"its job is gone, accounting says": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{{State: ended}}, Records: []fake.Answer{{State: ended}}},
+			state: runs.NoVerdict, text: "no verdict: the job ended without a verdict, FAILED",
+		},
+		"its job is gone, the queue says twice": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{{State: ended}}}, state: runs.NoVerdict, text: "no verdict",
+		},
+		"the queue forgot it for a moment": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{
+				{State: ended}, {State: protocol.JobState{Phase: protocol.JobRunning}},
+			}},
+			state: runs.Measuring, text: "measuring",
+		},
+		"the queue does not know it, accounting says that it runs": {
+			sched: &fake.Scheduler{
+				Queue:   []fake.Answer{{State: ended}},
+				Records: []fake.Answer{{State: protocol.JobState{Phase: protocol.JobRunning, Word: "RUNNING"}}},
+			},
+			state: runs.Unknown, text: "unknown: the queue does not know job 7, accounting says RUNNING",
+		},
+		"there is no answer": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{{Hang: true}}}, state: runs.Unknown,
+			text: "unknown: context deadline",
+		},
+		"there is no word": {
+			sched: &fake.Scheduler{}, state: runs.Unknown, text: "unknown: its scheduler does not tell",
+		},
+		"it cannot be asked": {
+			sched: &fake.Scheduler{Queue: []fake.Answer{{Err: errors.New("away")}}}, state: runs.Unknown,
+			text: "unknown: away",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := submit(t, makeRun(t, filepath.Join(t.TempDir(), "run"), "a-1", 1), "7")
+			a := rundir.Dir(k.Dir).Attempt(0)
+			leave(t, a.State(), protocol.State{Schema: 1, Phase: protocol.Measuring})
+			synctest.Test(t, func(t *testing.T) {
+				f, err := readerOf(tt.sched).Read(t.Context(), k.Dir)
+				if s := runs.Summarize(f); err != nil || s.State != tt.state || !strings.HasPrefix(s.Text, tt.text) {
+					t.Errorf("%v: %s, %q", err, s.State, s.Text)
+				}
+			})
+			leave(t, a.Result(), protocol.Result{Schema: 1, Verdict: protocol.Passed})
+			silent := &fake.Scheduler{}
+			f, err := readerOf(silent).Read(t.Context(), string(a))
+			s := runs.Summarize(f)
+			if err != nil || s.Verdict != protocol.Passed || len(silent.Asked()) > 0 || s.Dir != k.Dir {
+				t.Errorf("with a verdict: %v, %+v, asked %v", err, s, silent.Asked())
+			}
+		})
+	}
+}
+
+// Many runs are told in their order; one that cannot be read is told so.
+func TestSummaries(t *testing.T) {
+	dir := t.TempDir()
+	var known []protocol.KnownRun
+	for i, name := range []string{"one", "two", "three"} {
+		known = append(known, makeRun(t, filepath.Join(dir, name), name+"-1", i))
+	}
+	if err := os.WriteFile(rundir.Dir(known[1].Dir).Plan(), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := readerOf(&fake.Scheduler{}).Summaries(t.Context(), known)
+	for i, want := range []runs.State{runs.NotSubmitted, runs.Unknown, runs.NotSubmitted} {
+		if list[i].State != want || list[i].RunID != known[i].ID {
+			t.Errorf("%d: %+v", i, list[i])
+		}
+	}
+	if !strings.HasPrefix(list[1].Text, "unknown: cannot read plan") {
+		t.Errorf("%q", list[1].Text)
+	}
+}

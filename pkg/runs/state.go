@@ -1,0 +1,115 @@
+package runs
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// state is how far a run is, in a word and in words.
+func (f Facts) state(m report.Model) (State, string) {
+	switch {
+	case m.Run.Verdict != "" && m.Failure != nil:
+		return Over, string(m.Run.Verdict) + ": " + m.Failure.String()
+	case m.Run.Verdict != "":
+		return Over, string(m.Run.Verdict)
+	case f.Submission == nil && f.Hub == nil:
+		return NotSubmitted, "not submitted"
+	case f.Submission == nil: // started by hand: no scheduler can be asked
+		return f.progress()
+	}
+	switch f.Job.Phase {
+	case protocol.JobQueued:
+		return Pending, "pending: " + f.waits()
+	case protocol.JobRunning, protocol.JobEnding:
+		return f.progress()
+	case protocol.JobEnded:
+		return NoVerdict, "no verdict: " + f.Lost
+	}
+	return Unknown, "unknown: " + f.Fault
+}
+
+// waits is what a job waits for.
+func (f Facts) waits() string {
+	j := f.Job
+	switch {
+	case j.Never:
+		return "NEVER: " + j.Why
+	case j.Why != "":
+		return j.Why
+	case j.Reason != "":
+		return j.Reason
+	}
+	return "its scheduler does not say for what"
+}
+
+// progress is how far a run is whose job runs, by what its hub has told last. By hand roles may be far ahead of the
+// phase, which waits for the last of them to arrive.
+func (f Facts) progress() (State, string) {
+	if f.Hub == nil {
+		return Starting, "starting: nothing has been heard of any role"
+	}
+	t := tally(f.Hub.Roles)
+	switch f.Hub.Phase {
+	case protocol.Measuring:
+		return Measuring, fmt.Sprintf("measuring: %d of %d points", len(f.Hub.Points), f.points())
+	case protocol.Stopping, protocol.Over:
+		return Ending, "ending: the roles are being stopped"
+	case protocol.Readying:
+		return Loading, "loading: " + t.servers()
+	case protocol.Checking:
+		return Starting, "starting: the hosts are being checked"
+	}
+	if t.started > 0 {
+		return Loading, fmt.Sprintf("loading: %s%s", t.servers(), t.missing())
+	}
+	return Starting, fmt.Sprintf("starting: %d of %d ranks are there%s", t.attached, t.ranks, t.missing())
+}
+
+// points is how many points are measured, all measurements together.
+func (f Facts) points() int {
+	return len(f.Plan.Case.Load.Points()) * max(f.Plan.Policy.Measurements, 1)
+}
+
+// count is how far all roles are together.
+type count struct {
+	ranks, attached, started int
+	all, ready               int      // servers, the coordinator among them
+	absent                   []string // roles of which no rank is there
+}
+
+func tally(list []protocol.RoleState) (c count) {
+	for _, r := range list {
+		c.ranks, c.attached, c.started = c.ranks+r.Ranks, c.attached+r.Attached, c.started+r.Started
+		if r.Attached == 0 {
+			c.absent = append(c.absent, r.Role.String())
+		}
+		if r.Role.Kind == roles.Benchmark {
+			continue
+		}
+		c.all++
+		if r.Ready {
+			c.ready++
+		}
+	}
+	return c
+}
+
+func (c count) servers() string { return fmt.Sprintf("%d of %d servers are ready", c.ready, c.all) }
+
+// mostAbsent is how many roles are named that are not there.
+const mostAbsent = 3
+
+func (c count) missing() string {
+	if len(c.absent) == 0 {
+		return ""
+	}
+	named, more := c.absent, ""
+	if n := len(named) - mostAbsent; n > 0 {
+		named, more = named[:mostAbsent], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf(", not yet here: %s%s", strings.Join(named, ", "), more)
+}
