@@ -90,7 +90,7 @@ func plural(n int, one, more string) string {
 func submit(c *cli.Context, s scheduler.Scheduler, job launch.Job) error {
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	w := newWatcher(c, s, job.Plan, time.Now())
+	w := newWatcher(c, s, job.Plan, time.Now()).onTerminal()
 	for _, note := range job.Plan.Case.Notes {
 		w.progress.Say("note: %s", note)
 	}

@@ -37,7 +37,7 @@ func watchCommand() *cli.Command {
 			}
 			ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			w := newWatcher(c, s, p, sub.At)
+			w := newWatcher(c, s, p, sub.At).onTerminal()
 			w.job = scheduler.Job{ID: sub.JobID, Cluster: sub.Cluster, Name: sub.Name}
 			return w.watch(ctx)
 		},

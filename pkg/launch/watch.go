@@ -25,6 +25,11 @@ type Watch struct {
 	Say       func(string)
 	OnEntry   func(protocol.Entry)
 	OnVerdict func(protocol.Result, rundir.Attempt)
+	// OnState is called with state.json whenever it has changed, after the entries that came before; OnQueue with what
+	// the scheduler says; OnSecond each second. All are called from Run's goroutine; nil: nobody.
+	OnState  func(protocol.State)
+	OnQueue  func(protocol.JobState)
+	OnSecond func()
 	// GoesOn says that the job has more to run after this: the watch ends with the verdict.
 	GoesOn bool
 	// AskBound is how long one question to the scheduler may take; 0: a standard one.
@@ -49,6 +54,7 @@ const (
 type seen struct {
 	attempt rundir.Attempt
 	entries []protocol.Entry
+	state   *protocol.State // nil: it has not changed
 	verdict *protocol.Result
 	again   bool // an attempt after the one that had the verdict has begun
 }
@@ -67,6 +73,8 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 	newest := 0 // of the attempts that were seen
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	second, end := w.seconds()
+	defer end()
 	step := func(in watch.Input) {
 		for _, e := range m.Step(in, time.Now()) {
 			w.perform(ctx, e, inputs)
@@ -93,6 +101,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			for _, e := range s.entries {
 				w.OnEntry(e)
 			}
+			if s.state != nil && w.OnState != nil {
+				w.OnState(*s.state)
+			}
 			if s.verdict != nil {
 				out.Result = s.verdict
 				w.OnVerdict(*s.verdict, s.attempt)
@@ -102,11 +113,26 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 				step(watch.Verdict{})
 			}
 		case in := <-inputs:
-			step(w.sift(in, newest))
+			in = w.sift(in, newest)
+			if q, ok := in.(watch.Queue); ok && q.Err == nil && w.OnQueue != nil {
+				w.OnQueue(q.State)
+			}
+			step(in)
+		case <-second:
+			w.OnSecond()
 		case <-timer.C:
 			step(watch.Tick{})
 		}
 	}
+}
+
+// seconds tells each second, if anybody wants to know.
+func (w Watch) seconds() (<-chan time.Time, func()) {
+	if w.OnSecond == nil {
+		return nil, func() {}
+	}
+	tick := time.NewTicker(time.Second)
+	return tick.C, tick.Stop
 }
 
 // idle is how long there is nothing to do, should nothing happen.
@@ -170,6 +196,9 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 			}
 		}
 		_, now.entries = journal.Read()
+		if s, changed := journal.ReadState(); changed {
+			now.state = &s
+		}
 		now.again = judged != "" && attempt != judged
 		if now.again {
 			judged = ""
@@ -177,7 +206,7 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 		if now.verdict != nil {
 			judged = attempt
 		}
-		if now.verdict != nil || now.again || len(now.entries) > 0 || attempt != last {
+		if now.verdict != nil || now.again || len(now.entries) > 0 || now.state != nil || attempt != last {
 			last = attempt
 			select {
 			case news <- now:

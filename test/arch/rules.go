@@ -36,7 +36,7 @@ var kinds = map[string]kind{
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
 	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
 	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
-	"pkg/diagnose": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
+	"pkg/diagnose": decide, "pkg/progressbar": decide, "pkg/live": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
@@ -56,7 +56,7 @@ var kinds = map[string]kind{
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
 	"pkg/stats": nil, "pkg/report/chart": nil, "pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil,
-	"pkg/diagnose": nil, "pkg/decide/liveness": nil,
+	"pkg/diagnose": nil, "pkg/progressbar": nil, "pkg/decide/liveness": nil,
 }
 
 // file is one file of source.
@@ -134,7 +134,7 @@ func importDirections(files []file) (broken []string) {
 // notInAgents are what an agent, of which there is one a rank, is too small for: it is for disagg-submit.
 var notInAgents = []string{
 	"gonum.org/", "modernc.org/sqlite", "github.com/go-sql-driver/", "github.com/jackc/pgx/", "go.opentelemetry.io/",
-	"github.com/prometheus/", "google.golang.org/",
+	"github.com/prometheus/", "google.golang.org/", "charm.land/", "github.com/charmbracelet/",
 }
 
 // agentLinks: what the agent's command imports, and what that imports, is free of large libraries.
