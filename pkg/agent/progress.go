@@ -35,7 +35,7 @@ func (s *service) tellProgress(p *supervisor.Process) {
 	}
 }
 
-// progress is how far the child is by the end of its output, and by what was known before: a bar may have scrolled away.
+// progress is how far the child is by the end of its output, or by what was known before: a bar scrolls away.
 func (s *service) progress(before protocol.Progress, end []byte, at time.Time) protocol.Progress {
 	now := before
 	now.Output = at

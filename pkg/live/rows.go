@@ -106,11 +106,17 @@ const gap = "  " // between two columns
 
 // table lays rows out in columns, in the richest form that fits.
 func table(rows []row, width int) []Line {
-	var cells [][]Span
+	bars := 0 // columns before a bar
+	for _, r := range rows {
+		if r.percent >= 0 {
+			bars = max(bars, ansi.StringWidth(report.Printable(r.note)))
+		}
+	}
+	var cells [][]Line
 	for _, f := range forms {
 		cells = nil
 		for _, r := range rows {
-			cells = append(cells, r.cells(f))
+			cells = append(cells, r.cells(f, bars))
 		}
 		if needs(cells) <= width {
 			break
@@ -119,35 +125,41 @@ func table(rows []row, width int) []Line {
 	return layOut(cells, width)
 }
 
-// cells are the columns of a row, in a form.
-func (r row) cells(f form) []Span {
+// cells are the columns of a row, in a form. Its bar begins behind so many columns of its note.
+func (r row) cells(f form, bar int) []Line {
 	ranks := fmt.Sprintf("%d/%d", r.alive, r.ranks)
 	if f.words {
 		ranks += " ranks"
 	}
-	out := []Span{
-		{r.title(), Plain}, {ranks, Plain}, {r.state.String(), r.style()}, {"", Plain}, {"", Plain}, {"", Busy},
-		{"", Faint}, {"", Faint},
-	}
+	var spent, quiet, hosts string
 	if r.spent > 0 {
-		out[3].Text = clock(r.spent)
-	}
-	if f.note {
-		out[4].Text = report.Printable(r.note)
-	}
-	if r.percent >= 0 && f.gauge > 0 {
-		out[5].Text = gauge(r.percent, f.gauge)
+		spent = clock(r.spent)
 	}
 	if r.quiet >= 0 && f.quiet {
-		out[6].Text = span(r.quiet)
+		quiet = span(r.quiet)
 		if f.words {
-			out[6].Text = "last line " + out[6].Text + " ago"
+			quiet = "last line " + quiet + " ago"
 		}
 	}
 	if f.hosts {
-		out[7].Text = report.Printable(compress(r.hosts))
+		hosts = report.Printable(compress(r.hosts))
 	}
-	return out
+	return []Line{
+		{{r.title(), Plain}}, {{ranks, Plain}}, {{r.state.String(), r.style()}}, {{spent, Plain}}, r.noted(f, bar),
+		{{quiet, Faint}}, {{hosts, Faint}},
+	}
+}
+
+// noted is the note of a row, with its bar.
+func (r row) noted(f form, bar int) Line {
+	if !f.note {
+		return nil
+	}
+	note := report.Printable(r.note)
+	if r.percent < 0 || f.gauge == 0 {
+		return Line{{note, Plain}}
+	}
+	return Line{{fmt.Sprintf("%-*s ", bar, note), Plain}, {gauge(r.percent, f.gauge), Busy}}
 }
 
 func (r row) style() Style {
@@ -163,20 +175,20 @@ func (r row) style() Style {
 }
 
 // widths are those of the columns; 0: it is empty.
-func widths(cells [][]Span) []int {
+func widths(cells [][]Line) []int {
 	var list []int
 	for _, r := range cells {
 		for i, c := range r {
 			if i == len(list) {
 				list = append(list, 0)
 			}
-			list[i] = max(list[i], ansi.StringWidth(c.Text))
+			list[i] = max(list[i], c.width())
 		}
 	}
 	return list
 }
 
-func needs(cells [][]Span) (width int) {
+func needs(cells [][]Line) (width int) {
 	for _, w := range widths(cells) {
 		if w > 0 {
 			width += len(gap) + w
@@ -186,7 +198,7 @@ func needs(cells [][]Span) (width int) {
 }
 
 // layOut aligns columns: numbers to the right.
-func layOut(cells [][]Span, width int) (lines []Line) {
+func layOut(cells [][]Line, width int) (lines []Line) {
 	list := widths(cells)
 	for _, r := range cells {
 		var line Line
@@ -194,11 +206,11 @@ func layOut(cells [][]Span, width int) (lines []Line) {
 			if list[i] == 0 {
 				continue
 			}
-			space := strings.Repeat(" ", list[i]-ansi.StringWidth(c.Text))
+			space := strings.Repeat(" ", list[i]-c.width())
 			if i == 1 || i == 3 {
-				line = append(line, Span{gap + space, Plain}, c)
+				line = append(append(line, Span{gap + space, Plain}), c...)
 			} else {
-				line = append(line, Span{gap, Plain}, c, Span{space, Plain})
+				line = append(append(append(line, Span{gap, Plain}), c...), Span{space, Plain})
 			}
 		}
 		lines = append(lines, line.trim().cut(width))

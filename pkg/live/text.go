@@ -40,6 +40,9 @@ func (l Line) String() string {
 	return text.String()
 }
 
+// width is how many columns a line takes.
+func (l Line) width() int { return ansi.StringWidth(l.String()) }
+
 // cut cuts a line to a width, in columns.
 func (l Line) cut(width int) Line {
 	var out Line

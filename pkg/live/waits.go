@@ -24,7 +24,7 @@ func (v *View) Waits(now time.Time) []string {
 		}
 		return nil
 	case protocol.Launching:
-		return v.missing("waiting for "+phase+" for agents to arrive", func(r *role) bool { return r.alive() < r.Ranks })
+		return v.missing("waiting for "+phase+" for agents", func(r *role) bool { return r.alive() < r.Ranks })
 	case protocol.Stopping:
 		return v.missing("stopping for "+phase, func(r *role) bool { return r.state() != ended })
 	case protocol.Readying, protocol.Measuring:

@@ -33,14 +33,14 @@ const (
 	EventVersion EventKind = "version" // Detail is the version of the engine, as its service says it
 	EventReady   EventKind = "ready"   // its service answers
 	EventUnready EventKind = "unready" // why it does not answer yet
-	// EventProgress says how far the child is that loads, or measures, by what it prints.
-	EventProgress EventKind = "progress"
-	EventExited   EventKind = "exited"  // the child itself has ended; descendants may not have
-	EventStopped  EventKind = "stopped" // nothing is left of it
-	EventRelease  EventKind = "release" // the benchmark no longer needs the servers
-	EventLeaving  EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
-	EventWarned   EventKind = "warned"  // the scheduler says that the job's time is nearly over
+	EventExited  EventKind = "exited"  // the child itself has ended; descendants may not have
+	EventStopped EventKind = "stopped" // nothing is left of it
+	EventRelease EventKind = "release" // the benchmark no longer needs the servers
+	EventLeaving EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
+	EventWarned  EventKind = "warned"  // the scheduler says that the job's time is nearly over
 
+	// EventProgress says how far the child is that loads, or measures, by what it prints.
+	EventProgress    EventKind = "progress"
 	EventUnhealthy   EventKind = "unhealthy"   // its service was ready and no longer answers
 	EventRecovered   EventKind = "recovered"   // its service answers again
 	EventStalled     EventKind = "stalled"     // its service answers, but makes no progress
@@ -56,9 +56,9 @@ const (
 // EventKinds lists every kind of event.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventStarted, EventAddress, EventVersion, EventReady, EventUnready, EventProgress, EventExited, EventStopped,
-		EventRelease, EventLeaving, EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked,
-		EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
+		EventStarted, EventAddress, EventVersion, EventReady, EventUnready, EventExited, EventStopped, EventRelease,
+		EventLeaving, EventWarned, EventProgress, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable,
+		EventChecked, EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
 	}
 }
 
