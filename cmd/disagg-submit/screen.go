@@ -76,7 +76,7 @@ func (s *screen) change(take func(*live.View)) {
 	take(s.view)
 	s.mu.Unlock()
 	if s.program != nil {
-		s.program.Send(drawAgain{})
+		s.program.Send(changed{})
 	}
 }
 
@@ -120,7 +120,10 @@ func (s *screen) draw(width, height int) string {
 			text.WriteByte('\n')
 		}
 		for _, span := range line {
-			text.WriteString(looks[span.Style].Render(span.Text))
+			if look, styled := looks[span.Style]; styled {
+				span.Text = look.Render(span.Text)
+			}
+			text.WriteString(span.Text)
 		}
 	}
 	return text.String()
@@ -128,7 +131,6 @@ func (s *screen) draw(width, height int) string {
 
 // looks are how styles look. The library leaves out what a terminal does not do, or NO_COLOR forbids.
 var looks = map[live.Style]lipgloss.Style{
-	live.Plain:  lipgloss.NewStyle(),
 	live.Strong: lipgloss.NewStyle().Bold(true),
 	live.Faint:  lipgloss.NewStyle().Faint(true),
 	live.Good:   lipgloss.NewStyle().Foreground(lipgloss.Green),
@@ -138,16 +140,21 @@ var looks = map[live.Style]lipgloss.Style{
 
 // The messages to a picture.
 type (
-	drawAgain struct{}
+	changed   struct{} // something is to be seen
+	drawAgain struct{} // it is time to show it
 	takeAway  struct{}
 )
+
+// drawEvery bounds how often the block is drawn: much may happen at once.
+const drawEvery = 200 * time.Millisecond
 
 // picture is the block as the library wants it: it knows the size of the terminal, and which key was pressed.
 type picture struct {
 	draw          func(width, height int) string
 	leave         func(error)
 	width, height int
-	gone          bool
+	block         string
+	waits         bool // for drawAgain
 }
 
 // Init implements tea.Model.
@@ -158,6 +165,16 @@ func (p *picture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		p.width, p.height = msg.Width, msg.Height
+		p.block = p.draw(p.width, p.height)
+	case changed:
+		if !p.waits {
+			p.waits = true
+			return p, tea.Tick(drawEvery, func(time.Time) tea.Msg { return drawAgain{} })
+		}
+	case drawAgain:
+		if p.waits = false; p.width > 0 {
+			p.block = p.draw(p.width, p.height)
+		}
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "q":
@@ -166,16 +183,11 @@ func (p *picture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			p.leave(errors.New("Ctrl-C"))
 		}
 	case takeAway:
-		p.gone = true
+		p.block = ""
 		return p, tea.Quit
 	}
 	return p, nil
 }
 
 // View implements tea.Model.
-func (p *picture) View() tea.View {
-	if p.gone || p.width == 0 {
-		return tea.NewView("")
-	}
-	return tea.NewView(p.draw(p.width, p.height))
-}
+func (p *picture) View() tea.View { return tea.NewView(p.block) }

@@ -54,7 +54,8 @@ func Last(end []byte, hide func(string) string) (Bar, bool) {
 
 // read reads a line.
 func read(line []byte, hide func(string) string) (Bar, bool) {
-	if !bytes.ContainsAny(line, "%/") {
+	hasPercent, hasWord := bytes.IndexByte(line, '%') >= 0, bytes.Contains(line, []byte("oading"))
+	if !hasPercent && !hasWord { // most lines
 		return Bar{}, false
 	}
 	text := string(escapes.ReplaceAll(line[:min(len(line), maxLine)], nil))

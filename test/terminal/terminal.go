@@ -7,6 +7,7 @@ package terminal
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,12 +21,12 @@ import (
 type Terminal struct {
 	cmd      *exec.Cmd
 	pty      *os.File
-	screen   *vt.SafeEmulator
 	read     chan struct{} // closed when the program has ended, and all that it wrote is drawn
 	answered chan struct{} // closed when the emulator answers no more
 
-	mu  sync.Mutex
-	raw bytes.Buffer
+	mu     sync.Mutex
+	screen *vt.Emulator
+	raw    bytes.Buffer // all that was written
 }
 
 // Start starts a program on a terminal of so many columns and lines.
@@ -35,7 +36,7 @@ func Start(cmd *exec.Cmd, width, height int) (*Terminal, error) {
 		return nil, err
 	}
 	t := &Terminal{
-		cmd: cmd, pty: f, screen: vt.NewSafeEmulator(width, height), read: make(chan struct{}),
+		cmd: cmd, pty: f, screen: vt.NewEmulator(width, height), read: make(chan struct{}),
 		answered: make(chan struct{}),
 	}
 	go t.draw()
@@ -51,8 +52,8 @@ func (t *Terminal) draw() {
 		n, err := t.pty.Read(buf)
 		t.mu.Lock()
 		t.raw.Write(buf[:n])
-		t.mu.Unlock()
 		_, _ = t.screen.Write(buf[:n])
+		t.mu.Unlock()
 		if err != nil {
 			return
 		}
@@ -80,7 +81,9 @@ func (t *Terminal) Type(text string) error {
 
 // Resize changes the size of the terminal.
 func (t *Terminal) Resize(width, height int) error {
+	t.mu.Lock()
 	t.screen.Resize(width, height)
+	t.mu.Unlock()
 	return pty.Setsize(t.pty, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)})
 }
 
@@ -89,7 +92,9 @@ func (t *Terminal) PID() int { return t.cmd.Process.Pid }
 
 // Lines are what is seen now, without blanks at the ends of lines.
 func (t *Terminal) Lines() []string {
+	t.mu.Lock()
 	lines := strings.Split(t.screen.String(), "\n")
+	t.mu.Unlock()
 	for i, l := range lines {
 		lines[i] = strings.TrimRight(l, " \r")
 	}
@@ -107,7 +112,9 @@ func (t *Terminal) Written() string {
 func (t *Terminal) End() int {
 	_ = t.cmd.Wait()
 	<-t.read
-	_ = t.screen.Close()
+	if answers, ok := t.screen.InputPipe().(io.Closer); ok { // the emulator's own Close is not safe beside its Read
+		_ = answers.Close()
+	}
 	<-t.answered
 	_ = t.pty.Close()
 	return t.cmd.ProcessState.ExitCode()
