@@ -28,6 +28,26 @@ type screen struct {
 	view    *live.View
 	program *tea.Program  // nil: there is no block
 	ended   chan struct{} // closed when it has ended
+	canvas  *canvas
+}
+
+// firstDrawn is how long the first block may take before lines are printed all the same.
+const firstDrawn = time.Second
+
+// canvas is the terminal as the library draws on it.
+type canvas struct {
+	*os.File
+	once  sync.Once
+	begun chan struct{} // closed when the block was drawn for the first time
+}
+
+// Write implements io.Writer. A block is the first that has several lines.
+func (c *canvas) Write(b []byte) (int, error) {
+	n, err := c.File.Write(b)
+	if err != nil || bytes.IndexByte(b, '\n') >= 0 {
+		c.once.Do(func() { close(c.begun) })
+	}
+	return n, err
 }
 
 // onTerminal is a screen that draws a block if there is a terminal for it. Of a job in the background nothing is drawn:
@@ -52,7 +72,8 @@ func (s *screen) begin(view *live.View, leave func(error)) {
 		return
 	}
 	// Ctrl-C is a key there; signals are the caller's.
-	options := []tea.ProgramOption{tea.WithOutput(s.terminal), tea.WithoutSignalHandler(), tea.WithFPS(10)}
+	s.canvas = &canvas{File: s.terminal, begun: make(chan struct{})}
+	options := []tea.ProgramOption{tea.WithOutput(s.canvas), tea.WithoutSignalHandler(), tea.WithFPS(10)}
 	if term.IsTerminal(os.Stdin.Fd()) {
 		options = append(options, tea.WithInput(os.Stdin))
 	} else {
@@ -97,6 +118,11 @@ func (s *screen) Write(b []byte) (int, error) {
 			b, s.rest = append(s.rest, b...), nil
 		}
 		return s.out.Write(b)
+	}
+	select { // until then the library takes the whole screen for the block
+	case <-s.canvas.begun:
+	case <-s.ended:
+	case <-time.After(firstDrawn): // there is no room for a second line
 	}
 	text := append(s.rest, b...)
 	end := bytes.LastIndexByte(text, '\n') + 1

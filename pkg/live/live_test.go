@@ -267,10 +267,20 @@ func TestAgain(t *testing.T) {
 	if got := text(v.Block(j.At(1202), 80, 24)); !strings.Contains(got, "47/48") {
 		t.Errorf("a lost rank:\n%s", got)
 	}
-	v.Entry(protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Launching, At: j.At(1300)})
+	v.Entry(protocol.Entry{Seq: 1, Kind: protocol.EntryPhase, Phase: protocol.Launching, At: j.At(1300)})
 	if got := text(v.Block(j.At(1301), 80, 24)); !strings.Contains(got, "0/48 ranks  absent") ||
 		!strings.Contains(got, "0:01 of 2:00:00") {
 		t.Errorf("another attempt:\n%s", got)
+	}
+}
+
+// An agent that arrives before the first phase is told, as the hub's own does, is there.
+func TestFirstAgent(t *testing.T) {
+	j := newJob(t)
+	j.Each(protocol.EntryAttached, 1, roles.Benchmark)
+	j.Phase(protocol.Launching, 2)
+	if got := text(view(j).Block(j.At(3), 80, 24)); !strings.Contains(got, "benchmark     1/1") {
+		t.Error(got)
 	}
 }
 

@@ -80,12 +80,12 @@ func (v *View) Queue(s protocol.JobState, now time.Time) {
 // Entry takes the next entry of the journal.
 func (v *View) Entry(e protocol.Entry) {
 	v.see(e.At)
+	if e.Seq == 1 { // agents may arrive before the first phase is told
+		v.begin()
+		v.launched = e.At
+	}
 	switch e.Kind {
 	case protocol.EntryPhase:
-		if e.Phase == protocol.Launching {
-			v.begin()
-			v.launched = e.At
-		}
 		v.phase, v.since = e.Phase, e.At
 		for _, r := range v.roles {
 			r.stopping = e.Phase == protocol.Stopping || e.Phase == protocol.Over

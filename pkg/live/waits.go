@@ -53,8 +53,8 @@ func (v *View) missing(what string, waited func(*role) bool) []string {
 // busy tells of the roles that load, or measure.
 func (v *View) busy(now time.Time) (lines []string) {
 	var rows []row
-	for _, r := range v.roles {
-		if s := r.state(); s == running || s == loading {
+	for _, r := range v.roles { // servers come first: what is behind them waits for them
+		if s := r.state(); s == running || s == loading && (r.Role.Kind.Worker() || len(rows) == 0) {
 			rows = append(rows, v.row(r, now))
 		}
 	}

@@ -68,6 +68,9 @@ func TestWatch(t *testing.T) {
 	j := played(t)
 	term := watch(t, j, 80, 24)
 	term.shows(t, "GEN_0        48/48  loading", "weights 61 %", "q leaves; the job goes on")
+	if first := term.Lines()[0]; !strings.Contains(first, "GEN_0: 48 of 48 ranks arrived") {
+		t.Errorf("the first line is %q", first)
+	}
 	if err := term.Resize(40, 15); err != nil {
 		t.Fatal(err)
 	}
