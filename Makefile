@@ -129,6 +129,10 @@ crash-local: ## the same, and a full disk, 1,000 times each with what keeps reco
 bench-hub: ## measure one hub with 1,024 agents, for ten minutes
 	go run ./test/bench/hub
 
+.PHONY: bench-watch
+bench-watch: ## measure what it costs to watch a job of 64 ranks on 16 hosts on a terminal: a minute
+	go run ./test/bench/watch
+
 .PHONY: bench-slurm
 bench-slurm: ## measure starts, failures and ends on the lab, against what disagg replaces: about 20 minutes
 	go run ./test/bench/slurm

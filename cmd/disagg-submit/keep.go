@@ -49,8 +49,8 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
 		Usage:     "measure again on servers that were kept, and end with the verdict's exit code",
-		ArgsUsage: "RUN-DIR",
-		Description: "The measurement is another attempt of the run, on the same servers: its records say that they " +
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + " The measurement is another attempt of the run, on the same servers: its records say that they " +
 			"were warm. Ctrl-C ends the measurement, and leaves the servers.",
 		Flags:  toolFlags(),
 		Action: bench,
@@ -58,7 +58,10 @@ func benchCommand() *cli.Command {
 }
 
 func bench(c *cli.Context) error {
-	p, err := planOf(c)
+	if c.NArg() > 1 {
+		return fmt.Errorf("want one RUN, have %d: see disagg-submit bench --help", c.NArg())
+	}
+	p, err := planNamed(c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -86,13 +89,17 @@ func bench(c *cli.Context) error {
 	return w.exit(out, nil)
 }
 
-// planOf is the plan of the run directory that the command line names.
-func planOf(c *cli.Context) (plan.Plan, error) {
-	dir, err := command.One(c, "RUN-DIR")
+// planNamed is the plan of one's own run, by its name.
+func planNamed(name string) (plan.Plan, error) {
+	dir, err := runNamed(name)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return rundir.ReadOwnPlan(rundir.Dir(dir).Plan())
+	run := rundir.Dir(dir)
+	if a := rundir.Attempt(dir); a.Number() >= 0 {
+		run = a.Dir()
+	}
+	return rundir.ReadOwnPlan(run.Plan())
 }
 
 // restartCommand starts one role anew.
@@ -100,18 +107,18 @@ func restartCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "restart",
 		Usage:     "end and start one role of a run whose servers are kept",
-		ArgsUsage: "RUN-DIR ROLE",
-		Description: "Whoever has started the role does it: the terminal, or the job. The next measurement waits " +
+		ArgsUsage: "RUN ROLE",
+		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next measurement waits " +
 			"until it is ready, and those that need its address are started anew if that has changed.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
-				return errors.New("want a RUN-DIR and a ROLE: see disagg-submit restart --help")
+				return errors.New("want a RUN and a ROLE: see disagg-submit restart --help")
 			}
 			role, err := roles.ParseRole(c.Args().Get(1))
 			if err != nil {
 				return err
 			}
-			p, err := rundir.ReadOwnPlan(rundir.Dir(c.Args().First()).Plan())
+			p, err := planNamed(c.Args().First())
 			if err != nil {
 				return err
 			}
@@ -129,9 +136,13 @@ func stopCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "stop",
 		Usage:     "stop every role of a run that still runs, such as servers that were kept",
-		ArgsUsage: "RUN-DIR",
+		ArgsUsage: "RUN", Description: aboutRun,
 		Action: func(c *cli.Context) error {
-			p, err := planOf(c)
+			name, err := command.One(c, "RUN")
+			if err != nil {
+				return err
+			}
+			p, err := planNamed(name)
 			if err != nil {
 				return err
 			}

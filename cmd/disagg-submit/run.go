@@ -24,10 +24,10 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
-		ArgsUsage: "CASE | --testlist LIST | --again RUN-DIR",
+		ArgsUsage: "CASE | --testlist LIST | --again RUN",
 		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
 			launcherFlag(),
-			&cli.StringFlag{Name: "again", Usage: "run what was planned for the run in `RUN-DIR` once more"},
+			&cli.StringFlag{Name: "again", Usage: "run what was planned for an earlier `RUN` once more"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
 			&cli.BoolFlag{Name: "detach", Usage: "submit and do not wait"},
 			&cli.BoolFlag{Name: "no-doctor", Usage: "submit although doctor would say that the job must fail"},
@@ -80,7 +80,11 @@ func launcherOf(c *cli.Context) (string, error) {
 	case c.IsSet("launcher"):
 		return c.String("launcher"), nil
 	case c.IsSet("again"):
-		p, err := rundir.ReadPlan(rundir.Dir(c.String("again")).Plan())
+		dir, err := runNamed(c.String("again"))
+		if err != nil {
+			return "", err
+		}
+		p, err := rundir.ReadPlan(rundir.Dir(dir).Plan())
 		return p.Launcher, err
 	}
 	return launch.RunScheduler(), nil
@@ -103,7 +107,11 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 			return launch.Job{}, fmt.Errorf(advice, name)
 		}
 	}
-	return launch.Rerun(rundir.Dir(c.String("again")), c.String("run-dir"), version.Text(), s)
+	dir, err := runNamed(c.String("again"))
+	if err != nil {
+		return launch.Job{}, err
+	}
+	return launch.Rerun(rundir.Dir(dir), c.String("run-dir"), version.Text(), s)
 }
 
 // sayLeftOut names variables of this shell that would be options of sbatch, and have no effect.
@@ -125,7 +133,7 @@ func plural(n int, one, more string) string {
 func submit(c *cli.Context, s scheduler.Scheduler, job launch.Job) error {
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	w := newWatcher(c, s, job.Plan, time.Now())
+	w := newWatcher(c, s, job.Plan, time.Now()).onTerminal()
 	for _, note := range job.Plan.Case.Notes {
 		w.progress.Say("note: %s", note)
 	}

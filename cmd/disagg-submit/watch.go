@@ -39,7 +39,7 @@ func watchCommand() *cli.Command {
 				return err
 			}
 			w.progress.Say("run %s: %s", plan.ShortID(w.plan.ID), w.plan.Case.TestID)
-			return w.watch(ctx)
+			return w.onTerminal().watch(ctx)
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/live"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
@@ -30,6 +31,8 @@ type watcher struct {
 	listed    bool // it can be found by its name
 	brief     bool // of a run that passed only that is shown
 	progress  report.Progress
+	screen    *screen
+	judged    bool // the verdict of the present attempt is there
 	// undelivered is how many records of the last job are not where they must be.
 	undelivered int
 	tools       tools
@@ -37,12 +40,19 @@ type watcher struct {
 
 func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.Time) *watcher {
 	return &watcher{
-		out: c.App.Writer, scheduler: s, plan: p, tools: toolsOf(c),
+		out: c.App.Writer, screen: &screen{out: c.App.Writer}, scheduler: s, plan: p, tools: toolsOf(c),
 		progress: report.Progress{
 			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Points()), Begun: begun,
 			Now: time.Now,
 		},
 	}
+}
+
+// onTerminal lets the watcher draw, where that can be done, what it shows.
+func (w *watcher) onTerminal() *watcher {
+	w.screen = onTerminal(w.out)
+	w.out, w.progress.Out = w.screen, w.screen
+	return w
 }
 
 func (w *watcher) sayBusy(err error, again time.Duration) {
@@ -76,7 +86,9 @@ func (w *watcher) what() string {
 func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 	watching, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
-	leave := context.AfterFunc(ctx, func() {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	endLeaving := context.AfterFunc(ctx, func() {
 		if !w.tied {
 			end(context.Cause(ctx))
 			return
@@ -86,17 +98,60 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 			end(fmt.Errorf("%w: %w", context.Cause(ctx), err))
 		}
 	})
-	defer leave()
+	defer endLeaving()
+	w.show(leave)
+	defer w.screen.end()
 	watch := w.onJob()
+	watch.GoesOn, watch.Stays = w.goesOn, w.tied
 	watch.Say = func(text string) { w.progress.Say("%s", text) }
-	watch.OnEntry, watch.OnVerdict, watch.GoesOn = w.progress.Show, w.verdict, w.goesOn
-	watch.Stays = w.tied
+	watch.OnState = func(s protocol.State) { w.screen.change(func(v *live.View) { v.State(s) }) }
+	watch.OnQueue = func(s protocol.JobState) { w.screen.change(func(v *live.View) { v.Queue(s, time.Now()) }) }
+	watch.OnEntry = func(e protocol.Entry) {
+		if w.judged { // it is of another attempt
+			w.show(leave)
+		}
+		w.screen.change(func(v *live.View) { v.Entry(e) })
+		w.progress.Show(e)
+	}
+	watch.OnVerdict = func(r protocol.Result, a rundir.Attempt) {
+		w.judged = true
+		w.screen.end()
+		w.verdict(r, a)
+	}
+	watch.OnSecond = w.second
 	out, err := watch.Run(watching)
+	w.screen.end()
 	if out.Result != nil {
 		w.undelivered = w.deliver()
 		w.tidy()
 	}
 	return out, err
+}
+
+// show begins to show an attempt of the job.
+func (w *watcher) show(leave func(error)) {
+	w.judged = false
+	view := live.New(w.plan, w.job.ID)
+	if view.Hint = "q leaves; the job goes on"; w.tied {
+		view.Hint = "q ends the job"
+	}
+	w.screen.begin(view, leave)
+}
+
+// waitsEvery is how long nothing is said before it is said what the job waits for.
+const waitsEvery = time.Minute
+
+// second shows that time passes: in the block if there is one, else by a line now and then.
+func (w *watcher) second() {
+	switch {
+	case w.judged:
+	case w.screen.draws():
+		w.screen.change(func(*live.View) {})
+	case time.Since(w.progress.Said) >= waitsEvery:
+		for _, line := range w.screen.view.Waits(time.Now()) {
+			w.progress.Say("%s", line)
+		}
+	}
 }
 
 // watch follows the job, and ends with its verdict's exit code.

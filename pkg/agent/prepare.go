@@ -43,7 +43,7 @@ func (w *worker) prepare(peers map[string]string, measurement int) *readyChild {
 			spec, err = w.spec(data)
 		}
 		if err == nil && w.task.Leader() {
-			r.service, err = newService(r.ctx, w, data, spec.Env)
+			r.service, err = newService(r.ctx, w, data, spec)
 		}
 		if err != nil {
 			w.log.Error("cannot prepare", zap.Error(err))

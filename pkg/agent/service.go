@@ -27,12 +27,16 @@ type service struct {
 	env  []string // of the child
 	sup  *supervisor.Supervisor
 	tell func(protocol.Event)
+	hide func(string) string // takes secrets out of what the child printed
 
 	stall  *healthcheck.Stall              // nil if nobody asks for progress
 	logged map[string]*healthcheck.LogLine // probes of the child's log, by pattern
 	lines  []func(string)                  // who reads the child's log
 
 	own ownHealth // of this service, as its live probe found it
+
+	loading context.Context    // ends when it is ready, or earlier
+	loaded  context.CancelFunc // ends that
 
 	mu      sync.Mutex
 	peers   []peer // that must be reachable
@@ -53,11 +57,13 @@ type peer struct {
 }
 
 // newService prepares to watch a child's service before the child is started, so that no line of its log is missed.
-func newService(ctx context.Context, w *worker, data recipe.Data, env []string) (*service, error) {
+func newService(ctx context.Context, w *worker, data recipe.Data, child supervisor.Spec) (*service, error) {
 	s := &service{
-		ctx: ctx, spec: w.opts.Plan.Spec(data.Role), data: data, env: env, sup: w.sup, tell: w.tell,
+		ctx: ctx, spec: w.opts.Plan.Spec(data.Role), data: data, env: child.Env, sup: w.sup, tell: w.tell,
+		hide:   child.Output.Redact.Text,
 		logged: map[string]*healthcheck.LogLine{},
 	}
+	s.loading, s.loaded = context.WithCancel(ctx)
 	for _, p := range []*recipe.Probe{s.spec.Startup, s.spec.Ready, s.spec.Live} {
 		if p == nil || p.Line == "" {
 			continue
@@ -117,6 +123,7 @@ func (s *service) live() {
 	}
 	s.note(func(k *known) { k.ready = true })
 	if s.spec.Ready != nil {
+		s.loaded()
 		s.tell(protocol.Event{Kind: protocol.EventReady})
 	}
 	if s.spec.Live != nil {

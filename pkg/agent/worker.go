@@ -156,6 +156,7 @@ func (w *worker) take(in any) {
 		w.step(rank.Started{PID: w.child.PID()})
 		if w.service != nil {
 			go w.service.live()
+			go w.service.tellProgress(w.child)
 		}
 		go w.await(w.child, in.output)
 		if in.command != nil && w.task.Leader() { // the launchers of other ranks run something else
@@ -286,6 +287,9 @@ func (w *worker) tell(e protocol.Event) {
 		e.At = time.Now().UTC()
 	}
 	w.send(e)
+	if e.Kind == protocol.EventProgress { // the child's own log has that
+		return
+	}
 	fields := []zap.Field{zap.String("address", e.Address), zap.String("detail", e.Detail)}
 	if e.Outcome != nil {
 		fields = append(fields, zap.Any("outcome", e.Outcome.Brief()))

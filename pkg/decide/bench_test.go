@@ -150,6 +150,11 @@ func (b *bench) told(t roles.Task, kind protocol.EventKind, detail string) {
 	b.report(t, protocol.Event{Kind: kind, Detail: detail})
 }
 
+// progress is an agent's word about how far its child is.
+func (b *bench) progress(t roles.Task, p protocol.Progress) {
+	b.report(t, protocol.Event{Kind: protocol.EventProgress, Progress: &p})
+}
+
 // checked lets every leader say that it reaches all its peers.
 func (b *bench) checked() {
 	for _, t := range []roles.Task{gen0, ctx0, server, benchmark} {

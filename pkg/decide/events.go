@@ -20,6 +20,8 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 		t.ready, t.unready = true, ""
 	case protocol.EventUnready:
 		t.unready = e.Detail
+	case protocol.EventProgress:
+		t.progress = e.Progress
 	case protocol.EventRelease:
 		m.release(now)
 	case protocol.EventUnhealthy, protocol.EventStalled:

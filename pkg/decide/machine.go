@@ -70,6 +70,7 @@ type task struct {
 	address             string
 	version             string // of the engine, as its service says it
 	unready             string // why its service does not answer
+	progress            *protocol.Progress
 	exited              bool
 	gone                bool // stopped, lost, or said goodbye
 	lost                bool // gone without a word

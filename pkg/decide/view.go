@@ -44,6 +44,9 @@ func (m *Machine) View(now time.Time) protocol.State {
 		rs := protocol.RoleState{
 			Role: pl.Role, Ranks: pl.Ranks, Ready: lead.ready, Address: lead.address, Unready: lead.unready,
 		}
+		if !lead.ready && !lead.exited {
+			rs.Progress = lead.progress
+		}
 		for _, name := range pl.Tasks() {
 			t := m.tasks[name]
 			rs.Attached += count(t.hello != nil)

@@ -18,9 +18,11 @@ func TestView(t *testing.T) {
 	b.event(gen0, protocol.EventStarted)
 	b.event(gen0, protocol.EventAddress)
 	b.told(gen0, protocol.EventUnready, "status: 503")
+	weights := protocol.Progress{What: "weights", Percent: 61, Output: b.now}
+	b.progress(gen0, weights)
 	v := b.job.View(b.now)
 	want := protocol.RoleState{
-		Role: gen0.Role, Ranks: 2, Attached: 2, Started: 1, Address: "h:1", Unready: "status: 503",
+		Role: gen0.Role, Ranks: 2, Attached: 2, Started: 1, Address: "h:1", Unready: "status: 503", Progress: &weights,
 	}
 	if diff := cmp.Diff(want, v.Roles[0]); diff != "" || v.Phase != protocol.Readying || v.Cause != nil ||
 		v.Points == nil {

@@ -176,6 +176,9 @@ func (h *Hub) received(in control.Inbound) {
 	case in.Hello != nil:
 		h.step(decide.Attached{Task: in.Task, Hello: *in.Hello})
 	case in.Event != nil:
+		if p := in.Event.Progress; p != nil && !p.Output.IsZero() { // the age of an output is the same by each clock
+			p.Output = time.Now().Add(-max(in.Event.At.Sub(p.Output), 0)).UTC()
+		}
 		h.step(decide.Reported{Task: in.Task, Event: *in.Event})
 	case in.Alive:
 		h.step(decide.Alive{Task: in.Task, Sent: in.Sent})

@@ -23,11 +23,13 @@ type journal struct {
 	phase     protocol.Phase
 	cause     *protocol.Cause // that state.json tells
 	lastState time.Time
-	dirty     bool // state.json may be out of date
+	dirty     bool                     // state.json may be out of date
+	moved     bool                     // it is out of date in how far children are, and may be so for a while
+	told      map[roles.Role]time.Time // when an entry told last how far a role is
 }
 
 func newJournal(d *rundir.Disk, a rundir.Attempt) *journal {
-	return &journal{disk: d, attempt: a, events: d.Append(a.Events())}
+	return &journal{disk: d, attempt: a, events: d.Append(a.Events()), told: map[roles.Role]time.Time{}}
 }
 
 func (j *journal) write(e protocol.Entry) {
@@ -60,10 +62,27 @@ func (j *journal) received(in control.Inbound, host string) {
 	case in.Event != nil:
 		e.Kind, e.Address, e.Detail = protocol.EntryKind(in.Event.Kind), in.Event.Address,
 			eventDetail(in.Task, *in.Event)
+		if e.Progress = in.Event.Progress; in.Event.Kind == protocol.EventProgress && !j.tells(in.Task.Role) {
+			return
+		}
 	default:
 		return // signs of life
 	}
 	j.write(e)
+}
+
+// progressEvery bounds how often an entry tells how far a role is.
+const progressEvery = time.Minute
+
+// tells decides whether an entry is to tell how far a role is. state.json does so all the same.
+func (j *journal) tells(r roles.Role) bool {
+	j.moved = true
+	now := time.Now()
+	if last := j.told[r]; !last.IsZero() && now.Sub(last) < progressEvery {
+		return false
+	}
+	j.told[r] = now
+	return true
 }
 
 func eventDetail(t roles.Task, e protocol.Event) string {
@@ -123,16 +142,23 @@ func (j *journal) preflight(p protocol.Preflight) {
 	}
 }
 
-// stateEvery bounds how often state.json is replaced while a phase lasts.
-const stateEvery = 500 * time.Millisecond
+// stateEvery bounds how often state.json is replaced while a phase lasts, movedEvery how often if children have only
+// gone on with what they do.
+const (
+	stateEvery = 500 * time.Millisecond
+	movedEvery = 2 * time.Second
+)
 
 // due is how long state.json may be left alone: what changes right after it was written is written later, with what
 // else changed meanwhile.
 func (j *journal) due(now time.Time) time.Duration {
-	if !j.dirty {
-		return mostIdle
+	switch {
+	case j.dirty:
+		return max(stateEvery-now.Sub(j.lastState), 0)
+	case j.moved:
+		return max(movedEvery-now.Sub(j.lastState), 0)
 	}
-	return max(stateEvery-now.Sub(j.lastState), 0)
+	return mostIdle
 }
 
 // state notes a new phase, and writes state.json if it is due. A phase and a cause are told at once: they are what is
@@ -142,10 +168,10 @@ func (j *journal) state(m *decide.Machine) {
 	if phase := m.Phase(); phase != j.phase {
 		j.phase = phase
 		j.write(protocol.Entry{Kind: protocol.EntryPhase, Phase: phase, At: now})
-	} else if m.Cause() == j.cause && (!j.dirty || j.due(now) > 0) {
+	} else if m.Cause() == j.cause && j.due(now) > 0 {
 		return
 	}
-	j.lastState, j.dirty, j.cause = now, false, m.Cause()
+	j.lastState, j.dirty, j.moved, j.cause = now, false, false, m.Cause()
 	data, err := json.MarshalIndent(m.View(now), "", "  ")
 	if err == nil {
 		// It is a view for as long as the hub lives; what must survive is in events.ndjson and result.json.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
@@ -52,5 +53,39 @@ func TestCauseIsToldAtOnce(t *testing.T) {
 	s, err := rundir.ReadState(attempt)
 	if err != nil || s.Cause == nil || s.Cause.Task() != ctx {
 		t.Errorf("%v, %v", s.Cause, err)
+	}
+}
+
+// What children only go on with is written to state.json less often than what happens, and an entry tells of it once a
+// minute.
+func TestProgressIsBounded(t *testing.T) {
+	disk := rundir.NewDisk(rundir.DiskOptions{})
+	defer disk.Close(10 * time.Second)
+	j := newJournal(disk, rundir.Dir(t.TempDir()).Attempt(0))
+	role := roles.Role{Kind: roles.Gen}
+	in := control.Inbound{
+		Task:  roles.Task{Role: role},
+		Event: &protocol.Event{Kind: protocol.EventProgress, Progress: &protocol.Progress{What: "weights", Percent: 1}},
+	}
+	now := time.Now()
+	j.lastState = now
+	for i, want := range []int{1, 1, 2} {
+		if i == 2 {
+			j.told[role] = now.Add(-progressEvery)
+		}
+		if j.received(in, "n1"); j.seq != want {
+			t.Errorf("%d entries, want %d", j.seq, want)
+		}
+	}
+	if d := j.due(now); d != stateEvery {
+		t.Errorf("an entry is due after %v", d)
+	}
+	j.dirty = false
+	if d := j.due(now); d != movedEvery {
+		t.Errorf("a progress is due after %v", d)
+	}
+	j.moved = false
+	if d := j.due(now); d != mostIdle {
+		t.Errorf("nothing is due after %v", d)
 	}
 }

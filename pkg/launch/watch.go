@@ -26,6 +26,11 @@ type Watch struct {
 	Say       func(string)
 	OnEntry   func(protocol.Entry)
 	OnVerdict func(protocol.Result, rundir.Attempt)
+	// OnState is called with state.json whenever it has changed, after the entries that came before; OnQueue with what
+	// the scheduler says; OnSecond each second. All are called from Run's goroutine; nil: nobody.
+	OnState  func(protocol.State)
+	OnQueue  func(protocol.JobState)
+	OnSecond func()
 	// GoesOn says that the job has more to run after this: the watch ends with the verdict.
 	GoesOn bool
 	// Stays says that servers which are kept end with the person who watches: the watch goes on after their verdict, to
@@ -53,6 +58,7 @@ const (
 type seen struct {
 	attempt rundir.Attempt
 	entries []protocol.Entry
+	state   *protocol.State // nil: it has not changed
 	verdict *protocol.Result
 	again   bool // an attempt after the one that had the verdict has begun
 }
@@ -76,6 +82,8 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 	kept := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	second, end := w.seconds()
+	defer end()
 	step := func(in watch.Input) {
 		for _, e := range m.Step(in, time.Now()) {
 			w.perform(ctx, e, inputs)
@@ -102,6 +110,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			for _, e := range s.entries {
 				w.OnEntry(e)
 			}
+			if s.state != nil && w.OnState != nil {
+				w.OnState(*s.state)
+			}
 			if s.verdict != nil {
 				out.Result = s.verdict
 				w.OnVerdict(*s.verdict, s.attempt)
@@ -116,11 +127,26 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			if q, ok := in.(watch.Queue); ok && kept && q.State.Phase == protocol.JobEnded {
 				step(watch.Verdict{}) // it was for the servers that the job went on
 			}
-			step(w.sift(in, newest))
+			in = w.sift(in, newest)
+			if q, ok := in.(watch.Queue); ok && q.Err == nil && w.OnQueue != nil {
+				w.OnQueue(q.State)
+			}
+			step(in)
+		case <-second:
+			w.OnSecond()
 		case <-timer.C:
 			step(watch.Tick{})
 		}
 	}
+}
+
+// seconds tells each second, if anybody wants to know.
+func (w Watch) seconds() (<-chan time.Time, func()) {
+	if w.OnSecond == nil {
+		return nil, func() {}
+	}
+	tick := time.NewTicker(time.Second)
+	return tick.C, tick.Stop
 }
 
 // idle is how long there is nothing to do, should nothing happen.
@@ -192,6 +218,9 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 			}
 		}
 		_, now.entries = journal.Read()
+		if s, changed := journal.ReadState(); changed {
+			now.state = &s
+		}
 		now.again = judged != "" && attempt != judged
 		if now.again {
 			judged = ""
@@ -199,7 +228,7 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 		if now.verdict != nil {
 			judged = attempt
 		}
-		if now.verdict != nil || now.again || len(now.entries) > 0 || attempt != last {
+		if now.verdict != nil || now.again || len(now.entries) > 0 || now.state != nil || attempt != last {
 			last = attempt
 			select {
 			case news <- now:

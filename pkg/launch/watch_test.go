@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -308,6 +309,36 @@ func TestLeaveWatch(t *testing.T) {
 				t.Error("the job was cancelled")
 			}
 		}
+	})
+}
+
+// Who shows a job hears of its state and of the queue's answers as they come, and of each second.
+func TestWatchShows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatcher(t, runs, away)
+		w.begin(0)
+		seconds := 0
+		for i, phase := range []string{"launching", "readying"} {
+			time.AfterFunc(time.Duration(10+10*i)*time.Second, func() {
+				text := fmt.Appendf(nil, `{"schema":1,"phase":%q}`, phase)
+				if err := atomicfile.Write(w.dir.Attempt(0).State(), text, 0o600); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.AfterFunc(30*time.Second, func() { w.keep(0, protocol.Passed) })
+		_, err := Watch{
+			Plan: plan.Plan{ID: "p", RunDir: string(w.dir)}, Job: theJob, Scheduler: w.Scheduler, GoesOn: true,
+			Say: func(string) {}, OnEntry: func(protocol.Entry) {},
+			OnVerdict: func(protocol.Result, rundir.Attempt) { w.heard = append(w.heard, "verdict") },
+			OnState:   func(s protocol.State) { w.heard = append(w.heard, string(s.Phase)) },
+			OnQueue:   func(s protocol.JobState) { w.heard = append(w.heard, s.Word) },
+			OnSecond:  func() { seconds++ },
+		}.Run(t.Context())
+		if err != nil || seconds < 29 || seconds > 31 {
+			t.Errorf("%d seconds, %v", seconds, err)
+		}
+		w.hears("RUNNING", "launching", "readying", "verdict")
 	})
 }
 

@@ -3,6 +3,7 @@ package logtee
 import (
 	"bytes"
 	"sync"
+	"time"
 )
 
 const (
@@ -14,13 +15,15 @@ const (
 // tailBuffer keeps the end of a stream. It costs a copy of the bytes while they pass, and splits lines only when asked.
 type tailBuffer struct {
 	mu   sync.Mutex
-	buf  []byte // the newest bytes, in a circle once it is full
-	next int    // where the next byte goes once it is full
+	buf  []byte    // the newest bytes, in a circle once it is full
+	next int       // where the next byte goes once it is full
+	at   time.Time // when the newest came; zero: there is none
 }
 
 func (t *tailBuffer) write(b []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.at = time.Now()
 	b = b[max(0, len(b)-tailSize):]
 	if room := tailSize - len(t.buf); room > 0 {
 		n := min(room, len(b))
@@ -36,6 +39,16 @@ func (t *tailBuffer) bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append(append([]byte(nil), t.buf[t.next:]...), t.buf[:t.next]...)
+}
+
+// end is the last n bytes, and when the newest of them came.
+func (t *tailBuffer) end(n int) ([]byte, time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	older := t.buf[t.next:]
+	newer := t.buf[max(0, t.next-n):t.next]
+	n -= len(newer)
+	return append(append([]byte(nil), older[max(0, len(older)-n):]...), newer...), t.at
 }
 
 // lines are the last lines, as people read them: what a carriage return has overwritten is left out, and what is no

@@ -200,6 +200,9 @@ func (t *Tee) Lost() (dropped, unstored int64) {
 // Silence is for how long the disk has left an operation on the log unanswered; 0 if it has none to answer.
 func (t *Tee) Silence() time.Duration { return t.store.silence() }
 
+// End is the last n bytes so far as they are, secrets included, and when the newest of them came; zero: nothing came.
+func (t *Tee) End(n int) ([]byte, time.Time) { return t.tail.end(n) }
+
 // Tail is the last lines so far, as people may read them.
 func (t *Tee) Tail() []string {
 	lines := t.tail.lines(tailLines)

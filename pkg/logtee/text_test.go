@@ -43,6 +43,29 @@ func FuzzSplitter(f *testing.F) {
 	})
 }
 
+// The end of an output is as it was printed, whether the buffer has been filled or not.
+func TestEnd(t *testing.T) {
+	var b tailBuffer
+	if end, at := b.end(10); len(end) > 0 || !at.IsZero() {
+		t.Errorf("the end of nothing is %q, at %v", end, at)
+	}
+	var all []byte
+	for i := range 100_000 {
+		piece := fmt.Appendf(nil, "%d\r", i)
+		all = append(all, piece...)
+		b.write(piece)
+		if i%9973 != 0 {
+			continue
+		}
+		for _, n := range []int{0, 1, 7, 5000, tailSize} {
+			want := all[max(0, len(all)-n):]
+			if end, at := b.end(n); !bytes.Equal(end, want) || at.IsZero() {
+				t.Fatalf("the last %d of %d bytes: %d", n, len(all), len(end))
+			}
+		}
+	}
+}
+
 func TestTail(t *testing.T) {
 	var b tailBuffer
 	if got := b.lines(10); got != nil {

@@ -70,6 +70,8 @@ type Entry struct {
 	Address string      `json:"address,omitempty"`
 	Detail  string      `json:"detail,omitempty"`
 	Point   *Point      `json:"point,omitempty"`
+	// Progress comes with progress, of a role at most once a minute.
+	Progress *Progress `json:"progress,omitempty"`
 }
 
 // State is state.json: the hub's view now.
@@ -93,6 +95,8 @@ type RoleState struct {
 	Gone     int        `json:"gone"`
 	Address  string     `json:"address,omitempty"`
 	Unready  string     `json:"unready,omitempty"`
+	// Progress is how far its first rank is; absent once it is ready, or has ended.
+	Progress *Progress `json:"progress,omitempty"`
 }
 
 // Published is agents/<role>.<rank>.json: what an agent tells the others of itself through the shared file system.

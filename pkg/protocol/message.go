@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -40,6 +41,8 @@ const (
 	EventLeaving EventKind = "leaving" // the agent was asked to stop by somebody else than the hub
 	EventWarned  EventKind = "warned"  // the scheduler says that the job's time is nearly over
 
+	// EventProgress says how far the child is that loads, or measures, by what it prints.
+	EventProgress    EventKind = "progress"
 	EventUnhealthy   EventKind = "unhealthy"   // its service was ready and no longer answers
 	EventRecovered   EventKind = "recovered"   // its service answers again
 	EventStalled     EventKind = "stalled"     // its service answers, but makes no progress
@@ -56,8 +59,8 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventStarted, EventAddress, EventVersion, EventReady, EventUnready, EventExited, EventStopped, EventRelease,
-		EventLeaving, EventWarned, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable, EventChecked,
-		EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
+		EventLeaving, EventWarned, EventProgress, EventUnhealthy, EventRecovered, EventStalled, EventUnreachable,
+		EventChecked, EventPreflight, EventReached, EventDiskStuck, EventDiskBack,
 	}
 }
 
@@ -81,6 +84,24 @@ type Event struct {
 	Unwell string `json:"unwell,omitempty"`
 	// Since comes with unhealthy: when it was first found, by the agent's clock.
 	Since time.Time `json:"since,omitzero"`
+	// Progress comes with progress.
+	Progress *Progress `json:"progress,omitempty"`
+}
+
+// Progress is how far a child is that loads or measures, by what it prints.
+type Progress struct {
+	What    string `json:"what,omitempty"` // is being done, such as "weights"; "": it has printed no progress bar
+	Percent int    `json:"percent"`        // of it that is done
+	// Output is when the newest output came: in an event by the agent's clock, in a file by the hub's.
+	Output time.Time `json:"output,omitzero"`
+}
+
+// String is the progress in words: "weights 61 %"; "" if there was no progress bar.
+func (p Progress) String() string {
+	if p.What == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %%", p.What, p.Percent)
 }
 
 // CommandKind says what the hub asks an agent to do.

@@ -17,6 +17,7 @@ const (
 	maxText    = 64 << 10 // bytes of one text
 	maxLines   = 1000     // lines of a log's tail
 	maxEntries = 4096     // findings, peers, orphans, ranks
+	maxWhat    = 256      // bytes of what a progress is about
 )
 
 // Validate tells whether a message is one that an agent may send.
@@ -54,6 +55,8 @@ func (e Event) validate() error {
 		return errors.New("it has no outcome")
 	case e.Kind == EventPreflight && e.Findings == nil:
 		return errors.New("it has no findings")
+	case e.Kind == EventProgress && e.Progress == nil:
+		return errors.New("it has no progress")
 	case e.Kind == EventAddress && !isAddress(e.Address):
 		return fmt.Errorf("address is %q: want host:port", e.Address)
 	case e.Code < 0 || e.Code > 255:
@@ -70,12 +73,27 @@ func (e Event) validate() error {
 			return fmt.Errorf("outcome: %w", err)
 		}
 	}
+	if e.Progress != nil {
+		if err := e.Progress.validate(); err != nil {
+			return fmt.Errorf("progress: %w", err)
+		}
+	}
 	if e.Findings != nil {
 		if err := e.Findings.validate(); err != nil {
 			return fmt.Errorf("findings: %w", err)
 		}
 	}
 	return nil
+}
+
+func (p Progress) validate() error {
+	if p.Percent < 0 || p.Percent > 100 {
+		return fmt.Errorf("percent is %d: want 0 to 100", p.Percent)
+	}
+	if len(p.What) > maxWhat {
+		return fmt.Errorf("what has %d bytes: want at most %d", len(p.What), maxWhat)
+	}
+	return texts("what", p.What)
 }
 
 func (o Outcome) validate() error {

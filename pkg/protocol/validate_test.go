@@ -32,6 +32,7 @@ func TestGoodMessages(t *testing.T) {
 				Findings: []protocol.Finding{{Check: protocol.CheckGPUs, Detail: "none"}},
 				Reach:    map[string]string{"CTX_0": ""},
 			},
+			Progress: &protocol.Progress{What: "weights", Percent: 100, Output: noon},
 		})
 	}
 	for _, kind := range protocol.CommandKinds() {
@@ -113,6 +114,16 @@ func TestBadEvents(t *testing.T) {
 		{func(e *protocol.Event) { e.Kind = protocol.EventReady; e.Detail = long }, "detail has 65537 bytes"},
 		{func(e *protocol.Event) { e.Kind = protocol.EventReady; e.Code = 256 }, "code is 256: want 0 to 255"},
 		{func(e *protocol.Event) { e.Kind = protocol.EventReady; e.Code = -1 }, "code is -1: want 0 to 255"},
+		{func(e *protocol.Event) { e.Kind = protocol.EventProgress }, `invalid event "progress": it has no progress`},
+	})
+	progress := func() protocol.Event {
+		return protocol.Event{Kind: protocol.EventProgress, Progress: &protocol.Progress{What: "weights", Percent: 61}}
+	}
+	refused(t, progress, []bad[protocol.Event]{
+		{func(e *protocol.Event) { e.Progress.Percent = 101 }, "progress: percent is 101: want 0 to 100"},
+		{func(e *protocol.Event) { e.Progress.Percent = -1 }, "progress: percent is -1: want 0 to 100"},
+		{func(e *protocol.Event) { e.Progress.What = broken }, "progress: what is not UTF-8"},
+		{func(e *protocol.Event) { e.Progress.What = long }, "progress: what has 65537 bytes: want at most 256"},
 	})
 }
 

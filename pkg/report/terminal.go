@@ -20,6 +20,7 @@ type Progress struct {
 	Points int // that the case asks for
 	Begun  time.Time
 	Now    func() time.Time
+	Said   time.Time // when the last line was printed
 
 	points   map[int]bool // that were shown, by index
 	stopping bool
@@ -28,7 +29,20 @@ type Progress struct {
 
 // Say prints one line with the time since the beginning.
 func (p *Progress) Say(format string, args ...any) {
-	fmt.Fprintf(p.Out, "[%7.1fs] %s\n", p.Now().Sub(p.Begun).Seconds(), Printable(fmt.Sprintf(format, args...)))
+	p.Said = p.Now()
+	fmt.Fprintf(p.Out, "[%8s] %s\n", since(p.Said.Sub(p.Begun)), Printable(fmt.Sprintf(format, args...)))
+}
+
+// since is a time since the beginning: to a tenth of a second at first, when much happens, and then as clocks show it.
+func since(d time.Duration) string {
+	s := int(d.Seconds())
+	switch {
+	case s < 100:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case s < 3600:
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // Show prints what is worth a line of a journal entry.

@@ -36,6 +36,21 @@ func newProgress() *Progress {
 	return &Progress{Layout: roles.Layout{Placements: []roles.Placement{pl}}, Points: 3}
 }
 
+// Each line tells how long after the beginning it was said.
+func TestProgressTimes(t *testing.T) {
+	for after, want := range map[time.Duration]string{
+		0: "[    0.0s] x\n", 99900 * time.Millisecond: "[   99.9s] x\n", 100 * time.Second: "[    1:40] x\n",
+		662 * time.Second: "[   11:02] x\n", 7322 * time.Second: "[ 2:02:02] x\n",
+	} {
+		var out bytes.Buffer
+		begun := time.Now()
+		p := &Progress{Out: &out, Begun: begun, Now: func() time.Time { return begun.Add(after) }}
+		if p.Say("x"); out.String() != want {
+			t.Errorf("%v: %q, want %q", after, out.String(), want)
+		}
+	}
+}
+
 // What is worth a line of a journal gets one that says whom it is about; the rest is silent.
 func TestProgress(t *testing.T) {
 	at := func(kind protocol.EntryKind, detail string) protocol.Entry {
@@ -94,7 +109,7 @@ func TestEveryKindIsDecided(t *testing.T) {
 	silent := []protocol.EntryKind{
 		protocol.EntryAttached, protocol.EntryBye, protocol.EntryPhase, protocol.EntryPoint,
 		protocol.EntryKind(protocol.EventStarted), protocol.EntryKind(protocol.EventAddress),
-		protocol.EntryKind(protocol.EventVersion),
+		protocol.EntryKind(protocol.EventVersion), protocol.EntryKind(protocol.EventProgress),
 		protocol.EntryKind(protocol.EventUnready), protocol.EntryKind(protocol.EventStopped),
 		protocol.EntryKind(protocol.EventRelease), protocol.EntryKind(protocol.EventWarned),
 		protocol.EntryKind(protocol.EventRecovered), protocol.EntryKind(protocol.EventChecked),

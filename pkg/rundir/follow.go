@@ -15,6 +15,7 @@ type Follower struct {
 	dir     Dir
 	attempt Attempt
 	tail    *Tail
+	state   os.FileInfo // of the state.json that was read last; nil: none was
 }
 
 // Follow begins to read the journal of a run directory, from its first entry.
@@ -45,6 +46,18 @@ func (f *Follower) Read() (Attempt, []protocol.Entry) {
 	}
 	f.tail.Read(take)
 	return f.attempt, list
+}
+
+// ReadState returns the hub's view of the attempt that Read has returned if it has changed; false if it has not, or
+// cannot be read.
+func (f *Follower) ReadState() (s protocol.State, changed bool) {
+	info, err := os.Stat(f.attempt.State())
+	if err != nil || f.state != nil && os.SameFile(info, f.state) && info.ModTime().Equal(f.state.ModTime()) {
+		return s, false
+	}
+	s, err = ReadState(f.attempt)
+	f.state = info
+	return s, err == nil
 }
 
 // entriesInto adds the entries of lines to a list. What cannot be read is passed over.

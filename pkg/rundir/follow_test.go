@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disagg/disagg/pkg/atomicfile"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
@@ -58,6 +60,36 @@ func TestFollower(t *testing.T) {
 	if a, entries := rundir.Follow(d).Read(); a != d.Attempt(1) || len(entries) != 1 {
 		t.Errorf("who comes later reads %d entries of %s", len(entries), a)
 	}
+}
+
+// The hub's view is read when it has changed, and not again.
+func TestFollowState(t *testing.T) {
+	d := rundir.Dir(t.TempDir())
+	f := rundir.Follow(d)
+	replace := func(attempt int, text string) {
+		t.Helper()
+		must(t, os.MkdirAll(string(d.Attempt(attempt)), 0o755))
+		must(t, atomicfile.Write(d.Attempt(attempt).State(), []byte(text), 0o644))
+	}
+	want := func(phase protocol.Phase) {
+		t.Helper()
+		f.Read()
+		if s, changed := f.ReadState(); s.Phase != phase || changed != (phase != "") {
+			t.Errorf("%+v, %v, want %q", s, changed, phase)
+		}
+	}
+	want("")
+	replace(0, `{"schema":1,"phase":"launching"}`)
+	want(protocol.Launching)
+	want("")
+	replace(0, `{"schema":1,"phase":"readying"}`)
+	want(protocol.Readying)
+	replace(0, `{"schema":1,`)
+	want("")
+	replace(1, `{"schema":1,"phase":"launching"}`)
+	must(t, rundir.SetCurrent(d, 1))
+	want(protocol.Launching)
+	want("")
 }
 
 // The last words of a job are the last line with text of the newest of its outputs.

@@ -365,6 +365,14 @@ func (p *Process) Ended() Outcome {
 // Outcome is everything about the end. It may be called once Done is closed.
 func (p *Process) Outcome() Outcome { return p.final }
 
+// End is the last n bytes of output so far as they are, and when the newest of them came: see [logtee.Tee.End].
+func (p *Process) End(n int) ([]byte, time.Time) {
+	if p.output == nil {
+		return nil, time.Time{}
+	}
+	return p.output.End(n)
+}
+
 // Tail is the last lines of output so far.
 func (p *Process) Tail() []string {
 	if p.output == nil {

@@ -39,6 +39,7 @@ var kinds = map[string]kind{
 	"pkg/notice": decide, "pkg/diagnose": decide, "pkg/known": decide, "pkg/doctor": decide,
 	"pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide, "pkg/decide/steps": decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide, "pkg/runs": decide, "pkg/logs": decide,
+	"pkg/progressbar": decide, "pkg/live": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
 	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do, "pkg/runs/catalog": do,
@@ -58,7 +59,7 @@ var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/yamlfile": nil, "pkg/logtee": nil,
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
 	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile"},
-	"pkg/decide/liveness": nil,
+	"pkg/decide/liveness": nil, "pkg/progressbar": nil,
 }
 
 // file is one file of source.
@@ -136,7 +137,7 @@ func importDirections(files []file) (broken []string) {
 // notInAgents are what an agent, of which there is one a rank, is too small for: it is for disagg-submit.
 var notInAgents = []string{
 	"gonum.org/", "modernc.org/sqlite", "github.com/go-sql-driver/", "github.com/jackc/pgx/", "go.opentelemetry.io/",
-	"github.com/prometheus/", "google.golang.org/",
+	"github.com/prometheus/", "google.golang.org/", "charm.land/", "github.com/charmbracelet/",
 }
 
 // agentLinks: what the agent's command imports, and what that imports, is free of large libraries.

@@ -21,6 +21,11 @@ def engine(message: str):
     _print("[I] [_torch][RANK 0]", message)
 
 
+def progress(what: str, done: int, total: int):
+    """Prints how much is done the way loaders do that have no terminal."""
+    print(f"{what}: {100 * done // total:3d}% Completed | {done}/{total}", flush=True)
+
+
 def remark(message: str):
     """Prints a line that only the sim would print."""
     print(f"[sim] {message}", flush=True)

@@ -14,6 +14,8 @@ from tensorrt_llm.serve.engine import Engine, Sequence
 from tensorrt_llm.serve.server import Exchange
 from tensorrt_llm.sim.faults import Faults
 
+_SHARDS = 10
+
 
 class Worker:
     """Serves completions from one engine."""
@@ -29,7 +31,9 @@ class Worker:
     def run(self):
         """Loads, then iterates."""
         logger.info(f"loading {self._model}")
-        time.sleep(self._engine.startup_seconds)
+        for shard in range(_SHARDS):
+            logger.progress("Loading safetensors checkpoint shards", shard, _SHARDS)
+            time.sleep(self._engine.startup_seconds / _SHARDS)
         self._loaded = True
         logger.info("model loaded, ready for requests")
         self._engine.run()
