@@ -84,17 +84,17 @@ func (s *step) run(cmds []*exec.Cmd) error {
 	defer outW.Close()
 	defer errW.Close()
 	s.ends = []*os.File{outR, errR}
-	print := func(logtee.Line) {}
+	show := func(logtee.Line) {}
 	if out := s.batch.opts.Out; out != nil && !s.batch.single() {
-		print = func(l logtee.Line) {
+		show = func(l logtee.Line) {
 			s.batch.printing.Lock()
 			defer s.batch.printing.Unlock()
 			fmt.Fprintf(out, "%-*s | %s\n", nameWidth, s.role, l.Text)
 		}
 	}
-	s.pipes.Go(func() { s.copy(outR, logtee.NewSplitter(print)) })
+	s.pipes.Go(func() { s.copy(outR, logtee.NewSplitter(show)) })
 	s.pipes.Go(func() {
-		s.copy(errR, logtee.NewSplitter(func(l logtee.Line) { print(l); s.said(l.Text) }))
+		s.copy(errR, logtee.NewSplitter(func(l logtee.Line) { show(l); s.said(l.Text) }))
 	})
 	for _, cmd := range cmds {
 		cmd.Stdout, cmd.Stderr = outW, errW

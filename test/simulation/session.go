@@ -144,7 +144,9 @@ func (j *job) startsNow() map[roles.Role]int {
 // expectKept checks that every server whose child runs was kept: it neither ends nor is measured.
 func (j *job) expectKept(when string) {
 	for _, t := range j.order {
-		if a := j.agents[t]; t != roles.Hub() && (a.left || !a.machine.Free() || a.child.ended || a.child.reason != "") {
+		a := j.agents[t]
+		ends := a.left || a.child.ended || a.child.reason != ""
+		if t != roles.Hub() && (ends || !a.machine.Free()) {
 			j.broken("%s: %s was not kept", when, t)
 		}
 	}

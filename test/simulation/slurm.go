@@ -22,7 +22,8 @@ type slurm struct {
 
 func newSlurm(j *job, h *host) *slurm {
 	s := &slurm{
-		job: j, hub: j.hub, proc: &process{w: j.world, host: h}, left: map[roles.Role]int{}, codes: map[roles.Role]int{},
+		job: j, hub: j.hub, proc: &process{w: j.world, host: h}, left: map[roles.Role]int{},
+		codes:  map[roles.Role]int{},
 		doomed: map[roles.Role]bool{},
 	}
 	list := []roles.Role{roles.Hub().Role}
