@@ -19,7 +19,10 @@ import (
 	"github.com/disagg/disagg/pkg/upload"
 )
 
-type sink struct{ db *sql.DB }
+type sink struct {
+	file string
+	db   *sql.DB
+}
 
 // Scheme is the sink's kind.
 func Scheme() upload.Scheme {
@@ -45,7 +48,7 @@ func open(ctx context.Context, u *url.URL) (upload.Sink, error) {
 	if err := migrate(ctx, db); err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, errors.Join(err, db.Close()))
 	}
-	return &sink{db}, nil
+	return &sink{file, db}, nil
 }
 
 func (s *sink) Close() error { return s.db.Close() }
@@ -61,22 +64,27 @@ func (s *sink) Send(ctx context.Context, records []results.Record) []upload.Outc
 func (s *sink) send(ctx context.Context, records []results.Record) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("cannot send records: %w", err)
+		return s.cannotSend(err)
 	}
 	defer func() { err = undo(tx, err) }()
 	in, err := prepare(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("cannot send records: %w", err)
+		return s.cannotSend(err)
 	}
 	for _, r := range records {
 		if err := in.insert(ctx, r); err != nil {
-			return fmt.Errorf("cannot send record %s: %w", r.ID, err)
+			return s.cannotSend(fmt.Errorf("record %s: %w", r.ID, err))
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("cannot send records: %w", err)
+		return s.cannotSend(err)
 	}
 	return nil
+}
+
+// cannotSend names the file: SQLite itself names none, and of what its system says it tells only the kind.
+func (s *sink) cannotSend(why error) error {
+	return fmt.Errorf("cannot send records to %s: %w", s.file, why)
 }
 
 // undo undoes a transaction that was not committed, and returns why it was not. Some SQLite has undone by itself, such

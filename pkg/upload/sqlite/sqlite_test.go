@@ -104,7 +104,7 @@ func TestAllOrNone(t *testing.T) {
 	list := records("run-a", 4, 8, 16)
 	list[1].Point.Metrics["token_throughput"] = math.NaN() // no file can hold it
 	got := faults(s.Send(t.Context(), list))
-	if len(got) != 3 || !strings.HasPrefix(got[0].Error(), "cannot send record "+list[1].ID+": ") {
+	if len(got) != 3 || !strings.Contains(got[0].Error(), ".db: record "+list[1].ID+": ") {
 		t.Errorf("%v", got)
 	}
 	ended, cancel := context.WithCancel(t.Context())
