@@ -50,8 +50,8 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Usage:     "measure again on servers that were kept, and end with the verdict's exit code",
 		ArgsUsage: "[RUN]",
-		Description: aboutRun + " The measurement is another attempt of the run, on the same servers: its records say that they " +
-			"were warm. Ctrl-C ends the measurement, and leaves the servers.",
+		Description: aboutRun + " The measurement is another attempt of the run, on the same servers: its records " +
+			"say that they were warm. Ctrl-C ends the measurement, and leaves the servers.",
 		Flags:  toolFlags(),
 		Action: bench,
 	}
@@ -108,8 +108,8 @@ func restartCommand() *cli.Command {
 		Name:      "restart",
 		Usage:     "end and start one role of a run whose servers are kept",
 		ArgsUsage: "RUN ROLE",
-		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next measurement waits " +
-			"until it is ready, and those that need its address are started anew if that has changed.",
+		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next " +
+			"measurement waits until it is ready, and those that need its address are started anew if that has changed.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
 				return errors.New("want a RUN and a ROLE: see disagg-submit restart --help")

@@ -154,7 +154,7 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 				b.told(gen0, protocol.EventWarned, "the time is nearly over")
 				b.job.CancelledBy(protocol.CancelRequest{By: "ann@login1", How: "by disagg-submit cancel"})
 			},
-			"the whole job: time_limit: the time is nearly over",
+			"the whole job: out of time: the time is nearly over",
 		},
 		"the time is over": {
 			func(b *bench) { b.told(gen0, protocol.EventWarned, "the time is nearly over") },

@@ -92,7 +92,7 @@ func TestState(t *testing.T) {
 					Role: roles.Role{Kind: roles.Gen}, Host: "n1", Kind: protocol.OOM, Detail: "\x1b[31mno room",
 				},
 			}},
-			Over, "failed: GEN_0.0 on n1: oom: ·[31mno room", 1,
+			Over, "failed: GEN_0.0 on n1: ·[31mno room", 1,
 		},
 		"its job is gone": {
 			Facts{Submission: submitted, Job: protocol.JobState{Phase: protocol.JobEnded}, Lost: "the job ended"},
