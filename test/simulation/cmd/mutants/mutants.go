@@ -162,14 +162,9 @@ var mutants = []mutant{
 		new: "",
 	},
 	{
-		name: "a role that failed is kept", file: keeping,
-		old: " || f.Role == t.Role:",
-		new: ":",
-	},
-	{
 		name: "a role without one of its ranks is kept", file: keeping,
 		old: "return o.exited || o.asked || o.lost || o.hello == nil",
-		new: "return false",
+		new: "return o == nil",
 	},
 	{
 		name: "what was kept must answer before it is taken over", file: events,
@@ -179,7 +174,7 @@ var mutants = []mutant{
 	{
 		name: "a lost hub costs the servers that people look after", file: rankKeep,
 		old: "m.plan.Policy.Keep == plan.KeepAlways && m.canKeep()",
-		new: "false",
+		new: "m.plan.Policy.Keep == plan.KeepPassed && m.canKeep()",
 	},
 	{
 		name: "an end is not reported", file: rankStep,
