@@ -12,7 +12,6 @@ const (
 	sessions     = "pkg/decide/session/session.go"
 	rankStep     = "pkg/decide/rank/step.go"
 	rankKeep     = "pkg/decide/rank/keep.go"
-	keeping      = "pkg/decide/keep.go"
 	steps        = "pkg/decide/steps/machine.go"
 	liveness     = "pkg/decide/liveness/liveness.go"
 )
@@ -160,11 +159,6 @@ var mutants = []mutant{
 		name: "what was kept does not introduce itself", file: rankKeep,
 		old: "\t\t\tm.do(Introduce{})\n",
 		new: "",
-	},
-	{
-		name: "a role without one of its ranks is kept", file: keeping,
-		old: "return o.exited || o.asked || o.lost || o.hello == nil",
-		new: "return o == nil",
 	},
 	{
 		name: "what was kept must answer before it is taken over", file: events,
