@@ -37,6 +37,19 @@ func runCommand() *cli.Command {
 	}
 }
 
+func launcherFlag() cli.Flag {
+	return &cli.StringFlag{Name: "launcher", Usage: "slurm or local (default: slurm where there is one)"}
+}
+
+// launcher is the scheduler that the command line chooses.
+func launcher(c *cli.Context) (scheduler.Scheduler, error) {
+	name := c.String("launcher")
+	if name == "" {
+		name = launch.DefaultScheduler()
+	}
+	return launch.SchedulerNamed(name)
+}
+
 func run(c *cli.Context) error {
 	if err := fitTools(c); err != nil {
 		return err
