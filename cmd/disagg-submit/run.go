@@ -40,6 +40,19 @@ func runCommand() *cli.Command {
 	}
 }
 
+func launcherFlag() cli.Flag {
+	return &cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"}
+}
+
+// launcher is the scheduler that the command line chooses.
+func launcher(c *cli.Context) (scheduler.Scheduler, error) {
+	name, err := launcherOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return launch.SchedulerNamed(name)
+}
+
 func run(c *cli.Context) error {
 	if err := fitTools(c); err != nil {
 		return err

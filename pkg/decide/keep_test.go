@@ -70,6 +70,10 @@ func TestKeptWhenAServerFails(t *testing.T) {
 	b.exit(gen1, protocol.Outcome{Code: 3})
 	b.expectEnds("BENCHMARK.0 GEN_0.0 GEN_0.1", "CTX_0.0 DISAGG_SERVER.0")
 
+	b = inSession(t, plan.KeepAlways) // all of its processes are there
+	b.told(gen0, protocol.EventUnhealthy, "timeout")
+	b.expectEnds("BENCHMARK.0 GEN_0.0 GEN_0.1", "CTX_0.0 DISAGG_SERVER.0")
+
 	b = inSession(t, plan.KeepPassed)
 	b.exit(gen1, protocol.Outcome{Code: 3})
 	b.expectEnds("BENCHMARK.0 "+servers, "")

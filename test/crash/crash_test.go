@@ -223,8 +223,8 @@ func disturb(cmd *exec.Cmd, d disturbance) (run traced, said string, err error) 
 	return run, string(words), errors.Join(err, rerr)
 }
 
-// saysFull checks the last words of a victim whose disk was full: one line that says so. Of a sync that has failed SQLite
-// does not tell why; then the line names its file.
+// saysFull checks the last words of a victim whose disk was full: one line that says so. Of a sync that has failed
+// SQLite does not tell why; then the line names its file.
 func saysFull(t *testing.T, seed int, point, said string) {
 	t.Helper()
 	lower := strings.ToLower(said)

@@ -12,7 +12,6 @@ const (
 	sessions     = "pkg/decide/session/session.go"
 	rankStep     = "pkg/decide/rank/step.go"
 	rankKeep     = "pkg/decide/rank/keep.go"
-	keeping      = "pkg/decide/keep.go"
 	steps        = "pkg/decide/steps/machine.go"
 	liveness     = "pkg/decide/liveness/liveness.go"
 )
@@ -162,16 +161,6 @@ var mutants = []mutant{
 		new: "",
 	},
 	{
-		name: "a role that failed is kept", file: keeping,
-		old: " || f.Role == t.Role:",
-		new: ":",
-	},
-	{
-		name: "a role without one of its ranks is kept", file: keeping,
-		old: "return o.exited || o.asked || o.lost || o.hello == nil",
-		new: "return false",
-	},
-	{
 		name: "what was kept must answer before it is taken over", file: events,
 		old: " || !t.started && t.hello.Served {",
 		new: " {",
@@ -179,7 +168,7 @@ var mutants = []mutant{
 	{
 		name: "a lost hub costs the servers that people look after", file: rankKeep,
 		old: "m.plan.Policy.Keep == plan.KeepAlways && m.canKeep()",
-		new: "false",
+		new: "m.plan.Policy.Keep == plan.KeepPassed && m.canKeep()",
 	},
 	{
 		name: "an end is not reported", file: rankStep,
