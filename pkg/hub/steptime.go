@@ -39,8 +39,12 @@ type stepsOfLogs struct {
 	fault string
 }
 
-// followSteps begins to read the logs of a plan's generation servers; nil if it has none.
+// followSteps begins to read the logs of a plan's generation servers; nil if it has none, or if they may be kept: their
+// logs hold several measurements then, and have no end.
 func followSteps(p plan.Plan, a rundir.Attempt) *stepLogs {
+	if p.Policy.Keep != "" {
+		return nil
+	}
 	s := &stepLogs{ended: make(chan struct{}), found: make(chan stepsOfLogs, 1)}
 	for _, pl := range p.Layout.Placements {
 		if pl.Role.Kind != roles.Gen {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -30,7 +31,8 @@ func (b ByHand) tellEnd(p plan.Plan, a rundir.Attempt, patience time.Duration) {
 		b.OnEnd(report.Build(in), a)
 	}
 	if in.Result.Kept && b.measures() {
-		b.Say("servers stay: to measure again, start BENCHMARK again, or disagg-submit bench " + p.RunDir)
+		fmt.Fprintf(b.Out, "kept:    servers stay: to measure again, start BENCHMARK again, or\n"+
+			"         disagg-submit bench %s\n", p.RunDir)
 	}
 }
 

@@ -48,6 +48,9 @@ func (f *Failure) explain(c protocol.Cause, in Input) {
 		said = cmp.Or(said, c.Message)
 	}
 	f.What, f.Message = predicate(c.Kind, how), said
+	if byPerson(c) {
+		f.What = "cancelled the job"
+	}
 	if !byItself(c.Kind) && c.Kind != protocol.OOM {
 		f.Message = strings.TrimSuffix(told(c)+"; "+said, "; ")
 	}
@@ -65,10 +68,15 @@ func (f *Failure) explain(c protocol.Cause, in Input) {
 
 // told is the detail of a cause as a person reads it.
 func told(c protocol.Cause) string {
-	if c.Kind == protocol.CauseCancelled && !strings.Contains(c.Detail, "asked") {
+	if c.Kind == protocol.CauseCancelled && !strings.Contains(c.Detail, "asked") && !byPerson(c) {
 		return "somebody asked for that: " + c.Detail
 	}
 	return c.Detail
+}
+
+// byPerson tells whether the subject of a cause is who asked for the end of the job: a user at a host.
+func byPerson(c protocol.Cause) bool {
+	return c.Kind == protocol.CauseCancelled && strings.Contains(c.Subject, "@")
 }
 
 // byItself tells whether causes of a kind are the end of a process, whose detail is how it ended and then what it said.

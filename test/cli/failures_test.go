@@ -206,11 +206,15 @@ func normal(screen, dir string) string {
 		{`(?m)^(    [> ]) *\d+ \|`, "$1 |"}, {`\.log:\d+`, ".log:N"},
 		{`(?m)^    > (.*\n)(      \|.*\n)+`, "    > $1"},
 		{`(?m)^      \| (\[sim\]|\[[\d/]+-[\d:]+\] \[TRT-LLM\] \[I\] (sim_|load|model|disagg|Rank)).*\n`, ""},
+		{`(?m)^      \| Loading safetensors checkpoint shards: .*\n`, ""}, // how many there are by then is chance
 		{`(?m)^      \|\n`, ""},
 		{`\[[\d/]+-[\d:]+\]`, "[TIME]"}, {`(?s)\n +concurrency .*`, "\n"}, {`(?s)\nreport: .*`, "\n"},
 		{`(?m)[ \t]+$`, ""},
 	} {
 		screen = regexp.MustCompile(r.old).ReplaceAllString(screen, r.new)
+	}
+	if strings.Contains(screen, "ranks/BENCHMARK.0.log") { // its end may have released the others before they are stopped
+		screen = regexp.MustCompile(`  N other ranks were .*\n\n`).ReplaceAllString(screen, "")
 	}
 	return strings.TrimRight(screen, "\n") + "\n"
 }
