@@ -22,15 +22,15 @@ type allocation struct {
 	dir   string // where it was asked for
 }
 
-// allocate asks for nodes and keeps them until the test ends.
-func (c *cluster) allocate(t *testing.T, nodes string, flags ...string) allocation {
+// allocate asks for the nodes of the small case and keeps them until the test ends.
+func (c *cluster) allocate(t *testing.T, flags ...string) allocation {
 	t.Helper()
 	dir := filepath.Join(c.Shared(), "home")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	cmd := c.Command(t.Context(), "", append([]string{
-		"salloc", "--nodes=" + nodes, "--exclusive", "--no-shell",
+		"salloc", "--nodes=3", "--exclusive", "--no-shell",
 	}, flags...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
@@ -103,7 +103,7 @@ func (a allocation) published(t *testing.T, role string) {
 
 // TestByHand: five shells, in any order, make one run; a second round in the same allocation is a run of its own.
 func TestByHand(t *testing.T) {
-	a := start(t, standard(false)).allocate(t, "3")
+	a := start(t, standard(false)).allocate(t)
 	for round, attempt := range []string{"attempt-0", "attempt-1"} {
 		var shells []*shell
 		for _, role := range []string{"CTX_1", "BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_0"} {
@@ -129,7 +129,7 @@ func TestByHand(t *testing.T) {
 
 // TestByHandSaysWhy: when a role fails every terminal says which, on which host, and why, with the line of its log.
 func TestByHandSaysWhy(t *testing.T) {
-	a := start(t, standard(false)).allocate(t, "3")
+	a := start(t, standard(false)).allocate(t)
 	var shells []*shell
 	for _, role := range []string{"BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_1", "CTX_0"} {
 		shells = append(shells, a.role(t, role, "SIM_FAULTS=CTX_0:crash=3@1"))
@@ -147,7 +147,7 @@ func TestByHandSaysWhy(t *testing.T) {
 
 // TestByHandCtrlC: Ctrl-C stops a role and leaves nothing of it; the run it was part of ends with that as its cause.
 func TestByHandCtrlC(t *testing.T) {
-	a := start(t, standard(true)).allocate(t, "3")
+	a := start(t, standard(true)).allocate(t)
 	alone := a.role(t, "CTX_0")
 	a.published(t, "CTX_0")
 	interrupt(t, alone)
