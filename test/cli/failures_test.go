@@ -193,8 +193,8 @@ func (w *watched) String() string {
 }
 
 // normal is a screen without what differs from run to run: times, names of this machine and of its folders, numbers of
-// processes and of lines, what the sim engine says before the fault and after it, how many ranks were stopped,
-// and what was measured.
+// processes and of lines, what the sim engine says before the fault and after it, who was stopped and who ended
+// first, and what was measured.
 func normal(screen, dir string) string {
 	host, _ := os.Hostname()
 	for _, r := range []struct{ old, new string }{
@@ -202,7 +202,8 @@ func normal(screen, dir string) string {
 		{`\b` + regexp.QuoteMeta(host) + `\b`, "HOST"},
 		{`127\.0\.0\.1:\d+`, "ADDRESS"}, {`port=\d+`, "port=N"}, {`\b\d+(\.\d+)? (ms|s)\b`, "N s"},
 		{`, N s later`, ""}, {`\b\d+(\.\d+)?m?s before`, "N s before"}, {`in \d+\.\d+s =`, "in N s ="},
-		{`peaked at \S+ [GM]iB`, "peaked at N MiB"}, {`[=]{9,}`, "==="}, {`\d+ other ranks were`, "N other ranks were"},
+		{`peaked at \S+ [GM]iB`, "peaked at N MiB"}, {`[=]{9,}`, "==="},
+		{`(?m)^  (\d+ other ranks were|Another rank was) stopped.*\n\n`, ""},
 		{`(?m)^(    [> ]) *\d+ \|`, "$1 |"}, {`\.log:\d+`, ".log:N"},
 		{`(?m)^    > (.*\n)(      \|.*\n)+`, "    > $1"},
 		{`(?m)^      \| (\[sim\]|\[[\d/]+-[\d:]+\] \[TRT-LLM\] \[I\] (sim_|load|model|disagg|Rank)).*\n`, ""},
