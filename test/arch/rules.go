@@ -36,7 +36,8 @@ var kinds = map[string]kind{
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
 	"pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide, "pkg/pairs": decide,
 	"pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide, "pkg/notice": decide,
-	"pkg/diagnose": decide, "pkg/progressbar": decide, "pkg/live": decide, "pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide,
+	"pkg/diagnose": decide, "pkg/progressbar": decide, "pkg/live": decide, "pkg/decide": decide,
+	"pkg/decide/liveness": decide, "pkg/decide/rank": decide,
 	"pkg/decide/steps":   decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide,
 
