@@ -124,10 +124,11 @@ func (s *screen) Write(b []byte) (int, error) {
 	case <-s.ended:
 	case <-time.After(firstDrawn): // there is no room for a second line
 	}
-	text := append(s.rest, b...)
-	end := bytes.LastIndexByte(text, '\n') + 1
-	s.rest = append([]byte(nil), text[end:]...)
-	for line := range strings.Lines(string(text[:end])) {
+	s.rest = append(s.rest, b...)
+	end := bytes.LastIndexByte(s.rest, '\n') + 1
+	text := string(s.rest[:end])
+	s.rest = append([]byte(nil), s.rest[end:]...)
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSuffix(line, "\n"); line == "" {
 			line = " " // the library leaves out what is empty
 		}

@@ -31,7 +31,7 @@ func timeLimit(t *testing.T, cgroup bool) {
 	o.Hosts, o.Cgroup = 6, cgroup
 	c := start(t, o)
 
-	held := c.allocate(t, "--time=1")
+	held := c.allocate(t, "3", "--time=1")
 	bench, gen := held.role(t, "BENCHMARK"), held.role(t, "GEN_0") // the others never come
 	warned := c.begin(t, smallCase, "SIM_STARTUP_SECONDS=300")
 	if out, err := c.Command(t.Context(), "", "scontrol", "update", "JobId="+warned.id,

@@ -55,8 +55,8 @@ func (j *Job) Write() error { return j.Job.Write(j.Attempt()) }
 func (j *Job) Judge(v protocol.Verdict, code int) error {
 	r := protocol.Result{
 		Schema: 1, RunID: j.Plan.RunID(0), Case: j.Plan.Case.Name, TestID: j.Plan.Case.TestID, Verdict: v,
-		ExitCode: code, FirstCause: j.State.Cause, StartedAt: j.Begin, EndedAt: time.Now(), Roles: []protocol.RankOutcome{},
-		Points: j.State.Points,
+		ExitCode: code, FirstCause: j.State.Cause, StartedAt: j.Begin, EndedAt: time.Now(),
+		Roles: []protocol.RankOutcome{}, Points: j.State.Points,
 	}
 	return errors.Join(j.Attempt().Keep(r, nil), j.End())
 }

@@ -24,7 +24,8 @@ var gen0, ctx0 = roles.Role{Kind: roles.Gen}, roles.Role{Kind: roles.Ctx}
 // played is a job whose decode server loads.
 func played(t *testing.T) *Job {
 	t.Helper()
-	j, err := NewJob(t.TempDir(), 662*time.Second, roles.Server{Count: 1, GPUs: 8}, roles.Server{Count: 1, GPUs: 48}, 4, 16)
+	prefill, decode := roles.Server{Count: 1, GPUs: 8}, roles.Server{Count: 1, GPUs: 48}
+	j, err := NewJob(t.TempDir(), 662*time.Second, prefill, decode, 4, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +44,13 @@ func (j *Job) write(t *testing.T) {
 	}
 }
 
-// watch watches a job on a terminal.
-func watch(t *testing.T, j *Job, width, height int, env ...string) *Terminal {
+// watch watches a job on a terminal of 80 columns and 24 lines.
+func watch(t *testing.T, j *Job, env ...string) *Terminal {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "disagg-submit"), "watch", string(j.Dir))
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "XDG_DATA_HOME=" + t.TempDir()}, env...)
-	term, err := Start(cmd, width, height)
+	cmd.Env = append(
+		[]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "XDG_DATA_HOME=" + t.TempDir()}, env...)
+	term, err := Start(cmd, 80, 24)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func (t *Terminal) shows(tb testing.TB, texts ...string) {
 // What a job does is seen as it happens, at any size of the terminal; at its end only lines are left.
 func TestWatch(t *testing.T) {
 	j := played(t)
-	term := watch(t, j, 80, 24)
+	term := watch(t, j)
 	term.shows(t, "GEN_0        48/48  loading", "weights 61 %", "q leaves; the job goes on")
 	if first := term.Lines()[0]; !strings.Contains(first, "GEN_0: 48 of 48 ranks arrived") {
 		t.Errorf("the first line is %q", first)
@@ -127,7 +129,7 @@ func TestLeaveAndComeBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := played(t)
-			left := watch(t, j, 80, 24)
+			left := watch(t, j)
 			left.shows(t, "weights 61 %")
 			if err := left.Type(key); err != nil {
 				t.Fatal(err)
@@ -136,11 +138,12 @@ func TestLeaveAndComeBack(t *testing.T) {
 				t.Errorf("left with code %d", code)
 			}
 			const way = "goes on: come back with disagg-submit watch "
-			if text := left.Written(); !strings.Contains(text, "no longer watching ("+name+")") || !strings.Contains(text, way) {
+			text := left.Written()
+			if !strings.Contains(text, "no longer watching ("+name+")") || !strings.Contains(text, way) {
 				t.Errorf("left with %q", text)
 			}
 			restored(t, left)
-			back := watch(t, j, 80, 24)
+			back := watch(t, j)
 			back.shows(t, "weights 61 %")
 			j.Fail(roles.Task{Role: gen0, Rank: 13}, "exited with code 1: CUDA out of memory", 662)
 			j.write(t)
@@ -148,7 +151,7 @@ func TestLeaveAndComeBack(t *testing.T) {
 			if err := j.Judge(protocol.Failed, 1); err != nil {
 				t.Fatal(err)
 			}
-			late := watch(t, j, 80, 24) // when all is over
+			late := watch(t, j) // when all is over
 			for _, term := range []*Terminal{back, late} {
 				if code := term.End(); code != 1 {
 					t.Errorf("code %d", code)
@@ -176,7 +179,7 @@ func TestKindsOfTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := played(t)
-			term := watch(t, j, 80, 24, tt.env...)
+			term := watch(t, j, tt.env...)
 			term.shows(t, "CTX_0 is ready")
 			if tt.drawn {
 				term.shows(t, "weights 61 %")
@@ -204,7 +207,7 @@ func TestKindsOfTerminal(t *testing.T) {
 // Lines that scroll above the block stay whole, and in order.
 func TestLinesAboveBlock(t *testing.T) {
 	j := played(t)
-	term := watch(t, j, 80, 24)
+	term := watch(t, j)
 	term.shows(t, "weights 61 %")
 	for i := range 5 {
 		j.Event(protocol.EntryKind(protocol.EventUnhealthy), roles.Task{Role: ctx0}, strings.Repeat("x", 60)+" "+
@@ -212,7 +215,8 @@ func TestLinesAboveBlock(t *testing.T) {
 		j.write(t)
 	}
 	term.shows(t, "x e")
-	lines := slices.DeleteFunc(term.Lines(), func(l string) bool { return !strings.Contains(l, "CTX_0.0: unhealthy: ") })
+	const unhealthy = "CTX_0.0: unhealthy: "
+	lines := slices.DeleteFunc(term.Lines(), func(l string) bool { return !strings.Contains(l, unhealthy) })
 	if len(lines) != 5 {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(term.Lines(), "\n"))
 	}

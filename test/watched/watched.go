@@ -54,8 +54,8 @@ func New(runDir string, begin time.Time, prefill, decode roles.Server, concurren
 		return nil, err
 	}
 	return &Job{
-		Plan: p, Begin: begin, State: protocol.State{Schema: 1, Roles: []protocol.RoleState{}, Points: []protocol.Point{}},
-		progress: map[roles.Role]protocol.Progress{},
+		Plan: p, Begin: begin, progress: map[roles.Role]protocol.Progress{},
+		State: protocol.State{Schema: 1, Roles: []protocol.RoleState{}, Points: []protocol.Point{}},
 	}, nil
 }
 

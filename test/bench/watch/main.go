@@ -1,8 +1,9 @@
-// Command watch measures what it costs to watch a job of 64 ranks on 16 hosts on a terminal: `make bench-watch`. The job
-// is played: its journal has a past of thousands of entries, and both files grow while it is watched.
+// Command watch measures what it costs to watch a job of 64 ranks on 16 hosts on a terminal: `make bench-watch`. The
+// job is played: its journal has a past of thousands of entries, and both files grow while it is watched.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,7 +46,8 @@ func run() error {
 	if err := os.Mkdir(runDir, 0o700); err != nil {
 		return err
 	}
-	j, err := terminal.NewJob(runDir, time.Hour, roles.Server{Count: 4, GPUs: 4}, roles.Server{Count: 3, GPUs: 16}, 4, 16)
+	prefill, decode := roles.Server{Count: 4, GPUs: 4}, roles.Server{Count: 3, GPUs: 16}
+	j, err := terminal.NewJob(runDir, time.Hour, prefill, decode, 4, 16)
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func run() error {
 		return err
 	}
 	if !table.Met() {
-		return fmt.Errorf("a goal was missed")
+		return errors.New("a goal was missed")
 	}
 	return nil
 }
