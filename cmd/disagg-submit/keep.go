@@ -109,7 +109,8 @@ func restartCommand() *cli.Command {
 		Usage:     "end and start one role of a run whose servers are kept",
 		ArgsUsage: "RUN ROLE",
 		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next " +
-			"measurement waits until it is ready, and those that need its address are started anew if that has changed.",
+			"measurement waits until it is ready, and those that need its address are started anew if that has " +
+			"changed.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
 				return errors.New("want a RUN and a ROLE: see disagg-submit restart --help")

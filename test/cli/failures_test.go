@@ -211,6 +211,8 @@ func normal(screen, dir string) string {
 		{`(?m)^      \|\n`, ""},
 		{`\[[\d/]+-[\d:]+\]`, "[TIME]"}, {`(?s)\n +concurrency .*`, "\n"}, {`(?s)\nreport: .*`, "\n"},
 		{`(?m)[ \t]+$`, ""},
+		// whether the others were ready when a coordinator ends is chance
+		{`while the (?:servers were loading|benchmark was running)(; .*\n\n  DISAGG_SERVER)`, "while PHASE$1"},
 	} {
 		screen = regexp.MustCompile(r.old).ReplaceAllString(screen, r.new)
 	}
