@@ -101,7 +101,7 @@ func whileAlive(ctx context.Context, mark string, log *zap.Logger) (context.Cont
 		return ctx, func() { cancel(nil) }
 	}
 	go func() {
-		defer batch.Close()
+		defer func() { _ = batch.Close() }()
 		if batch.Wait(ctx) {
 			cancel(hub.ErrBatchEnded)
 		}

@@ -89,7 +89,7 @@ func runDirectory(p plan.Plan, h Host) Finding {
 	switch {
 	case at.Fault != "":
 		return Bad(check, do, "run directory %s: %s", p.RunDir, at.Fault)
-	case at.Denied != "":
+	case at.Denied != "" && !at.There: // of one that is there its maker says more
 		return Bad(check, do, "run directory %s cannot be made: %s", p.RunDir, at.Denied)
 	case at.Local != "" && !p.OneMachine:
 		return Doubt(check, do, "run directory %s is on this host's own file system (%s): all nodes must see it",

@@ -216,7 +216,7 @@ func normal(screen, dir string) string {
 	} {
 		screen = regexp.MustCompile(r.old).ReplaceAllString(screen, r.new)
 	}
-	if strings.Contains(screen, "ranks/BENCHMARK.0.log") { // its end may have released the others before they are stopped
+	if strings.Contains(screen, "ranks/BENCHMARK.0.log") { // its end may have released the others before
 		screen = regexp.MustCompile(`  N other ranks were .*\n\n`).ReplaceAllString(screen, "")
 	}
 	return strings.TrimRight(screen, "\n") + "\n"
