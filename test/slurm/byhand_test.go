@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // allocation is held by a shell that salloc started, as an engineer's terminal would.
@@ -46,10 +48,28 @@ func (c *cluster) allocate(t *testing.T, nodes string, flags ...string) allocati
 	return allocation{cluster: c, jobID: id, dir: dir, file: c.caseFile(smallCase)}
 }
 
+// output is what a terminal shows, which may be read while it grows.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
 // shell is one terminal in which one role was started.
 type shell struct {
 	cmd  *exec.Cmd
-	out  *bytes.Buffer
+	out  *output
 	done chan struct{}
 }
 
@@ -62,7 +82,7 @@ func (a allocation) role(t *testing.T, role string, env ...string) *shell {
 // shell runs a program in a terminal of the allocation.
 func (a allocation) shell(t *testing.T, program string, args ...string) *shell {
 	t.Helper()
-	s := &shell{cmd: a.command(t.Context(), program, args...), out: &bytes.Buffer{}, done: make(chan struct{})}
+	s := &shell{cmd: a.command(t.Context(), program, args...), out: &output{}, done: make(chan struct{})}
 	s.cmd.Dir = a.dir
 	s.cmd.Env = append(append(s.cmd.Env, "SLURM_JOB_ID="+a.jobID), a.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
@@ -234,20 +254,29 @@ func (a allocation) edited(t *testing.T, old, text string) allocation {
 	return a
 }
 
-// TestByHandSaysWhy: when a role fails every terminal says which, on which host, and why, with the line of its log.
+// TestByHandSaysWhy: when a role fails its terminal and the benchmark's say which, on which host, and why, with the line
+// of its log; the others say who failed, and that they stay.
 func TestByHandSaysWhy(t *testing.T) {
 	a := start(t, standard(false)).allocate(t, "3")
-	var shells []*shell
+	shells := map[string]*shell{}
 	for _, role := range []string{"BENCHMARK", "GEN_0", "DISAGG_SERVER", "CTX_1", "CTX_0"} {
-		shells = append(shells, a.role(t, role, "SIM_FAULTS=CTX_0:crash=3@1"))
+		shells[role] = a.role(t, role, "SIM_FAULTS=CTX_0:crash=3@1")
 		a.published(t, role)
 	}
 	said := regexp.MustCompile(`(?m)^  CTX_0\.0 on gpu\d exited with code 3\n      RuntimeError: sim fault$`)
 	at := regexp.MustCompile(`(?m)^  log    runs/.*/logs/ranks/CTX_0\.0\.log:\d+$`)
-	for i, s := range shells {
+	for _, role := range []string{"BENCHMARK", "CTX_0"} {
+		s := shells[role]
 		if code := s.ended(t); code == 0 || !said.MatchString(s.out.String()) || !at.MatchString(s.out.String()) {
-			t.Errorf("shell %d ends with %d:\n%s", i, code, s.out)
+			t.Errorf("%s ends with %d:\n%s", role, code, s.out)
 		}
+	}
+	stays := regexp.MustCompile(`stays for the next benchmark \(CTX_0\.0 on gpu\d: exited with code 3`)
+	for _, role := range []string{"GEN_0", "DISAGG_SERVER", "CTX_1"} {
+		s := shells[role]
+		check.Eventually(t, role+" says who failed", func() bool { return stays.MatchString(s.out.String()) })
+		interrupt(t, s)
+		s.ended(t)
 	}
 	a.onlyTheAllocationIsLeft(t)
 }

@@ -157,7 +157,7 @@ func (c containers) faults() []contained {
 		{
 			name: "kill -9 of an agent", profile: named, env: []string{loading}, when: "started",
 			act:   func(j *job) { j.kill9(j.published("CTX_0").PID) },
-			cause: "CTX_0.0 on gpu2: agent_lost", both: true, within: 5 * time.Second,
+			cause: "CTX_0.0 on gpu2: its agent is lost", both: true, within: 5 * time.Second,
 		},
 	} {
 		f.verdict, f.state = protocol.Failed, cmp.Or(f.state, "FAILED 1:0")

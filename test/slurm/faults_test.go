@@ -79,7 +79,7 @@ func faults() []fault {
 		},
 		{
 			name: "prefill ends early", sim: "CTX_0:exit0@0.2", env: []string{loading}, verdict: failed,
-			cause: "CTX_0.0 on gpu2: child_exit", detail: "code 0 before the benchmark was done", state: plain,
+			cause: "CTX_0.0 on gpu2: exited with ", detail: "code 0 before the benchmark was done", state: plain,
 			step: "CTX_0 FAILED 1:0",
 		},
 		{
@@ -121,16 +121,16 @@ func faults() []fault {
 		},
 		{
 			name: "the coordinator ends early", sim: "DISAGG_SERVER:exit0@1", env: []string{"SIM_STARTUP_SECONDS=10"},
-			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: child_exit", state: plain,
+			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: exited with code 0", state: plain,
 			step: "DISAGG_SERVER FAILED 1:0",
 		},
 		{
 			name: "the benchmark crashes", sim: "BENCHMARK:crash=7@0.2", verdict: failed,
-			cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain, step: "BENCHMARK FAILED 1:0",
+			cause: "BENCHMARK.0 on gpu1: the benchmark exited with code 1", state: plain, step: "BENCHMARK FAILED 1:0",
 		},
 		{
 			name: "requests fail", sim: "BENCHMARK:failed-requests=2", verdict: failed,
-			cause: "BENCHMARK.0 on gpu1: benchmark_failed", state: plain,
+			cause: "BENCHMARK.0 on gpu1: the benchmark exited with code 1", state: plain,
 		},
 		{
 			name: "no token comes out", sim: "GEN_0:zero-tokens", verdict: failed, cause: "BENCHMARK.0 on gpu1: ",
@@ -203,7 +203,7 @@ func faults() []fault {
 		{
 			name: "Slurm warns of the time limit", env: []string{loading}, when: "started",
 			act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed,
-			cause: "the whole job: time_limit", state: "FAILED 124:0", both: true,
+			cause: "the whole job: out of time", state: "FAILED 124:0", both: true,
 		},
 		{
 			name: "the batch script is killed", env: []string{loading}, when: "started",
@@ -213,7 +213,7 @@ func faults() []fault {
 		{
 			name: "kill -9 of an agent", env: []string{loading}, when: "started",
 			act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed,
-			cause: "CTX_0.0 on gpu2: agent_lost", state: plain, both: true, within: 5 * time.Second,
+			cause: "CTX_0.0 on gpu2: its agent is lost", state: plain, both: true, within: 5 * time.Second,
 		},
 		{
 			name: "kill -9 of a child's leader", env: []string{loading}, when: "started",
@@ -224,7 +224,7 @@ func faults() []fault {
 		{
 			name: "kill -9 of the hub", env: []string{loading}, when: "started",
 			act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed,
-			cause: "BENCHMARK.0: hub_lost", state: "FAILED 9:0", both: true, within: 5 * time.Second,
+			cause: "BENCHMARK.0: lost: it ended without a verdict", state: "FAILED 9:0", both: true, within: 5 * time.Second,
 		},
 
 		{
@@ -237,7 +237,7 @@ func faults() []fault {
 			name: "a host is lost", env: []string{loading}, when: "started",
 			act:  func(j *job) { j.must(j.StopNode("gpu2")) },
 			heal: func(c *cluster) error { return c.StartNode("gpu2") }, away: "gpu2", verdict: failed, cause: "CTX_0.",
-			detail: "on gpu2: agent_lost", state: plain,
+			detail: "on gpu2: its agent is lost", state: plain,
 		},
 		{
 			name: "two hosts are cut from each other in the benchmark", sim: "BENCHMARK:stall", when: "measuring",
@@ -253,14 +253,15 @@ func faults() []fault {
 		},
 
 		{
-			name: "a step cannot start", profile: "mpi: nonsense\n", verdict: failed, cause: "",
+			name: "a step cannot start", profile: "mpi: nonsense\n", flags: []string{"--no-doctor"},
+			verdict: failed, cause: "",
 			detail: "the step ended with code 1 before its agents reached the hub: Couldn't find the " +
 				"specified plugin name for mpi/nonsense",
 			state: plain,
 		},
 		{
 			name: "no step can start", profile: "srun_args: [--nonsense]\n", verdict: failed,
-			cause: "BENCHMARK.0: step_failed", detail: "nonsense", state: "FAILED 127:0",
+			cause: "BENCHMARK.0: the step never began", detail: "nonsense", state: "FAILED 127:0",
 		},
 		{
 			name: "a step starts at the second try", env: []string{"FAKE_SRUN=1"}, verdict: protocol.Passed,
@@ -280,7 +281,7 @@ func faults() []fault {
 		},
 		{
 			name: "the benchmark is not there", flags: []string{"--set", "pytest=no-such-program"}, verdict: failed,
-			cause: "BENCHMARK.0 on gpu1: never_started", state: "FAILED 127:0",
+			cause: "BENCHMARK.0 on gpu1: never started", state: "FAILED 127:0",
 		},
 	}
 }

@@ -167,7 +167,7 @@ func (f freeze) judge(j *job, ended <-chan struct{}, out *bytes.Buffer) {
 		j.t.Fatalf("whoever waits still does after 40 s:\n%s", out)
 	}
 	text := out.String()
-	shown := strings.Replace(f.cause, ": ", " was ", 1)
+	shown := strings.Replace(f.cause, ": killed by SIGKILL", " was killed (SIGKILL)", 1)
 	if !strings.Contains(text, "\n"+string(f.verdict)+": ") || !strings.Contains(text, "\n  "+shown) &&
 		f.cause != "" {
 		j.t.Errorf("want %s: %s…\n%s", f.verdict, f.cause, text)
