@@ -254,8 +254,8 @@ func (a allocation) edited(t *testing.T, old, text string) allocation {
 	return a
 }
 
-// TestByHandSaysWhy: when a role fails its terminal and the benchmark's say which, on which host, and why, with the line
-// of its log; the others say who failed, and that they stay.
+// TestByHandSaysWhy: when a role fails its terminal and the benchmark's say which, on which host, and why, with the
+// line of its log; the others say who failed, and that they stay.
 func TestByHandSaysWhy(t *testing.T) {
 	a := start(t, standard(false)).allocate(t, "3")
 	shells := map[string]*shell{}

@@ -224,7 +224,8 @@ func faults() []fault {
 		{
 			name: "kill -9 of the hub", env: []string{loading}, when: "started",
 			act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed,
-			cause: "BENCHMARK.0: lost: it ended without a verdict", state: "FAILED 9:0", both: true, within: 5 * time.Second,
+			cause: "BENCHMARK.0: lost: it ended without a verdict", state: "FAILED 9:0", both: true,
+			within: 5 * time.Second,
 		},
 
 		{
