@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -91,15 +92,16 @@ func runByHand(c *cli.Context, b launch.ByHand) (err error) {
 	surviveReaders()
 	say, endSaying := sayOnStderr()
 	defer endSaying()
-	b.Out, b.Say, b.OnEnd = c.App.Writer, say, showEnd
+	b.Out, b.Say = c.App.Writer, say
+	b.OnEnd = func(m report.Model, a rundir.Attempt) { showEnd(b.Out, m, a) }
 	code, err := b.Run(ctx)
 	return command.Exit(code, err)
 }
 
 // showEnd shows how the run ended in the terminal of a role.
-func showEnd(m report.Model, a rundir.Attempt) {
-	report.Screen{Width: command.Width(os.Stdout), Attempt: command.ShortPath(string(a))}.Summary(os.Stdout, m)
-	fmt.Printf("report:  %s\n", command.ShortPath(a.Report()))
+func showEnd(out io.Writer, m report.Model, a rundir.Attempt) {
+	report.Screen{Width: command.Width(out), Attempt: command.ShortPath(string(a))}.Summary(out, m)
+	fmt.Fprintf(out, "report:  %s\n", command.ShortPath(a.Report()))
 }
 
 // programs are the paths of this program and of disagg-submit, which is installed beside it.

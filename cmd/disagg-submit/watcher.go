@@ -43,7 +43,7 @@ func newWatcher(c *cli.Context, s scheduler.Scheduler, p plan.Plan, begun time.T
 		out: c.App.Writer, screen: &screen{out: c.App.Writer}, scheduler: s, plan: p, tools: toolsOf(c),
 		progress: report.Progress{
 			Out: c.App.Writer, Layout: p.Layout, Points: len(p.Case.Load.Points()), Begun: begun,
-			Now: time.Now,
+			Now: time.Now, Keeps: p.Policy.Keep != "",
 		},
 	}
 }

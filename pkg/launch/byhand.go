@@ -51,7 +51,7 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 	if b.measures() {
 		progress := report.Progress{
 			Out: b.Out, Layout: at.plan.Layout, Points: len(at.plan.Case.Load.Points()), Begun: time.Now(),
-			Now: time.Now,
+			Now: time.Now, Keeps: at.plan.Policy.Keep != "",
 		}
 		end := sync.OnceFunc(following(rundir.Dir(at.plan.RunDir).Attempt(at.attempt), progress.Show))
 		defer end()

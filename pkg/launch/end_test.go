@@ -1,9 +1,6 @@
 package launch
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // attemptBegun is the first attempt of a run that people start by hand, with its hub or without.
@@ -37,20 +35,6 @@ func attemptBegun(t *testing.T, hub bool) (plan.Plan, rundir.Attempt) {
 		}
 	}
 	return job.Plan, a
-}
-
-func leave(t *testing.T, file string, v any) {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(file, data, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // Every terminal is told why the run failed, by the verdict or, if that is late, by what the hub has found so far. What
@@ -80,10 +64,10 @@ func TestEveryTerminalIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, a := attemptBegun(t, tt.hub)
 			if tt.state != nil {
-				leave(t, a.State(), *tt.state)
+				check.WriteJSON(t, a.State(), *tt.state)
 			}
 			if tt.result != nil {
-				leave(t, a.Result(), *tt.result)
+				check.WriteJSON(t, a.Result(), *tt.result)
 			}
 			got := ""
 			b := ByHand{Role: tt.role, OnEnd: func(m report.Model, _ rundir.Attempt) {

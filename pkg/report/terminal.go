@@ -17,7 +17,8 @@ import (
 type Progress struct {
 	Out    io.Writer
 	Layout roles.Layout
-	Points int // that the case asks for
+	Points int  // that the case asks for
+	Keeps  bool // servers may stay when the benchmark is over
 	Begun  time.Time
 	Now    func() time.Time
 	Said   time.Time // when the last line was printed
@@ -120,6 +121,10 @@ func (p *Progress) phase(ph protocol.Phase) {
 		p.Say("all servers are ready; the benchmark runs")
 	case protocol.Stopping:
 		p.stopping = true
+		if p.Keeps {
+			p.Say("the measurement is over; servers that are kept stay")
+			return
+		}
 		p.Say("stopping every role")
 	}
 }

@@ -104,6 +104,16 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// Where servers may be kept it is not said that every role is stopped.
+func TestProgressOfKeptServers(t *testing.T) {
+	p := newProgress()
+	p.Keeps = true
+	want := []string{"the measurement is over; servers that are kept stay"}
+	if diff := cmp.Diff(want, show(p, protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Stopping})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Of every kind of entry it is decided whether people see it.
 func TestEveryKindIsDecided(t *testing.T) {
 	silent := []protocol.EntryKind{

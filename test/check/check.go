@@ -7,6 +7,7 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,6 +36,21 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 func Exists(file string) bool {
 	_, err := os.Lstat(file)
 	return err == nil
+}
+
+// WriteJSON writes a value as a file, in a folder that is made if need be.
+func WriteJSON(t testing.TB, file string, v any) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(file, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Supervise makes this process a supervisor until the test ends, which proves that no process is left.

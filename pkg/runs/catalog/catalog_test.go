@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"github.com/disagg/disagg/pkg/runs"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
+	"github.com/disagg/disagg/test/check"
 )
 
 var begun = time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
@@ -43,20 +43,6 @@ func submit(t *testing.T, k protocol.KnownRun, job string) protocol.KnownRun {
 	}
 	k.Job = job
 	return k
-}
-
-func leave(t *testing.T, file string, v any) {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(file, data, 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // Runs are those of the index and of the folders around, each once, the newest first; what is gone is none.
@@ -152,14 +138,14 @@ func TestRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := submit(t, makeRun(t, filepath.Join(t.TempDir(), "run"), "a-1", 1), "7")
 			a := rundir.Dir(k.Dir).Attempt(0)
-			leave(t, a.State(), protocol.State{Schema: 1, Phase: protocol.Measuring})
+			check.WriteJSON(t, a.State(), protocol.State{Schema: 1, Phase: protocol.Measuring})
 			synctest.Test(t, func(t *testing.T) {
 				f, err := readerOf(tt.sched).Read(t.Context(), k.Dir)
 				if s := runs.Summarize(f); err != nil || s.State != tt.state || !strings.HasPrefix(s.Text, tt.text) {
 					t.Errorf("%v: %s, %q", err, s.State, s.Text)
 				}
 			})
-			leave(t, a.Result(), protocol.Result{Schema: 1, Verdict: protocol.Passed})
+			check.WriteJSON(t, a.Result(), protocol.Result{Schema: 1, Verdict: protocol.Passed})
 			silent := &fake.Scheduler{}
 			f, err := readerOf(silent).Read(t.Context(), string(a))
 			s := runs.Summarize(f)
