@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/results"
@@ -102,9 +103,7 @@ func Log(s Source, l Labels) (results.Record, error) {
 }
 
 // named finds the concurrency in what a log, or its folder, is called.
-var named = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:^|[^A-Za-z])(?:con|conc|concurrency)[-_]?(\d+)(?:$|[^0-9])`)
-})
+var named = lazyregexp.New(`(?:^|[^A-Za-z])(?:con|conc|concurrency)[-_]?(\d+)(?:$|[^0-9])`)
 
 // options are what a client says that it was asked for.
 type options struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
@@ -114,7 +115,7 @@ func (m Match) Advice(known Values) string {
 	return text
 }
 
-var place = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{([a-z_]+)\}`) })
+var place = lazyregexp.New(`\{([a-z_]+)\}`)
 
 // fill puts values into a text; ok tells whether all are known.
 func fill(text string, values ...Values) (filled string, ok bool) {

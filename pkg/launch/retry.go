@@ -3,10 +3,9 @@ package launch
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
-	"sync"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
@@ -17,11 +16,10 @@ var ofInfrastructure = []protocol.CauseKind{
 }
 
 // deviceFault finds what drivers and engines say of a broken GPU or link.
-var deviceFault = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\bXid\b|uncorrectable ECC|fallen off the bus|CUDA_ERROR_ECC|` +
+var deviceFault = lazyregexp.New(
+	`(?i)\bXid\b|uncorrectable ECC|fallen off the bus|CUDA_ERROR_ECC|` +
 		`NVLink.*(?:error|fault)|hardware (?:error|fault)|unspecified launch failure.*hardware|` +
 		`CUDA error: device.*(?:lost|unavailable)`)
-})
 
 // Infrastructure tells whether a job ended because of a machine, and which host that was ("": not one alone). A failure
 // of what was tested is none, nor is a cancellation or the end of the time.

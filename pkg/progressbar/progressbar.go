@@ -11,10 +11,11 @@ package progressbar
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/disagg/disagg/pkg/lazyregexp"
 )
 
 // Bar is how far a process is.
@@ -30,13 +31,13 @@ const (
 
 var (
 	// percent is what tqdm prints, and loaders that follow it.
-	percent = regexp.MustCompile(`(?:^|[^\d.])(\d{1,3})%(?:\s*Completed\s*)?\s*\|`)
+	percent = lazyregexp.New(`(?:^|[^\d.])(\d{1,3})%(?:\s*Completed\s*)?\s*\|`)
 	// loading is a line that says in words how much is loaded; a date or a path is no such number.
-	loading = regexp.MustCompile(`(?i)\bloading\b[^/%]*?(?:(\d{1,9})/(\d{1,9})(?:[^\d/.-]|$)|\b(\d{1,3})%)`)
+	loading = lazyregexp.New(`(?i)\bloading\b[^/%]*?(?:(\d{1,9})/(\d{1,9})(?:[^\d/.-]|$)|\b(\d{1,3})%)`)
 	// escapes are sequences that set colours or move the cursor.
-	escapes = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|[^\[])`)
+	escapes = lazyregexp.New(`\x1b(?:\[[0-?]*[ -/]*[@-~]|[^\[])`)
 	// origin is what programs put before a line of their own: time, level, rank.
-	origin = regexp.MustCompile(`^\s*(?:\[[^\]]*\]:?|\([^)]*\)|\d+:)\s`)
+	origin = lazyregexp.New(`^\s*(?:\[[^\]]*\]:?|\([^)]*\)|\d+:)\s`)
 )
 
 // Last is the last bar in the end of an output; false if there is none. A bar that redraws itself is many lines here.
@@ -58,11 +59,11 @@ func read(line []byte, hide func(string) string) (Bar, bool) {
 	if !hasPercent && !hasWord { // most lines
 		return Bar{}, false
 	}
-	text := string(escapes.ReplaceAll(line[:min(len(line), maxLine)], nil))
-	if m := percent.FindStringSubmatchIndex(text); m != nil {
+	text := string(escapes().ReplaceAll(line[:min(len(line), maxLine)], nil))
+	if m := percent().FindStringSubmatchIndex(text); m != nil {
 		return newBar(hide(text[:m[2]]), text[m[2]:m[3]], "100")
 	}
-	m := loading.FindStringSubmatchIndex(text)
+	m := loading().FindStringSubmatchIndex(text)
 	switch {
 	case m == nil:
 		return Bar{}, false
@@ -91,7 +92,7 @@ var topics = []struct{ word, what string }{
 
 // about is what a bar is about, by the text before its number.
 func about(text string) string {
-	for m := origin.FindString(text); m != ""; m = origin.FindString(text) {
+	for m := origin().FindString(text); m != ""; m = origin().FindString(text) {
 		text = text[len(m):]
 	}
 	lower := strings.ToLower(text)

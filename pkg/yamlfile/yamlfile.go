@@ -16,12 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/disagg/disagg/pkg/lazyregexp"
 )
 
 // Error is a fault in a YAML file, told in one line.
@@ -95,15 +95,10 @@ func parse(file string, data []byte) (*yaml.Node, error) {
 	return &doc, checkAliases(file, &doc)
 }
 
-// pattern compiles an expression when it is first used: most programs that read a file find no fault in it.
-func pattern(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
-
 var (
-	linePrefix  = pattern(`^(?:yaml: )?line (\d+): (.*)$`)
-	parserFault = pattern(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
-	keyPattern  = pattern(`^[\s-]*["']?([\w.-]+)["']?\s*:`)
+	linePrefix  = lazyregexp.New(`^(?:yaml: )?line (\d+): (.*)$`)
+	parserFault = lazyregexp.New(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
+	keyPattern  = lazyregexp.New(`^[\s-]*["']?([\w.-]+)["']?\s*:`)
 )
 
 // syntaxError tells where the text stops being YAML. There is no tree then: the line is only in the library's message,

@@ -1,11 +1,10 @@
 package slurm
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
@@ -40,27 +39,21 @@ var phrases = [...]phrase{
 	{"Resource temporarily unavailable", protocol.Transient},
 }
 
-// pattern is a regular expression that is compiled when it is first needed: most processes of this program never do,
-// and there is one a rank.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
 var (
 	// generic are errors that only report that there was another.
-	generic = pattern(`^(\S+: )?(task|tasks) [\d,-]+: |^pyxis: (child \d+ failed|container start failed|` +
+	generic = lazyregexp.New(`^(\S+: )?(task|tasks) [\d,-]+: |^pyxis: (child \d+ failed|container start failed|` +
 		`container exited too soon|container was not started|couldn.?t start container|couldn.?t get container|` +
 		`couldn.?t create enroot start|failed to create container|printing enroot log|failed to import docker image)|` +
 		`spank: required plugin|Failed to invoke spank|task_init|Job step aborted|` +
 		`\*\*\* (STEP|JOB) \S+ ON \S+ CANCELLED`)
 	// waits are words with which srun waits: they explain a step that does not begin, and are no error.
-	waits = pattern(`step creation (temporarily|still) disabled|Requested nodes are busy|waiting for resources`)
+	waits = lazyregexp.New(`step creation (temporarily|still) disabled|Requested nodes are busy|` +
+		`waiting for resources`)
 	// telling marks the line of a container's log that says why it does not start.
-	telling = pattern(`\[ERROR\]|\[FATAL\]|[Nn]o such file|[Ff]ailed to|[Dd]enied|[Uu]nauthorized|[Nn]ot found|` +
-		`[Nn]o space|` +
-		`error code|[Cc]annot`)
+	telling = lazyregexp.New(`\[ERROR\]|\[FATAL\]|[Nn]o such file|[Ff]ailed to|[Dd]enied|[Uu]nauthorized|` +
+		`[Nn]ot found|[Nn]o space|error code|[Cc]annot`)
 	// taskEnd is srun's line about tasks that ended: "gpu1: tasks 0-2,5: Exited with exit code 64".
-	taskEnd = pattern(`^\S+: tasks? ([\d,-]+): Exited with exit code (\d+)$`)
+	taskEnd = lazyregexp.New(`^\S+: tasks? ([\d,-]+): Exited with exit code (\d+)$`)
 )
 
 // attached is what pyxis says of a step that enters a container in which another step runs. That has what the other one

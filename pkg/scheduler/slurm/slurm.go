@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
 
@@ -196,7 +197,7 @@ func (s Slurm) Allocation(ctx context.Context) (scheduler.Allocation, error) {
 	return a, nil
 }
 
-var jobField = pattern(`(?m)(?:^|\s)([A-Za-z]+)=(.*?)(?:\s+[A-Za-z/:]+=|$)`)
+var jobField = lazyregexp.New(`(?m)(?:^|\s)([A-Za-z]+)=(.*?)(?:\s+[A-Za-z/:]+=|$)`)
 
 // jobFields reads the fields of `scontrol show job` that hold one value.
 func jobFields(out string) map[string]string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -54,8 +55,8 @@ func (s Slurm) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
 // A job id stands alone in a line of what sbatch --parsable prints, with a cluster behind a semicolon if there are
 // several; a site's wrapper may print lines around it, or sbatch's usual sentence.
 var (
-	plainID    = pattern(`^(\d+)(?:;(\S+))?$`)
-	sentenceID = pattern(`^Submitted batch job (\d+)(?: on cluster (\S+))?$`)
+	plainID    = lazyregexp.New(`^(\d+)(?:;(\S+))?$`)
+	sentenceID = lazyregexp.New(`^Submitted batch job (\d+)(?: on cluster (\S+))?$`)
 )
 
 // jobID finds the job's id, and its cluster, in what sbatch printed.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/disagg/disagg/pkg/lazyregexp"
 )
 
 // Survey is what a cluster says of itself, as far as it answers: what is not known is empty.
@@ -80,7 +82,7 @@ func (v Survey) Usual() (usual Partition, ok bool) {
 	return usual, ok
 }
 
-var archOf = pattern(`\bArch=(\S+)`)
+var archOf = lazyregexp.New(`\bArch=(\S+)`)
 
 // config reads what scontrol shows.
 func (v *Survey) config(out string) {
@@ -110,7 +112,7 @@ func (v *Survey) config(out string) {
 }
 
 // gpuGRES finds GPUs in a list of generic resources, such as gpu:h200:8(S:0-1) or gpu:4.
-var gpuGRES = pattern(`(?:^|,)gpu(?::([^:,()]+))??:(\d+)(?:[,(]|$)`)
+var gpuGRES = lazyregexp.New(`(?:^|,)gpu(?::([^:,()]+))??:(\d+)(?:[,(]|$)`)
 
 func partitions(out string) (list []Partition) {
 	for line := range strings.Lines(out) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/doctor"
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/plan"
 )
 
@@ -63,7 +64,7 @@ func (o option) argument() string {
 }
 
 // startsAt finds in what sbatch says of a test when the job would start, and where.
-var startsAt = pattern(`to start at (\S+) .*on nodes (\S+) in partition`)
+var startsAt = lazyregexp.New(`to start at (\S+) .*on nodes (\S+) in partition`)
 
 // wouldTake asks whether the controller would take the job, and when it would start.
 func (s Slurm) wouldTake(ctx context.Context, p plan.Plan) []doctor.Finding {
