@@ -26,7 +26,7 @@ func pictures(files map[string][]byte) error {
 		}
 		files["docs/pictures/"+name] = []byte(terminal(string(text)))
 	}
-	page, err := os.ReadFile("pkg/report/testdata/passed.html")
+	page, err := os.ReadFile("pkg/report/testdata/earlier.html")
 	if err != nil {
 		return err
 	}
