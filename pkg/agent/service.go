@@ -41,7 +41,8 @@ type service struct {
 	mu      sync.Mutex
 	peers   []peer // that must be reachable
 	known   known
-	watched context.CancelFunc // ends the watch of peers and progress; nil while there is none
+	asked   *protocol.ProbeStatus // the last answer to a probe; nil: there was none
+	watched context.CancelFunc    // ends the watch of peers and progress; nil while there is none
 }
 
 // known is what the hub is told of a service, once it is known.
@@ -215,8 +216,47 @@ func rule(p recipe.Probe) healthcheck.Rule {
 	return healthcheck.Rule{Period: time.Duration(p.Period), Successes: p.Successes, Failures: p.Failures}
 }
 
-// probe makes a probe of a recipe's.
+// probe makes a probe of a recipe's, whose last answer is remembered.
 func (s *service) probe(p recipe.Probe) (healthcheck.Probe, error) {
+	probe, err := s.newProbe(p)
+	return remembered{probe, s}, err
+}
+
+// remembered is a probe whose last answer people may ask for.
+type remembered struct {
+	probe healthcheck.Probe
+	of    *service
+}
+
+// Probe implements healthcheck.Probe.
+func (r remembered) Probe(ctx context.Context) error {
+	err := r.probe.Probe(ctx)
+	if ctx.Err() == nil { // else it was cut short
+		r.of.remember(err)
+	}
+	return err
+}
+
+func (s *service) remember(err error) {
+	answer := protocol.ProbeStatus{At: time.Now().UTC(), Healthy: err == nil}
+	if err != nil {
+		answer.Detail = err.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = &answer
+}
+
+// status is what is known of the service now.
+func (s *service) status() *protocol.ServiceStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &protocol.ServiceStatus{
+		Address: s.known.address, Version: s.known.version, Ready: s.known.ready, Probe: s.asked,
+	}
+}
+
+func (s *service) newProbe(p recipe.Probe) (healthcheck.Probe, error) {
 	timeout := time.Duration(p.Timeout)
 	switch {
 	case p.Line != "":

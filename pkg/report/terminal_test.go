@@ -242,3 +242,24 @@ func FuzzPrintable(f *testing.F) {
 		}
 	})
 }
+
+// The summary says in a line how GPUs were used, if they were sampled.
+func TestSummaryOfGPUUse(t *testing.T) {
+	for want, in := range map[string]Input{
+		"GPUs:    74 % in use, 814 W each (at most 1012 W), 166.4 Wh in all, at most 150.0 GiB of memory " +
+			"(5 GPUs sampled)\n": sampled(),
+		"": passed(4),
+	} {
+		var out bytes.Buffer
+		Summary(&out, Build(in))
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "GPUs:") {
+				got += line
+			}
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
