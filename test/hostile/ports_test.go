@@ -122,7 +122,11 @@ func TestStrangersOnEveryPort(t *testing.T) {
 				}
 			})
 		}
-		for range 500 {
+		idle := 500
+		if slices.Contains(endpoints, address) {
+			idle = 100 // more than one takes
+		}
+		for range idle {
 			all.Go(func() {
 				if _, err := stranger(address, func(net.Conn) {}); err != nil {
 					t.Errorf("one of many on %s: %v", address, err)
