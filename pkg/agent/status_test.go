@@ -104,8 +104,8 @@ func TestStatusOfABusyAgent(t *testing.T) {
 	}
 }
 
-// An agent tells the others, in its file, where it answers, and leaves the key for its user; without the policy there is
-// neither. The hub's shows the whole job. The port is closed when the agent ends.
+// An agent tells the others, in its file, where it answers, and leaves the key for its user; without the policy there
+// is neither. The hub's shows the whole job. The port is closed when the agent ends.
 func TestEndpointIsPublished(t *testing.T) {
 	for _, on := range []bool{true, false} {
 		p := newHub(t, sleeper)

@@ -88,7 +88,7 @@ func (s *Server) serve(conn net.Conn, letThrough func()) {
 	ctx, cancel := context.WithTimeout(s.ctx, requestBound)
 	defer cancel()
 	out := bufio.NewWriter(conn)
-	if s.answer(ctx, r).Write(out) == nil {
+	if s.answer(ctx, r).write(out) == nil {
 		_ = out.Flush()
 	}
 }
@@ -100,29 +100,39 @@ func (s *Server) names(authorization string) bool {
 	return subtle.ConstantTimeCompare(named[:], s.key[:]) == 1 && strings.EqualFold(scheme, "Bearer")
 }
 
-func (s *Server) answer(ctx context.Context, r *http.Request) *http.Response {
+// answer is what a request is answered.
+type answer struct {
+	status int
+	kind   string // Content-Type
+	body   []byte
+}
+
+func (s *Server) answer(ctx context.Context, r *http.Request) answer {
 	page, found := s.pages[r.URL.Path]
 	switch {
 	case !found:
-		return text(r, http.StatusNotFound, "no such page: there are /status and /metrics\n")
+		return plain(http.StatusNotFound, "no such page: there are /status and /metrics")
 	case r.Method != http.MethodGet:
-		return text(r, http.StatusMethodNotAllowed, "only GET is answered\n")
+		return plain(http.StatusMethodNotAllowed, "only GET is answered")
 	}
 	body, err := page.Make(ctx)
 	if err != nil {
-		return text(r, http.StatusServiceUnavailable, err.Error()+"\n")
+		return plain(http.StatusServiceUnavailable, err.Error())
 	}
-	return response(r, http.StatusOK, page.Type, body)
+	return answer{http.StatusOK, page.Type, body}
 }
 
-func text(r *http.Request, status int, body string) *http.Response {
-	return response(r, status, "text/plain; charset=utf-8", []byte(body))
+// plain is an answer in a line of text.
+func plain(status int, line string) answer {
+	return answer{status, "text/plain; charset=utf-8", []byte(line + "\n")}
 }
 
-func response(r *http.Request, status int, contentType string, body []byte) *http.Response {
-	return &http.Response{
-		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Request: r, Close: true,
-		Header: http.Header{"Content-Type": {contentType}, "Cache-Control": {"no-store"}},
-		Body:   io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+// write writes the answer as the last of its connection.
+func (a answer) write(w io.Writer) error {
+	r := http.Response{
+		StatusCode: a.status, ProtoMajor: 1, ProtoMinor: 1, Close: true,
+		Header: http.Header{"Content-Type": {a.kind}, "Cache-Control": {"no-store"}},
+		Body:   io.NopCloser(bytes.NewReader(a.body)), ContentLength: int64(len(a.body)),
 	}
+	return r.Write(w)
 }

@@ -27,7 +27,9 @@ func listen(t *testing.T) *endpoint.Server {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}},
-		"/status": {Type: "application/json", Make: func(context.Context) ([]byte, error) { return []byte(`{"schema":1}`), nil }},
+		"/status": {Type: "application/json", Make: func(context.Context) ([]byte, error) {
+			return []byte(`{"schema":1}`), nil
+		}},
 		"/metrics": {Type: "text/plain", Make: func(context.Context) ([]byte, error) {
 			return nil, errors.New("the agent is ending")
 		}},
@@ -39,8 +41,14 @@ func listen(t *testing.T) *endpoint.Server {
 	return s
 }
 
+// answer is what a request is answered.
+type answer struct {
+	status     int
+	kind, body string
+}
+
 // ask sends a request with an Authorization header.
-func ask(t *testing.T, s *endpoint.Server, method, path, authorization string) (*http.Response, string, error) {
+func ask(t *testing.T, s *endpoint.Server, method, path, authorization string) (a answer, err error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address()+path, nil)
 	if err != nil {
@@ -49,36 +57,31 @@ func ask(t *testing.T, s *endpoint.Server, method, path, authorization string) (
 	r.Header.Set("Authorization", authorization)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	defer client.CloseIdleConnections()
-	answer, err := client.Do(r)
+	got, err := client.Do(r)
 	if err != nil {
-		return nil, "", err
+		return a, err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return answer, string(body), err
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	return answer{got.StatusCode, got.Header.Get("Content-Type"), string(body)}, err
 }
 
 // Who names the key is answered, with what the page is, or why there is none.
 func TestAnswers(t *testing.T) {
 	s := listen(t)
+	const words = "text/plain; charset=utf-8"
 	for _, tt := range []struct {
 		method, path string
-		status       int
-		kind, body   string
+		want         answer
 	}{
-		{"GET", "/status", 200, "application/json", `{"schema":1}`},
-		{"GET", "/status?pretty", 200, "application/json", `{"schema":1}`},
-		{"GET", "/metrics", 503, "text/plain; charset=utf-8", "the agent is ending\n"},
-		{"GET", "/", 404, "text/plain; charset=utf-8", "no such page: there are /status and /metrics\n"},
-		{"DELETE", "/status", 405, "text/plain; charset=utf-8", "only GET is answered\n"},
+		{"GET", "/status", answer{200, "application/json", `{"schema":1}`}},
+		{"GET", "/status?pretty", answer{200, "application/json", `{"schema":1}`}},
+		{"GET", "/metrics", answer{503, words, "the agent is ending\n"}},
+		{"GET", "/", answer{404, words, "no such page: there are /status and /metrics\n"}},
+		{"DELETE", "/status", answer{405, words, "only GET is answered\n"}},
 	} {
-		got, body, err := ask(t, s, tt.method, tt.path, "Bearer "+key)
-		if err != nil {
-			t.Errorf("%s %s: %v", tt.method, tt.path, err)
-			continue
-		}
-		if kind := got.Header.Get("Content-Type"); got.StatusCode != tt.status || kind != tt.kind || body != tt.body {
-			t.Errorf("%s %s: %d %s %q", tt.method, tt.path, got.StatusCode, kind, body)
+		if got, err := ask(t, s, tt.method, tt.path, "Bearer "+key); err != nil || got != tt.want {
+			t.Errorf("%s %s: %+v %v", tt.method, tt.path, got, err)
 		}
 	}
 }
@@ -89,8 +92,8 @@ func TestStrangersAreToldNothing(t *testing.T) {
 	for _, authorization := range []string{
 		"", "Bearer", "Bearer ", "Bearer another", "Bearer " + key + "x", "Bearer " + key[1:], "Basic " + key, key,
 	} {
-		if got, body, err := ask(t, s, "GET", "/status", authorization); err == nil {
-			t.Errorf("%q: %d %q", authorization, got.StatusCode, body)
+		if got, err := ask(t, s, "GET", "/status", authorization); err == nil {
+			t.Errorf("%q: %+v", authorization, got)
 		}
 	}
 	for name, said := range map[string]string{
@@ -125,8 +128,8 @@ func TestStrangersDoNotBlock(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	if got, _, err := ask(t, s, "GET", "/status", "bearer "+key); err != nil || got.StatusCode != 200 {
-		t.Errorf("%v %v", got, err)
+	if got, err := ask(t, s, "GET", "/status", "bearer "+key); err != nil || got.status != 200 {
+		t.Errorf("%+v %v", got, err)
 	}
 }
 
@@ -159,7 +162,8 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, "GET /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+key+"\r\n\r\n"); err != nil {
+	const said = "GET /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + "\r\n\r\n"
+	if _, err := io.WriteString(c, said); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
@@ -167,7 +171,7 @@ func TestClose(t *testing.T) {
 	if took := time.Since(begun); took > 4*time.Second { // less than a request may take
 		t.Errorf("it took %v", took)
 	}
-	if _, _, err := ask(t, s, "GET", "/status", "Bearer "+key); err == nil {
+	if _, err := ask(t, s, "GET", "/status", "Bearer "+key); err == nil {
 		t.Error("it is still answered")
 	}
 	var none *endpoint.Server

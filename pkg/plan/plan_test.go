@@ -216,9 +216,9 @@ generation_servers:
 // On every node that has GPUs in use one agent samples them, and on others none.
 func TestSamplesGPUs(t *testing.T) {
 	placed := func(k roles.Kind, index, first, nodes, ranks, perNode, gpus int) roles.Placement {
+		r := roles.Role{Kind: k, Index: index}
 		return roles.Placement{
-			Role: roles.Role{Kind: k, Index: index}, FirstNode: first, Nodes: nodes, Ranks: ranks, RanksPerNode: perNode,
-			GPUs: gpus,
+			Role: r, FirstNode: first, Nodes: nodes, Ranks: ranks, RanksPerNode: perNode, GPUs: gpus,
 		}
 	}
 	layout := roles.Layout{GPUsPerNode: 4, TotalNodes: 4, Placements: []roles.Placement{

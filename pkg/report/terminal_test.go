@@ -109,7 +109,8 @@ func TestProgressOfKeptServers(t *testing.T) {
 	p := newProgress()
 	p.Keeps = true
 	want := []string{"the measurement is over; servers that are kept stay"}
-	if diff := cmp.Diff(want, show(p, protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Stopping})); diff != "" {
+	got := show(p, protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Stopping})
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -21,8 +21,10 @@ func TestTargets(t *testing.T) {
 	got, err := json.Marshal(Targets(p, []protocol.Published{
 		agent(hub, 0, "10.0.0.1:3"), agent(gen, 1, "10.0.0.1:2"), agent(gen, 0, ""), agent(gen, 7, "10.0.0.1:9"),
 	}))
-	const want = `[{"targets":["10.0.0.1:2"],"labels":{"run":"a1b2c3","case":"tiny","role":"GEN_0","rank":"1","host":"n1"}},` +
-		`{"targets":["10.0.0.1:3"],"labels":{"run":"a1b2c3","case":"tiny","role":"BENCHMARK","rank":"0","host":"n1"}}]`
+	const want = `[{"targets":["10.0.0.1:2"],` +
+		`"labels":{"run":"a1b2c3","case":"tiny","role":"GEN_0","rank":"1","host":"n1"}},` +
+		`{"targets":["10.0.0.1:3"],` +
+		`"labels":{"run":"a1b2c3","case":"tiny","role":"BENCHMARK","rank":"0","host":"n1"}}]`
 	if err != nil || string(got) != want {
 		t.Errorf("%v %s", err, got)
 	}

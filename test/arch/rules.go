@@ -60,7 +60,8 @@ var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
 	"pkg/lazyregexp": nil, "pkg/yamlfile": {"pkg/lazyregexp"},
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
-	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile", "pkg/lazyregexp"},
+	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil,
+	"pkg/known":           {"pkg/yamlfile", "pkg/lazyregexp"},
 	"pkg/decide/liveness": nil, "pkg/progressbar": {"pkg/lazyregexp"}, "pkg/door": nil, "pkg/endpoint": {"pkg/door"},
 }
 
