@@ -222,40 +222,6 @@ func (s *service) probe(p recipe.Probe) (healthcheck.Probe, error) {
 	return remembered{probe, s}, err
 }
 
-// remembered is a probe whose last answer people may ask for.
-type remembered struct {
-	probe healthcheck.Probe
-	of    *service
-}
-
-// Probe implements healthcheck.Probe.
-func (r remembered) Probe(ctx context.Context) error {
-	err := r.probe.Probe(ctx)
-	if ctx.Err() == nil { // else it was cut short
-		r.of.remember(err)
-	}
-	return err
-}
-
-func (s *service) remember(err error) {
-	answer := protocol.ProbeStatus{At: time.Now().UTC(), Healthy: err == nil}
-	if err != nil {
-		answer.Detail = err.Error()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = &answer
-}
-
-// status is what is known of the service now.
-func (s *service) status() *protocol.ServiceStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &protocol.ServiceStatus{
-		Address: s.known.address, Version: s.known.version, Ready: s.known.ready, Probe: s.asked,
-	}
-}
-
 func (s *service) newProbe(p recipe.Probe) (healthcheck.Probe, error) {
 	timeout := time.Duration(p.Timeout)
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/endpoint"
 	"github.com/disagg/disagg/pkg/exposition"
+	"github.com/disagg/disagg/pkg/healthcheck"
 	"github.com/disagg/disagg/pkg/progressbar"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -114,4 +115,38 @@ func (n rankNow) childStatus(now time.Time) *protocol.ChildStatus {
 		s.Progress = &protocol.Progress{What: bar.What, Percent: bar.Percent, Output: s.OutputAt}
 	}
 	return s
+}
+
+// remembered is a probe whose last answer people may ask for.
+type remembered struct {
+	probe healthcheck.Probe
+	of    *service
+}
+
+// Probe implements healthcheck.Probe.
+func (r remembered) Probe(ctx context.Context) error {
+	err := r.probe.Probe(ctx)
+	if ctx.Err() == nil { // else it was cut short
+		r.of.remember(err)
+	}
+	return err
+}
+
+func (s *service) remember(err error) {
+	answer := protocol.ProbeStatus{At: time.Now().UTC(), Healthy: err == nil}
+	if err != nil {
+		answer.Detail = err.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = &answer
+}
+
+// status is what is known of the service now.
+func (s *service) status() *protocol.ServiceStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &protocol.ServiceStatus{
+		Address: s.known.address, Version: s.known.version, Ready: s.known.ready, Probe: s.asked,
+	}
 }
