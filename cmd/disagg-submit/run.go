@@ -113,7 +113,7 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 	}
 	for _, name := range []string{
 		"mode", "set", "partition", "account", "pack", "repeat", "time", "ready-timeout", "benchmark-timeout", "upload",
-		"retry-infra",
+		"retry-infra", "endpoints", "sample-gpus",
 	} {
 		if c.IsSet(name) {
 			const advice = "cannot use --%s with --again, which runs what was planned: run the case"

@@ -29,9 +29,19 @@ goes on.
 ` + aboutRun + `
 
   disagg-submit status
-  disagg-submit status 4459 || disagg-submit logs 4459 --failed`,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "all", Usage: "also those that are over"}, jsonFlag()},
+  disagg-submit status 4459 || disagg-submit logs 4459 --failed
+  disagg-submit status 4459 --endpoints >/etc/prometheus/disagg/4459.json`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "also those that are over"}, jsonFlag(),
+			&cli.BoolFlag{
+				Name:  "endpoints",
+				Usage: "print where the agents of one RUN answer /status and /metrics, as a file_sd of Prometheus",
+			},
+		},
 		Action: func(c *cli.Context) error {
+			if c.Bool("endpoints") {
+				return showEndpoints(c)
+			}
 			if c.NArg() == 1 {
 				return statusOfOne(c)
 			}

@@ -47,6 +47,7 @@ func documents() []document {
 		{"runs", "what `status --json` and `runs --json` print", runs.List{}},
 		{"notice", "what --notify sends", notice.Notice{}},
 		{"doctor", "what doctor --json prints", doctor.Report{}},
+		{"status", "what /status of an agent shows", protocol.RankStatus{}},
 		{"profile", "a cluster profile, as JSON", profile.Profile{}},
 	}
 }
@@ -130,6 +131,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return enumeration(protocol.EntryKinds())
 	case reflect.TypeFor[protocol.Phase]():
 		return enumeration(protocol.Phases())
+	case reflect.TypeFor[protocol.Stage]():
+		return enumeration(protocol.Stages())
 	case reflect.TypeFor[report.PointState]():
 		return enumeration([]report.PointState{report.Counts, report.Invalid, report.NotRun})
 	case reflect.TypeFor[runs.State]():

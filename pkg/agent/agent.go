@@ -12,6 +12,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/decide"
 	"github.com/disagg/disagg/pkg/decide/rank"
+	"github.com/disagg/disagg/pkg/endpoint"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -72,6 +73,7 @@ func Run(o Options) (code int, err error) {
 		return protocol.ExitUsage, err
 	}
 	defer w.closeListener()
+	defer w.endpoint.Close()
 	if w.task == roles.Hub() {
 		return runHub(w)
 	}
@@ -133,11 +135,19 @@ func newWorker(o Options, attempt rundir.Attempt, token string, sup *supervisor.
 	if pl.FirstOnNode(w.task.Rank) && !o.Plan.Policy.Interactive {
 		var err error
 		if w.listener, err = preflight.Listen(o.Host, token); err != nil {
-			return nil, fmt.Errorf("cannot listen on this host's address: %w: check the profile (interface)", err)
+			return nil, fmt.Errorf(noListening, err)
+		}
+	}
+	if o.Plan.Cluster.Endpoints {
+		var err error
+		if w.endpoint, err = endpoint.Listen(o.Host, rundir.StatusKey(token), w.pages()); err != nil {
+			return nil, fmt.Errorf(noListening, err)
 		}
 	}
 	return w, nil
 }
+
+const noListening = "cannot listen on this host's address: %w: check the profile (interface)"
 
 // data is what the rank's templates can refer to, but for the addresses of its peers.
 func (o Options) data(attempt rundir.Attempt, token string) recipe.Data {
@@ -165,6 +175,11 @@ func (w *worker) hello(runID string) protocol.Hello {
 // publish tells the others of this agent; of the hub, where it is.
 func (w *worker) publish(hub string) error {
 	_, err := bounded(w.opts.Plan.Timeouts.Launch.Std(), func() (struct{}, error) {
+		if w.endpoint != nil {
+			if err := rundir.LeaveStatusKey(w.attempt, w.token); err != nil {
+				return struct{}{}, err
+			}
+		}
 		return struct{}{}, rundir.Publish(w.attempt, w.published(hub))
 	})
 	return err
@@ -174,5 +189,6 @@ func (w *worker) published(hub string) protocol.Published {
 	o := w.opts
 	return protocol.Published{
 		Task: w.task, Node: o.Node, Host: o.Host, Step: o.Identity.Step, Hub: hub, RunID: w.runID,
+		Endpoint: w.endpoint.Address(),
 	}
 }

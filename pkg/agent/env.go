@@ -9,7 +9,6 @@ import (
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
-	"github.com/disagg/disagg/pkg/roles"
 )
 
 // mpiVars are what MPI launchers set. A process that is no rank of an MPI job, but sees them or a scheduler's, tries to
@@ -33,7 +32,7 @@ func ChildEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) (
 	}
 	env.unset(p.Cluster.Unset, nil)
 	if pl, ok := p.Layout.Find(d.Role); ok && p.Layout.Packed && d.Role.Kind.Worker() {
-		env.set(visibleGPUs, slice(env.own[visibleGPUs], pl))
+		env.set(visibleGPUs, strings.Join(gpuNames(env.own[visibleGPUs], pl.FirstGPU, pl.GPUs), ","))
 	}
 	d.Environ = env.own
 	for _, vars := range []map[string]string{p.Recipe.Env, spec.Env, p.Cluster.Env} {
@@ -57,16 +56,16 @@ func ChildEnv(own []string, launcher LauncherVars, p plan.Plan, d recipe.Data) (
 // visibleGPUs is what CUDA programs take for all of a node's GPUs.
 const visibleGPUs = "CUDA_VISIBLE_DEVICES"
 
-// slice names a server's GPUs on a node that it shares: of those that the agent was given, if it was given some.
-func slice(given string, pl roles.Placement) string {
+// gpuNames names n GPUs of this host from one on: of those that the agent was given, if it was given enough.
+func gpuNames(given string, first, n int) []string {
 	all := strings.Split(given, ",")
-	if given == "" || len(all) < pl.FirstGPU+pl.GPUs {
+	if given == "" || len(all) < first+n {
 		all = nil
-		for i := range pl.FirstGPU + pl.GPUs {
+		for i := range first + n {
 			all = append(all, strconv.Itoa(i))
 		}
 	}
-	return strings.Join(all[pl.FirstGPU:pl.FirstGPU+pl.GPUs], ",")
+	return all[first : first+n]
 }
 
 // envChanges tells how a child's environment differs from the agent's own: what was set, as NAME=VALUE, and which

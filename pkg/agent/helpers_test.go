@@ -119,6 +119,7 @@ func prepareAgent(t *testing.T, task roles.Task, script string, change func(*age
 		t.Fatal(err)
 	}
 	t.Cleanup(a.w.closeListener)
+	t.Cleanup(a.w.endpoint.Close)
 	a.w.link = a.link
 	return a
 }

@@ -47,6 +47,7 @@ func runHub(w *worker) (int, error) {
 		Results: pattern, Uploader: o.Uploader, Server: server,
 		Disk: o.Disk, DiskEvents: o.DiskEvents, DiskPatience: o.DiskPatience, Log: o.Log,
 	})
+	w.job = h.View
 	if err := w.publish(server.Address()); err != nil {
 		return protocol.ExitUsage, err
 	}

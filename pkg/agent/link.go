@@ -149,7 +149,9 @@ func (w *worker) withdraw() {
 	go func() {
 		defer close(done)
 		if p, ok := rundir.ReadPublished(w.attempt, w.task, w.runID); ok && p.Hub == w.lastHub {
-			_ = rundir.Publish(w.attempt, w.published("")) // who finds this one is refused, and looks on
+			gone := w.published("")
+			gone.Endpoint = ""
+			_ = rundir.Publish(w.attempt, gone) // who finds this one is refused, and looks on
 		}
 	}()
 	select {

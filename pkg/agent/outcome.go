@@ -24,6 +24,7 @@ const (
 
 // searched looks in a child's output for what it died of while that passes. It may be used from any goroutine.
 type searched struct {
+	hide   func(string) string // takes secrets out of what is shown
 	mu     sync.Mutex
 	reader *diagnose.Reader
 	missed int64     // bytes that came too fast
@@ -45,7 +46,7 @@ func (q quoted) addTo(o *protocol.Outcome) {
 
 // newSearched begins with a child's output. Late says that its log has something before it.
 func newSearched(hide func(string) string, late bool) *searched {
-	return &searched{reader: diagnose.NewReader(hide), late: late, last: time.Now()}
+	return &searched{hide: hide, reader: diagnose.NewReader(hide), late: late, last: time.Now()}
 }
 
 func (s *searched) feed(block []byte, missed int64) {

@@ -42,7 +42,8 @@ type service struct {
 	mu      sync.Mutex
 	peers   []peer // that must be reachable
 	known   known
-	watched context.CancelFunc // ends the watch of peers and progress; nil while there is none
+	asked   *protocol.ProbeStatus // the last answer to a probe; nil: there was none
+	watched context.CancelFunc    // ends the watch of peers and progress; nil while there is none
 }
 
 // known is what the hub is told of a service, once it is known.
@@ -233,8 +234,13 @@ func rule(p recipe.Probe) healthcheck.Rule {
 	return healthcheck.Rule{Period: time.Duration(p.Period), Successes: p.Successes, Failures: p.Failures}
 }
 
-// probe makes a probe of a recipe's.
+// probe makes a probe of a recipe's, whose last answer is remembered.
 func (s *service) probe(p recipe.Probe) (healthcheck.Probe, error) {
+	probe, err := s.newProbe(p)
+	return remembered{probe, s}, err
+}
+
+func (s *service) newProbe(p recipe.Probe) (healthcheck.Probe, error) {
 	timeout := time.Duration(p.Timeout)
 	switch {
 	case p.Line != "":

@@ -15,6 +15,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/control"
 	"github.com/disagg/disagg/pkg/decide/rank"
+	"github.com/disagg/disagg/pkg/endpoint"
 	"github.com/disagg/disagg/pkg/preflight"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
@@ -37,7 +38,10 @@ type worker struct {
 	log     *zap.Logger
 	machine *rank.Machine
 
-	listener  *preflight.Listener // answers peers that try the way here; nil if nobody will
+	listener  *preflight.Listener    // answers peers that try the way here; nil if nobody will
+	endpoint  *endpoint.Server       // answers who asks for the status; nil: nobody may
+	job       func() *protocol.State // the hub's view; nil: this is no hub's agent
+	gpus      *gpuSampler            // nil: this agent samples none
 	linkMu    sync.Mutex
 	moved     bool           // the link is another
 	lastHub   string         // address of the hub that was attached to last; "": none was
@@ -73,6 +77,7 @@ func (w *worker) live() int {
 		}
 	}
 	defer w.endProbing()
+	defer w.sampleGPUs()()
 	lost := w.lost()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -164,6 +169,8 @@ func (w *worker) take(in any) {
 		}
 	case nextHub:
 		w.meet(in)
+	case statusAsked:
+		in <- w.now()
 	case rank.Input:
 		w.step(in)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/session"
+	"github.com/disagg/disagg/pkg/door"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 )
@@ -44,16 +45,14 @@ type Inbound struct {
 
 // Server is the hub's end of every agent's conversation.
 type Server struct {
-	opts     ServerOptions
-	listener net.Listener
-	inbound  *mailbox[Inbound]
-	ctx      context.Context
-	cancel   context.CancelFunc
-	wg       sync.WaitGroup
+	opts    ServerOptions
+	door    *door.Door
+	inbound *mailbox[Inbound]
+	ctx     context.Context // ends every conversation
+	cancel  context.CancelFunc
 
-	mu      sync.Mutex
-	agents  map[roles.Task]*agent
-	pending []net.Conn // that have not proved themselves yet, the oldest first
+	mu     sync.Mutex
+	agents map[roles.Task]*agent
 }
 
 // agent is the hub's side of one agent process.
@@ -65,10 +64,10 @@ type agent struct {
 	reported time.Time                  // when a sign of life was last reported
 }
 
-// handshakeBound is how long a peer may take to prove itself; maxPending is how many may be about to.
+// handshakeBound is how long a peer may take to prove itself; maxStrangers is how many may be about to.
 const (
 	handshakeBound = 5 * time.Second
-	maxPending     = 2048
+	maxStrangers   = 2048
 )
 
 // Listen starts the hub's end.
@@ -85,15 +84,14 @@ func Listen(opts ServerOptions) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		opts: opts, listener: l, ctx: ctx, cancel: cancel, inbound: newMailbox[Inbound](),
-		agents: map[roles.Task]*agent{},
+		opts: opts, ctx: ctx, cancel: cancel, inbound: newMailbox[Inbound](), agents: map[roles.Task]*agent{},
 	}
-	s.wg.Go(s.accept)
+	s.door = door.Open(l, maxStrangers, s.serve)
 	return s, nil
 }
 
 // Address is where agents reach the hub.
-func (s *Server) Address() string { return s.listener.Addr().String() }
+func (s *Server) Address() string { return s.door.Address() }
 
 // Inbound delivers what agents say, in order for each of them.
 func (s *Server) Inbound() <-chan Inbound { return s.inbound.out }
@@ -131,71 +129,20 @@ func (s *Server) Drop(t roles.Task) {
 // Close ends every conversation. Agents take that as the hub being gone.
 func (s *Server) Close() {
 	s.cancel()
-	_ = s.listener.Close()
-	s.mu.Lock()
-	for _, c := range s.pending {
-		_ = c.Close()
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
+	s.door.Close()
 	s.inbound.close()
 }
 
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return
-			}
-			select { // out of files, say: that may pass
-			case <-s.ctx.Done():
-				return
-			case <-time.After(50 * time.Millisecond):
-				continue
-			}
-		}
-		s.wg.Go(func() { s.serve(conn) })
-	}
-}
-
 // serve sees one connection through.
-func (s *Server) serve(conn net.Conn) {
-	defer conn.Close()
-	s.begin(conn)
+func (s *Server) serve(conn net.Conn, letThrough func()) {
 	w, err := receive(conn, s.opts.Token, s.opts.Handshake)
-	s.proved(conn)
+	letThrough()
 	switch {
 	case err != nil: // a stranger learns nothing
 	case w.Hello != nil:
 		s.attach(conn, *w.Hello, w.Begun)
 	case w.Step != nil:
 		_ = writeFrame(conn, s.opts.Handshake, s.step(*w.Step))
-	}
-}
-
-// begin notes a connection that has not proved itself. When too many have not, the oldest has to go.
-func (s *Server) begin(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pending) >= maxPending {
-		_ = s.pending[0].Close()
-		s.pending = s.pending[1:]
-	}
-	s.pending = append(s.pending, conn)
-	if s.ctx.Err() != nil {
-		_ = conn.Close()
-	}
-}
-
-func (s *Server) proved(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, c := range s.pending {
-		if c == conn {
-			s.pending = append(s.pending[:i], s.pending[i+1:]...)
-			return
-		}
 	}
 }
 

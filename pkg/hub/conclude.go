@@ -67,6 +67,9 @@ func (h *Hub) completed() bool {
 	if answers && h.steps != nil && h.addStepTimes() {
 		answers = h.opts.Disk.Flush(h.opts.DiskPatience)
 	}
+	if answers && h.opts.Plan.Cluster.SampleGPUs > 0 && h.addGPUUse() {
+		answers = h.opts.Disk.Flush(h.opts.DiskPatience)
+	}
 	return answers
 }
 
@@ -88,7 +91,14 @@ func (h *Hub) lost(answers bool) string {
 
 func (h *Hub) result(now time.Time) protocol.Result {
 	r := h.machine.Result(h.opts.Times, now)
-	r.RunID, r.JobID = h.opts.RunID, h.opts.JobID
+	r.RunID, r.JobID, r.GPUUse = h.opts.RunID, h.opts.JobID, h.gpus.run
+	for _, list := range append([][]protocol.Point{r.Points}, r.Again...) {
+		for i := range list { // more may be known of it by now
+			if at := h.place(list[i]); at >= 0 {
+				list[i] = h.points[at]
+			}
+		}
+	}
 	return r
 }
 

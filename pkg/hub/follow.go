@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,7 +25,7 @@ func (h *Hub) startFollowing(measurement int) {
 	if h.follow != nil {
 		return
 	}
-	h.number = measurement
+	h.number, h.since = measurement, time.Now()
 	format, err := h.opts.Plan.ResultFormat()
 	if err != nil { // the plan was checked
 		h.opts.Log.Error("cannot read the results", zap.Error(err))
@@ -114,24 +115,33 @@ func (h *Hub) present() (list []protocol.Point) {
 // keepPoint keeps a point; one that was measured again takes the place of the one before.
 func (h *Hub) keepPoint(pt protocol.Point) {
 	pt.Measurement = h.number
-	replaced := false
-	for i := range h.points {
-		if h.points[i].Index == pt.Index && h.points[i].Measurement == pt.Measurement {
-			h.points[i], replaced = pt, true
-		}
+	at := h.place(pt)
+	if at < 0 {
+		now := time.Now()
+		h.points, h.spans = append(h.points, pt), append(h.spans, span{h.since, now})
+		at, h.since = len(h.points)-1, now
 	}
-	if !replaced {
-		h.points = append(h.points, pt)
-	}
-	h.pointAt = time.Now()
-	h.save(pt)
+	h.points[at] = pt
+	h.save(at)
 	h.journal.point(pt)
 	h.soFar()
 }
 
-// save records a point that was complete just now, durably; one that was recorded before is replaced.
-func (h *Hub) save(pt protocol.Point) {
-	rec := h.opts.Plan.Record(h.opts.RunID, h.opts.JobID, pt, h.pointAt)
+// span is when a point was measured. The client is not asked when it begins: that is the end of the point before, or
+// the begin of the measurement.
+type span struct{ begin, end time.Time }
+
+// place is where a point stands among all; -1: it does not.
+func (h *Hub) place(pt protocol.Point) int {
+	return slices.IndexFunc(h.points, func(p protocol.Point) bool {
+		return p.Index == pt.Index && p.Measurement == pt.Measurement
+	})
+}
+
+// save records a point, by its place, durably; one that was recorded before is replaced.
+func (h *Hub) save(at int) {
+	rec := h.opts.Plan.Record(h.opts.RunID, h.opts.JobID, h.points[at], h.spans[at].end)
+	rec.GPUUse, rec.RunGPUUse = h.gpus.of(at), h.gpus.run
 	rec.Provenance = rec.Provenance.With(h.machine.Found())
 	h.opts.Disk.Do("keep a record", recordSize, func() error { return h.records.Save(rec) }, func(err error) {
 		if err != nil {

@@ -50,6 +50,7 @@ type job struct {
 	t       *testing.T
 	input   plan.Input
 	opts    hub.Options
+	hub     *hub.Hub
 	token   string
 	agents  map[roles.Task]control.Link
 	ends    map[roles.Task]protocol.Outcome // of children that ended by themselves
@@ -122,6 +123,7 @@ func (j *job) run() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	j.cancel = cancel
 	h := hub.New(j.opts)
+	j.hub = h
 	go func() {
 		defer close(j.ended)
 		j.result, j.written = h.Run(ctx)

@@ -50,12 +50,15 @@ type Hub struct {
 	follow  chan protocol.Point // points as they are complete; closed when the follower has read everything
 	cancel  context.CancelFunc  // ends the follower
 	points  []protocol.Point    // of all measurements
-	pointAt time.Time           // when the last of them was complete
+	spans   []span              // of the points, at the same places
+	since   time.Time           // the end of the last point, or the begin of the present measurement
 	steps   *stepLogs           // nil: no benchmark has begun, or nobody generates
-	number  int                 // of the present measurement, from 0
-	unsaved atomic.Int32        // points whose records could not be saved
-	hasty   bool                // a verdict was to be written before the job is over
-	early   atomic.Bool         // it was written, and was the first
+	gpus    gpuUse              // empty until the end, or if nobody samples
+	begun   time.Time
+	number  int          // of the present measurement, from 0
+	unsaved atomic.Int32 // points whose records could not be saved
+	hasty   bool         // a verdict was to be written before the job is over
+	early   atomic.Bool  // it was written, and was the first
 }
 
 // New prepares a hub. The attempt's folder must exist.
@@ -66,7 +69,7 @@ func New(opts Options) *Hub {
 		opts.DiskPatience = defaultPatience
 	}
 	h := &Hub{
-		opts: opts, machine: decide.New(opts.Plan, decide.Options{JobEnds: opts.JobEnds}, now),
+		opts: opts, begun: now, machine: decide.New(opts.Plan, decide.Options{JobEnds: opts.JobEnds}, now),
 		records: opts.Attempt.RecordStore(), answers: make(chan decide.Input, 2*opts.Plan.Layout.Tasks()+1),
 	}
 	h.journal = newJournal(opts.Disk, opts.Attempt)
@@ -114,6 +117,9 @@ func (h *Hub) Run(ctx context.Context) (protocol.Result, bool) {
 	}
 	return h.conclude()
 }
+
+// View is what state.json shows; nil before it was first written. It may be called from anywhere.
+func (h *Hub) View() *protocol.State { return h.journal.view() }
 
 // ErrBatchEnded is a reason to cancel after which nobody waits for the hub: the scheduler ends what is left of the job,
 // within milliseconds or seconds.

@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/disagg/disagg/pkg/control"
@@ -26,6 +27,7 @@ type journal struct {
 	dirty     bool                     // state.json may be out of date
 	moved     bool                     // it is out of date in how far children are, and may be so for a while
 	told      map[roles.Role]time.Time // when an entry told last how far a role is
+	shown     atomic.Pointer[[]byte]   // state.json as it was last written; nil: it was not
 }
 
 func newJournal(d *rundir.Disk, a rundir.Attempt) *journal {
@@ -174,9 +176,23 @@ func (j *journal) state(m *decide.Machine) {
 	j.lastState, j.dirty, j.moved, j.cause = now, false, false, m.Cause()
 	data, err := json.MarshalIndent(m.View(now), "", "  ")
 	if err == nil {
+		j.shown.Store(&data)
 		// It is a view for as long as the hub lives; what must survive is in events.ndjson and result.json.
 		j.disk.Replace(j.attempt.State(), append(data, '\n'), false, nil)
 	}
+}
+
+// view is what state.json shows; nil before it was first written. It may be called from any goroutine.
+func (j *journal) view() *protocol.State {
+	data := j.shown.Load()
+	if data == nil {
+		return nil
+	}
+	var s protocol.State
+	if err := json.Unmarshal(*data, &s); err != nil { // it was encoded here
+		return nil
+	}
+	return &s
 }
 
 // dropped reports entries that did not arrive, and why, in the journal itself: their numbers are missing there.

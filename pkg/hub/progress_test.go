@@ -48,3 +48,17 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%+v", entries)
 	}
 }
+
+// What state.json shows can be asked for from anywhere, as a view of one's own.
+func TestView(t *testing.T) {
+	j := newJob(t, nil)
+	j.attach(servers...)
+	j.await("the view has all servers", func() bool {
+		v := j.hub.View()
+		return v != nil && len(v.Roles) == 4 && v.Roles[0].Attached == 2
+	})
+	j.hub.View().Roles[0].Attached = 7
+	if v := j.hub.View(); v.Roles[0].Attached != 2 {
+		t.Errorf("%+v", v)
+	}
+}

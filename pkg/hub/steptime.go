@@ -135,7 +135,7 @@ func (h *Hub) addStepTimes() bool {
 	}
 	h.points[0] = results.WithStepTimes(h.points[0], found.mean)
 	h.machine.Points(h.present())
-	h.save(h.points[0])
+	h.save(0)
 	h.journal.stepTimes(fmt.Sprintf("mean %.3f ms, P99 %.3f ms, of %d steps", found.mean.Mean, found.mean.P99,
 		found.mean.Steps))
 	return true

@@ -53,7 +53,7 @@ func planHash(p plan.Plan) string {
 	p.ID, p.RunDir, p.CreatedAt, p.Tool, p.Case.File = "", "", time.Time{}, "", ""
 	p.Case.Document = nil
 	p.Upload, p.Gate, p.Provenance = plan.Upload{}, plan.Gate{}, protocol.Provenance{}
-	p.Cluster.Exclude, p.Timeouts = "", roles.Timeouts{}
+	p.Cluster.Exclude, p.Cluster.Endpoints, p.Timeouts = "", false, roles.Timeouts{}
 	data, err := json.Marshal(p)
 	if err != nil {
 		return ""

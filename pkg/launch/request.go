@@ -45,6 +45,8 @@ type Request struct {
 	Partition      string         // "": the profile's
 	Account        string         // "": the profile's
 	Pack           bool           // servers may share nodes; false: as the profile says
+	Endpoints      bool           // agents answer /status and /metrics; false: as the profile says
+	SampleGPUs     roles.Duration // how often GPUs are sampled; 0: as the profile says
 	Exclude        []string       // nodes that the job must not get, beside the profile's
 	Measurements   int            // of the case, on the same servers; 0: one
 	Confirm        *bool          // a suspicious measurement; nil: if the gate fails runs
@@ -132,7 +134,8 @@ func (r Request) profile() (profile.Profile, error) {
 		return prof, err
 	}
 	prof.Partition, prof.Account = cmp.Or(r.Partition, prof.Partition), cmp.Or(r.Account, prof.Account)
-	prof.Pack = prof.Pack || r.Pack
+	prof.Pack, prof.Endpoints = prof.Pack || r.Pack, prof.Endpoints || r.Endpoints
+	prof.SampleGPUs = cmp.Or(r.SampleGPUs, prof.SampleGPUs)
 	if len(r.Exclude) > 0 {
 		prof.Exclude = strings.Join(slices.DeleteFunc(append([]string{prof.Exclude}, r.Exclude...), isEmpty), ",")
 	}

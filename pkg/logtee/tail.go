@@ -17,6 +17,7 @@ type tailBuffer struct {
 	mu   sync.Mutex
 	buf  []byte    // the newest bytes, in a circle once it is full
 	next int       // where the next byte goes once it is full
+	all  int64     // bytes that have come
 	at   time.Time // when the newest came; zero: there is none
 }
 
@@ -24,6 +25,7 @@ func (t *tailBuffer) write(b []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.at = time.Now()
+	t.all += int64(len(b))
 	b = b[max(0, len(b)-tailSize):]
 	if room := tailSize - len(t.buf); room > 0 {
 		n := min(room, len(b))
@@ -39,6 +41,13 @@ func (t *tailBuffer) bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append(append([]byte(nil), t.buf[t.next:]...), t.buf[:t.next]...)
+}
+
+// size is how many bytes have come.
+func (t *tailBuffer) size() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all
 }
 
 // end is the last n bytes, and when the newest of them came.

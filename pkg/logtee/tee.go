@@ -203,6 +203,9 @@ func (t *Tee) Silence() time.Duration { return t.store.silence() }
 // End is the last n bytes so far as they are, secrets included, and when the newest of them came; zero: nothing came.
 func (t *Tee) End(n int) ([]byte, time.Time) { return t.tail.end(n) }
 
+// Size is how many bytes have come so far.
+func (t *Tee) Size() int64 { return t.tail.size() }
+
 // Tail is the last lines so far, as people may read them.
 func (t *Tee) Tail() []string {
 	lines := t.tail.lines(tailLines)

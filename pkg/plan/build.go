@@ -135,8 +135,16 @@ func (p Plan) check() error {
 			errs = append(errs, fmt.Errorf("recipe %s: roles.BENCHMARK.results: %w", p.Recipe.Name, err))
 		}
 	}
+	if every := p.Cluster.SampleGPUs.Std(); every > 0 && every < leastSampling {
+		errs = append(errs, fmt.Errorf("cannot plan: GPUs are to be sampled every %v (--sample-gpus; sample_gpus of "+
+			"the profile): want at least %v", every, leastSampling))
+	}
 	return errors.Join(append(errs, p.checkMeasurements())...)
 }
+
+// leastSampling is the least time between two samples of a GPU: a driver that is asked more often disturbs what is
+// measured.
+const leastSampling = 100 * time.Millisecond
 
 // checkMeasurements refuses to measure several times, or to keep servers for that, where that cannot be done.
 func (p Plan) checkMeasurements() error {

@@ -251,6 +251,22 @@ func (p Plan) ModelFolders() (dirs []string) {
 	return dirs
 }
 
+// SamplesGPUs tells whether the agent of a task samples the GPUs of its node: it is the first there that uses some.
+func (p Plan) SamplesGPUs(t roles.Task) bool {
+	own, ok := p.Layout.Find(t.Role)
+	if p.Cluster.SampleGPUs == 0 || !ok || !own.FirstOnNode(t.Rank) || p.OneMachine && !t.Leader() {
+		return false
+	}
+	node := own.NodeOf(t.Rank)
+	for _, pl := range p.Layout.Placements {
+		there := p.OneMachine || pl.FirstNode <= node && node < pl.FirstNode+pl.Nodes
+		if pl.GPUs > 0 && there {
+			return pl.Role == t.Role
+		}
+	}
+	return false
+}
+
 // GPUsBeside is how many GPUs are planned on the node of a task, for all roles that are there. Where one machine plays
 // all nodes it is all of them.
 func (p Plan) GPUsBeside(t roles.Task) int {

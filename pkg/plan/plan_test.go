@@ -143,6 +143,10 @@ func TestPlanFaults(t *testing.T) {
 		"block that is no mapping": {
 			func(in *plan.Input) { in.Case.WorkerConfig[roles.Gen] = "[1, 2]\n" }, "is a list: want keys and values",
 		},
+		"hasty sampling": {
+			func(in *plan.Input) { in.Profile.SampleGPUs = roles.Duration(time.Millisecond) },
+			"GPUs are to be sampled every 1ms (--sample-gpus; sample_gpus of the profile): want at least 100ms",
+		},
 		"negative measurements": {
 			func(in *plan.Input) { in.Policy.Measurements = -1 }, "--repeat -1: want 1 or more",
 		},
@@ -206,5 +210,45 @@ generation_servers:
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// On every node that has GPUs in use one agent samples them, and on others none.
+func TestSamplesGPUs(t *testing.T) {
+	placed := func(k roles.Kind, index, first, nodes, ranks, perNode, gpus int) roles.Placement {
+		r := roles.Role{Kind: k, Index: index}
+		return roles.Placement{
+			Role: r, FirstNode: first, Nodes: nodes, Ranks: ranks, RanksPerNode: perNode, GPUs: gpus,
+		}
+	}
+	layout := roles.Layout{GPUsPerNode: 4, TotalNodes: 4, Placements: []roles.Placement{
+		placed(roles.Gen, 0, 0, 2, 6, 4, 6), placed(roles.Ctx, 0, 2, 1, 2, 2, 2), placed(roles.Ctx, 1, 2, 1, 2, 2, 2),
+		placed(roles.Coordinator, 0, 0, 1, 1, 1, 0), placed(roles.Benchmark, 0, 3, 1, 1, 1, 0),
+	}}
+	for name, tt := range map[string]struct {
+		every time.Duration
+		one   bool
+		want  string
+	}{
+		"on nodes":       {time.Second, false, "GEN_0.0 GEN_0.4 CTX_0.0"},
+		"on one machine": {time.Second, true, "GEN_0.0"},
+		"never":          {0, false, ""},
+	} {
+		p := plan.Plan{Layout: layout, OneMachine: tt.one}
+		p.Cluster.SampleGPUs = roles.Duration(tt.every)
+		var got []string
+		for _, pl := range layout.Placements {
+			for _, task := range pl.Tasks() {
+				if p.SamplesGPUs(task) {
+					got = append(got, task.String())
+				}
+			}
+		}
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("%s: %s, want %s", name, text, tt.want)
+		}
+	}
+	if (plan.Plan{}).SamplesGPUs(roles.Hub()) {
+		t.Error("a role that is not there samples")
 	}
 }

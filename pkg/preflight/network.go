@@ -10,30 +10,21 @@ import (
 	"errors"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/disagg/disagg/pkg/door"
 )
 
 // Listener answers peers that try whether this host can be reached. It proves that it knows the attempt's token without
 // sending it: the peer sends a challenge, and gets a keyed hash of it.
-type Listener struct {
-	tcp  net.Listener
-	ctx  context.Context
-	end  context.CancelFunc
-	wg   sync.WaitGroup
-	once sync.Once
-
-	mu   sync.Mutex
-	open []net.Conn // the oldest first
-}
+type Listener struct{ *door.Door }
 
 const (
 	reachBound    = 3500 * time.Millisecond // of all tries: TCP sends a lost packet again after 1 s, and then after 2 s
 	listenBound   = 5 * time.Second         // of a peer that says nothing
-	acceptPause   = 50 * time.Millisecond
 	challengeSize = 32
 	atOnce        = 64   // connections that one host tries at the same time
 	maxOpen       = 1024 // connections that are answered at the same time; a peer's takes a moment
@@ -48,66 +39,7 @@ func Listen(host, token string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Listener{tcp: l}
-	n.ctx, n.end = context.WithCancel(context.Background())
-	n.wg.Go(func() { n.serve(token) })
-	return n, nil
-}
-
-// Address is where peers reach it.
-func (n *Listener) Address() string { return n.tcp.Addr().String() }
-
-// Close closes the port. It may be called again.
-func (n *Listener) Close() {
-	n.once.Do(func() {
-		_ = n.tcp.Close()
-		n.end()
-		n.wg.Wait()
-	})
-}
-
-func (n *Listener) serve(token string) {
-	for {
-		conn, err := n.tcp.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // out of files, say: that may pass
-			select {
-			case <-n.ctx.Done():
-				return
-			case <-time.After(acceptPause):
-				continue
-			}
-		}
-		n.begin(conn)
-		n.wg.Go(func() {
-			defer n.ended(conn)
-			stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
-			defer stop()
-			prove(conn, token)
-		})
-	}
-}
-
-// begin notes a connection. When there are too many the oldest has to go: it is a stranger's that says nothing.
-func (n *Listener) begin(conn net.Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.open) >= maxOpen {
-		_ = n.open[0].Close()
-		n.open = n.open[1:]
-	}
-	n.open = append(n.open, conn)
-}
-
-func (n *Listener) ended(conn net.Conn) {
-	_ = conn.Close()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if i := slices.Index(n.open, conn); i >= 0 {
-		n.open = slices.Delete(n.open, i, i+1)
-	}
+	return &Listener{door.Open(l, maxOpen, func(c net.Conn, _ func()) { prove(c, token) })}, nil
 }
 
 // prove answers a peer's challenge.

@@ -81,42 +81,6 @@ func TestStrangersDoNotBlock(t *testing.T) {
 	if _, err := strangers[0].Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the oldest stranger is still there")
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.open) > maxOpen {
-		t.Errorf("%d connections are open", len(l.open))
-	}
-}
-
-// A port that cannot accept for a while, because files have run out, is not given up.
-func TestAcceptGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		refusals := make(chan error, 3)
-		for range cap(refusals) {
-			refusals <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
-		}
-		close(refusals)
-		n := &Listener{tcp: &refusing{refusals: refusals}}
-		n.ctx, n.end = context.WithCancel(t.Context())
-		begun := time.Now()
-		n.serve("token")
-		if took := time.Since(begun); took != 3*acceptPause {
-			t.Errorf("it ended after %v", took)
-		}
-	})
-}
-
-// refusing is a port that cannot accept, and is closed after its last refusal.
-type refusing struct {
-	net.Listener
-	refusals chan error
-}
-
-func (r *refusing) Accept() (net.Conn, error) {
-	if err, ok := <-r.refusals; ok {
-		return nil, err
-	}
-	return nil, net.ErrClosed
 }
 
 // A try that gets no answer is followed by others until one is answered or the time is over; an answer ends them, and

@@ -83,6 +83,10 @@ type Profile struct {
 	Install string `yaml:"install" json:"install,omitempty"`
 	// Preflight is what hosts must have before any model is loaded.
 	Preflight Preflight `yaml:"preflight" json:"preflight"`
+	// Endpoints lets every agent answer /status and /metrics to those who know the run's status key.
+	Endpoints bool `yaml:"endpoints" json:"endpoints,omitempty"`
+	// SampleGPUs is how often the GPUs that are planned for are sampled, by nvidia-smi; 0: never.
+	SampleGPUs roles.Duration `yaml:"sample_gpus" json:"sample_gpus,omitempty"`
 	// Upload is the URLs of the sinks that records go to, or the one URL; none: the embedded default.
 	Upload URLs `yaml:"upload" json:"upload,omitempty"`
 	// Agent is the path of disagg-agent on the nodes; "": as on the submitting host.

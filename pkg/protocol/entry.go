@@ -40,13 +40,15 @@ const (
 	EntryAgain      EntryKind = "again"   // the same servers are measured once more; Detail says how often that was
 	// EntryStepTimes has what the logs of the generation servers say of decode's steps, or why that is not known.
 	EntryStepTimes EntryKind = "step_times"
+	// EntryGPUUse says how GPUs were used in the whole run, by samples of them, or why that is not known.
+	EntryGPUUse EntryKind = "gpu_use"
 )
 
 // EntryKinds lists every kind of entry, those of events included.
 func EntryKinds() []EntryKind {
 	list := []EntryKind{
 		EntryAttached, EntryLost, EntryBye, EntryStep, EntryStepFailed, EntryPhase, EntryPoint, EntryVerdict,
-		EntryUpload, EntryDropped, EntryAgain, EntryStepTimes,
+		EntryUpload, EntryDropped, EntryAgain, EntryStepTimes, EntryGPUUse,
 	}
 	for _, k := range EventKinds() {
 		list = append(list, EntryKind(k))
@@ -107,8 +109,9 @@ type Published struct {
 	Host      string     `json:"host"`
 	PID       int        `json:"pid"`
 	Step      string     `json:"step,omitempty"`
-	Hub       string     `json:"hub,omitempty"` // host:port of the hub; only BENCHMARK's
-	RunID     string     `json:"run_id"`        // names the attempt: only its own agents count
+	Hub       string     `json:"hub,omitempty"`      // host:port of the hub; only BENCHMARK's
+	Endpoint  string     `json:"endpoint,omitempty"` // host:port of /status and /metrics, if they are answered
+	RunID     string     `json:"run_id"`             // names the attempt: only its own agents count
 	StartedAt time.Time  `json:"started_at"`
 }
 

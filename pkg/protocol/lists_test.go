@@ -92,6 +92,7 @@ func TestListsAreComplete(t *testing.T) {
 		"CommandKinds": {texts(protocol.CommandKinds()), ofType("CommandKind")},
 		"EntryKinds":   {entries, ofType("EntryKind")},
 		"Phases":       {texts(protocol.Phases()), ofType("Phase")},
+		"Stages":       {texts(protocol.Stages()), ofType("Stage")},
 		"Meanings":     {texts(protocol.Meanings()), ofType("Meaning")},
 		"Checks":       {texts(protocol.Checks()), named("Check")},
 		"Variables":    {texts(variables()), named("Env")},

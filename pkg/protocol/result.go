@@ -119,7 +119,9 @@ type Result struct {
 	Roles      []RankOutcome `json:"roles"`
 	Points     []Point       `json:"points"` // of the first measurement, which the verdict is about
 	// Again are the points of the measurements that followed on the same servers, one list each.
-	Again  [][]Point     `json:"again,omitempty"`
+	Again [][]Point `json:"again,omitempty"`
+	// GPUUse is how GPUs were used in the whole run; absent if they were not sampled.
+	GPUUse []GPUUse      `json:"gpu_use,omitempty"`
 	Upload *UploadReport `json:"upload,omitempty"`
 	// Regression is what a comparison with earlier runs says; absent if there was none.
 	Regression *RegressionVerdict `json:"regression,omitempty"`
@@ -147,7 +149,7 @@ const VerdictLine = "disagg-verdict: "
 
 // Brief is the verdict without what only explains it.
 func (r Result) Brief() Result {
-	r.Roles, r.Secondary = []RankOutcome{}, nil
+	r.Roles, r.Secondary, r.GPUUse = []RankOutcome{}, nil, nil
 	if r.FirstCause != nil {
 		c := r.FirstCause.Brief()
 		r.FirstCause = &c

@@ -42,7 +42,7 @@ func Build(in Input) Model {
 		Schema: modelSchema, Run: newRun(in.Result, in.Plan), Setup: setup,
 		Points:   pointsOf(in.Plan, in.Result.Points, setup.UsedGPUs),
 		Timeline: newTimeline(in), Ranks: newRanks(in), Logs: in.Logs, Regression: in.Judgement,
-		Upload: in.Result.Upload, Lost: in.Result.Lost,
+		Upload: in.Result.Upload, Lost: in.Result.Lost, GPUUse: in.Result.GPUUse,
 	}
 	for i, points := range in.Result.Again {
 		m.Again = append(m.Again, Measurement{Number: i + 2, Points: pointsOf(in.Plan, points, setup.UsedGPUs)})

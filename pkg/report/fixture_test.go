@@ -292,11 +292,31 @@ func manyServers() Input {
 	return in
 }
 
+// sampled is a run whose GPUs were sampled; one of them tells nothing of its power.
+func sampled() Input {
+	in := passed(4, 16)
+	spread := func(mean, most float64) *protocol.Spread { return &protocol.Spread{Mean: mean, Max: most} }
+	for i := range 4 {
+		in.Result.GPUUse = append(in.Result.GPUUse, protocol.GPUUse{
+			Host: "n1", Index: i, Seconds: 184, Utilization: spread(0.83, 1), Memory: spread(120<<30, 150<<30),
+			Power: spread(812.5+float64(i), 1012), Energy: 184 * (812.5 + float64(i)),
+		})
+	}
+	in.Result.GPUUse = append(in.Result.GPUUse, protocol.GPUUse{
+		Host: "n2", Seconds: 90, Utilization: spread(0.4, 0.9), Memory: spread(60<<30, 61<<30),
+	})
+	for i := range in.Result.Points {
+		in.Result.Points[i] = results.WithGPUUse(in.Result.Points[i], in.Result.GPUUse)
+	}
+	return in
+}
+
 // scenarios are the runs that pages are looked at for.
 func scenarios() map[string]Input {
 	return map[string]Input{
 		"passed": passed(4, 16, 64), "failed": failed(), "one-point": passed(64),
 		"twelve-points": passed(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),
 		"earlier":       besideEarlier(), "invalid": invalid(), "nasty": everywhere(nasty), "empty": {},
+		"sampled": sampled(),
 	}
 }

@@ -31,7 +31,10 @@ const (
 var templates = sync.OnceValue(func() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
 		"moment": moment, "span": span, "figure": figure, "percent": percent, "several": several,
-		"mib": func(bytes int64) string { return fmt.Sprint(bytes >> 20) },
+		"mib":       func(bytes int64) string { return fmt.Sprint(bytes >> 20) },
+		"percentOf": func(part float64) string { return figure(100 * part) },
+		"gib":       func(bytes float64) string { return figure(bytes / (1 << 30)) },
+		"wh":        func(joules float64) string { return figure(joules / 3600) },
 	})
 	template.Must(t.New(pageFile).Parse(pageText))
 	template.Must(t.New(indexFile).Parse(indexText))
@@ -146,6 +149,9 @@ func newTable(title string, columns []column, points []PointInfo) pointTable {
 
 // Circumstances say when the failure was.
 func (p page) Circumstances() string { return p.circumstances() }
+
+// GPUsInUse say how GPUs were used in the whole run; "": they were not sampled.
+func (p page) GPUsInUse() string { return p.gpuUse() }
 
 // Consequences say what followed from the failure.
 func (p page) Consequences() string { return p.Failure.consequences() }

@@ -68,7 +68,7 @@ func (d *markdown) head(m Model) {
 	var facts []string
 	for _, f := range []string{
 		m.Setup.gpus(), m.Setup.Origin.GPU, m.Setup.servers(), m.load(), m.Setup.Model, m.Setup.Precision,
-		m.Setup.engine(),
+		m.Setup.engine(), m.gpuUse(),
 	} {
 		if f != "" {
 			facts = append(facts, code(f))

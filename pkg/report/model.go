@@ -27,8 +27,10 @@ type Model struct {
 	// Regression is absent if nobody compared the run with earlier ones.
 	Regression *Judgement `json:"regression,omitempty"`
 	Timeline   Timeline   `json:"timeline"`
-	Ranks      []RankInfo `json:"ranks"`
-	Logs       []Log      `json:"logs,omitempty"` // of whole roles, and of what came before them
+	// GPUUse is how each GPU was used in the whole run; absent if they were not sampled.
+	GPUUse []protocol.GPUUse `json:"gpu_use,omitempty"`
+	Ranks  []RankInfo        `json:"ranks"`
+	Logs   []Log             `json:"logs,omitempty"` // of whole roles, and of what came before them
 
 	Upload *protocol.UploadReport `json:"upload,omitempty"`
 	// Lost says what could not be written to the run directory.

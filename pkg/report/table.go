@@ -7,7 +7,7 @@ import (
 	"github.com/disagg/disagg/pkg/results"
 )
 
-// column is a metric in a table of points. Times are in milliseconds, as their headings say.
+// column is a metric in a table of points. Its heading has the unit, if that is none of a throughput.
 type column struct{ Name, Heading string }
 
 // columns are those that a table of points may have. Of some the heading says more than the metric's label.
@@ -17,12 +17,12 @@ func columns() (list []column) {
 	}
 	for _, name := range []string{
 		throughput, tokPerGPU, tokPerUser, "median_ttft", "p99_ttft", "median_tpot", "p99_tpot", "p99_e2el",
-		"mean_gen_worker_per_iter_device_step_time", "al",
+		"mean_gen_worker_per_iter_device_step_time", "al", "mean_gpu_utilization", "mean_gpu_power",
 	} {
 		c := column{Name: name, Heading: headings[name]}
 		if m, ok := results.MetricNamed(name); ok && c.Heading == "" {
-			if c.Heading = m.Label; m.Unit == "ms" {
-				c.Heading += " ms"
+			if c.Heading = m.Label; slices.Contains([]string{"ms", "%", "W"}, m.Unit) {
+				c.Heading += " " + m.Unit
 			}
 		}
 		list = append(list, c)

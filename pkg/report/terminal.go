@@ -79,6 +79,8 @@ func (p *Progress) Show(e protocol.Entry) {
 		p.Say("%s", e.Detail)
 	case protocol.EntryStepTimes:
 		p.Say("step time of decode: %s", e.Detail)
+	case protocol.EntryGPUUse:
+		p.Say("use of GPUs: %s", e.Detail)
 	case protocol.EntryStep:
 		p.Say("the step of %s: %s", e.Role, e.Detail)
 	case protocol.EntryDropped:
@@ -169,6 +171,9 @@ func (s Screen) Summary(out io.Writer, m Model) {
 	if b := m.Best; b != nil && len(m.Points) > 1 {
 		fmt.Fprintf(out, "best:    %s output tok/s/GPU at concurrency %d (%s)\n", figure(b.TokPerGPU), b.Concurrency,
 			m.Setup.gpus())
+	}
+	if text := m.gpuUse(); text != "" {
+		fmt.Fprintf(out, "GPUs:    %s\n", text)
 	}
 	if m.Lost != "" {
 		fmt.Fprintf(out, "lost:    %s\n", m.Lost)

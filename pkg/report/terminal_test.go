@@ -109,7 +109,8 @@ func TestProgressOfKeptServers(t *testing.T) {
 	p := newProgress()
 	p.Keeps = true
 	want := []string{"the measurement is over; servers that are kept stay"}
-	if diff := cmp.Diff(want, show(p, protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Stopping})); diff != "" {
+	got := show(p, protocol.Entry{Kind: protocol.EntryPhase, Phase: protocol.Stopping})
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -241,4 +242,25 @@ func FuzzPrintable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The summary says in a line how GPUs were used, if they were sampled.
+func TestSummaryOfGPUUse(t *testing.T) {
+	for want, in := range map[string]Input{
+		"GPUs:    74 % in use, 814 W each (at most 1012 W), 166.4 Wh in all, at most 150.0 GiB of memory " +
+			"(5 GPUs sampled)\n": sampled(),
+		"": passed(4),
+	} {
+		var out bytes.Buffer
+		Summary(&out, Build(in))
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "GPUs:") {
+				got += line
+			}
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

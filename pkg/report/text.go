@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -85,6 +86,14 @@ func (s Setup) gpus() string {
 		return several(s.UsedGPUs, "GPU") + " used"
 	}
 	return fmt.Sprintf("%d GPUs used of %d asked", s.UsedGPUs, s.AskedGPUs)
+}
+
+// gpuUse is how GPUs were used in the whole run, in a line; "": they were not sampled.
+func (m Model) gpuUse() string {
+	if len(m.GPUUse) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s sampled)", results.DescribeGPUUse(m.GPUUse), several(len(m.GPUUse), "GPU"))
 }
 
 // load is what the points ask for, beside their concurrency.

@@ -38,6 +38,9 @@ func Document(r Record) map[string]any {
 	for name, v := range r.Point.Metrics {
 		doc["d_"+name] = v
 	}
+	for name, v := range gpuMetrics(r.RunGPUUse) {
+		doc["d_run_"+name] = v
+	}
 	return typed(doc)
 }
 

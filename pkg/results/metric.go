@@ -87,6 +87,27 @@ var Metrics = sync.OnceValue(func() []Metric {
 		}
 		list = append(list, m)
 	}
+	list = append(list,
+		Metric{
+			Name: "mean_gpu_utilization", Label: "GPU use", Unit: "%", Higher: true,
+			Definition: "mean of the part of the time in which a GPU computed something, over all that were sampled",
+		},
+		Metric{
+			Name: "max_gpu_memory", Label: "most GPU memory", Unit: "MiB",
+			Definition: "maximum of the memory in use on a GPU, over all that were sampled",
+		},
+		Metric{
+			Name: "mean_gpu_power", Label: "GPU power", Unit: "W",
+			Definition: "mean of the power that a GPU drew, over all that were sampled",
+		},
+		Metric{
+			Name: "max_gpu_power", Label: "most GPU power", Unit: "W",
+			Definition: "maximum of the power that a GPU drew, over all that were sampled",
+		},
+		Metric{
+			Name: "gpu_energy", Label: "GPU energy", Unit: "J",
+			Definition: "energy that all GPUs together used while the point was measured, as far as they were sampled",
+		})
 	return append(list,
 		Metric{
 			Name: "tok_per_gpu", Label: "tok/s/GPU", Unit: "tok/s", Higher: true, Derived: true,

@@ -35,6 +35,10 @@ type Record struct {
 	// Load is what the point asked for, beside its concurrency.
 	Load  roles.PointLoad `json:"load"`
 	Point protocol.Point  `json:"point"`
+	// GPUUse is how GPUs were used while the point was measured, RunGPUUse how they were in the whole run; absent if
+	// they were not sampled.
+	GPUUse    []protocol.GPUUse `json:"gpu_use,omitempty"`
+	RunGPUUse []protocol.GPUUse `json:"run_gpu_use,omitempty"`
 	// Provenance is where the point comes from, as far as it could be found out.
 	Provenance protocol.Provenance `json:"provenance"`
 	// Document is upstream's fields of the point, by its names with their prefixes of type.

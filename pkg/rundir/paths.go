@@ -72,6 +72,9 @@ func (a Attempt) join(elem ...string) string {
 // Token is the file that names the attempt and lets its agents trust each other.
 func (a Attempt) Token() string { return a.join("token") }
 
+// StatusKey is the file with the key of the agents' endpoints.
+func (a Attempt) StatusKey() string { return a.join("status-key") }
+
 // Owner is the file that names the job whose attempt it is.
 func (a Attempt) Owner() string { return a.join("job") }
 
@@ -116,6 +119,14 @@ func (a Attempt) RankLog(t roles.Task) string { return a.join("logs", "ranks", t
 
 // AgentLog is the file of one agent's own log.
 func (a Attempt) AgentLog(t roles.Task) string { return a.join("logs", "agents", t.String()+".log") }
+
+// GPULogs is the folder of samples of GPUs, one file a host.
+func (a Attempt) GPULogs() string { return a.join("logs", "gpu") }
+
+// GPULog is the file with the samples of a host's GPUs.
+func (a Attempt) GPULog(host string) string { return filepath.Join(a.GPULogs(), host+gpuSuffix) }
+
+const gpuSuffix = ".csv"
 
 // Work is a rank's own folder.
 func (a Attempt) Work(t roles.Task) string { return a.join("work", t.String()) }

@@ -22,6 +22,8 @@ func TestPaths(t *testing.T) {
 		"/run/attempt-2/logs/ranks/GEN_0.1.log":   a.RankLog(gen1),
 		"/run/attempt-2/logs/agents/GEN_0.1.log":  a.AgentLog(gen1),
 		"/run/attempt-2/agents/BENCHMARK.0.json":  a.Agent(roles.Hub()),
+		"/run/attempt-2/logs/gpu/n1.csv":          a.GPULog("n1"),
+		"/run/attempt-2/status-key":               a.StatusKey(),
 		"/run/attempt-2/preflight.json":           a.Preflight(),
 		"/run/attempt-2/output/test_e2e[a.b].log": a.TestDir("test_e2e[a.b].log"),
 	} {

@@ -171,10 +171,29 @@ func readToken(file string) (string, error) {
 }
 
 // AuthKey derives the secret that engines share from the attempt's token, so that it need not be sent around.
-func AuthKey(token string) string {
+func AuthKey(token string) string { return derived(token, "engine") }
+
+// StatusKey derives the key of the endpoints of an attempt's agents from its token. Who knows the key knows nothing of
+// the token.
+func StatusKey(token string) string { return derived(token, "status") }
+
+func derived(token, use string) string {
 	mac := hmac.New(sha256.New, []byte(token))
-	mac.Write([]byte("engine"))
+	mac.Write([]byte(use))
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// LeaveStatusKey leaves the key of an attempt's endpoints where its user, and nobody else, can read it. One that is
+// there stays: it is the same.
+func LeaveStatusKey(a Attempt, token string) error {
+	if _, err := os.Lstat(a.StatusKey()); err == nil {
+		return nil
+	}
+	err := atomicfile.Create(a.StatusKey(), []byte(StatusKey(token)+"\n"), secretMode)
+	if err != nil && !errors.Is(err, os.ErrExist) { // another agent was faster
+		return fmt.Errorf("cannot leave the status key: %w", err)
+	}
+	return nil
 }
 
 // Publish tells the others of this agent through the shared file system.

@@ -72,6 +72,38 @@ func TestAuthKey(t *testing.T) {
 	}
 }
 
+// The key of the endpoints follows from the token, is another than the engines', and is left for its user alone.
+func TestStatusKey(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	token := open(t, a)
+	key := rundir.StatusKey(token)
+	if len(key) != 64 || key == rundir.AuthKey(token) || strings.Contains(key, token) {
+		t.Errorf("the key is %q", key)
+	}
+	for range 2 { // each agent of the attempt does so
+		must(t, rundir.LeaveStatusKey(a, token))
+		holds(t, a.StatusKey(), key+"\n", 0o600)
+	}
+	if err := rundir.LeaveStatusKey(rundir.Dir("/no/such/folder").Attempt(0), token); err == nil {
+		t.Error("a key was left nowhere")
+	}
+}
+
+// The hosts whose GPUs were sampled are those that have a file.
+func TestSampledHosts(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	if hosts := a.SampledHosts(); len(hosts) != 0 {
+		t.Errorf("%v", hosts)
+	}
+	for _, host := range []string{"n2", "n1.cluster"} {
+		writeFile(t, a.GPULog(host), "x", 0o644)
+	}
+	writeFile(t, filepath.Join(a.GPULogs(), "notes.txt"), "x", 0o644)
+	if hosts := a.SampledHosts(); !slices.Equal(hosts, []string{"n1.cluster", "n2"}) {
+		t.Errorf("%v", hosts)
+	}
+}
+
 // What somebody else may have planted is refused, with what to do about it, before any token is trusted or written.
 func TestOpenAttemptRefusesWhatIsPlanted(t *testing.T) {
 	token := strings.Repeat("a", 64) + "\n"

@@ -40,3 +40,29 @@ func TestOrphansAreCounted(t *testing.T) {
 		t.Errorf("%d orphans with %v, the tree %v", len(o.Orphans), listed, o.CPU)
 	}
 }
+
+// How a tree is now can be asked while it runs, and afterwards; of what never ran nothing is known.
+func TestVitals(t *testing.T) {
+	s := check.Supervise(t)
+	c := run(t, s, func(sp *supervisor.Spec) {
+		const script = `sh -c 'while :; do :; done' & echo ready; wait`
+		sp.Argv, sp.Env = []string{"/bin/sh", "-c", script}, os.Environ()
+	}, "")
+	c.awaitReady()
+	var v supervisor.Vitals
+	check.Eventually(t, "the tree has used time", func() bool { v = c.Vitals(); return v.CPU >= 50*time.Millisecond })
+	if v.RSS < 1<<18 || v.RSS > 1<<30 || v.Output != int64(len("ready\n")) || time.Since(v.StartedAt) > bound {
+		t.Errorf("%+v", v)
+	}
+	c.Kill("enough")
+	o := c.outcome()
+	after := c.Vitals()
+	if after.CPU != o.CPU || after.CPU < v.CPU || after.RSS != 0 || after.StartedAt != v.StartedAt {
+		t.Errorf("%+v, before the end %+v, outcome %v", after, v, o.CPU)
+	}
+	never := run(t, s, func(sp *supervisor.Spec) { sp.Argv = []string{"/no/such/program"} }, "")
+	never.outcome()
+	if v := never.Vitals(); v != (supervisor.Vitals{}) {
+		t.Errorf("%+v", v)
+	}
+}

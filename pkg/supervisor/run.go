@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -18,14 +19,21 @@ const maxOutput = 64 << 10
 // Run runs a helper, which is not the child and is over soon: it returns the beginning of its output and its exit code,
 // as a shell would tell it. The end of the context kills its whole group. An error says that it was not run.
 func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte, code int, err error) {
+	out := &firstBytes{}
+	code, err = s.RunTo(ctx, out, argv, env)
+	return out.data, code, err
+}
+
+// RunTo is Run for a helper that may go on for long: all that it prints is written to out, from one goroutine, while it
+// runs. The end of the context is how it ends.
+func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []string) (code int, err error) {
 	if len(argv) == 0 {
-		return nil, 0, errors.New("cannot run helper: the command is empty")
+		return 0, errors.New("cannot run helper: the command is empty")
 	}
 	path, err := LookPath(argv[0], "", env)
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
+		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
-	out := &firstBytes{}
 	cmd := exec.CommandContext(ctx, path, argv[1:]...)
 	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -36,13 +44,13 @@ func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte
 		return cmd.Process, err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
+		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
 	_ = cmd.Wait() // the code tells
 	_ = syscall.Kill(-p.Pid, unix.SIGKILL)
 	s.untrack(p.Pid)
 	s.reapOrphans()
-	return out.data, ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
+	return ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
 }
 
 // firstBytes keeps the beginning of what is written to it.

@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -62,4 +63,34 @@ func TestHelperIsKilled(t *testing.T) {
 	}
 	c.Stop("enough")
 	c.outcome()
+}
+
+// What a helper prints is handed on while it runs; the end of the context ends it, with its group.
+func TestHelperThatGoesOn(t *testing.T) {
+	s := check.Supervise(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		code, err := s.RunTo(ctx, w, []string{"sh", "-c", "echo one; sleep 600 & echo two; sleep 600"}, os.Environ())
+		if err != nil {
+			t.Error(err)
+		}
+		_ = w.Close()
+		ended <- code
+	}()
+	said := make([]byte, len("one\ntwo\n"))
+	if _, err := io.ReadFull(r, said); err != nil || string(said) != "one\ntwo\n" {
+		t.Errorf("%q %v", said, err)
+	}
+	cancel()
+	select {
+	case code := <-ended:
+		if code != 137 {
+			t.Errorf("code %d", code)
+		}
+	case <-time.After(bound):
+		t.Fatal("it goes on")
+	}
+	check.Eventually(t, "nothing of it is left", func() bool { return len(check.ChildrenOf(os.Getpid())) == 0 })
 }

@@ -34,6 +34,65 @@ func (s *Supervisor) closeAccount(u *usage) usage {
 	return *u
 }
 
+// used is what an account has so far.
+func (s *Supervisor) used(u *usage) usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *u
+}
+
+// Vitals is how a process is now, its whole tree together.
+type Vitals struct {
+	StartedAt time.Time
+	RSS       int64         // resident memory in bytes
+	CPU       time.Duration // user and system, of what has ended too
+	Output    int64         // bytes that it has printed
+}
+
+// Vitals looks at the tree. That takes as long as the tree is large; who wants to know it waits, and nobody else. Of a
+// process that was never started nothing is known.
+func (p *Process) Vitals() Vitals {
+	if p.PID() == 0 {
+		return Vitals{}
+	}
+	v := Vitals{StartedAt: p.startedAt, Output: p.output.Size()}
+	select {
+	case <-p.done:
+		v.CPU = p.final.CPU
+		return v
+	case <-p.exited:
+		v.CPU = p.ended.CPU
+	default:
+	}
+	v.CPU += p.sup.used(p.orphans).cpu
+	for _, d := range p.sup.descendants(p.proc.Pid) {
+		v.RSS += residentSize(d.pid)
+		v.CPU += onCPU(d.pid)
+	}
+	return v
+}
+
+// tick is the unit of times in /proc/<pid>/stat (USER_HZ), on every architecture that this runs on.
+const tick = 10 * time.Millisecond
+
+// onCPU is how long a process, and those of its children that it has waited for, were on a processor: the fields 14 to
+// 17 of /proc/<pid>/stat. It is 0 if the process is gone.
+func onCPU(pid int) time.Duration {
+	var room [smallFile]byte
+	data, err := readSmall(procFile(pid, "stat"), room[:])
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
+	const first = 14 - 3 // the fields behind the command begin with the third
+	sum := int64(0)
+	for i := first; i < first+4 && i < len(fields); i++ {
+		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
+		sum += n
+	}
+	return time.Duration(sum) * tick
+}
+
 // Sampling the memory of a tree. The kernel keeps the peak of every process, but not that of a tree, so the sum is
 // looked at now and then; a large tree, which takes long to list, less often.
 const (

@@ -21,5 +21,5 @@
 // The first cause is an event of the run's span, and of that of the rank that it names. The status of both is error.
 //
 // Terms: an attribute says something of a span, a label tells the samples of a gauge from each other. The statistic of
-// a metric is what stands before its name: mean, median, std, p99.
+// a metric is what stands before its name: mean, median, std, max, p99.
 package telemetry

@@ -33,6 +33,10 @@ const (
 	requestsPerSecond = "{request}/s"
 	ofGPUs            = "{gpu}"
 	ofPoints          = "{point}"
+	part              = "1"
+	bytes             = "By"
+	watts             = "W"
+	joules            = "J"
 )
 
 // gauges are all of a run.

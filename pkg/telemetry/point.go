@@ -21,10 +21,11 @@ var units = map[string]struct {
 	factor float64
 }{
 	"ms": {seconds, 0.001}, "tok/s": {tokensPerSecond, 1}, "req/s": {requestsPerSecond, 1}, "tokens": {tokens, 1},
+	"%": {part, 0.01}, "MiB": {bytes, 1 << 20}, "W": {watts, 1}, "J": {joules, 1},
 }
 
 // statistics may stand before the name of what was measured.
-var statistics = []string{"mean", "median", "std", "p75", "p90", "p95", "p99"}
+var statistics = []string{"mean", "median", "std", "max", "p75", "p90", "p95", "p99"}
 
 // statistic takes the name of a metric apart; the statistic is "" if there is none.
 func statistic(metric string) (statistic, of string) {

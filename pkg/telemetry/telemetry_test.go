@@ -169,7 +169,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// Every metric of the table is a gauge with a unit, and with the statistic as a label; times are in seconds.
+// Every metric of the table is a gauge with a unit, and with the statistic as a label; units are base units.
 func TestEveryMetric(t *testing.T) {
 	in := runs.Passed()
 	in.Result.Points = in.Result.Points[:1]
@@ -179,8 +179,14 @@ func TestEveryMetric(t *testing.T) {
 			continue
 		}
 		v := float64(i + 1)
-		if in.Result.Points[0].Metrics[m.Name] = v; m.Unit == "ms" {
+		in.Result.Points[0].Metrics[m.Name] = v
+		switch m.Unit {
+		case "ms":
 			v /= 1000
+		case "%":
+			v /= 100
+		case "MiB":
+			v *= 1 << 20
 		}
 		want[m.Name] = v
 	}

@@ -39,9 +39,10 @@ var kinds = map[string]kind{
 	"pkg/notice": decide, "pkg/diagnose": decide, "pkg/known": decide, "pkg/doctor": decide,
 	"pkg/decide": decide, "pkg/decide/liveness": decide, "pkg/decide/rank": decide, "pkg/decide/steps": decide,
 	"pkg/decide/session": decide, "pkg/decide/watch": decide, "pkg/runs": decide, "pkg/logs": decide,
-	"pkg/progressbar": decide, "pkg/live": decide,
+	"pkg/progressbar": decide, "pkg/live": decide, "pkg/gpu": decide, "pkg/exposition": decide,
 
 	"pkg/agent": do, "pkg/atomicfile": do, "pkg/batch": do, "pkg/control": do, "pkg/healthcheck": do, "pkg/hub": do,
+	"pkg/door": do, "pkg/endpoint": do,
 	"pkg/launch": do, "pkg/dispatch": do, "pkg/report/gather": do, "pkg/runs/catalog": do,
 	"pkg/logs/source": do,
 	"pkg/logtee":      do, "pkg/preflight": do, "pkg/rundir": do, "pkg/scheduler": do, "pkg/scheduler/fake": do,
@@ -59,8 +60,9 @@ var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
 	"pkg/lazyregexp": nil, "pkg/yamlfile": {"pkg/lazyregexp"},
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
-	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile", "pkg/lazyregexp"},
-	"pkg/decide/liveness": nil, "pkg/progressbar": {"pkg/lazyregexp"},
+	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil,
+	"pkg/known":           {"pkg/yamlfile", "pkg/lazyregexp"},
+	"pkg/decide/liveness": nil, "pkg/progressbar": {"pkg/lazyregexp"}, "pkg/door": nil, "pkg/endpoint": {"pkg/door"},
 }
 
 // file is one file of source.

@@ -69,6 +69,7 @@ type place struct {
 	wrap []string // before the command, such as a limit
 	hold string   // the benchmark ends once this file is there; "": at once
 	off  string   // the preflight checks that are left out
+	more string   // lines of the profile
 }
 
 func newPlace(t *testing.T) *place {
@@ -127,7 +128,7 @@ type outcome struct {
 
 // command is one of the programs, in the surroundings of the place.
 func (p *place) command(ctx context.Context, args ...string) *exec.Cmd {
-	p.write("profile.yaml", "schema: 1\nname: hostile\npreflight: {off: ["+p.off+"]}\n")
+	p.write("profile.yaml", "schema: 1\nname: hostile\npreflight: {off: ["+p.off+"]}\n"+p.more)
 	args[0] = filepath.Join(bin, args[0])
 	args = append(append([]string{}, p.wrap...), args...)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)

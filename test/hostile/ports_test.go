@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,21 +88,28 @@ func tlsHello(c net.Conn) {
 	_ = tls.Client(c, &tls.Config{InsecureSkipVerify: true}).Handshake() //nolint:gosec // nobody answers
 }
 
-// Strangers on every port of a job, whatever they say and however many they are, are told nothing and hung up on. The
-// job goes on.
+// Strangers on every port of a job, the agents' endpoints among them, whatever they say and however many they are, are
+// told nothing and hung up on. The job goes on, and who knows the key is answered meanwhile.
 func TestStrangersOnEveryPort(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
+	p.more = "endpoints: true\n"
 	end := p.begin()
-	ports := p.ports()
-	if len(ports) == 0 {
-		t.Error("the job listens nowhere")
+	ports, endpoints := p.ports(), p.endpoints()
+	for _, address := range endpoints {
+		if !slices.Contains(ports, address) {
+			t.Errorf("%s is no port of the job: %s", address, ports)
+		}
+	}
+	if len(endpoints) != 5 {
+		t.Errorf("the agents have %d endpoints, want 5", len(endpoints))
 	}
 	var all sync.WaitGroup
 	for _, address := range ports {
 		for name, say := range map[string]func(net.Conn){
 			"noise":     bytesOf(bytes.Repeat([]byte{0xa5, 0x17, 0x00, 0xff}, 1<<10)...),
 			"HTTP":      bytesOf([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")...),
+			"a key":     bytesOf([]byte("GET /status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 0123\r\n\r\n")...),
 			"TLS":       tlsHello,
 			"1 GiB":     bytesOf(0x40, 0, 0, 0, '{'),
 			"half":      bytesOf(0, 0, 2, 0, '{'),
@@ -114,7 +122,11 @@ func TestStrangersOnEveryPort(t *testing.T) {
 				}
 			})
 		}
-		for range 500 {
+		idle := 500
+		if slices.Contains(endpoints, address) {
+			idle = 100 // more than one takes
+		}
+		for range idle {
 			all.Go(func() {
 				if _, err := stranger(address, func(net.Conn) {}); err != nil {
 					t.Errorf("one of many on %s: %v", address, err)
@@ -122,8 +134,32 @@ func TestStrangersOnEveryPort(t *testing.T) {
 			})
 		}
 	}
+	for _, address := range endpoints {
+		all.Go(func() {
+			check.Eventually(t, address+" answers who knows the key", func() bool { return p.status(address) })
+		})
+	}
 	all.Wait()
 	p.passes(end())
+}
+
+// endpoints lists the addresses on which the agents of the place's job answer who knows the key.
+func (p *place) endpoints() (list []string) {
+	for _, a := range rundir.PublishedIn(p.run().Attempt(0)) {
+		list = append(list, a.Endpoint)
+	}
+	return list
+}
+
+// status tells whether an endpoint answers who knows the key of the place's job.
+func (p *place) status(address string) bool {
+	key, err := os.ReadFile(p.run().Attempt(0).StatusKey())
+	if err != nil {
+		return false
+	}
+	told, err := stranger(address, bytesOf([]byte("GET /status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+
+		strings.TrimSpace(string(key))+"\r\n\r\n")...))
+	return err == nil && bytes.Contains(told, []byte(`"stage": "running"`))
 }
 
 // recording notes what a connection sends.

@@ -40,6 +40,13 @@ func Flags() []cli.Flag {
 		},
 		&cli.StringSliceFlag{Name: "set", Usage: "a value of the recipe `NAME=VALUE`; may be repeated"},
 		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one"},
+		&cli.BoolFlag{
+			Name: "endpoints", Usage: "let every agent answer /status and /metrics to who has the run's status key",
+		},
+		&cli.StringFlag{
+			Name: "sample-gpus", DefaultText: "the profile's, else never",
+			Usage: "sample use, memory and power of the GPUs every `TIME`, such as 1s",
+		},
 		&cli.IntFlag{Name: "repeat", Value: 1, Usage: "measure `N` times, on the same servers"},
 		&cli.StringFlag{
 			Name: "time", DefaultText: "the profile's, then the case's",
@@ -71,10 +78,15 @@ func Request(c *cli.Context) (r launch.Request, err error) {
 		Mode: c.String("mode"), Folder: c.String("config-folder"), Checkout: c.String("trtllm-dir"),
 		Profile: c.String("profile"), Recipe: c.String("recipe"), RunDir: c.String("run-dir"),
 		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"),
-		Pack: c.Bool("pack"), Measurements: c.Int("repeat"), Version: version.Text(),
+		Pack: c.Bool("pack"), Endpoints: c.Bool("endpoints"), Measurements: c.Int("repeat"), Version: version.Text(),
 	}
 	if r.Values, err = values(c.StringSlice("set")); err != nil {
 		return r, err
+	}
+	if c.IsSet("sample-gpus") {
+		if err := r.SampleGPUs.UnmarshalText([]byte(c.String("sample-gpus"))); err != nil {
+			return r, fmt.Errorf("cannot read --sample-gpus: %w", err)
+		}
 	}
 	r.Timeouts, err = limits(c)
 	return r, err

@@ -222,5 +222,8 @@ func (m *Machine) Deadline() (first time.Time) {
 // Stopping tells whether the child was asked to stop, and something may be left of it.
 func (m *Machine) Stopping() bool { return m.stopped != "" && (m.stage == running || m.stage == ended) }
 
+// Stage is how far the rank's child is.
+func (m *Machine) Stage() protocol.Stage { return protocol.Stages()[m.stage] }
+
 // Stopped is why the rank was asked to stop, "" if it was not.
 func (m *Machine) Stopped() string { return m.stopped }

@@ -120,6 +120,23 @@ func (b *bench) running() *bench {
 	return b
 }
 
+// How far the child is can be told at any time.
+func TestStage(t *testing.T) {
+	b := newBench(t, gen0, nil)
+	for _, step := range []struct {
+		in   rank.Input
+		want protocol.Stage
+	}{
+		{rank.Tick{}, protocol.StageWaiting}, {start, protocol.StageStarting},
+		{rank.Started{PID: 9}, protocol.StageRunning}, {rank.Ended{Outcome: clean}, protocol.StageEnded},
+		{rank.Done{Outcome: clean}, protocol.StageDone},
+	} {
+		if b.in(step.in); b.rank.Stage() != step.want {
+			t.Errorf("after %T it is %s, want %s", step.in, b.rank.Stage(), step.want)
+		}
+	}
+}
+
 // A rank is checked, started, watched and stopped, in that order, and each of it once.
 func TestOrderlyLife(t *testing.T) {
 	b := newBench(t, gen0, nil)

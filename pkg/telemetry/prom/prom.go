@@ -85,6 +85,7 @@ func metric(g telemetry.Gauge, s telemetry.Sample) prometheus.Metric {
 // suffixes of names, by the units that they stand for.
 var suffixes = map[string]string{
 	"s": "_seconds", "{token}": "_tokens", "{token}/s": "_tokens_per_second", "{request}/s": "_requests_per_second",
+	"1": "_ratio", "By": "_bytes", "W": "_watts", "J": "_joules",
 }
 
 func name(g telemetry.Gauge) string { return strings.ReplaceAll(g.Name, ".", "_") + suffixes[g.Unit] }

@@ -92,6 +92,9 @@ func decodeFile(data []byte) (records []results.Record, err error) {
 // ours tells whether a file is one that this version can read.
 func ours(f *pq.File) error {
 	text, has := f.Lookup(mark)
+	if _, digests := f.Schema().Lookup("digest"); !has && digests { // nobody else has such a column
+		return errors.New("it is damaged: it has the columns of this tool, and does not say of which version")
+	}
 	if !has {
 		return errForeign
 	}
