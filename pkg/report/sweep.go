@@ -15,6 +15,8 @@ type sweep struct {
 	Keys  []string // that differ, as short as they can be told apart
 	Rows  []sweepRow
 	Curve *drawn // of the best points; nil: there are fewer than two
+	// Beside says that some runs have more points than that, which are drawn beside it.
+	Beside bool
 }
 
 // sweepRow is a run in the table: the value of each key, and the best point.
@@ -48,7 +50,7 @@ func newSweep(runs []ListedRun) *sweep {
 		row.Cells = append(row.Cells, bestCells(r.Model)...)
 		s.Rows = append(s.Rows, row)
 	}
-	s.Curve = s.curve()
+	s.Curve, s.Beside = s.curve()
 	return &s
 }
 
@@ -93,7 +95,7 @@ func bestCells(m *Model) []cell {
 }
 
 // curve joins the best points of runs that differ in the last key alone, before all points of each run.
-func (s sweep) curve() *drawn {
+func (s sweep) curve() (curve *drawn, beside bool) {
 	c := chart.Curve{
 		XTitle: "output tok/s per user →", YTitle: "output tok/s per GPU →",
 		Description: "Best output tokens per second and GPU over output tokens per second and user, by " + s.Varied(),
@@ -116,12 +118,12 @@ func (s sweep) curve() *drawn {
 		before = group
 	}
 	if len(c.Main) < 2 {
-		return nil
+		return nil, false
 	}
 	return inWidths(760, narrowWidth, func(width float64) string {
 		c.Width, c.Height = width, 0.6*width
 		return c.SVG()
-	})
+	}), len(c.Muted) > 0
 }
 
 // group is what runs have in common whose points are joined: the test, and all values but the last.
