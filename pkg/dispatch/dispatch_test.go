@@ -140,12 +140,11 @@ func TestPlanCases(t *testing.T) {
 		Tests: dispatch.Cases([]string{a, copied}), Variants: variants, Folder: filepath.Join(t.TempDir(), "runs"),
 	}
 	entries := p.Entries(t.Context())
-	var names, folders, variant []string
+	var names, folders []string
 	series := map[string]bool{}
 	for _, e := range entries {
 		names = append(names, e.Name)
 		folders = append(folders, filepath.Base(e.Job.Plan.RunDir))
-		variant = append(variant, roles.Label(e.Variant))
 		series[fmt.Sprint(e.Job.HistoryQuery().Series)] = true
 	}
 	if diff := cmp.Diff([]string{

@@ -121,8 +121,8 @@ func Plans(out io.Writer, entries []Entry) error {
 	return table(out, rows, Counts(entries))
 }
 
-// JUnit is the runs as CI systems read them: a failed test is a failure, or an error if what was tested is not to blame;
-// one that could not be run, or has not ended, is an error; one that was left out or is excused is skipped.
+// JUnit is the runs as CI systems read them: a failed test is a failure, or an error if what was tested is not to
+// blame; one that could not be run, or has not ended, is an error; one that was left out or is excused is skipped.
 func JUnit(name string, entries []Entry) ([]byte, error) {
 	s := report.Suite{Name: name}
 	for _, e := range entries {
