@@ -148,10 +148,10 @@ func TestPlanCases(t *testing.T) {
 		series[fmt.Sprint(e.Job.HistoryQuery().Series)] = true
 	}
 	if diff := cmp.Diff([]string{
-		"a tensor_parallel_size=2, concurrency_list=4", "a tensor_parallel_size=2, concurrency_list=8",
-		"a tensor_parallel_size=4, concurrency_list=4", "a tensor_parallel_size=4, concurrency_list=8",
-		"a-2 tensor_parallel_size=2, concurrency_list=4", "a-2 tensor_parallel_size=2, concurrency_list=8",
-		"a-2 tensor_parallel_size=4, concurrency_list=4", "a-2 tensor_parallel_size=4, concurrency_list=8",
+		"a with tensor_parallel_size=2, concurrency_list=4", "a with tensor_parallel_size=2, concurrency_list=8",
+		"a with tensor_parallel_size=4, concurrency_list=4", "a with tensor_parallel_size=4, concurrency_list=8",
+		"a-2 with tensor_parallel_size=2, concurrency_list=4", "a-2 with tensor_parallel_size=2, concurrency_list=8",
+		"a-2 with tensor_parallel_size=4, concurrency_list=4", "a-2 with tensor_parallel_size=4, concurrency_list=8",
 	}, names); diff != "" {
 		t.Error(diff)
 	}
@@ -170,8 +170,8 @@ func TestPlanCases(t *testing.T) {
 	p.Variants, _ = dispatch.Variants([]string{"concurrency_list=4,x"})
 	err = dispatch.Refusals(p.Entries(t.Context()))
 	if err == nil || strings.Count(err.Error(), "\n") != 1 ||
-		!strings.Contains(err.Error(), "a concurrency_list=x: "+a) ||
-		!strings.Contains(err.Error(), "a-2 concurrency_list=x: "+copied) {
+		!strings.Contains(err.Error(), "a with concurrency_list=x: "+a) ||
+		!strings.Contains(err.Error(), "a-2 with concurrency_list=x: "+copied) {
 		t.Errorf("%v", err)
 	}
 	p.Variants, _ = dispatch.Variants([]string{"concurency_list=4,8"})
@@ -235,7 +235,7 @@ not run        e2e-0 x=2  –               –           –
 		t.Error(diff)
 	}
 	data, err := dispatch.JUnit("list.yml", entries)
-	if err != nil || !strings.Contains(string(data), `name="test_e2e[e2e-0] x=1"`) {
+	if err != nil || !strings.Contains(string(data), `name="test_e2e[e2e-0] with x=1"`) {
 		t.Errorf("%v %s", err, data)
 	}
 }

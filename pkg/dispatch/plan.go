@@ -47,7 +47,7 @@ func (p Plan) Entries(ctx context.Context) []Entry {
 			name = fmt.Sprintf("%s-%d", name, names[name])
 		}
 		for _, v := range variants {
-			e := Entry{Test: t, Variant: v, Name: strings.TrimSpace(name + " " + roles.Label(v)), Status: Planned}
+			e := Entry{Test: t, Variant: v, Name: roles.Title(name, v), Status: Planned}
 			p.plan(ctx, &e, len(entries)+1)
 			entries = append(entries, e)
 		}
@@ -89,7 +89,7 @@ func OnServers(b launch.Bench, variants [][]roles.Setting, folder, version strin
 	name := b.Plan.Case.Name
 	for i, v := range variants {
 		e := Entry{
-			Test: testlist.Test{ID: name}, Variant: v, Name: plainWord(name) + " " + roles.Label(v), Status: Planned,
+			Test: testlist.Test{ID: name}, Variant: v, Name: roles.Title(plainWord(name), v), Status: Planned,
 		}
 		job, err := b.Variant(v, runDir(folder, i+1, e.Name), version)
 		if e.Job = job; err != nil {
@@ -137,7 +137,7 @@ func nameOf(t testlist.Test) string {
 
 // folderName is the name of an entry as a part of a folder's name.
 func folderName(name string) string {
-	return plainWord(strings.NewReplacer(", ", "-", " ", "-", "=", "-").Replace(name))
+	return plainWord(strings.NewReplacer(" with ", "-", ", ", "-", "=", "-").Replace(name))
 }
 
 // mostName is how many bytes of a name are shown, and are part of a folder's name behind a number.

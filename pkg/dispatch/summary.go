@@ -140,10 +140,7 @@ func (e Entry) junitName() (class, name string) {
 	if before, behind, ok := strings.Cut(name, "::"); ok {
 		class, name = before, behind
 	}
-	if len(e.Variant) > 0 {
-		name += " " + roles.Label(e.Variant)
-	}
-	return class, name
+	return class, roles.Title(name, e.Variant)
 }
 
 func (e Entry) junit() report.Case {

@@ -126,12 +126,7 @@ const NoVerdict = "none"
 func (r RunInfo) Word() string { return cmp.Or(string(r.Verdict), NoVerdict) }
 
 // Title is what was run: the test, and the settings that make a variant of it.
-func (r RunInfo) Title() string {
-	if len(r.Settings) == 0 {
-		return r.TestID
-	}
-	return r.TestID + " with " + roles.Label(r.Settings)
-}
+func (r RunInfo) Title() string { return roles.Title(r.TestID, r.Settings) }
 
 // Ending is how the run ended, in a word or three.
 func (r RunInfo) Ending() string {

@@ -16,6 +16,14 @@ type Setting struct {
 // String is the setting as it is asked for: KEY=VALUE.
 func (s Setting) String() string { return s.Key + "=" + s.Value }
 
+// Title is what is run, for people: a case or a test, and the settings that make a variant of it.
+func Title(name string, settings []Setting) string {
+	if len(settings) == 0 {
+		return name
+	}
+	return name + " with " + Label(settings)
+}
+
 // Label is settings in one line, with keys as short as they can be told apart: "max_batch_size=64, gen.x=1".
 func Label(settings []Setting) string {
 	var keys, parts []string

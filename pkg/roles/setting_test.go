@@ -27,7 +27,7 @@ func TestLabel(t *testing.T) {
 	if got != "gen.x=1, ctx.x=[1, 2], launch=nsys profile" {
 		t.Error(got)
 	}
-	if Label(nil) != "" {
-		t.Error("there is a label of nothing")
+	if Label(nil) != "" || Title("c", nil) != "c" || Title("c", []Setting{{"a.x", "1"}}) != "c with x=1" {
+		t.Error("a case without settings has its own name, and one with some tells them")
 	}
 }

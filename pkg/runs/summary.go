@@ -1,7 +1,6 @@
 package runs
 
 import (
-	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -81,9 +80,7 @@ type Summary struct {
 }
 
 // Title is what is run: the case, and the settings that make a variant of it.
-func (s Summary) Title() string {
-	return report.Printable(strings.TrimSpace(s.Case + " " + roles.Label(s.Settings)))
-}
+func (s Summary) Title() string { return report.Printable(roles.Title(s.Case, s.Settings)) }
 
 // Summarize puts together what is told of a run.
 func Summarize(f Facts) Summary {
