@@ -92,7 +92,7 @@ func (t tools) export(ctx context.Context, out io.Writer, r telemetry.Run) error
 
 func (t tools) writeProm(r telemetry.Run) (file string, err error) {
 	if file = t.prometheus; isFolder(file) {
-		file = filepath.Join(file, prom.FileName(r.TestID))
+		file = filepath.Join(file, prom.FileName(r.Title))
 	}
 	text, err := prom.Text(r)
 	if err == nil {

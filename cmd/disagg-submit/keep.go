@@ -3,16 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/plan"
-	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -42,51 +38,6 @@ func keep(c *cli.Context) (k plan.Keep, most roles.Duration, err error) {
 		k = plan.KeepAlways
 	}
 	return k, most, nil
-}
-
-// benchCommand measures again on servers that were kept.
-func benchCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "bench",
-		Usage:     "measure again on servers that were kept, and end with the verdict's exit code",
-		ArgsUsage: "[RUN]",
-		Description: aboutRun + " The measurement is another attempt of the run, on the same servers: its records " +
-			"say that they were warm. Ctrl-C ends the measurement, and leaves the servers.",
-		Flags:  toolFlags(),
-		Action: bench,
-	}
-}
-
-func bench(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return fmt.Errorf("want one RUN, have %d: see disagg-submit bench --help", c.NArg())
-	}
-	p, err := planNamed(c.Args().First())
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("cannot find this program: %w", err)
-	}
-	ctx, stop := command.UntilSignal(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	w := newWatcher(c, nil, p, time.Now())
-	a, code, err := launch.Bench{
-		Plan: p, Uploader: self, Say: func(text string) { w.progress.Say("%s", text) }, OnEntry: w.progress.Show,
-	}.Run(ctx)
-	if err != nil {
-		return command.Exit(code, err)
-	}
-	r, err := rundir.ReadResult(a)
-	if err != nil {
-		return command.Exit(max(code, protocol.ExitFailed), err)
-	}
-	w.verdict(r, a)
-	out := launch.Outcome{Result: &r}
-	w.undelivered = w.deliver()
-	w.tell(out, nil, true)
-	return w.exit(out, nil)
 }
 
 // planNamed is the plan of one's own run, by its name.

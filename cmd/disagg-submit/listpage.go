@@ -53,7 +53,7 @@ func reportOnList(c *cli.Context, folder string, runs []string) error {
 func keepListPage(folder string, entries []dispatch.Entry) error {
 	l := report.List{Title: filepath.Base(folder), Summary: dispatch.Counts(entries)}
 	for _, e := range entries {
-		r := report.ListedRun{Name: dispatch.Name(e.Test), Status: string(e.Status), Detail: e.Detail}
+		r := report.ListedRun{Name: e.Name, Status: string(e.Status), Detail: e.Detail, Settings: e.Variant}
 		if e.RunDir != "" {
 			page := listedRun(folder, e.RunDir, r.Status, r.Detail)
 			r.Page, r.Model = page.Page, page.Model
@@ -73,7 +73,7 @@ func listedRun(folder, dir, status, detail string) report.ListedRun {
 		return r
 	}
 	m := report.Build(in)
-	r.Model = &m
+	r.Model, r.Settings = &m, m.Run.Settings
 	if page, err := filepath.Rel(folder, attempt.Report()); err == nil {
 		r.Page = filepath.ToSlash(page)
 	}

@@ -21,16 +21,17 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "print what would run where; nothing is written",
-		ArgsUsage: "CASE | --testlist LIST",
+		ArgsUsage: "CASE… | --testlist LIST",
 		Flags: slices.Concat(caseFlags(), listFlags(), []cli.Flag{
+			varyFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
 			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"},
 		}),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("testlist") {
-				return planList(c)
+			if several(c) {
+				return planSeveral(c)
 			}
-			if err := withoutList(c, listFlags()); err != nil {
+			if err := withoutList(c); err != nil {
 				return err
 			}
 			job, err := makeJob(c.Context, c, nil)
@@ -70,6 +71,7 @@ type summary struct {
 	Origin        roles.Origin      `json:"origin"`
 	Model         []string          `json:"model"` // where it may be
 	Recipe        string            `json:"recipe"`
+	Settings      []roles.Setting   `json:"settings,omitempty"`
 	Notes         []string          `json:"notes,omitempty"`
 	Roles         []roles.Placement `json:"roles"`
 }
@@ -89,8 +91,8 @@ func summarize(p plan.Plan) summary {
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
 		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
 		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID,
-		Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name, Notes: p.Case.Notes,
-		Roles: p.Layout.Placements,
+		Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name, Settings: p.Case.Settings,
+		Notes: p.Case.Notes, Roles: p.Layout.Placements,
 	}
 }
 
@@ -105,6 +107,9 @@ func printLayout(out io.Writer, p plan.Plan) error {
 		p.Layout.TotalNodes, p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Points()))
 	if dirs := p.ModelFolders(); len(dirs) > 0 {
 		fmt.Fprintf(out, "model %s\n", strings.Join(dirs, ", or "))
+	}
+	for _, s := range p.Case.Settings {
+		fmt.Fprintf(out, "with %s\n", s)
 	}
 	for _, note := range p.Case.Notes {
 		fmt.Fprintf(out, "note: %s\n", note)

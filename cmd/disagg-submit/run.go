@@ -23,9 +23,14 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
-		ArgsUsage: "CASE | --testlist LIST | --again RUN",
-		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
+		Usage:     "run cases, or a list of tests, and end with the verdict's exit code",
+		ArgsUsage: "CASE… | --testlist LIST | --again RUN",
+		Description: `Several cases, the tests of a list, and variants of a case (--vary) are a job each, in run
+directories below one folder, with one summary, one junit.xml and one page with a curve of the variants.
+
+  disagg-submit run --profile my-cluster.yaml a.yaml b.yaml --parallel 2
+  disagg-submit run --profile my-cluster.yaml a.yaml --vary gen.max_batch_size=64,128 --vary concurrency_list=1,8`,
+		Flags: slices.Concat(caseFlags(), listFlags(), severalFlags(), keepFlags(), toolFlags(), []cli.Flag{
 			launcherFlag(),
 			&cli.StringFlag{Name: "again", Usage: "run what was planned for an earlier `RUN` once more"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "write plan.json and job.sbatch, and submit nothing"},
@@ -64,10 +69,10 @@ func run(c *cli.Context) error {
 	if tied, ok := s.(scheduler.Tied); ok && c.Bool("detach") {
 		s = tied.Detached()
 	}
-	if c.IsSet("testlist") {
-		return runList(c, s)
+	if several(c) {
+		return runSeveral(c, s)
 	}
-	if err := withoutList(c, listFlags(), runListFlags()); err != nil {
+	if err := withoutList(c); err != nil {
 		return err
 	}
 	job, err := chosenJob(c, s)

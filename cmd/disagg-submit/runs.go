@@ -127,7 +127,8 @@ func printRuns(out io.Writer, list []runs.Summary) error {
 			best = fmt.Sprintf("%.1f at concurrency %d", s.Best.TokPerGPU, s.Best.Concurrency)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Submitted.Local().Format("2006-01-02 15:04"),
-			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Case, short(s.Dir))
+			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Title(),
+			short(s.Dir))
 	}
 	return w.Flush()
 }

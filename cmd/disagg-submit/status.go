@@ -137,7 +137,7 @@ func printStatus(out io.Writer, list []runs.Summary, now time.Time, cut bool) er
 		if r := []rune(text); cut && len(r) > longestState {
 			text = string(r[:longestState]) + "…"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, cmp.Or(s.Job, "–"), text, age(s, now), s.Case)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, cmp.Or(s.Job, "–"), text, age(s, now), s.Title())
 	}
 	return w.Flush()
 }

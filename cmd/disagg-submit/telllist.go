@@ -7,34 +7,31 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/pkg/dispatch"
 	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/report"
 )
 
-// tellList tells all targets how a list of tests ended, in the folder of its runs. Its tests have no notices of their
-// own.
-func tellList(c *cli.Context, folder string, entries []dispatch.Entry, began time.Time) {
-	targets := toolsOf(c).targets
+// tell tells all targets how the runs ended, in their folder. Runs have no notices of their own then.
+func (m many) tell(began time.Time, code int) {
+	targets := toolsOf(m.c).targets
 	if len(targets) == 0 {
 		return
 	}
-	strict := c.Bool("strict")
-	n := notice.OfList(noticeList(entries, strict), notice.ListEnded{
-		ID: "list-" + uuid.NewString(), Name: filepath.Base(c.String("testlist")), Began: began, At: time.Now(),
-		Code: dispatch.ExitCode(entries, strict), Summary: dispatch.Counts(entries),
+	n := notice.OfList(noticeList(m.entries, m.strict), notice.ListEnded{
+		ID: "list-" + uuid.NewString(), Name: m.name, Began: began, At: time.Now(), Code: code,
+		Summary: dispatch.Counts(m.entries),
 		Links: notice.Links{
-			RunDir: folder, Report: filepath.Join(folder, listPage), JUnit: filepath.Join(folder, "junit.xml"),
+			RunDir: m.folder, Report: filepath.Join(m.folder, listPage), JUnit: filepath.Join(m.folder, "junit.xml"),
 		},
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), noticeBound)
 	defer cancel()
-	printNotices(c.App.Writer, noticesKept().Tell(ctx, targets, n))
+	printNotices(m.c.App.Writer, noticesKept().Tell(ctx, targets, n))
 }
 
-// noticeList is what became of the tests, for a notice.
+// noticeList is what became of the runs, for a notice.
 func noticeList(entries []dispatch.Entry, strict bool) notice.List {
 	l := notice.List{Counts: map[string]int{}, Failures: []notice.Failure{}}
 	for _, e := range entries {
@@ -44,7 +41,7 @@ func noticeList(entries []dispatch.Entry, strict bool) notice.List {
 		}
 		why, _, _ := strings.Cut(e.Detail, "\n")
 		f := notice.Failure{
-			Test: dispatch.Name(e.Test), Status: string(e.Status), Why: why, RunDir: e.RunDir, JobID: e.JobID,
+			Test: e.Name, Status: string(e.Status), Why: why, RunDir: e.RunDir, JobID: e.JobID,
 		}
 		if e.Result != nil {
 			f.FirstCause = notice.CauseOf(report.Build(report.Input{Plan: e.Job.Plan, Result: *e.Result}).Failure)

@@ -109,8 +109,8 @@ func fitTools(c *cli.Context) error {
 				"disagg-submit watch", name)
 		}
 	}
-	if place := c.String("prometheus"); c.IsSet("testlist") && place != "" && !isFolder(place) {
-		return errors.New("cannot write metrics of several tests to one file (--prometheus): name a folder")
+	if place := c.String("prometheus"); several(c) && place != "" && !isFolder(place) {
+		return errors.New("cannot write metrics of several runs to one file (--prometheus): name a folder")
 	}
 	return nil
 }

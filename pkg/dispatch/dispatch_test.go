@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/disagg/disagg/pkg/dispatch"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -117,11 +119,133 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// Cases that were named are planned as a list is, each in every variant; a variant that cannot be is named. Names tell
+// runs apart, also of two cases of one name.
+func TestPlanCases(t *testing.T) {
+	dir := checkout(t)
+	a := filepath.Join(dir, "tests/scripts/perf-sanity/disaggregated/a.yaml")
+	copied := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(copied, []byte(oneCase), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	variants, err := dispatch.Variants([]string{"gen.tensor_parallel_size=2,4", "concurrency_list=4,8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := dispatch.Plan{
+		Request: launch.Request{
+			Checkout: dir, Profile: "default", Recipe: "trtllm-serve", Upload: []string{"sqlite:///x"},
+			Settings: []roles.Setting{{Key: "input_length", Value: "32"}},
+		},
+		Tests: dispatch.Cases([]string{a, copied}), Variants: variants, Folder: filepath.Join(t.TempDir(), "runs"),
+	}
+	entries := p.Entries(t.Context())
+	var names, folders []string
+	series := map[string]bool{}
+	for _, e := range entries {
+		names = append(names, e.Name)
+		folders = append(folders, filepath.Base(e.Job.Plan.RunDir))
+		series[fmt.Sprint(e.Job.HistoryQuery().Series)] = true
+	}
+	if diff := cmp.Diff([]string{
+		"a with tensor_parallel_size=2, concurrency_list=4", "a with tensor_parallel_size=2, concurrency_list=8",
+		"a with tensor_parallel_size=4, concurrency_list=4", "a with tensor_parallel_size=4, concurrency_list=8",
+		"a-2 with tensor_parallel_size=2, concurrency_list=4", "a-2 with tensor_parallel_size=2, concurrency_list=8",
+		"a-2 with tensor_parallel_size=4, concurrency_list=4", "a-2 with tensor_parallel_size=4, concurrency_list=8",
+	}, names); diff != "" {
+		t.Error(diff)
+	}
+	if folders[1] != "002-a-tensor_parallel_size-2-concurrency_list-8" {
+		t.Error(folders)
+	}
+	if entries[0].Variant[0].Key != "worker_config.gen.tensor_parallel_size" || len(entries[0].Variant) != 2 {
+		t.Errorf("%+v", entries[0].Variant)
+	}
+	if len(series) != 4 { // the two files are the same test
+		t.Errorf("%d series: %v", len(series), series)
+	}
+	if err := dispatch.Refusals(entries); err != nil {
+		t.Error(err)
+	}
+	p.Variants, _ = dispatch.Variants([]string{"concurrency_list=4,x"})
+	err = dispatch.Refusals(p.Entries(t.Context()))
+	if err == nil || strings.Count(err.Error(), "\n") != 1 ||
+		!strings.Contains(err.Error(), "a with concurrency_list=x: "+a) ||
+		!strings.Contains(err.Error(), "a-2 with concurrency_list=x: "+copied) {
+		t.Errorf("%v", err)
+	}
+	p.Variants, _ = dispatch.Variants([]string{"concurency_list=4,8"})
+	err = dispatch.Refusals(p.Entries(t.Context()))
+	if err == nil || strings.Contains(err.Error(), "\n") ||
+		!strings.Contains(err.Error(), "did you mean benchmark.concurrency_list?") {
+		t.Errorf("a fault of all is told once: %v", err)
+	}
+}
+
+// The worst code is the highest of all verdicts; a run without one has failed.
+func TestWorst(t *testing.T) {
+	result := func(code int) *protocol.Result { return &protocol.Result{ExitCode: code} }
+	for name, tt := range map[string]struct {
+		entries []dispatch.Entry
+		want    int
+	}{
+		"all passed": {[]dispatch.Entry{{Status: dispatch.Passed, Result: result(0)}}, protocol.ExitPassed},
+		"one failed": {
+			[]dispatch.Entry{
+				{Status: dispatch.Passed, Result: result(0)}, {Status: dispatch.Failed, Result: result(1)},
+			},
+			protocol.ExitFailed,
+		},
+		"cancelled": {
+			[]dispatch.Entry{{Status: dispatch.Failed, Result: result(130)}, {Status: dispatch.NotRun}},
+			protocol.ExitCancelled,
+		},
+		"without a verdict": {[]dispatch.Entry{{Status: dispatch.Failed}}, protocol.ExitFailed},
+	} {
+		if got := dispatch.Worst(tt.entries); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// The summary of variants has the best result of each; the JUnit name of a list's test tells its variants apart.
+func TestSummaryOfVariants(t *testing.T) {
+	entries := entriesOf("", "")
+	for i := range entries {
+		entries[i].Name = fmt.Sprintf("e2e-0 x=%d", i+1)
+		entries[i].Variant = []roles.Setting{{Key: "a.x", Value: fmt.Sprint(i + 1)}}
+		entries[i].Test.ID = ours + "[e2e-0]"
+		entries[i].Job.Plan.Case.Servers = map[roles.Kind]roles.Server{roles.Gen: {Count: 1, GPUs: 4}}
+	}
+	entries[0].Status, entries[0].Result = dispatch.Passed, ended(protocol.Passed)
+	entries[0].Result.Points = []protocol.Point{{
+		Concurrency: 8, Successful: 1, Metrics: map[string]float64{"token_throughput": 400, "mean_tpot": 20},
+	}}
+	entries[1].Status = dispatch.NotRun
+	var out strings.Builder
+	if err := dispatch.Summary(&out, entries); err != nil {
+		t.Fatal(err)
+	}
+	const want = `STATUS   TIME  TEST       BEST tok/s/GPU  tok/s/user  CONCURRENCY  WHY
+passed         e2e-0 x=1  100.0           50.0        8
+not run        e2e-0 x=2  –               –           –
+2 runs: 1 passed, 1 not run
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	data, err := dispatch.JUnit("list.yml", entries)
+	if err != nil || !strings.Contains(string(data), `name="test_e2e[e2e-0] with x=1"`) {
+		t.Errorf("%v %s", err, data)
+	}
+}
+
 // entriesOf are planned tests, with markers.
 func entriesOf(markers ...testlist.Marker) (entries []dispatch.Entry) {
 	for i, m := range markers {
 		entries = append(entries, dispatch.Entry{
-			Test: testlist.Test{ID: fmt.Sprintf("%s[disagg-e2e-%d]", ours, i), Marker: m}, Status: dispatch.Planned,
+			Test:   testlist.Test{ID: fmt.Sprintf("%s[disagg-e2e-%d]", ours, i), Marker: m, Place: "l.txt:1"},
+			Status: dispatch.Planned,
 		})
 	}
 	return entries

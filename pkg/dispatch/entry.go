@@ -1,15 +1,18 @@
 package dispatch
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/testlist"
 )
 
-// Status is what became of a test.
+// Status is what became of a run.
 type Status string
 
 // The statuses.
@@ -28,9 +31,14 @@ const (
 	Submitted Status = "submitted"
 )
 
-// Entry is a test of the list and what became of it.
+// Entry is a run and what became of it.
 type Entry struct {
-	Test   testlist.Test
+	Test testlist.Test // of the list; of a case only its name is known
+	// Variant is what the case is run with in place of what it has; none: it is run as it is. Once it is planned, keys
+	// are whole.
+	Variant []roles.Setting
+	// Name tells the run from the others, for people.
+	Name   string
 	Status Status
 	// Detail says why: of a failure the first cause, of a test that is none of ours its class.
 	Detail string
@@ -68,4 +76,32 @@ func ExitCode(entries []Entry, strict bool) int {
 		}
 	}
 	return code
+}
+
+// Worst is the highest exit code of several runs: that of each verdict, and that of a failure for what has none.
+func Worst(entries []Entry) (code int) {
+	for _, e := range entries {
+		switch {
+		case e.Result != nil:
+			code = max(code, e.Result.ExitCode)
+		case e.Status != Passed:
+			code = max(code, protocol.ExitFailed)
+		}
+	}
+	return code
+}
+
+// Refusals says of which runs there can be none, and why: a line each, but one for all that have the same fault. It is
+// nil if all are planned.
+func Refusals(entries []Entry) error {
+	var errs []error
+	told := map[string]bool{}
+	for _, e := range entries {
+		if e.Status == Planned || told[e.Detail] {
+			continue
+		}
+		told[e.Detail] = true
+		errs = append(errs, fmt.Errorf("%s: %s", e.Name, e.Detail))
+	}
+	return errors.Join(errs...)
 }

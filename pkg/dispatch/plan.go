@@ -5,79 +5,151 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/perfsanity"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/testlist"
 )
 
-// Plan is what a list of tests is run with.
+// Plan is what several runs are planned from.
 type Plan struct {
-	Request  launch.Request  // what all tests have in common
-	Tests    []testlist.Test // in order
+	Request  launch.Request    // what all of them have in common
+	Tests    []testlist.Test   // in order; see [Cases]
+	Variants [][]roles.Setting // of each test; none: each is run once, as it is
 	Waives   []testlist.Test
 	Platform string // that waives may be limited to
 	Folder   string // that run directories are made in; "": none are wanted
 }
 
-// Entries plans every test. Nothing is written.
+// Cases are cases that were named one by one, as a list of tests would have them.
+func Cases(names []string) (tests []testlist.Test) {
+	for _, name := range names {
+		tests = append(tests, testlist.Test{ID: name})
+	}
+	return tests
+}
+
+// Entries plans every run. Nothing is written.
 func (p Plan) Entries(ctx context.Context) []Entry {
 	p.Request.Cache = &launch.Cache{}
-	entries := make([]Entry, len(p.Tests))
-	for i, t := range p.Tests {
-		entries[i] = p.entry(ctx, i, t)
+	variants := p.Variants
+	if len(variants) == 0 {
+		variants = [][]roles.Setting{nil}
+	}
+	names := map[string]int{}
+	var entries []Entry
+	for _, t := range p.Tests {
+		name := nameOf(t)
+		if names[name]++; names[name] > 1 && t.Place == "" { // a case of the same name, of another folder
+			name = fmt.Sprintf("%s-%d", name, names[name])
+		}
+		for _, v := range variants {
+			e := Entry{Test: t, Variant: v, Name: roles.Title(name, v), Status: Planned}
+			p.plan(ctx, &e, len(entries)+1)
+			entries = append(entries, e)
+		}
 	}
 	return entries
 }
 
-func (p Plan) entry(ctx context.Context, i int, t testlist.Test) Entry {
-	e := Entry{Test: t, Status: Planned}
-	if t.Marker == testlist.Skip {
-		e.Status, e.Detail = Skipped, strings.TrimSpace("by its line "+t.Reason)
-		return e
+// plan plans the run of an entry, or says why there can be none. The number tells its folder from others.
+func (p Plan) plan(ctx context.Context, e *Entry, number int) {
+	if e.Test.Marker == testlist.Skip {
+		e.Status, e.Detail = Skipped, strings.TrimSpace("by its line "+e.Test.Reason)
+		return
 	}
-	if why, ok := testlist.Waived(p.Waives, t, p.Platform); ok {
+	if why, ok := testlist.Waived(p.Waives, e.Test, p.Platform); ok {
 		e.Status, e.Detail = Waived, why
-		return e
+		return
 	}
 	r := p.Request
-	r.Case, r.Limit = t.ID, t.Limit
+	r.Case, r.Limit, r.Settings = e.Test.ID, e.Test.Limit, slices.Concat(r.Settings, e.Variant)
 	if p.Folder != "" {
-		r.RunDir = filepath.Join(p.Folder, fmt.Sprintf("%03d-%s", i+1, Name(t)))
+		r.RunDir = runDir(p.Folder, number, e.Name)
 	}
 	job, err := r.Make(ctx)
 	if notOurs, ok := errors.AsType[*perfsanity.NotOurs](err); ok {
 		e.Status, e.Detail = NotOurs, notOurs.Class+": "+notOurs.Why
-		return e
+		return
 	}
 	if err != nil {
 		e.Status, e.Detail = Refused, err.Error()
-		return e
+		return
 	}
 	e.Job = job
-	if job.Plan.Case.TestID != Name(t) {
-		e.Job.Plan.Case.Notes = append(e.Job.Plan.Case.Notes, "it is run as "+job.Plan.Case.TestID)
-	}
-	if want, has := t.GPUs(), job.Plan.Layout.TotalGPUs(); want > 0 && want != has {
-		e.Job.Plan.Case.Notes = append(e.Job.Plan.Case.Notes,
-			fmt.Sprintf("the list says %d GPUs, the case has %d", want, has))
-	}
-	return e
+	e.Variant = lastOf(job.Plan.Case.Settings, len(e.Variant))
+	e.addNotes()
 }
 
-// Name is the part of a test's id that tells it from others, as a plain word.
-func Name(t testlist.Test) string {
+// OnServers plans a run of each variant on the servers that a run has kept, in folders below one.
+func OnServers(b launch.Bench, variants [][]roles.Setting, folder, version string) (entries []Entry) {
+	name := b.Plan.Case.Name
+	for i, v := range variants {
+		e := Entry{
+			Test: testlist.Test{ID: name}, Variant: v, Name: roles.Title(plainWord(name), v), Status: Planned,
+		}
+		job, err := b.Variant(v, runDir(folder, i+1, e.Name), version)
+		if e.Job = job; err != nil {
+			e.Status, e.Detail = Refused, err.Error()
+		} else {
+			e.Variant = lastOf(job.Plan.Case.Settings, len(v))
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// lastOf are the last of a plan's settings, which were given last: under whole keys.
+func lastOf(all []roles.Setting, n int) []roles.Setting { return all[len(all)-n:] }
+
+// runDir is the run directory of an entry below a folder. The number tells it from others.
+func runDir(folder string, number int, name string) string {
+	return filepath.Join(folder, fmt.Sprintf("%03d-%s", number, folderName(name)))
+}
+
+// addNotes says where the plan differs from what the list says.
+func (e *Entry) addNotes() {
+	notes := &e.Job.Plan.Case.Notes
+	if id := e.Job.Plan.Case.TestID; e.Test.Place != "" && id != nameOf(e.Test) {
+		*notes = append(*notes, "it is run as "+id)
+	}
+	if want, has := e.Test.GPUs(), e.Job.Plan.Layout.TotalGPUs(); want > 0 && want != has {
+		*notes = append(*notes, fmt.Sprintf("the list says %d GPUs, the case has %d", want, has))
+	}
+}
+
+// nameOf is what tells a test from others, as a plain word: a part of its id, or the name of a case's file.
+func nameOf(t testlist.Test) string {
 	_, name, found := strings.Cut(t.ID, "[")
-	if !found {
+	switch ext := filepath.Ext(t.ID); {
+	case found:
+		name = strings.TrimSuffix(name, "]")
+	case t.Place == "" && (ext == ".yaml" || ext == ".yml"):
+		name = strings.TrimSuffix(filepath.Base(t.ID), ext)
+	default:
 		name = t.ID
 	}
+	return plainWord(name)
+}
+
+// folderName is the name of an entry as a part of a folder's name.
+func folderName(name string) string {
+	return plainWord(strings.NewReplacer(" with ", "-", ", ", "-", "=", "-").Replace(name))
+}
+
+// mostName is how many bytes of a name are shown, and are part of a folder's name behind a number.
+const mostName = 150
+
+// plainWord replaces what is not plain in a name.
+func plainWord(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 			return r
 		}
 		return '_'
-	}, strings.TrimSuffix(name, "]"))
-	const most = 150 // bytes of a folder's name, with a number before it
-	return name[:min(len(name), most)]
+	}, name)
+	return name[:min(len(name), mostName)]
 }

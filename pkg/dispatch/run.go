@@ -12,14 +12,14 @@ import (
 	"github.com/disagg/disagg/pkg/testlist"
 )
 
-// Runner runs the tests of a list that were planned.
+// Runner makes the runs that were planned.
 type Runner struct {
 	Parallel    int // how many jobs there are at a time; 0: one
 	StopOnError bool
-	// Start submits a planned test and watches its job to its end. The entry gets its run directory and job id, its
+	// Start submits a planned run and watches its job to its end. The entry gets its run directory and job id, its
 	// verdict if there is one, and why there is none.
 	Start func(ctx context.Context, e *Entry)
-	// Done is called with each test that has ended, in the order of their ends. Calls do not overlap.
+	// Done is called with each run that has ended, in the order of their ends. Calls do not overlap.
 	Done func(Entry)
 }
 
@@ -43,7 +43,7 @@ func (r Runner) Run(ctx context.Context, entries []Entry) {
 		group.Go(func() error {
 			e := &entries[i]
 			if ctx.Err() != nil || r.StopOnError && failed.Load() {
-				e.Status, e.Detail = NotRun, "another test failed before"
+				e.Status, e.Detail = NotRun, "another failed before"
 				if ctx.Err() != nil {
 					e.Detail = "it was interrupted"
 				}

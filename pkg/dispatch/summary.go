@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // statuses in the order in which a summary counts them.
@@ -16,11 +17,14 @@ var statuses = []Status{
 	Planned, Submitted, Passed, Failed, Excused, Refused, NotRun, Watching, Skipped, Waived, NotOurs,
 }
 
-// Counts is how many tests came to what, in one line.
+// Counts is how many runs came to what, in one line.
 func Counts(entries []Entry) string {
-	n := map[Status]int{}
+	n, what := map[Status]int{}, "tests"
 	for _, e := range entries {
 		n[e.Status]++
+		if len(e.Variant) > 0 {
+			what = "runs"
+		}
 	}
 	var parts []string
 	for _, s := range statuses {
@@ -28,24 +32,47 @@ func Counts(entries []Entry) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
 		}
 	}
-	return fmt.Sprintf("%d tests: %s", len(entries), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d %s: %s", len(entries), what, strings.Join(parts, ", "))
 }
 
-// Summary shows every test in a line, what needs attention last, and how many came to what.
+// Summary shows every run in a line, what needs attention last, and how many came to what. Of variants it shows the
+// best result beside what was varied.
 func Summary(out io.Writer, entries []Entry) error {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int {
 		return boolToInt(a.Fails(true)) - boolToInt(b.Fails(true))
 	})
+	varied := slices.ContainsFunc(entries, func(e Entry) bool { return len(e.Variant) > 0 })
 	rows := [][]string{{"STATUS", "TIME", "TEST", "WHY"}}
+	if varied {
+		rows[0] = slices.Insert(rows[0], 3, "BEST tok/s/GPU", "tok/s/user", "CONCURRENCY")
+	}
 	for _, e := range sorted {
 		took := ""
 		if e.Took > 0 {
 			took = e.Took.Round(time.Second).String()
 		}
-		rows = append(rows, []string{string(e.Status), took, Name(e.Test), oneLine(e.Detail)})
+		row := []string{string(e.Status), took, e.Name, oneLine(e.Detail)}
+		if varied {
+			row = slices.Insert(row, 3, e.best()...)
+		}
+		rows = append(rows, row)
 	}
 	return table(out, rows, Counts(entries))
+}
+
+// best is the run's best point as cells of a table.
+func (e Entry) best() []string {
+	if e.Result != nil {
+		if b := report.Build(report.Input{Plan: e.Job.Plan, Result: *e.Result}).Best; b != nil {
+			user := "–"
+			if b.TokPerUser > 0 {
+				user = fmt.Sprintf("%.1f", b.TokPerUser)
+			}
+			return []string{fmt.Sprintf("%.1f", b.TokPerGPU), user, fmt.Sprint(b.Concurrency)}
+		}
+	}
+	return []string{"–", "–", "–"}
 }
 
 // table prints rows in columns, without blanks at the end of a line, and a line below them.
@@ -79,7 +106,7 @@ func oneLine(text string) string {
 	return text
 }
 
-// Plans shows what would be run, a line a test: nodes, GPUs, limit and recipe, or why not.
+// Plans shows what would be run, a line a run: nodes, GPUs, limit and recipe, or why not.
 func Plans(out io.Writer, entries []Entry) error {
 	rows := [][]string{{"STATUS", "NODES", "GPUS", "LIMIT", "RECIPE", "TEST", "WHY"}}
 	for _, e := range entries {
@@ -89,13 +116,13 @@ func Plans(out io.Writer, entries []Entry) error {
 			limit, recipe = p.Timeouts.Job.Std().String(), p.Recipe.Name
 			why = strings.Join(p.Case.Notes, "; ")
 		}
-		rows = append(rows, []string{string(e.Status), nodes, gpus, limit, recipe, Name(e.Test), oneLine(why)})
+		rows = append(rows, []string{string(e.Status), nodes, gpus, limit, recipe, e.Name, oneLine(why)})
 	}
 	return table(out, rows, Counts(entries))
 }
 
-// JUnit is the list as CI systems read it: a failed test is a failure, or an error if what was tested is not to blame;
-// one that could not be run, or has not ended, is an error; one that was left out or is excused is skipped.
+// JUnit is the runs as CI systems read them: a failed test is a failure, or an error if what was tested is not to
+// blame; one that could not be run, or has not ended, is an error; one that was left out or is excused is skipped.
 func JUnit(name string, entries []Entry) ([]byte, error) {
 	s := report.Suite{Name: name}
 	for _, e := range entries {
@@ -104,11 +131,20 @@ func JUnit(name string, entries []Entry) ([]byte, error) {
 	return s.XML()
 }
 
-func (e Entry) junit() report.Case {
-	class, id, found := strings.Cut(e.Test.ID, "::")
-	if !found {
-		class, id = "", e.Test.ID
+// junitName is the class and the name that CI systems know the run by; of a list's test, those that pytest gives it.
+func (e Entry) junitName() (class, name string) {
+	if e.Test.Place == "" {
+		return "", e.Name
 	}
+	name = e.Test.ID
+	if before, behind, ok := strings.Cut(name, "::"); ok {
+		class, name = before, behind
+	}
+	return class, roles.Title(name, e.Variant)
+}
+
+func (e Entry) junit() report.Case {
+	class, id := e.junitName()
 	c := report.Case{Class: class, Name: id, Took: e.Took, Message: oneLine(e.Detail), Text: e.text()}
 	switch e.Status {
 	case Failed:

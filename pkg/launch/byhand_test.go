@@ -150,7 +150,7 @@ func TestJoin(t *testing.T) {
 			[]string{"cluster.kill_wait "},
 		},
 		"with another value": {
-			func(_ *testing.T, r *Request) { r.Values = map[string]string{"serve": "mine"} },
+			func(_ *testing.T, r *Request) { r.Settings = []roles.Setting{{Key: "serve", Value: "mine"}} },
 			[]string{"values.serve trtllm-serve -> mine"},
 		},
 		"with another partition": {

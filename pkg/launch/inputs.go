@@ -33,7 +33,7 @@ func (r Request) recipeAndCase(checkout string, prof profile.Profile) (
 		if err != nil {
 			return rec, c, nil, err
 		}
-		c, kept, err = perfsanity.Load(perfsanity.Source{
+		c, kept, err = loadSettled(rec, r.Settings, perfsanity.Source{
 			Name: r.Case, Mode: r.Mode, Folder: r.Folder, Checkout: checkout, ModelsRoot: prof.ModelsRoot,
 			Models: prof.Models, Test: test, Read: readInput,
 		})

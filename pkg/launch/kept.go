@@ -16,54 +16,91 @@ import (
 
 // Bench measures again on the servers that a run has kept.
 type Bench struct {
-	Plan     plan.Plan
+	Plan     plan.Plan            // of that run
 	Uploader string               // path of disagg-submit
 	Say      func(string)         // gets short lines for people
 	OnEntry  func(protocol.Entry) // gets every entry of the journal; not at the same time as Say
 }
 
+// keptServers are those of a run that can be measured now.
+type keptServers struct {
+	in     scheduler.Starter
+	last   rundir.Attempt // of their session, as far as the run knows
+	next   int            // attempt of the run
+	jobID  string
+	called string // as people know them
+}
+
 // Run begins another attempt of the run, and sees its benchmark through. It returns the attempt, and the benchmark's
 // exit code.
 func (b Bench) Run(ctx context.Context) (a rundir.Attempt, code int, err error) {
+	servers, err := b.servers(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	a = rundir.Dir(b.Plan.RunDir).Attempt(servers.next)
+	code, err = b.measure(ctx, b.Plan, a, servers)
+	return a, code, err
+}
+
+// RunVariant makes the run of a variant of the kept run (see [Bench.Variant]) on its servers, and sees it through.
+func (b Bench) RunVariant(ctx context.Context, job Job) (a rundir.Attempt, code int, err error) {
+	servers, err := b.servers(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	if err := job.Prepare(); err != nil {
+		return "", 0, err
+	}
+	a = rundir.Dir(job.Plan.RunDir).Attempt(0)
+	code, err = b.measure(ctx, job.Plan, a, servers)
+	return a, code, err
+}
+
+// servers finds the servers that run, which nobody must be measuring.
+func (b Bench) servers(ctx context.Context) (k keptServers, err error) {
 	s, err := SchedulerNamed(b.Plan.Launcher)
 	if err != nil {
-		return "", 0, err
+		return k, err
 	}
 	dir := rundir.Dir(b.Plan.RunDir)
-	n, last := firstOpen(dir), rundir.Current(dir)
-	if n == 0 {
-		return "", 0, fmt.Errorf("cannot measure again: the run in %s has no verdict yet: wait for it, or cancel it",
-			dir)
+	k.in, k.next, k.last = s, firstOpen(dir), rundir.Current(dir)
+	if k.next == 0 {
+		return k, fmt.Errorf("cannot measure again: the run in %s has no verdict yet: wait for it, or cancel it", dir)
 	}
-	before, err := rundir.ReadResult(dir.Attempt(n - 1))
+	before, err := rundir.ReadResult(dir.Attempt(k.next - 1))
 	if err != nil {
-		return "", 0, err
+		return k, err
 	}
+	k.jobID = before.JobID
 	if e, ok := s.(scheduler.Enterable); ok {
-		s = e.Within(before.JobID)
+		k.in = e.Within(k.jobID)
 	}
-	if measuring(ctx, s, last) {
-		return "", 0, fmt.Errorf("cannot measure again: the servers of %s are being measured: wait for that", dir)
+	if measuring(ctx, k.in, k.last) {
+		return k, fmt.Errorf("cannot measure again: the servers of %s are being measured: wait for that", dir)
 	}
-	alive, unknown := Alive(ctx, s, last)
+	alive, unknown := Alive(ctx, k.in, k.last)
 	if len(alive) == 0 {
-		return "", 0, fmt.Errorf("cannot measure again: no server of the run in %s runs: they are kept by hand, and "+
-			"by disagg-submit run --keep", dir)
+		return k, fmt.Errorf("cannot measure again: no server of the run in %s runs: they are kept by hand, and by "+
+			"disagg-submit run --keep", dir)
 	}
-	if unknown != nil {
+	if k.called = names(alive); unknown != nil {
 		b.Say(unknown.Error())
 	}
-	a = dir.Attempt(n)
-	if err := rundir.Continue(a, last); err != nil {
-		return a, 0, err
+	return k, nil
+}
+
+// measure begins an attempt on the servers, and sees its benchmark through.
+func (b Bench) measure(ctx context.Context, p plan.Plan, a rundir.Attempt, on keptServers) (code int, err error) {
+	if err := rundir.Continue(a, on.last); err != nil {
+		return 0, err
 	}
-	b.Say(fmt.Sprintf("measuring again on %s, in %s", names(alive), a))
+	b.Say(fmt.Sprintf("measuring again on %s, in %s", on.called, a))
 	defer following(a, b.OnEntry)()
-	code, err = batch.Run(ctx, batch.Options{
-		Plan: b.Plan, Attempt: n, JobID: before.JobID, Starter: s, Roles: []roles.Role{roles.Hub().Role},
+	return batch.Run(ctx, batch.Options{
+		Plan: p, Attempt: a.Number(), JobID: on.jobID, Starter: on.in, Roles: []roles.Role{roles.Hub().Role},
 		Uploader: b.Uploader,
 	})
-	return a, code, err
 }
 
 // measuring tells whether a benchmark runs in an attempt's session.

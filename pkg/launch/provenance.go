@@ -51,7 +51,7 @@ func document(p plan.Plan) map[string]any {
 // planHash is the SHA-256 of what was planned, in hex, without what differs from run to run.
 func planHash(p plan.Plan) string {
 	p.ID, p.RunDir, p.CreatedAt, p.Tool, p.Case.File = "", "", time.Time{}, "", ""
-	p.Case.Document = nil
+	p.Case.Document, p.Case.Settings = nil, nil // the rest follows from them
 	p.Upload, p.Gate, p.Provenance = plan.Upload{}, plan.Gate{}, protocol.Provenance{}
 	p.Cluster.Exclude, p.Cluster.Endpoints, p.Timeouts = "", false, roles.Timeouts{}
 	data, err := json.Marshal(p)

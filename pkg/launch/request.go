@@ -26,14 +26,15 @@ import (
 
 // Request is what a person asks for.
 type Request struct {
-	Case           string // a YAML path, a config's base name, or a test id
-	Mode           string // "" follows the test id, then the config
-	Folder         string // of configs; "": the checkout's
-	Checkout       string // of the engine
-	Profile        string // name or file
-	Recipe         string // name or file
-	RunDir         string // "": a new folder below the profile's run_root, or runs/
-	Values         map[string]string
+	Case     string // a YAML path, a config's base name, or a test id
+	Mode     string // "" follows the test id, then the config
+	Folder   string // of configs; "": the checkout's
+	Checkout string // of the engine
+	Profile  string // name or file
+	Recipe   string // name or file
+	RunDir   string // "": a new folder below the profile's run_root, or runs/
+	// Settings are values in place of what the recipe, or else the case, has.
+	Settings       []roles.Setting
 	Upload         []string       // URLs; none: the profile's, then the embedded default
 	Gate           plan.Gate      // "": its results are compared with earlier ones, and nothing follows from that
 	Tags           []string       // that the results are found by
@@ -99,7 +100,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	prof = prof.For(c.SupportedGPUs)
 	in := plan.Input{
 		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
-		Recipe: rec, Profile: prof, Values: r.Values, Timeouts: r.Timeouts,
+		Recipe: rec, Profile: prof, Values: valuesOf(rec, c.Settings), Timeouts: r.Timeouts,
 		Policy: plan.Policy{
 			Interactive: r.ByHand, Measurements: r.Measurements, Keep: r.Keep, KeepFor: r.KeepFor,
 		},

@@ -25,7 +25,7 @@ func TestMake(t *testing.T) {
 	r := request(t)
 	r.Profile = profileFile(t, "partition: slow", "account: theirs", "upload: sqlite:///of/the/profile.db")
 	r.Partition, r.Account = "fast", "ours"
-	r.Values = map[string]string{"numactl": "numactl -m 0,1"}
+	r.Settings = []roles.Setting{{Key: "numactl", Value: "numactl -m 0,1"}}
 	r.Timeouts = roles.Timeouts{Job: roles.Duration(2 * time.Hour)}
 	job, err := r.Make(t.Context())
 	if err != nil {
@@ -160,8 +160,8 @@ func TestMakeFaults(t *testing.T) {
 			[]string{"needs the engine's checkout: pass --trtllm-dir DIR"},
 		},
 		"value": {
-			func(r *Request) { r.Values = map[string]string{"nope": "1"} },
-			[]string{`cannot set value "nope"`},
+			func(r *Request) { r.Settings = []roles.Setting{{Key: "nope", Value: "1"}} },
+			[]string{"cannot set nope: ", " has no such key, and recipe trtllm-serve no such value: it has launch, "},
 		},
 		"line break": {func(r *Request) { r.RunDir = "/runs/a\nb" }, []string{"control character", "--run-dir"}},
 		"backslash":  {func(r *Request) { r.RunDir = `/runs/a\b` }, []string{"backslash", "--run-dir"}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // mostCause is how many lines the first cause may take.
@@ -54,7 +55,8 @@ func (v *View) header(now time.Time, width int) Line {
 			rest = with
 		}
 	}
-	title := ansi.Truncate(report.Printable(v.plan.Case.Name), max(width-ansi.StringWidth(rest), least), "…")
+	title := report.Printable(roles.Title(v.plan.Case.Name, v.plan.Case.Settings))
+	title = ansi.Truncate(title, max(width-ansi.StringWidth(rest), least), "…")
 	return Line{{title, Strong}, {rest, Plain}}.cut(width)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // Notice is what is told of a run that has ended, or of a list of tests, once to each target.
@@ -23,6 +24,8 @@ type Notice struct {
 	JobID  string    `json:"job_id,omitempty"` // the scheduler's
 	Case   string    `json:"case"`
 	TestID string    `json:"test_id"`
+	// Settings are what the run has in place of what the case's file, and the recipe, have.
+	Settings []roles.Setting `json:"settings,omitempty"`
 	// Verdict is passed, failed, cancelled or error; none: there is no verdict, because the job ended without one or
 	// was never submitted, or because jobs of the list go on.
 	Verdict  string `json:"verdict"`
@@ -85,7 +88,7 @@ func New(in report.Input, end Ended) Notice {
 	m := report.Build(in)
 	n := Notice{
 		Schema: 1, At: cmp.Or(m.Run.EndedAt, end.At).UTC(), RunID: m.Run.RunID, JobID: m.Run.JobID, Case: m.Run.Case,
-		TestID: m.Run.TestID, Verdict: m.Run.Word(), ExitCode: m.Run.ExitCode,
+		TestID: m.Run.TestID, Settings: m.Run.Settings, Verdict: m.Run.Word(), ExitCode: m.Run.ExitCode,
 		Seconds: m.Run.Seconds, Points: points(m), Links: links(in.Plan.RunDir, end.Attempt),
 	}
 	if n.Verdict == report.NoVerdict {
@@ -159,9 +162,9 @@ func (n Notice) lines(best *report.Best) []string {
 
 func (n Notice) heading() string {
 	if n.Verdict == report.NoVerdict {
-		return "no verdict: " + n.TestID
+		return "no verdict: " + roles.Title(n.TestID, n.Settings)
 	}
-	return n.Verdict + ": " + n.TestID
+	return n.Verdict + ": " + roles.Title(n.TestID, n.Settings)
 }
 
 // For is the notice for one target.

@@ -92,8 +92,11 @@ accuracy: {enable_accuracy_test: true}
 worker_config: {gen: {x: 1}, ctx: {x: 1}}
 `)
 	if key != "" {
-		var err error
-		if text, err = yamlfile.Set("c.yaml", text, marker, strings.Split(key, ".")...); err != nil {
+		mark, err := yamlfile.ParseBlock("marker", marker)
+		if err != nil {
+			return roles.Case{}, err
+		}
+		if text, err = yamlfile.Set("c.yaml", text, mark, strings.Split(key, ".")...); err != nil {
 			return roles.Case{}, err
 		}
 		text = []byte(strings.Replace(string(text), marker, value, 1))

@@ -18,6 +18,8 @@ type Source struct {
 	ModelsRoot string            // folder of models; speculative models are looked up in it
 	Models     map[string]string // folders of models below it, by name; they win over those that the checkout names
 	Folder     string            // in which base names are looked up; "": the checkout's
+	// Settings are what was asked for in place of what the file has.
+	Settings []roles.Setting
 	// Test is what the checkout's test can do; nil where it takes no part.
 	Test *Test
 	// Read reads a file; a file that does not exist is an error that wraps fs.ErrNotExist.
@@ -31,9 +33,20 @@ func Load(src Source) (roles.Case, []byte, error) {
 	if err != nil {
 		return roles.Case{}, nil, err
 	}
-	if at.id.OfServers() {
-		return src.loadAggregated(at)
+	if src.Settings, err = at.settle(src.Settings); err != nil {
+		return roles.Case{}, nil, err
 	}
+	load := src.loadDisaggregated
+	if at.id.OfServers() {
+		load = src.loadAggregated
+	}
+	c, kept, err := load(at)
+	c.Settings = src.Settings
+	return c, kept, err
+}
+
+// loadDisaggregated makes a case of a disaggregated config.
+func (src Source) loadDisaggregated(at found) (roles.Case, []byte, error) {
 	var cfg config
 	if err := yamlfile.Decode(at.file, at.data, &cfg); err != nil {
 		return roles.Case{}, nil, err
@@ -49,7 +62,11 @@ func Load(src Source) (roles.Case, []byte, error) {
 	if err != nil || f.inConfig == "" {
 		return c, at.data, err
 	}
-	kept, err := yamlfile.Set(at.file, at.data, string(f.inConfig), "benchmark", "mode")
+	mode, err := yamlfile.ParseBlock(at.file, string(f.inConfig))
+	if err != nil {
+		return c, nil, err
+	}
+	kept, err := yamlfile.Set(at.file, at.data, mode, "benchmark", "mode")
 	return c, kept, err
 }
 

@@ -83,7 +83,7 @@ func Differ(a, b Plan) (list []Difference) {
 
 // tree is a plan as generic JSON, without what is only told to people or follows from the rest.
 func tree(p Plan) map[string]any {
-	p.Case.Notes, p.Case.Document, p.Case.PointDocuments = nil, nil, nil
+	p.Case.Notes, p.Case.Document, p.Case.PointDocuments, p.Case.Settings = nil, nil, nil, nil
 	p.Case.Origin = roles.Origin{} // a comment may have changed
 	p.Provenance = protocol.Provenance{}
 	var m map[string]any

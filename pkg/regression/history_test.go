@@ -8,6 +8,7 @@ import (
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // A history that could not be asked for makes the verdict unknown, with the reason: it is not taken for an empty one,
@@ -67,6 +68,40 @@ func TestBranches(t *testing.T) {
 		}, time.Unix(0, 0))
 		if v.Status != want {
 			t.Errorf("%s: %s, want %s", branch, v.Status, want)
+		}
+	}
+}
+
+// A variant is judged by its own past alone: what other settings have made faster or slower takes no part.
+func TestVariantsAreApart(t *testing.T) {
+	with := func(run, value string, throughput float64) results.Record {
+		r := measured(run, throughput)[0]
+		r.Settings = []roles.Setting{{Key: "worker_config.gen.max_batch_size", Value: value}}
+		return r
+	}
+	var h results.History
+	for i, v := range about(100, 0.01, 20) {
+		run := "run-" + string(rune('a'+i))
+		h.Records = append(h.Records, with(run, "8", v), with(run, "16", 5*v), measured(run, 9*v)[0])
+	}
+	for value, tt := range map[string]struct {
+		throughput float64
+		status     protocol.RegressionStatus
+		past       int
+	}{
+		"8": {100, Passed, 20}, "16": {100, Failed, 20}, "32": {100, Unknown, 0},
+	} {
+		v := Default().JudgeRun(Run{
+			Records: []results.Record{with("new", value, tt.throughput)}, History: h, Detector: plan.DetectorInterval,
+		}, time.Unix(0, 0))
+		past := -1
+		for _, f := range v.Findings {
+			if f.Metric == "token_throughput" {
+				past = f.Past
+			}
+		}
+		if v.Status != tt.status || past != tt.past {
+			t.Errorf("%s: %s by %d earlier runs, want %s by %d", value, v.Status, past, tt.status, tt.past)
 		}
 	}
 }

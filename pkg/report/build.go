@@ -59,7 +59,7 @@ func Build(in Input) Model {
 
 func newRun(r protocol.Result, p plan.Plan) RunInfo {
 	run := RunInfo{
-		RunID: r.RunID, JobID: r.JobID, Case: r.Case, TestID: r.TestID,
+		RunID: r.RunID, JobID: r.JobID, Case: r.Case, TestID: r.TestID, Settings: p.Case.Settings,
 		Verdict: r.Verdict, ExitCode: r.ExitCode, StartedAt: r.StartedAt,
 		EndedAt: r.EndedAt, Phases: r.Phases,
 	}

@@ -119,7 +119,7 @@ type (
 func JUnit(m Model) ([]byte, error) { return suiteOf(m).XML() }
 
 func suiteOf(m Model) Suite {
-	s := Suite{Name: m.Run.TestID, Cases: []Case{runCase(m)}}
+	s := Suite{Name: m.Run.Title(), Cases: []Case{runCase(m)}}
 	for _, p := range m.Points {
 		s.Cases = append(s.Cases, pointCase(m, p))
 	}
@@ -148,7 +148,7 @@ func CaseOf(k protocol.CauseKind) CaseState {
 // runCase is the test for the run itself.
 func runCase(m Model) Case {
 	c := Case{
-		Class: m.Run.TestID, Name: "run", Took: time.Duration(m.Run.Seconds * float64(time.Second)),
+		Class: m.Run.Title(), Name: "run", Took: time.Duration(m.Run.Seconds * float64(time.Second)),
 		Properties: m.Properties(),
 	}
 	for _, p := range m.Points {
@@ -201,7 +201,7 @@ func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // pointCase is the test for a point.
 func pointCase(m Model, p PointInfo) Case {
 	c := Case{
-		Class: m.Run.TestID, Name: "concurrency " + strconv.Itoa(p.Concurrency), Took: m.Timeline.took(p.Index),
+		Class: m.Run.Title(), Name: "concurrency " + strconv.Itoa(p.Concurrency), Took: m.Timeline.took(p.Index),
 	}
 	for _, metric := range m.Metrics {
 		if v, ok := p.Values[metric.Name]; ok {
@@ -222,7 +222,7 @@ func pointCase(m Model, p PointInfo) Case {
 
 // regressionCase is what a regression check says of a point; false if it says nothing.
 func regressionCase(m Model, p PointInfo) (Case, bool) {
-	c := Case{Class: m.Run.TestID, Name: fmt.Sprintf("concurrency %d: regression", p.Concurrency)}
+	c := Case{Class: m.Run.Title(), Name: fmt.Sprintf("concurrency %d: regression", p.Concurrency)}
 	var failed, unknown, rest []string
 	if m.Regression != nil {
 		for _, f := range m.Regression.Findings {

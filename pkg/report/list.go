@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"github.com/disagg/disagg/pkg/report/chart"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
-// List is what the page of several runs shows: one card each, with a curve of its own.
+// List is what the page of several runs shows: one card each, with a curve of its own; of variants also a curve and a
+// table of all.
 type List struct {
 	Title   string
 	Summary string // in one line
@@ -19,7 +21,9 @@ type ListedRun struct {
 	Name   string
 	Status string // what became of it, in a word or two
 	Detail string // why, if it is not obvious
-	Page   string // its own page, relative to the list's; "": it has none
+	// Settings are what the run has in place of what its case has.
+	Settings []roles.Setting
+	Page     string // its own page, relative to the list's; "": it has none
 	// Model is what is known of the run; nil: nothing is.
 	Model *Model
 }
@@ -40,6 +44,7 @@ const indexFile = "list"
 type index struct {
 	List
 	Cards []card
+	Sweep *sweep // nil: nothing was varied
 }
 
 type card struct {
@@ -50,9 +55,9 @@ type card struct {
 }
 
 func newIndex(l List) index {
-	x := index{List: l}
+	x := index{List: l, Sweep: newSweep(l.Runs)}
 	for _, r := range l.Runs {
-		c := card{ListedRun: r, Class: strings.ReplaceAll(r.Status, " ", "-")}
+		c := card{ListedRun: r, Class: classOf(r.Status)}
 		if r.Model != nil {
 			c.Curve = r.Model.smallCurve()
 			if len(r.Model.Points) > 0 {
@@ -63,6 +68,9 @@ func newIndex(l List) index {
 	}
 	return x
 }
+
+// classOf is a status as a class of the style sheet.
+func classOf(status string) string { return strings.ReplaceAll(status, " ", "-") }
 
 // smallCurve is the curve as one of many. Each has axes of its own: cases differ by far more than runs of one.
 func (m Model) smallCurve() *drawn {

@@ -13,7 +13,7 @@ const markdownMost = 60_000
 // name nobody and link to nothing.
 func Markdown(m Model) []byte {
 	d := markdown{most: markdownMost}
-	d.add("### %s: %s\n\n", word(m.Run.Ending()), code(m.Run.TestID))
+	d.add("### %s: %s\n\n", word(m.Run.Ending()), code(m.Run.Title()))
 	d.head(m)
 	d.failure(m)
 	if r := m.Regression; r != nil {

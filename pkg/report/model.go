@@ -51,7 +51,8 @@ type RunInfo struct {
 	JobID     string              `json:"job_id,omitempty"` // the scheduler's
 	Case      string              `json:"case"`
 	TestID    string              `json:"test_id"`
-	Verdict   protocol.Verdict    `json:"verdict,omitempty"` // absent: there is none yet
+	Settings  []roles.Setting     `json:"settings,omitempty"` // in place of what the case's file, and the recipe, have
+	Verdict   protocol.Verdict    `json:"verdict,omitempty"`  // absent: there is none yet
 	ExitCode  int                 `json:"exit_code"`
 	StartedAt time.Time           `json:"started_at,omitzero"`
 	EndedAt   time.Time           `json:"ended_at,omitzero"`

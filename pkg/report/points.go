@@ -71,7 +71,8 @@ func values(pt protocol.Point, gpus int) map[string]float64 {
 func earlier(in Input) (runs []EarlierRun, notes []string) {
 	strange := map[string]bool{}
 	for _, r := range in.Earlier {
-		if r.RunID == in.Result.RunID || r.Point.Invalid != "" || r.Point.Measurement > 0 {
+		again := r.Point.Measurement > 0 || r.Provenance.Warm
+		if r.RunID == in.Result.RunID || r.Point.Invalid != "" || again {
 			continue
 		}
 		if !sameSeries(in, r) {
@@ -83,14 +84,17 @@ func earlier(in Input) (runs []EarlierRun, notes []string) {
 	slices.SortStableFunc(runs, func(a, b EarlierRun) int { return a.At.Compare(b.At) })
 	if n := len(strange); n > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"%d of the runs to compare with have points of another test, cluster or GPU: those are left out", n))
+			"%d of the runs to compare with have points of another test, variant, cluster or GPU: those are left "+
+				"out", n))
 	}
 	return runs, notes
 }
 
-// sameSeries tells whether a record is of the test, the cluster and the GPU of this run, as far as those are known.
+// sameSeries tells whether a record is of the variant of the test, the cluster and the GPU of this run, as far as those
+// are known.
 func sameSeries(in Input, r results.Record) bool {
-	if r.TestID != in.Plan.Case.TestID || r.Cluster != in.Plan.Cluster.Name {
+	if r.TestID != in.Plan.Case.TestID || r.Cluster != in.Plan.Cluster.Name ||
+		results.Variant(r.Settings) != results.Variant(in.Plan.Case.Settings) {
 		return false
 	}
 	for _, own := range in.Records {

@@ -159,7 +159,7 @@ func Summary(out io.Writer, m Model) { Screen{}.Summary(out, m) }
 
 // Summary prints the verdict, the failure and the points, as they fit the screen.
 func (s Screen) Summary(out io.Writer, m Model) {
-	fmt.Fprintf(out, "\n%s: %s\n", m.Run.Ending(), m.Run.TestID)
+	fmt.Fprintf(out, "\n%s: %s\n", m.Run.Ending(), m.Run.Title())
 	for _, line := range s.Failure(m) {
 		fmt.Fprintln(out, line)
 	}

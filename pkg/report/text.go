@@ -134,6 +134,9 @@ const NoVerdict = "none"
 // Word is the verdict as programs read it; [NoVerdict] if there is none.
 func (r RunInfo) Word() string { return cmp.Or(string(r.Verdict), NoVerdict) }
 
+// Title is what was run: the test, and the settings that make a variant of it.
+func (r RunInfo) Title() string { return roles.Title(r.TestID, r.Settings) }
+
 // Ending is how the run ended, in a word or three.
 func (r RunInfo) Ending() string {
 	if r.Verdict == "" {

@@ -29,6 +29,13 @@ func Document(r Record) map[string]any {
 	if r.Point.Invalid != "" {
 		doc["s_invalid"] = r.Point.Invalid
 	}
+	if len(r.Settings) > 0 {
+		var texts []string
+		for _, s := range r.Settings {
+			texts = append(texts, s.String())
+		}
+		doc["s_settings"] = strings.Join(texts, ", ")
+	}
 	addProvenance(doc, r.Provenance)
 	for name, v := range r.Document {
 		if name != "b_is_valid" || r.Point.Invalid == "" {

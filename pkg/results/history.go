@@ -24,7 +24,8 @@ type History struct {
 func (h History) Of(series string, conditions []string) (list []Record) {
 	for _, r := range h.Records {
 		// Servers that have served before are no longer what they were: only first measurements are like each other.
-		if r.Series() == series && r.Point.Invalid == "" && r.Point.Measurement == 0 && r.meets(conditions) {
+		first := r.Point.Measurement == 0 && !r.Provenance.Warm
+		if first && r.Series() == series && r.Point.Invalid == "" && r.meets(conditions) {
 			list = append(list, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type Record struct {
 	Mode       string    `json:"mode"`
 	Model      string    `json:"model"`
 	Recipe     string    `json:"recipe"`
+	// Settings are what was asked for in place of what the case's file, and the recipe, have.
+	Settings []roles.Setting `json:"settings,omitempty"`
 	// Format is of the client's results; "": it was not recorded.
 	Format     string `json:"format,omitempty"`
 	Cluster    string `json:"cluster"`
@@ -74,7 +77,7 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 	return Record{
 		Schema: recordSchema, ID: hex.EncodeToString(sum[:16]), MeasuredAt: at.UTC(), RunID: o.RunID, JobID: o.JobID,
 		Case: o.Case.Name, TestID: o.Case.TestID, Mode: o.Case.Mode, Model: o.Case.Model, Recipe: o.Recipe,
-		Format: o.Format, Cluster: o.Cluster,
+		Settings: o.Case.Settings, Format: o.Format, Cluster: o.Cluster,
 		CtxServers: ctx.Count, GenServers: gen.Count, GPUs: gen.Count*gen.GPUs + ctx.Count*ctx.GPUs,
 		Load: o.Case.Load.Of(pt.Index), Point: pt, Provenance: o.Provenance, Document: o.Document,
 	}
@@ -83,10 +86,13 @@ func NewRecord(o Origin, pt protocol.Point, at time.Time) Record {
 // recordSchema is the schema of what is written. Records of schema 1, which had no provenance, are still read.
 const recordSchema = 2
 
-// Series names what a record may be compared with over time: the same test at the same concurrency, on the same kind of
-// GPU of the same cluster, measured by a client that counts in the same way.
+// Series names what a record may be compared with over time: the same variant of a test at the same concurrency, on the
+// same kind of GPU of the same cluster, measured by a client that counts in the same way.
 func (r Record) Series() string {
 	parts := []string{r.TestID, "con" + strconv.Itoa(r.Point.Concurrency), r.Cluster}
+	if variant := Variant(r.Settings); variant != "" {
+		parts = append(parts, variant)
+	}
 	if gpu := r.Provenance.GPU; gpu != "" {
 		parts = append(parts, gpu)
 	}
@@ -94,6 +100,24 @@ func (r Record) Series() string {
 		parts = append(parts, f.Name)
 	}
 	return strings.Join(parts, "|")
+}
+
+// concurrencies is the key of a case that only says which points there are: each is what it is without the others.
+const concurrencies = "benchmark.concurrency_list"
+
+// Variant names what settings make of a test, whatever order they were given in; "" if they leave it as it is.
+func Variant(settings []roles.Setting) string {
+	var parts []string
+	for _, s := range settings {
+		if strings.ContainsAny(s.Value, `,|="`) { // it could be taken for several
+			s.Value = strconv.Quote(s.Value)
+		}
+		if s.Key != concurrencies {
+			parts = append(parts, s.String())
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
 }
 
 // Digest is the SHA-256 of what was measured, and when, in hex. A sink keeps it beside the record, so that what it

@@ -101,3 +101,59 @@ func TestSeries(t *testing.T) {
 		}
 	}
 }
+
+// What settings make of a test is a series of its own, in whatever order they were given. The concurrency, which every
+// series names, makes no variant: the same point may stand in another list.
+func TestSeriesOfVariants(t *testing.T) {
+	of := func(settings ...roles.Setting) string {
+		r := record("r-0", 1, 8, 100)
+		r.Cluster, r.Settings = "k", settings
+		return r.Series()
+	}
+	batch, length := roles.Setting{Key: "worker_config.gen.max_batch_size", Value: "8"},
+		roles.Setting{Key: "benchmark.input_length", Value: "64"}
+	const plain = "disagg-e2e-c|con8|k"
+	for name, tt := range map[string]struct{ got, want string }{
+		"none":        {of(), plain},
+		"one":         {of(batch), plain + "|worker_config.gen.max_batch_size=8"},
+		"two":         {of(batch, length), plain + "|benchmark.input_length=64,worker_config.gen.max_batch_size=8"},
+		"in order":    {of(length, batch), of(batch, length)},
+		"concurrency": {of(roles.Setting{Key: "benchmark.concurrency_list", Value: "8 16"}), plain},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %s, want %s", name, tt.got, tt.want)
+		}
+	}
+	seen := map[string][]roles.Setting{}
+	for _, settings := range [][]roles.Setting{
+		nil, {{Key: "a", Value: "1"}}, {{Key: "a", Value: "2"}}, {{Key: "b", Value: "1"}},
+		{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}, {{Key: "a", Value: "1,b=2"}}, {{Key: "a", Value: `"1,b=2"`}},
+		{{Key: "a", Value: "1|b"}}, {{Key: "a", Value: `"1"`}},
+	} {
+		series := of(settings...)
+		if other, taken := seen[series]; taken {
+			t.Errorf("%v and %v are both %s", settings, other, series)
+		}
+		seen[series] = settings
+	}
+}
+
+// The history of a record is of its own variant, and of servers that had served nothing before.
+func TestHistoryOfVariants(t *testing.T) {
+	with := func(id, value string) results.Record {
+		r := record("r-"+id, 1, 8, 100)
+		if value != "" {
+			r.Settings = []roles.Setting{{Key: "worker_config.gen.max_batch_size", Value: value}}
+		}
+		return r
+	}
+	warm := with("warm", "8")
+	warm.Provenance.Warm = true
+	h := results.History{Records: []results.Record{with("plain", ""), with("a", "8"), warm, with("b", "16")}}
+	for value, want := range map[string]string{"": "r-plain", "8": "r-a", "16": "r-b"} {
+		list := h.Of(with("new", value).Series(), nil)
+		if len(list) != 1 || list[0].RunID != want {
+			t.Errorf("%q: %+v, want %s", value, list, want)
+		}
+	}
+}

@@ -16,6 +16,8 @@ type Case struct {
 	Traits []Trait `json:"traits,omitempty"`
 	// Notes say what the case asks for and nobody carries out.
 	Notes []string `json:"notes,omitempty"`
+	// Settings are what was asked for in place of what the case's file, and the recipe, have.
+	Settings []Setting `json:"settings,omitempty"`
 
 	Precision     string   `json:"precision,omitempty"`
 	SupportedGPUs []string `json:"supported_gpus,omitempty"`
@@ -83,7 +85,7 @@ func (l Load) Points() []int {
 // Origin is where a case comes from.
 type Origin struct {
 	Path   string `json:"path"`   // as it was found
-	SHA256 string `json:"sha256"` // of what was found, in hex
+	SHA256 string `json:"sha256"` // of what is run: what was found, with the settings written into it; in hex
 }
 
 // Trait is something about a case, or about the version of the test that runs it, that not every recipe can do.

@@ -7,6 +7,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // State is how far a run is.
@@ -73,9 +74,13 @@ type Summary struct {
 	Best     *report.Best         `json:"best,omitempty"`   // of the points that count
 	Engine   string               `json:"engine,omitempty"` // its version
 	Tags     []string             `json:"tags,omitempty"`
+	Settings []roles.Setting      `json:"settings,omitempty"` // in place of what the case's file, and the recipe, have
 	Note     string               `json:"note,omitempty"`
 	Roles    []protocol.RoleState `json:"roles,omitempty"`
 }
+
+// Title is what is run: the case, and the settings that make a variant of it.
+func (s Summary) Title() string { return report.Printable(roles.Title(s.Case, s.Settings)) }
 
 // Summarize puts together what is told of a run.
 func Summarize(f Facts) Summary {
@@ -88,7 +93,7 @@ func Summarize(f Facts) Summary {
 		ID: plan.ShortID(f.Plan.ID), RunID: f.Plan.ID, Dir: f.Dir, Case: f.Plan.Case.Name, TestID: f.Plan.Case.TestID,
 		Submitted: f.Plan.CreatedAt, Ended: m.Run.EndedAt, Verdict: m.Run.Verdict, ExitCode: protocol.ExitPending,
 		GPUs: m.Setup.UsedGPUs, Best: m.Best, Engine: m.Setup.Origin.Engine, Tags: f.Plan.Provenance.Tags,
-		Note: report.Printable(f.Plan.Provenance.Note),
+		Note: report.Printable(f.Plan.Provenance.Note), Settings: f.Plan.Case.Settings,
 	}
 	if f.Submission != nil {
 		s.Job, s.Submitted = f.Submission.JobID, f.Submission.At

@@ -47,7 +47,7 @@ func gauges(m report.Model, verdict string) []Gauge {
 // base are the labels that every sample has: they name a series of runs, never a run.
 func base(m report.Model) []Label {
 	return []Label{
-		{"case", m.Run.Case}, {"test", m.Run.TestID}, {"cluster", m.Setup.Cluster}, {"gpu", m.Setup.Origin.GPU},
+		{"case", m.Run.Case}, {"test", m.Run.Title()}, {"cluster", m.Setup.Cluster}, {"gpu", m.Setup.Origin.GPU},
 	}
 }
 

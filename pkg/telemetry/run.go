@@ -8,7 +8,7 @@ import (
 
 // Run is a run as tools for traces and metrics see it.
 type Run struct {
-	TestID  string
+	Title   string // the test, and the settings that make a variant of it
 	Verdict string // passed, failed, cancelled, error; none
 	Tool    string // version of disagg
 	End     time.Time
@@ -21,7 +21,7 @@ type Run struct {
 func Build(in report.Input, submitted time.Time) Run {
 	t := tracer{in: in, m: report.Build(in), submitted: submitted}
 	r := Run{
-		TestID: t.m.Run.TestID, Verdict: t.m.Run.Word(), Tool: in.Plan.Tool,
+		Title: t.m.Run.Title(), Verdict: t.m.Run.Word(), Tool: in.Plan.Tool,
 		End: t.m.Timeline.End, Trace: traceID(t.m.Run.RunID),
 	}
 	r.Spans = t.spans(r.Verdict)

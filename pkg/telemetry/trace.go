@@ -69,6 +69,7 @@ func (t tracer) run(verdict string) Span {
 	r, setup := t.m.Run, t.m.Setup
 	s := t.span([8]byte{}, kindRun, kindRun, t.m.Timeline.Begin, t.m.Timeline.End, texts(
 		"disagg.run_id", r.RunID, "disagg.job_id", r.JobID, "disagg.case", r.Case, "disagg.test_id", r.TestID,
+		"disagg.settings", roles.Label(r.Settings),
 		"disagg.verdict", verdict, "disagg.mode", setup.Mode, "disagg.model", setup.Model,
 		"disagg.recipe", setup.Recipe, "disagg.cluster", setup.Cluster, "disagg.gpu", setup.Origin.GPU,
 		"disagg.run_dir", setup.Origin.RunDir, "disagg.commit", setup.Origin.Commit,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -13,6 +14,19 @@ import (
 // can be cut out of its document; scalars keep their spelling, because the program that reads the block decides what
 // `on` or `1e-3` mean. The zero Block is an absent one.
 type Block struct{ node *yaml.Node }
+
+// Kind is a kind of value, in words.
+type Kind string
+
+// The kinds.
+const (
+	Nothing Kind = "nothing"
+	Number  Kind = "a number"
+	Truth   Kind = "true or false"
+	Text    Kind = "a text"
+	List    Kind = "a list"
+	Mapping Kind = "keys and values"
+)
 
 // resolve copies a tree with every alias replaced by what it stands for, merge keys by what they bring, and anchors
 // dropped. A key that is given twice is a fault.
@@ -74,6 +88,48 @@ func (b Block) Get(key string) Block {
 		return Block{b.node.Content[i+1]}
 	}
 	return Block{}
+}
+
+// At returns the block at a path of keys with dots between, absent if there is none.
+func (b Block) At(path string) Block {
+	for key := range strings.SplitSeq(path, ".") {
+		b = b.Get(key)
+	}
+	return b
+}
+
+// Paths lists the path of every key in the block's mappings, however deep, with dots between keys.
+func (b Block) Paths() (paths []string) {
+	if !b.IsMapping() {
+		return nil
+	}
+	for i := 0; i+1 < len(b.node.Content); i += 2 {
+		key := b.node.Content[i].Value
+		paths = append(paths, key)
+		for _, below := range (Block{b.node.Content[i+1]}).Paths() {
+			paths = append(paths, key+"."+below)
+		}
+	}
+	return paths
+}
+
+// Kind is what kind of value the block is.
+func (b Block) Kind() Kind {
+	switch {
+	case b.Absent():
+		return Nothing
+	case b.node.Kind == yaml.MappingNode:
+		return Mapping
+	case b.node.Kind == yaml.SequenceNode:
+		return List
+	}
+	switch b.node.ShortTag() {
+	case "!!int", "!!float":
+		return Number
+	case "!!bool":
+		return Truth
+	}
+	return Text
 }
 
 func (b Block) index(key string) int {

@@ -122,6 +122,38 @@ func TestBlockParts(t *testing.T) {
 	}
 }
 
+// A block tells which paths lead into it, and what is there; a struct tells which it has fields for.
+func TestPaths(t *testing.T) {
+	b := block(t, "a: {b: {c: 1}, d: [{e: 1}]}\nf: null\ng: 1.5\nh: yes\ni: true\n")
+	want := []string{"a", "a.b", "a.b.c", "a.d", "f", "g", "h", "i"}
+	if diff := cmp.Diff(want, b.Paths()); diff != "" {
+		t.Error(diff)
+	}
+	for path, want := range map[string]yamlfile.Kind{
+		"a": yamlfile.Mapping, "a.b.c": yamlfile.Number, "a.d": yamlfile.List, "f": yamlfile.Nothing,
+		"g": yamlfile.Number, "h": yamlfile.Text, "i": yamlfile.Truth, "a.x": yamlfile.Nothing, "g.x": yamlfile.Nothing,
+	} {
+		if got := b.At(path).Kind(); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	type inner struct {
+		A      int            `yaml:"a"`
+		Block  yamlfile.Block `yaml:"block"`
+		Others map[string]any `yaml:",inline"`
+		hidden int
+	}
+	type outer struct {
+		Inner inner  `yaml:"inner"`
+		Text  string `yaml:"text"`
+		No    string `yaml:"-"`
+	}
+	_ = inner{}.hidden
+	if diff := cmp.Diff([]string{"inner", "inner.a", "inner.block", "text"}, yamlfile.Paths(outer{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A block that is missing or null is absent, and is written as nothing.
 func TestBlockAbsent(t *testing.T) {
 	for name, b := range map[string]yamlfile.Block{

@@ -200,6 +200,28 @@ func fieldsOf(v reflect.Value) (fields map[string]reflect.Value, inline reflect.
 	return fields, inline
 }
 
+// Paths lists the path of every key that a struct has a field for, however deep, with dots between keys. What reads
+// itself, and a block, has no keys here.
+func Paths(v any) []string { return pathsOf(reflect.TypeOf(v)) }
+
+func pathsOf(t reflect.Type) (paths []string) {
+	if t.Kind() != reflect.Struct || t == blockType {
+		return nil
+	}
+	for i := range t.NumField() {
+		field := t.Field(i)
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		paths = append(paths, key)
+		for _, below := range pathsOf(field.Type) {
+			paths = append(paths, key+"."+below)
+		}
+	}
+	return paths
+}
+
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, path, "%s: want keys and values", kindName(n))

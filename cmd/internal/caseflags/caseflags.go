@@ -38,7 +38,11 @@ func Flags() []cli.Flag {
 			Name: "recipe", Value: "trtllm-serve", EnvVars: []string{protocol.EnvRecipe},
 			Usage: "how roles are started: recipe `NAME|FILE`",
 		},
-		&cli.StringSliceFlag{Name: "set", Usage: "a value of the recipe `NAME=VALUE`; may be repeated"},
+		&cli.StringSliceFlag{
+			Name: "set",
+			Usage: "use `KEY=VALUE` in place of what the recipe or else the case has: KEY is the name of a value of " +
+				"the recipe, or a path into the case or its end, such as gen.max_batch_size; may be repeated",
+		},
 		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one"},
 		&cli.BoolFlag{
 			Name: "endpoints", Usage: "let every agent answer /status and /metrics to who has the run's status key",
@@ -80,7 +84,7 @@ func Request(c *cli.Context) (r launch.Request, err error) {
 		Upload: c.StringSlice("upload"), UploadRequired: c.Bool("upload-required"),
 		Pack: c.Bool("pack"), Endpoints: c.Bool("endpoints"), Measurements: c.Int("repeat"), Version: version.Text(),
 	}
-	if r.Values, err = values(c.StringSlice("set")); err != nil {
+	if r.Settings, err = settings(c.StringSlice("set")); err != nil {
 		return r, err
 	}
 	if c.IsSet("sample-gpus") {
@@ -92,17 +96,16 @@ func Request(c *cli.Context) (r launch.Request, err error) {
 	return r, err
 }
 
-// values reads NAME=VALUE pairs.
-func values(pairs []string) (map[string]string, error) {
-	values := map[string]string{}
+// settings reads KEY=VALUE pairs.
+func settings(pairs []string) (list []roles.Setting, err error) {
 	for _, kv := range pairs {
-		name, value, ok := strings.Cut(kv, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("cannot read --set %q: want NAME=VALUE", kv)
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("cannot read --set %q: want KEY=VALUE", kv)
 		}
-		values[name] = value
+		list = append(list, roles.Setting{Key: key, Value: value})
 	}
-	return values, nil
+	return list, nil
 }
 
 // limits reads the time limits that were given.

@@ -139,6 +139,18 @@ func TestCurve(t *testing.T) {
 	}
 }
 
+// Points that stand apart are not joined to those before.
+func TestCurveInParts(t *testing.T) {
+	points := line(5)
+	points[0].Apart, points[2].Apart, points[4].Apart = true, true, true
+	c := Curve{Width: 400, Height: 300, Main: points}
+	drawn := shapes(t, c.SVG())
+	if lines, dots := of(drawn, "polyline", "main line"), of(drawn, "circle", "main dot"); len(lines) != 2 ||
+		len(dots) != 5 {
+		t.Errorf("%d lines, %d dots", len(lines), len(dots))
+	}
+}
+
 // Labels cover neither points nor each other nor the edge, however close the points are.
 func TestLabelsAreReadable(t *testing.T) {
 	for n := 1; n <= 14; n++ {
@@ -216,7 +228,7 @@ func FuzzCharts(f *testing.F) {
 	f.Add("<script>\"'&\x00\xff", math.Inf(1), math.NaN(), -1e300, 1e300)
 	f.Add("", 0.0, 0.0, 1e-300, 1e14)
 	f.Fuzz(func(t *testing.T, text string, a, b, c, d float64) {
-		main := []Point{{a, b, text, text}, {c, d, text, text}}
+		main := []Point{{a, b, text, text, a > b}, {c, d, text, text, c > d}}
 		for _, svg := range []string{
 			Curve{
 				Width: 300, Height: 200, XTitle: text, YTitle: text, Description: text, Main: main,

@@ -5,6 +5,7 @@ type Point struct {
 	X, Y  float64
 	Label string // beside it; only of the main series
 	Title string // what is shown when the pointer rests on it
+	Apart bool   // it is not joined to the point before
 }
 
 // Curve is one series of points in two dimensions, joined in their order, before others that it is compared with. A
@@ -93,14 +94,20 @@ func (d *drawing) levels(x, y axis) {
 	}
 }
 
-// series draws the points of a series, and joins them.
+// series draws the points of a series, and joins them as far as they belong together.
 func (d *drawing) series(class string, list []Point, x, y axis, size float64) {
 	places := make([]place, len(list))
 	for i, p := range list {
 		places[i] = place{x.at(p.X), y.at(p.Y)}
 	}
-	if len(places) > 1 {
-		d.path(class+" line", places)
+	begin := 0
+	for i := range places {
+		if end := i + 1; end == len(places) || list[end].Apart {
+			if end-begin > 1 {
+				d.path(class+" line", places[begin:end])
+			}
+			begin = end
+		}
 	}
 	for i, p := range list {
 		d.dot(class+" dot", p.Title, places[i].x, places[i].y, size)

@@ -21,15 +21,15 @@ import (
 // Suffix is what the name of a file must end with: node_exporter reads no other.
 const Suffix = ".prom"
 
-// mostName is how long the name of a file may be without its suffix, in bytes: a longer test id is cut.
+// mostName is how long the name of a file may be without its suffix, in bytes: a longer title is cut.
 const mostName = 200
 
-// FileName is the name of a run's file in a folder of many: one a test, so that a newer run takes the place of the one
-// before.
-func FileName(testID string) string {
-	name := "disagg_" + plan.Plain(testID)
+// FileName is the name of a run's file in a folder of many: one a test, or variant of it, so that a newer run takes the
+// place of the one before.
+func FileName(title string) string {
+	name := "disagg_" + plan.Plain(title)
 	if len(name) > mostName {
-		sum := sha256.Sum256([]byte(testID))
+		sum := sha256.Sum256([]byte(title))
 		name = name[:mostName] + "-" + hex.EncodeToString(sum[:4])
 	}
 	return name + Suffix

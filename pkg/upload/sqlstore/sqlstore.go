@@ -151,7 +151,7 @@ func rowsOf(records []results.Record) map[string][][]any {
 	rows := map[string][][]any{}
 	runs, cases := map[string]bool{}, map[string]bool{}
 	for _, r := range records {
-		p, caseID := r.Provenance, short(r.TestID)
+		p, caseID := r.Provenance, short(r.TestID+results.Variant(r.Settings))
 		at := r.MeasuredAt.UTC().Truncate(time.Microsecond)
 		if !runs[r.RunID] {
 			runs[r.RunID] = true
