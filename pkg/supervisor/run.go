@@ -16,6 +16,9 @@ import (
 // maxOutput is how much of a helper's output is kept, in bytes.
 const maxOutput = 64 << 10
 
+// helperBound is how long what is left of a helper is waited for.
+const helperBound = 100 * time.Millisecond
+
 // Run runs a helper, which is not the child and is over soon: it returns the beginning of its output and its exit code,
 // as a shell would tell it. The end of the context kills its whole group. An error says that it was not run.
 func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte, code int, err error) {
@@ -38,7 +41,7 @@ func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []strin
 	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, unix.SIGKILL) }
-	cmd.WaitDelay = 100 * time.Millisecond // for whoever left the group and holds the output
+	cmd.WaitDelay = helperBound // for whoever left the group and holds the output
 	p, err := s.track(func() (*os.Process, error) {
 		err := cmd.Start()
 		return cmd.Process, err
@@ -47,10 +50,20 @@ func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []strin
 		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
 	_ = cmd.Wait() // the code tells
-	_ = syscall.Kill(-p.Pid, unix.SIGKILL)
 	s.untrack(p.Pid)
-	s.reapOrphans()
+	s.endGroup(p.Pid)
 	return ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
+}
+
+// endGroup kills what is left of a helper's group, and collects it: what was killed takes a moment to end.
+func (s *Supervisor) endGroup(group int) {
+	for deadline := time.Now().Add(helperBound); ; time.Sleep(time.Millisecond) {
+		left := syscall.Kill(-group, unix.SIGKILL) == nil
+		s.reapOrphans()
+		if !left || time.Now().After(deadline) {
+			return
+		}
+	}
 }
 
 // firstBytes keeps the beginning of what is written to it.
