@@ -21,15 +21,16 @@ type ownHealth struct {
 	since   time.Time // when the first of those in a row was sent
 	ended   time.Time // when nobody asked any more; zero before
 	begun   bool
-	slow    time.Duration         // how long a probe may be without an answer before that means anything
-	busy    *healthcheck.Progress // while it is made, that means nothing; nil: it always does
+	slow    time.Duration    // how long a probe may be without an answer before that means anything
+	busy    healthcheck.Work // while it works, that means nothing; nil: it always does
+	worked  func() bool      // since asked; nil: nobody looks
 }
 
 // slowAnswer is how long a probe without a short timeout may be without an answer.
 const slowAnswer = time.Second
 
 // noting wraps the live probe, which has a timeout, of a service that may be busy.
-func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration, busy *healthcheck.Progress) healthcheck.Probe {
+func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration, busy healthcheck.Work) healthcheck.Probe {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.slow, h.busy = slowAnswer, busy
@@ -56,6 +57,9 @@ func (h *ownHealth) ask(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked, h.begun = now, true
+	if h.busy != nil {
+		h.worked = h.busy()
+	}
 }
 
 func (h *ownHealth) answer(now time.Time, err error, ended bool) {
@@ -103,7 +107,7 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 	switch {
 	case h.streak > 1 || h.streak == 1 && (h.silent || waited > h.slow): // a single bad answer may have passed
 		return h.failing, h.since.UTC()
-	case waited > h.slow && (h.busy == nil || !h.busy.Since(h.asked)):
+	case waited > h.slow && (h.worked == nil || !h.worked()):
 		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
 	}
 	return "", time.Time{}

@@ -82,7 +82,7 @@ func TestBusy(t *testing.T) {
 				return &healthcheck.Failure{Reason: healthcheck.Timeout}
 			}
 		})
-		probe := h.noting(busy.Excuse(silent), 2*time.Second, busy)
+		probe := h.noting(healthcheck.Excuse(silent, busy.Work), 2*time.Second, busy.Work)
 		ask := func(works bool) {
 			if works {
 				time.AfterFunc(time.Second, func() { busy.Line("iter 1"); busy.Line("a warning") })
@@ -103,6 +103,21 @@ func TestBusy(t *testing.T) {
 		ask(true)
 		if why, _ := h.unwell(time.Now()); why != "" {
 			t.Errorf("it works when it is stopped, and %s", why)
+		}
+	})
+}
+
+// Time on processors is work from a share on.
+func TestCPUWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var used time.Duration
+		for spent, want := range map[time.Duration]bool{0: false, 40 * time.Millisecond: false, time.Second: true} {
+			worked := cpuWork(func() time.Duration { return used }, 0.05)()
+			used += spent
+			time.Sleep(time.Second)
+			if worked() != want {
+				t.Errorf("%v in a second: %t", spent, !want)
+			}
 		}
 	})
 }

@@ -30,7 +30,8 @@ type service struct {
 	hide func(string) string // takes secrets out of what the child printed
 
 	stall  *healthcheck.Stall              // nil if nobody asks for progress
-	busy   *healthcheck.Progress           // while it is made, no answer is no failure; nil: it always is
+	busy   healthcheck.Work                // sees whether it works, though it gives no answer; nil: nobody looks
+	child  *supervisor.Process             // set before it is watched
 	logged map[string]*healthcheck.LogLine // probes of the child's log, by pattern
 	lines  []func(string)                  // who reads the child's log
 
@@ -77,13 +78,10 @@ func newService(ctx context.Context, w *worker, data recipe.Data, child supervis
 		s.logged[p.Line] = healthcheck.NewLogLine(pattern)
 		s.lines = append(s.lines, s.logged[p.Line].Line)
 	}
-	if live := s.spec.Live; live != nil && live.Busy != "" {
-		pattern, err := regexp.Compile(live.Busy)
-		if err != nil {
-			return nil, fmt.Errorf("cannot watch progress: %w", err)
+	if live := s.spec.Live; live != nil && live.Busy != nil {
+		if err := s.lookForWork(*live.Busy); err != nil {
+			return nil, err
 		}
-		s.busy = healthcheck.NewProgress(pattern)
-		s.lines = append(s.lines, s.busy.Line)
 	}
 	if st := s.spec.Stall; st != nil {
 		pattern, err := regexp.Compile(st.Line)
@@ -225,7 +223,7 @@ func (s *service) watchLive(p recipe.Probe) {
 func (s *service) liveProbe(p recipe.Probe) (healthcheck.Probe, error) {
 	probe, err := s.probe(p)
 	if err == nil && s.busy != nil {
-		probe = s.busy.Excuse(probe)
+		probe = healthcheck.Excuse(probe, s.busy)
 	}
 	return probe, err
 }

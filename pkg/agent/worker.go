@@ -160,6 +160,7 @@ func (w *worker) take(in any) {
 		w.child, w.service, w.output = in.process, in.service, in.output
 		w.step(rank.Started{PID: w.child.PID()})
 		if w.service != nil {
+			w.service.child = w.child
 			go w.service.live()
 			go w.service.tellProgress(w.child)
 		}

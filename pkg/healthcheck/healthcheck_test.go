@@ -287,10 +287,10 @@ func TestBusyServiceIsExcused(t *testing.T) {
 			healthcheck.Timeout: true, healthcheck.Refused: false, healthcheck.Status: false,
 		} {
 			work := healthcheck.NewProgress(regexp.MustCompile(`^iter`))
-			probe := work.Excuse(probeFunc(func() error {
+			probe := healthcheck.Excuse(probeFunc(func() error {
 				time.Sleep(time.Second)
 				return &healthcheck.Failure{Reason: reason}
-			}))
+			}), work.Work)
 			time.AfterFunc(time.Second/2, func() { work.Line("iter = 1") })
 			if err := probe.Probe(t.Context()); (err == nil) != healthy {
 				t.Errorf("%s: it works, and the probe says %v", reason, err)

@@ -27,20 +27,29 @@ func (p *Progress) Line(text string) {
 // Since tells whether there was progress at a time or later.
 func (p *Progress) Since(t time.Time) bool { return p.last.Load() >= t.UnixNano() }
 
-// Excuse is a probe that does not fail because the service gives no answer, if there was progress while it was asked: a
-// service with thousands of requests may be too busy to answer.
-func (p *Progress) Excuse(probe Probe) Probe { return excused{probe, p} }
+// Work is progress as [Excuse] wants it.
+func (p *Progress) Work() func() bool {
+	begun := time.Now()
+	return func() bool { return p.Since(begun) }
+}
+
+// Work begins to look at a service; what it returns tells whether the service has worked since.
+type Work func() (worked func() bool)
+
+// Excuse is a probe that does not fail because the service gives no answer, if it worked while it was asked: one with
+// thousands of requests may be too busy to answer.
+func Excuse(probe Probe, work Work) Probe { return excused{probe, work} }
 
 type excused struct {
-	probe    Probe
-	progress *Progress
+	probe Probe
+	work  Work
 }
 
 // Probe implements [Probe].
 func (e excused) Probe(ctx context.Context) error {
-	asked := time.Now()
+	worked := e.work()
 	err := e.probe.Probe(ctx)
-	if f, ok := errors.AsType[*Failure](err); ok && f.Reason == Timeout && e.progress.Since(asked) {
+	if f, ok := errors.AsType[*Failure](err); ok && f.Reason == Timeout && worked() {
 		return nil
 	}
 	return err

@@ -27,9 +27,9 @@ type Probe struct {
 	Command []Arg `yaml:"command" json:"command,omitempty"`
 	// Line is a regular expression that a line of the child's output must match.
 	Line string `yaml:"line" json:"line,omitempty"`
-	// Busy is a regular expression for lines of the child's output that show that it works. While they come, it is no
-	// failure of a live probe that there is no answer in time.
-	Busy string `yaml:"busy" json:"busy,omitempty"`
+	// Busy is how it is seen that the service works. While it does, it is no failure of a live probe that there is no
+	// answer in time.
+	Busy *Busy `yaml:"busy" json:"busy,omitempty"`
 
 	// Period is between the starts of two questions.
 	Period roles.Duration `yaml:"period" json:"period,omitempty"`
@@ -38,6 +38,29 @@ type Probe struct {
 	// Successes in a row count as healthy (1 by default), Failures in a row as lost (3 by default).
 	Successes int `yaml:"successes" json:"successes,omitempty"`
 	Failures  int `yaml:"failures" json:"failures,omitempty"`
+}
+
+// Busy is a sign that a service works. Exactly one is set.
+type Busy struct {
+	// Line is a regular expression for lines that the child prints while it works.
+	Line string `yaml:"line" json:"line,omitempty"`
+	// CPU is the part of a processor that the child and all that it has started use at least while they work. It is for
+	// what does not wait by running, as ranks on GPUs do.
+	CPU float64 `yaml:"cpu" json:"cpu,omitempty"`
+}
+
+// fault tells what is wrong with a sign, "" if nothing is.
+func (b *Busy) fault() string {
+	_, err := regexp.Compile(b.Line)
+	switch {
+	case (b.Line == "") == (b.CPU == 0):
+		return "want either line or cpu"
+	case err != nil:
+		return "line: " + err.Error()
+	case b.CPU < 0:
+		return "cpu cannot be negative"
+	}
+	return ""
 }
 
 // Defaults of a probe. A service that loads is asked often, because everybody waits for it; one that works is left
@@ -102,7 +125,6 @@ func (p *Probe) fault(live bool) string {
 		}
 	}
 	_, lineErr := regexp.Compile(p.Line)
-	_, busyErr := regexp.Compile(p.Busy)
 	switch {
 	case ways != 1:
 		return "want one of url, tcp, command and line"
@@ -110,10 +132,10 @@ func (p *Probe) fault(live bool) string {
 		return "method, body, expect and any_status only go with url"
 	case lineErr != nil:
 		return "line: " + lineErr.Error()
-	case busyErr != nil:
-		return "busy: " + busyErr.Error()
-	case p.Busy != "" && (!live || p.Line != ""):
+	case p.Busy != nil && (!live || p.Line != ""):
 		return "busy only goes with a live probe that asks the service"
+	case p.Busy != nil && p.Busy.fault() != "":
+		return "busy: " + p.Busy.fault()
 	case p.Successes < 0 || p.Failures < 0:
 		return "successes and failures cannot be negative"
 	case live && p.Timeout > 0 && p.Timeout >= p.forLive(0).Period:

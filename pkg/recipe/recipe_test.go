@@ -58,11 +58,20 @@ func TestRecipeFaults(t *testing.T) {
 			"roles.DISAGG_SERVER.version: only of GEN and CTX",
 		},
 		"busy without an end": {
-			"command: [route]", "command: [route], live: {url: u, busy: '('}", "roles.DISAGG_SERVER.live: busy: error parsing",
+			"command: [route]", "command: [route], live: {url: u, busy: {line: '('}}",
+			"roles.DISAGG_SERVER.live: busy: line: error parsing",
 		},
 		"busy while it loads": {
-			"command: [route]", "command: [route], ready: {url: u, busy: x}",
+			"command: [route]", "command: [route], ready: {url: u, busy: {line: x}}",
 			"roles.DISAGG_SERVER.ready: busy only goes with a live probe",
+		},
+		"busy in two ways": {
+			"command: [route]", "command: [route], live: {url: u, busy: {line: x, cpu: 0.1}}",
+			"roles.DISAGG_SERVER.live: busy: want either line or cpu",
+		},
+		"busy with less than nothing": {
+			"command: [route]", "command: [route], live: {url: u, busy: {cpu: -1}}",
+			"roles.DISAGG_SERVER.live: busy: cpu cannot be negative",
 		},
 		"a status of a connection": {
 			"command: [route]", "command: [route], live: {tcp: u, any_status: true}",
