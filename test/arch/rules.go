@@ -30,7 +30,7 @@ const (
 // kinds says of every package below pkg what it may do. A new package is listed here.
 var kinds = map[string]kind{
 	"pkg/roles": describe, "pkg/protocol": describe, "pkg/version": describe, "pkg/yamlfile": describe,
-	"pkg/shellwords": describe, "pkg/lazyregexp": describe,
+	"pkg/shellwords": describe, "pkg/lazyregexp": describe, "pkg/spelling": describe,
 
 	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
@@ -57,7 +57,7 @@ var kinds = map[string]kind{
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
-	"pkg/lazyregexp": nil, "pkg/yamlfile": {"pkg/lazyregexp"},
+	"pkg/lazyregexp": nil, "pkg/spelling": nil, "pkg/yamlfile": {"pkg/lazyregexp", "pkg/spelling"},
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
 	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile", "pkg/lazyregexp"},
 	"pkg/decide/liveness": nil, "pkg/progressbar": {"pkg/lazyregexp"},
