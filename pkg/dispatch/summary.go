@@ -28,7 +28,11 @@ func Counts(entries []Entry) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
 		}
 	}
-	return fmt.Sprintf("%d tests: %s", len(entries), strings.Join(parts, ", "))
+	tests := "tests"
+	if len(entries) == 1 {
+		tests = "test"
+	}
+	return fmt.Sprintf("%d %s: %s", len(entries), tests, strings.Join(parts, ", "))
 }
 
 // Summary shows every test in a line, what needs attention last, and how many came to what.
