@@ -14,12 +14,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/dispatch"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/testlist"
 )
@@ -28,14 +28,16 @@ import (
 func listFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "testlist", Usage: "run the tests of a `LIST` (.yml or .txt), also below the checkout"},
-		&cli.StringFlag{Name: "stage", Usage: "of the list: pre_merge or post_merge"},
+		&cli.StringFlag{Name: "stage", Usage: "of the list: `STAGE`, pre_merge or post_merge"},
 		&cli.StringFlag{Name: "gpu", Usage: "of the list: `NAME` of the GPU that blocks, and waives, must be for"},
 		&cli.StringFlag{Name: "select", Aliases: []string{"k"}, Usage: "of the list: tests whose id contains `TEXT`"},
 		&cli.StringFlag{Name: "split", Usage: "of the list: the Nth of M groups, `N/M`"},
 		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
 		&cli.StringFlag{
-			Name:  "allowance",
-			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT (default: the profile's, then 30m)",
+			Name: "allowance",
+			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT, such as 30m; wins over allowance in the " +
+				"profile",
+			DefaultText: "the profile's, then 30m",
 		},
 		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},
 	}
@@ -60,10 +62,8 @@ func makeList(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch.
 		return nil, err
 	}
 	p := dispatch.Plan{Request: r, Platform: c.String("gpu"), Folder: folder}
-	if c.IsSet("allowance") {
-		if p.Request.Allowance, err = roles.ParseLimit(c.String("allowance")); err != nil {
-			return nil, fmt.Errorf("cannot read --allowance: %w", err)
-		}
+	if p.Request.Allowance, err = caseflags.Limit(c, "allowance"); err != nil {
+		return nil, err
 	}
 	f := testlist.Filter{Stage: c.String("stage"), GPU: c.String("gpu"), Contains: c.String("select")}
 	if c.IsSet("split") {
@@ -183,7 +183,7 @@ func runList(c *cli.Context, s scheduler.Scheduler) error {
 	}
 	began, soFar := time.Now(), slices.Clone(entries) // the others are written to while tests run
 	out := &lines{out: c.App.Writer}
-	fmt.Fprintf(c.App.Writer, "%s, in %s\n", dispatch.Counts(entries), folder)
+	fmt.Fprintf(c.App.Writer, "%s, in %s\n", dispatch.Counts(entries), command.ShortPath(folder))
 	dispatch.Runner{
 		Parallel: c.Int("parallel"), StopOnError: c.Bool("stop-on-error"),
 		Start: func(ctx context.Context, e *dispatch.Entry) { startOne(ctx, c, s, e, out) },

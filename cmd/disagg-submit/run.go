@@ -25,6 +25,10 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a case, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE | --testlist LIST | --again RUN",
+		Description: `The job goes on when this is left with Ctrl-C: disagg-submit watch comes back to it.
+
+  disagg-submit run --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM --time 02:00:00 CASE.yaml
+  disagg-submit run --again 4459 --detach`,
 		Flags: slices.Concat(caseFlags(), listFlags(), runListFlags(), keepFlags(), toolFlags(), []cli.Flag{
 			launcherFlag(),
 			&cli.StringFlag{Name: "again", Usage: "run what was planned for an earlier `RUN` once more"},
@@ -41,7 +45,7 @@ func runCommand() *cli.Command {
 }
 
 func launcherFlag() cli.Flag {
-	return &cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"}
+	return &cli.StringFlag{Name: "launcher", Usage: "`WHERE` the job runs: slurm, local or allocation (default: this shell's, else slurm)"}
 }
 
 // launcher is the scheduler that the command line chooses.

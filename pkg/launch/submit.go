@@ -74,7 +74,7 @@ func (r *Request) Fit(ctx context.Context) (has string, err error) {
 		r.Timeouts.Job = roles.Duration(time.Until(a.Ends).Round(time.Second))
 	}
 	r.nodes = a.Nodes
-	return fmt.Sprintf("it runs in allocation %s, of %d nodes", a.JobID, a.Nodes), nil
+	return fmt.Sprintf("it runs in allocation %s, of %d %s", a.JobID, a.Nodes, plural(a.Nodes, "node", "nodes")), nil
 }
 
 // Prepare makes the run directory: the case's copy, the batch script, a junit.xml in which nothing has run yet, and the
