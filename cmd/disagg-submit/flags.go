@@ -16,7 +16,9 @@ import (
 func caseFlags() []cli.Flag {
 	return slices.Concat(caseflags.Flags(), []cli.Flag{
 		&cli.StringFlag{Name: "partition", Usage: "the job's partition `NAME`; wins over partition in the profile"},
-		&cli.StringFlag{Name: "account", Usage: "account `NAME` that the job is charged to; wins over account in the profile"},
+		&cli.StringFlag{
+			Name: "account", Usage: "account `NAME` that the job is charged to; wins over account in the profile",
+		},
 	}, gateFlags())
 }
 

@@ -34,7 +34,9 @@ func gateFlags() []cli.Flag {
 // labelFlags are what a user says of results.
 func labelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` that the results are found by; may be repeated, or several with commas"},
+		&cli.StringSliceFlag{
+			Name: "tag", Usage: "`TAG` that the results are found by; may be repeated, or several with commas",
+		},
 		&cli.StringFlag{Name: "note", Usage: "`TEXT` that is kept with the results"},
 	}
 }
@@ -49,8 +51,9 @@ func historyFlag() cli.Flag {
 
 func pinFlag() cli.Flag {
 	return &cli.StringSliceFlag{
-		Name:  "pin",
-		Usage: "measure slow drift against the earlier runs of which `KEY=VALUE` holds, such as tag=release; may be repeated",
+		Name: "pin",
+		Usage: "measure slow drift against the earlier runs of which `KEY=VALUE` holds, such as tag=release; may be " +
+			"repeated",
 	}
 }
 

@@ -25,8 +25,9 @@ func keepFlags() []cli.Flag {
 			Name: "keep", Usage: "keep the servers when the benchmark is over, until Ctrl-C or disagg-submit stop",
 		},
 		&cli.StringFlag{
-			Name:  "keep-for",
-			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m or 00:30:00",
+			Name: "keep-for",
+			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m or " +
+				"00:30:00",
 		},
 	}
 }
@@ -130,7 +131,8 @@ func restartCommand() *cli.Command {
 			if err := launch.Restart(c.Context, p, role); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role, command.ShortPath(p.RunDir))
+			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role,
+				command.ShortPath(p.RunDir))
 			return nil
 		},
 	}

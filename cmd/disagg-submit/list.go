@@ -35,8 +35,8 @@ func listFlags() []cli.Flag {
 		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
 		&cli.StringFlag{
 			Name: "allowance",
-			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT, such as 30m; wins over allowance in the " +
-				"profile",
+			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT, such as 30m; wins over " +
+				"allowance in the profile",
 			DefaultText: "the profile's, then 30m",
 		},
 		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},

@@ -39,7 +39,9 @@ func reportOnList(c *cli.Context, folder string, runs []string) error {
 	if c.String("format") != "html" || c.Bool("single-file") || c.IsSet("against") {
 		return fmt.Errorf("cannot report on a list so: %s holds several runs, of which there is one page", folder)
 	}
-	l := report.List{Title: filepath.Base(folder), Summary: fmt.Sprintf("%d %s", len(runs), plural(len(runs), "run", "runs"))}
+	l := report.List{
+		Title: filepath.Base(folder), Summary: fmt.Sprintf("%d %s", len(runs), plural(len(runs), "run", "runs")),
+	}
 	for _, dir := range runs {
 		l.Runs = append(l.Runs, listedRun(folder, dir, "", ""))
 	}

@@ -49,7 +49,8 @@ func (w wantedLogs) failed(c *cli.Context) error {
 	}
 	number := markedLine(in)
 	if number == 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%s (the line that says why is not found: its end)\n", command.ShortPath(list[0].File))
+		fmt.Fprintf(c.App.ErrWriter, "%s (the line that says why is not found: its end)\n",
+			command.ShortPath(list[0].File))
 		return w.end(c, list[0])
 	}
 	fmt.Fprintf(c.App.ErrWriter, "%s:%d\n", command.ShortPath(list[0].File), number)

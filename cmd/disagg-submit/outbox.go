@@ -93,7 +93,8 @@ func retryCommand() *cli.Command {
   disagg-submit upload retry 4459 && disagg-submit upload drain 4459
   disagg-submit upload retry 4459 --upload sqlite:results.db`,
 		Flags: []cli.Flag{
-			uploadFlag(), &cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated, or several with commas"},
+			uploadFlag(),
+			&cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated, or several with commas"},
 		},
 		Action: func(c *cli.Context) error {
 			o, err := outboxesOf(c)

@@ -25,7 +25,8 @@ func pairFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "pairs", Usage: "measure both again, `N` times each, in one job: A B, B A, A B …"},
 		&cli.StringFlag{
-			Name: "time", DefaultText: "estimated from both runs", Usage: "with --pairs: `LIMIT` of the job, such as 04:00:00 or 4h",
+			Name: "time", DefaultText: "estimated from both runs",
+			Usage: "with --pairs: `LIMIT` of the job, such as 04:00:00 or 4h",
 		},
 		&cli.StringFlag{
 			Name: "run-dir", DefaultText: "a new one below runs/", Usage: "with --pairs: folder `DIR` of the runs",

@@ -28,7 +28,9 @@ the place of profile, recipe or case is told.
   disagg-submit plan --commands examples/cases/CASE.yaml`,
 		Flags: slices.Concat(caseFlags(), listFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
-			&cli.BoolFlag{Name: "commands", Usage: "print what each role runs, too: variables, folder and command line"},
+			&cli.BoolFlag{
+				Name: "commands", Usage: "print what each role runs, too: variables, folder and command line",
+			},
 			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"},
 		}),
 		Action: func(c *cli.Context) error {
@@ -59,7 +61,8 @@ the place of profile, recipe or case is told.
 			}
 			if want := c.Int("check-nodes"); c.IsSet("check-nodes") && want != s.TotalNodes {
 				return command.Exit(protocol.ExitFailed,
-					fmt.Errorf("the case needs %d %s, not %d", s.TotalNodes, plural(s.TotalNodes, "node", "nodes"), want))
+					fmt.Errorf("the case needs %d %s, not %d", s.TotalNodes,
+						plural(s.TotalNodes, "node", "nodes"), want))
 			}
 			return nil
 		},
@@ -100,7 +103,8 @@ func summarize(p plan.Plan) summary {
 	return summary{
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
 		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
-		TotalGPUs: p.Layout.TotalGPUs(), UsedGPUs: p.Provenance.UsedGPUs, GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID,
+		TotalGPUs: p.Layout.TotalGPUs(), UsedGPUs: p.Provenance.UsedGPUs, GPUsPerNode: p.Layout.GPUsPerNode,
+		TestID: p.Case.TestID,
 		Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name, Notes: p.Case.Notes,
 		Roles: p.Layout.Placements,
 	}

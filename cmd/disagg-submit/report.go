@@ -29,7 +29,9 @@ HTML is written where the job left it, and the page's path is printed. Everythin
   disagg-submit report --format md >> "$GITHUB_STEP_SUMMARY"
   disagg-submit report 4459 --single-file > report.html`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "html", Usage: "`FORMAT` of the report: html, text, md, junit or json"},
+			&cli.StringFlag{
+				Name: "format", Value: "html", Usage: "`FORMAT` of the report: html, text, md, junit or json",
+			},
 			&cli.BoolFlag{Name: "single-file", Usage: "print one HTML file that needs no other, to send it elsewhere"},
 			&cli.StringSliceFlag{
 				Name: "against", Usage: "an earlier `RUN` of the same test; may be repeated, or several with commas",

@@ -45,7 +45,10 @@ func runCommand() *cli.Command {
 }
 
 func launcherFlag() cli.Flag {
-	return &cli.StringFlag{Name: "launcher", Usage: "`WHERE` the job runs: slurm, local or allocation (default: this shell's, else slurm)"}
+	return &cli.StringFlag{
+		Name: "launcher", DefaultText: "this shell's, else slurm",
+		Usage: "`WHERE` the job runs: slurm, local or allocation",
+	}
 }
 
 // launcher is the scheduler that the command line chooses.

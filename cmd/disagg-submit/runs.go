@@ -33,7 +33,9 @@ folders lie in the current folder or below its runs/.
 			&cli.StringFlag{Name: "case", Usage: "only cases whose name fits the pattern `GLOB`"},
 			&cli.StringFlag{Name: "since", Usage: "only of the last `TIME`, such as 7d, 12h or 1-12:00:00"},
 			&cli.BoolFlag{Name: "failed", Usage: "only those that are over and have not passed"},
-			&cli.StringSliceFlag{Name: "tag", Usage: "only those with the `TAG`; may be repeated, or several with commas"},
+			&cli.StringSliceFlag{
+				Name: "tag", Usage: "only those with the `TAG`; may be repeated, or several with commas",
+			},
 			jsonFlag(),
 		},
 		Subcommands: []*cli.Command{pruneCommand()},
@@ -128,7 +130,8 @@ func printRuns(out io.Writer, list []runs.Summary) error {
 			best = fmt.Sprintf("%.1f at concurrency %d", s.Best.TokPerGPU, s.Best.Concurrency)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Submitted.Local().Format("2006-01-02 15:04"),
-			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Case, command.ShortPath(s.Dir))
+			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Case,
+			command.ShortPath(s.Dir))
 	}
 	return w.Flush()
 }

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration that people write as "250ms", or as they write it for schedulers: "02:00:00".
+// Duration is a time.Duration that people write as "250ms", or as for schedulers: "02:00:00".
 type Duration time.Duration
 
-// UnmarshalText reads what [time.ParseDuration] reads, and the notations of [ParseLimit] but for a number alone: whether
-// that is minutes or seconds differs from key to key for schedulers.
+// UnmarshalText reads what [time.ParseDuration] reads, and the notations of [ParseLimit] but for a number alone:
+// whether that is minutes or seconds differs from key to key for schedulers.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if limit, other := ParseLimit(string(text)); err != nil && other == nil && bytes.ContainsAny(text, ":-d") {

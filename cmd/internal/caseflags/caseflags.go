@@ -21,7 +21,8 @@ func Flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: "mode", DefaultText: "the test id's, then the config's",
-			Usage: "`MODE` of the test: e2e, gen_only, gen_only_no_context or ctx_only; wins over benchmark.mode in the case",
+			Usage: "`MODE` of the test: e2e, gen_only, gen_only_no_context or ctx_only; wins over benchmark.mode in " +
+				"the case",
 		},
 		&cli.StringFlag{
 			Name: "config-folder", EnvVars: []string{protocol.EnvConfigFolder}, DefaultText: "the checkout's folders",
@@ -38,19 +39,26 @@ func Flags() []cli.Flag {
 			Name: "recipe", Value: "trtllm-serve", EnvVars: []string{protocol.EnvRecipe},
 			Usage: "how roles are started: recipe `NAME|FILE`",
 		},
-		&cli.StringSliceFlag{Name: "set", Usage: "a value of the recipe `NAME=VALUE`, which wins over values in profile and recipe; may be repeated"},
-		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one, like pack: true in the profile"},
+		&cli.StringSliceFlag{
+			Name:  "set",
+			Usage: "a value of the recipe `NAME=VALUE`, which wins over values in profile and recipe; may be repeated",
+		},
+		&cli.BoolFlag{
+			Name: "pack", Usage: "let servers that are smaller than a node share one, like pack: true in the profile",
+		},
 		&cli.IntFlag{Name: "repeat", Value: 1, Usage: "measure `N` times, on the same servers"},
 		&cli.StringFlag{
 			Name: "time", DefaultText: "the profile's, then the case's",
-			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h; wins over time in the profile " +
-				"and slurm.job_time in the case",
+			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h; wins over time in the " +
+				"profile and slurm.job_time in the case",
 		},
 		&cli.StringFlag{
-			Name: "ready-timeout", DefaultText: "a share of --time", Usage: "`LIMIT` of the servers' start, written like --time",
+			Name: "ready-timeout", DefaultText: "a share of --time",
+			Usage: "`LIMIT` of the servers' start, written like --time",
 		},
 		&cli.StringFlag{
-			Name: "benchmark-timeout", DefaultText: "what is left of --time", Usage: "`LIMIT` of the benchmark, written like --time",
+			Name: "benchmark-timeout", DefaultText: "what is left of --time",
+			Usage: "`LIMIT` of the benchmark, written like --time",
 		},
 		&cli.StringSliceFlag{
 			Name: "upload", DefaultText: "a SQLite file in the user's data folder",

@@ -6,8 +6,8 @@
 //   - Flags may stand before or behind arguments.
 //   - Every program has the commands help, version and completion. What they tell is read from the other commands.
 //   - The last lines of a command's description are examples of it: they begin with two blanks and the program's name.
-//   - What stands between backquotes in a flag's usage, and each word of a command's ArgsUsage, is what people put there:
-//     RUN, FILE, N. Completion knows by it what a word may be.
+//   - What stands between backquotes in a flag's usage, and each word of a command's ArgsUsage, is what people put
+//     there: RUN, FILE, N. Completion knows by it what a word may be.
 package command
 
 import (

@@ -66,7 +66,8 @@ func examples(app *cli.App, lines ...string) string {
 // Examples are the command lines at the end of a description.
 func Examples(program, description string) (lines []string) {
 	for line := range strings.Lines(description) {
-		if text, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "  "); ok && strings.Contains(text, program+" ") {
+		text, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "  ")
+		if ok && strings.Contains(text, program+" ") {
 			lines = append(lines, text)
 		}
 	}
