@@ -19,9 +19,12 @@ const (
 )
 
 // tellEnd waits for the verdict of the run that this role was part of, and hands on what is for this terminal. Without
-// a verdict in time it is what the hub knows by then. A role that has met no hub is part of no run yet.
+// a verdict in time it is what the hub knows by then. A role that has met no hub is part of no run yet. The benchmark's
+// terminal has its verdict even if the hub of the next measurement is already where this one's was.
 func (b ByHand) tellEnd(p plan.Plan, a rundir.Attempt, patience time.Duration) {
-	if _, met := rundir.ReadPublished(a, roles.Hub(), p.RunID(a.Number())); b.OnEnd == nil || !met {
+	_, met := rundir.ReadPublished(a, roles.Hub(), p.RunID(a.Number()))
+	met = met || b.measures() && rundir.HasResult(a)
+	if b.OnEnd == nil || !met {
 		return
 	}
 	in, ended := awaitEnd(a, patience)

@@ -59,6 +59,7 @@ func TestEveryTerminalIsTold(t *testing.T) {
 		"it passed, in the benchmark's": {true, &passed, nil, bench, "passed"},
 		"it passed, elsewhere":          {true, &passed, nil, gen, ""},
 		"there is no hub":               {false, &failed, nil, gen, ""},
+		"the next has begun":            {false, &passed, nil, bench, "passed"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
