@@ -47,7 +47,7 @@ func runCommand() *cli.Command {
 func launcherFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "launcher", DefaultText: "this shell's, else slurm",
-		Usage: "`WHERE` the job runs: slurm, local or allocation",
+		Usage: "`WHERE` the job runs: " + strings.Join(launch.SchedulerNames(), ", "),
 	}
 }
 

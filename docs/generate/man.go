@@ -20,7 +20,8 @@ func manuals(files map[string][]byte) error {
 		if err != nil {
 			return fmt.Errorf("cannot make the manual of %s: %w: %s", name, err, &said)
 		}
-		files[filepath.Join("docs", "man", name+".1")] = append([]byte(`.\" Made by docs/generate: run make docs.`+"\n"), page...)
+		const head = `.\" Made by docs/generate: run make docs.` + "\n"
+		files[filepath.Join("docs", "man", name+".1")] = append([]byte(head), page...)
 	}
 	return nil
 }

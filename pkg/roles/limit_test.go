@@ -15,7 +15,8 @@ func TestParseLimit(t *testing.T) {
 		"02:00:00": 2 * time.Hour, "0:0:30": 30 * time.Second, "100:00:00": 100 * time.Hour,
 		"1-12": 36 * time.Hour, "1-12:30": 36*time.Hour + 30*time.Minute, "1-12:00:00": 36 * time.Hour,
 		"0-0:0:1": time.Second, "3650-0": 3650 * day,
-		"7d": 7 * day, "2h": 2 * time.Hour, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute, "90s": 90 * time.Second,
+		"7d": 7 * day,
+		"2h": 2 * time.Hour, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute, "90s": 90 * time.Second,
 	} {
 		if got, err := roles.ParseLimit(text); err != nil || got.Std() != want {
 			t.Errorf("%q is %v, %v, want %v", text, got, err, want)
@@ -78,6 +79,7 @@ func TestDuration(t *testing.T) {
 	}
 	for _, bad := range []string{"", "30", "-1s", "soon"} {
 		var d roles.Duration
-		fails(t, bad, d.UnmarshalText([]byte(bad)), `"`+bad+`" is not a duration: `, "want for example 250ms, 30s, 2h or 02:00:00")
+		fails(t, bad, d.UnmarshalText([]byte(bad)), `"`+bad+`" is not a duration: `,
+			"want for example 250ms, 30s, 2h or 02:00:00")
 	}
 }

@@ -9,13 +9,9 @@ import (
 
 // Completions are the values of the flags that both programs have.
 func Completions() command.Completions {
-	var launchers []string
-	for _, s := range launch.Schedulers() {
-		launchers = append(launchers, s.Name())
-	}
 	return command.Completions{
 		"mode":    command.OneOf("e2e", "gen_only", "gen_only_no_context", "ctx_only"),
 		"profile": command.OneOf(profile.Builtin()...), "recipe": command.OneOf(recipe.Builtin()...),
-		"launcher": command.OneOf(launchers...),
+		"launcher": command.OneOf(launch.SchedulerNames()...),
 	}
 }

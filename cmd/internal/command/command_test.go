@@ -103,7 +103,7 @@ func TestExitCodes(t *testing.T) {
 		{"do --nope", 64, "tool: unknown flag --nope: see tool do --help\n"},
 		{"--nope", 64, "tool: unknown flag --nope: see tool --help\n"},
 		{"sub deep --nope", 64, "tool: unknown flag --nope: see tool sub deep --help\n"},
-		{"do --nmae x", 64, "tool: unknown flag --nmae: did you mean --name? See tool do --help\n"},
+		{"do --nam x", 64, "tool: unknown flag --nam: did you mean --name? See tool do --help\n"},
 		{"do a --name", 64, "tool: --name wants a value: see tool do --help\n"},
 		{"do --count x", 64, "tool: cannot read --count \"x\": want a whole number: see tool do --help\n"},
 		{"do --json=x", 64, "tool: cannot read --json \"x\": want true or false, or no value: see tool do --help\n"},

@@ -45,8 +45,9 @@ func TestManual(t *testing.T) {
 	var got []string
 	a := app(&got)
 	a.Commands[0].Description = ".dot \\ and -dash\n\n  tool do 'x'\n  tool do y\n\nlast"
-	a.Commands[0].Flags = append(a.Commands[0].Flags,
-		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Value: "x", EnvVars: []string{"OUT"}, Usage: "write `FILE`"})
+	a.Commands[0].Flags = append(a.Commands[0].Flags, &cli.StringFlag{
+		Name: "out", Aliases: []string{"o"}, Value: "x", EnvVars: []string{"OUT"}, Usage: "write `FILE`",
+	})
 	text := run(t, a, "help", "--man")
 	for _, want := range []string{
 		".TH \"TOOL\" \"1\"", ".SS \"tool do\"\nDo it.\n", ".SS \"tool sub deep\"", ".SS \"tool completion SHELL\"",
