@@ -142,13 +142,20 @@ release: $(ARCHS:%=release-%) ## build archives, deb and rpm for both architectu
 	cd dist && sha256sum *.tar.gz *.deb *.rpm >SHA256SUMS
 
 .PHONY: $(ARCHS:%=release-%)
-$(ARCHS:%=release-%): release-%: dist/linux-%/disagg-agent dist/linux-%/disagg-submit
-	tar -C dist/linux-$* -czf dist/disagg-$(VERSION)-linux-$*.tar.gz --owner=0 --group=0 disagg-agent disagg-submit -C ../.. LICENSE README.md
+$(ARCHS:%=release-%): release-%: dist/linux-%/disagg-agent dist/linux-%/disagg-submit dist/completion
+	tar -C dist/linux-$* -czf dist/disagg-$(VERSION)-linux-$*.tar.gz --owner=0 --group=0 disagg-agent disagg-submit \
+	  -C .. completion -C ../docs man -C .. LICENSE README.md
 	ARCH=$* VERSION='$(PACKAGE)' $(NFPM) package --config packaging/nfpm.yaml --packager deb --target dist/
 	ARCH=$* VERSION='$(PACKAGE)' $(NFPM) package --config packaging/nfpm.yaml --packager rpm --target dist/
 
 dist/linux-%: $(SOURCES)
 	GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) $(GO) -o $@ ./cmd/$(lastword $(subst /, ,$*))
+
+# What makes shells complete the programs' command lines: the programs print it, so those of this machine are run.
+dist/completion: $(BIN)/disagg-agent $(BIN)/disagg-submit
+	mkdir -p $@
+	for p in $(^F); do for s in bash zsh fish; do $(BIN)/$$p completion $$s >$@/$$p.$$s || exit; done; done
+	touch $@
 
 .PHONY: notes
 notes: ## print what CHANGELOG.md says of the newest version

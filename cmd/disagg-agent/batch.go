@@ -18,9 +18,12 @@ import (
 // batchCommand is what the batch script runs.
 func batchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "batch",
-		Usage: "start one step a role, keep their logs, and end with the code of BENCHMARK (the batch script does " +
-			"this)",
+		Name:  "batch",
+		Usage: "start one step a role, keep their logs, and end with the code of BENCHMARK",
+		Description: `The batch script does this, inside of the job.
+
+  disagg-agent batch --plan runs/RUN/plan.json
+  DISAGG_PLAN=runs/RUN/plan.json disagg-agent batch`,
 		Flags:  []cli.Flag{planFlag()},
 		Action: runBatch,
 	}
@@ -28,7 +31,7 @@ func batchCommand() *cli.Command {
 
 func planFlag() cli.Flag {
 	return &cli.StringFlag{
-		Name: "plan", EnvVars: []string{protocol.EnvPlan}, Required: true, Usage: "plan.json of the run",
+		Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run, a `FILE`; it must be given",
 	}
 }
 
@@ -37,12 +40,16 @@ func runBatch(c *cli.Context) error {
 	if at := moment(protocol.EnvBatchStart); !at.IsZero() {
 		begun = at
 	}
-	p, err := rundir.ReadOwnPlan(c.String("plan"))
+	file, err := command.Value(c, "plan")
+	if err != nil {
+		return err
+	}
+	p, err := rundir.ReadOwnPlan(file)
 	if err != nil {
 		return err
 	}
 	if p.Policy.Interactive {
-		return fmt.Errorf("cannot run a batch job: %s is the plan of roles that are started by hand", c.String("plan"))
+		return fmt.Errorf("cannot run a batch job: %s is the plan of roles that are started by hand", file)
 	}
 	s, err := launch.SchedulerNamed(p.Launcher)
 	if err != nil {

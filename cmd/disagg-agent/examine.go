@@ -21,10 +21,14 @@ import (
 func examineCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "examine",
-		Usage: "look at this node for a plan, and print what is found (disagg-submit doctor --nodes does this)",
+		Usage: "look at this node for a plan, and print what is found",
+		Description: `disagg-submit doctor --nodes does this.
+
+  disagg-agent examine --plan runs/RUN/plan.json --id ID
+  srun --nodes 2 disagg-agent examine --plan runs/RUN/plan.json --id ID --nodes 2`,
 		Flags: []cli.Flag{
 			planFlag(),
-			&cli.StringFlag{Name: "id", Required: true, Usage: "`ID` that the plan must have"},
+			&cli.StringFlag{Name: "id", Usage: "`ID` that the plan must have"},
 			&cli.IntFlag{Name: "nodes", Value: 1, Usage: "`N` nodes that are looked at together"},
 		},
 		Action: examine,
@@ -32,6 +36,14 @@ func examineCommand() *cli.Command {
 }
 
 func examine(c *cli.Context) error {
+	file, err := command.Value(c, "plan")
+	if err != nil {
+		return err
+	}
+	id, err := command.Value(c, "id")
+	if err != nil {
+		return err
+	}
 	node, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("cannot read the host's name: %w", err)
@@ -39,7 +51,7 @@ func examine(c *cli.Context) error {
 	ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	x := agent.Examiner{
-		PlanFile: c.String("plan"), PlanID: c.String("id"), Nodes: c.Int("nodes"), Node: node,
+		PlanFile: file, PlanID: id, Nodes: c.Int("nodes"), Node: node,
 		Version: version.Text(), Environ: os.Environ(),
 		Identify: func(p plan.Plan) (scheduler.Identity, error) { return visitor(p, c.Int("nodes")) },
 	}

@@ -18,10 +18,18 @@ import (
 func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
-		Usage: "run the profile's install command on this node (the batch script does this, once a node)",
+		Usage: "run the profile's install command on this node",
+		Description: `The batch script does this, once a node.
+
+  disagg-agent install --plan runs/RUN/plan.json
+  srun disagg-agent install --plan runs/RUN/plan.json`,
 		Flags: []cli.Flag{planFlag()},
 		Action: func(c *cli.Context) error {
-			p, err := rundir.ReadOwnPlan(c.String("plan"))
+			file, err := command.Value(c, "plan")
+			if err != nil {
+				return err
+			}
+			p, err := rundir.ReadOwnPlan(file)
 			if err != nil || p.Cluster.Install == "" {
 				return err
 			}

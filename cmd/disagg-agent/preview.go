@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
-	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/pkg/launch"
 )
 
@@ -31,26 +30,5 @@ func preview(c *cli.Context, b launch.ByHand) error {
 		}
 		return fmt.Errorf("cannot start %s: %w", shell, syscall.Exec(shell, []string{shell}, child.Env))
 	}
-	slices.Sort(child.Env)
-	for _, v := range child.Env {
-		if !slices.Contains(os.Environ(), v) {
-			fmt.Fprintln(c.App.Writer, "export "+quoted(v))
-		}
-	}
-	fmt.Fprintln(c.App.Writer, "cd "+quoted(child.Dir))
-	line := ""
-	for _, word := range child.Argv {
-		line += " " + quoted(word)
-	}
-	fmt.Fprintln(c.App.Writer, line[1:])
-	return nil
-}
-
-// quoted is a word as a shell reads it.
-func quoted(word string) string {
-	q, err := syntax.Quote(word, syntax.LangBash)
-	if err != nil { // it has a NUL byte, which no word has
-		return word
-	}
-	return q
+	return caseflags.PrintChild(c.App.Writer, child, os.Environ())
 }

@@ -24,13 +24,15 @@ func runFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{
 			Name: "role", EnvVars: []string{protocol.EnvRole},
-			Usage: "GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK; by hand also all: all roles, in this terminal",
+			Usage: "`ROLE` to run: GEN_<i>, CTX_<i>, DISAGG_SERVER or BENCHMARK; by hand also all: all roles, in " +
+				"this terminal",
 		},
-		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run"},
-		&cli.StringFlag{Name: "config", Usage: "by hand: a case's YAML, base name or test id"},
+		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run, a `FILE`"},
+		&cli.StringFlag{Name: "config", Usage: "by hand: `CASE`, a YAML file, a config's base name or a test id"},
 		&cli.StringFlag{
-			Name:  "launcher",
-			Usage: "by hand: slurm, for the allocation of this shell, or local (default: slurm where there is one)",
+			Name: "launcher",
+			Usage: "by hand, `WHERE` the role runs: slurm, for the allocation of this shell, or local (default: " +
+				"slurm where there is one)",
 		},
 	}
 	flags = append(flags,

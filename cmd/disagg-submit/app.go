@@ -8,7 +8,7 @@ import (
 )
 
 func app() *cli.App {
-	return &cli.App{
+	a := &cli.App{
 		Name:    "disagg-submit",
 		Usage:   "plan, submit and watch disaggregated serving tests",
 		Version: version.Text(),
@@ -17,7 +17,10 @@ RUN is a run directory, the id of a job or of a run, or a part of a run's name; 
 
 Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 the scheduler refused, or cannot be
 reached, and there is no job; 70 a fault of the tool; 75 left, the job goes on, or uploads are pending; 124 a deadline
-or the time limit; 130 cancelled.`,
+or the time limit; 130 cancelled.
+
+  disagg-submit run --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM CASE.yaml
+  disagg-submit help run`,
 		Commands: []*cli.Command{
 			planCommand(), renderCommand(), runCommand(), watchCommand(), statusCommand(), logsCommand(),
 			cancelCommand(), benchCommand(), restartCommand(), stopCommand(), runsCommand(), reportCommand(),
@@ -26,4 +29,6 @@ or the time limit; 130 cancelled.`,
 		},
 		Action: command.Unknown,
 	}
+	command.Complete(a, completions())
+	return a
 }

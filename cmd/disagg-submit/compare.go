@@ -22,10 +22,12 @@ func compareCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
 		Usage:     "tell what is different between runs: what they ran, and what they measured",
-		ArgsUsage: "A B…",
-		Description: "A and B are runs; every B is compared with A. A change is judged by what earlier runs of the " +
+		ArgsUsage: "RUN RUN…",
+		Description: "Every run is compared with the first, A. A change is judged by what earlier runs of the " +
 			"case span, as the sinks of A's plan know them, or, with --pairs, by measuring both again in one job: " +
-			"nothing of that is sent anywhere.\n\n" + aboutRun,
+			"nothing of that is sent anywhere.\n\n" + aboutRun + "\n\n" +
+			"  disagg-submit compare 4459 4460 4461\n" +
+			"  disagg-submit compare a3f91b 51aa02 --pairs 4 --time 4:00:00",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{
 				Name: "fail",

@@ -27,8 +27,8 @@ func doctorCommand() *cli.Command {
 "run" does the quick part of it, and submits nothing that must fail. With --nodes a small job looks at nodes too; it has
 the options, and the container, of the case's own.
 
-   disagg-submit doctor --profile my-cluster.yaml
-   disagg-submit doctor --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM --nodes 2 CASE`,
+  disagg-submit doctor --profile my-cluster.yaml
+  disagg-submit doctor --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM --nodes 2 CASE`,
 		Flags: slices.Concat(caseFlags(), []cli.Flag{
 			launcherFlag(), jsonFlag(),
 			&cli.IntFlag{Name: "nodes", Usage: "let `N` nodes look at themselves, and at the way to each other"},
@@ -120,8 +120,8 @@ func examined(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launc
 		return job, append(own, found...), nil
 	}
 	p := job.Plan
-	fine := doctor.Good("case", "%s: %d nodes of %d GPUs, recipe %s, profile %s", p.Case.TestID, p.Layout.TotalNodes,
-		p.Layout.GPUsPerNode, p.Recipe.Name, p.Cluster.Name)
+	fine := doctor.Good("case", "%s: %s, recipe %s, profile %s", p.Case.TestID, nodesOf(p.Layout), p.Recipe.Name,
+		p.Cluster.Name)
 	return job, append([]doctor.Finding{fine}, job.Examine(ctx, false)...), nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/runs"
 	"github.com/disagg/disagg/pkg/runs/catalog"
@@ -27,7 +28,7 @@ func showEndpoints(c *cli.Context) error {
 	}
 	if !p.Cluster.Endpoints {
 		return fmt.Errorf("cannot list endpoints: the agents of %s have none: start a run with --endpoints, or say "+
-			"endpoints: true in the profile", short(dir))
+			"endpoints: true in the profile", command.ShortPath(dir))
 	}
 	result, err := rundir.ReadResult(a)
 	if over := err == nil && !result.Kept; over {

@@ -30,11 +30,14 @@ const (
 // exportCommand hands a run to tools for traces and metrics, once more.
 func exportCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "export",
-		Usage:       "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
-		ArgsUsage:   "[RUN]",
-		Description: aboutRun + " A run that is exported again is the same trace.",
-		Flags:       exportFlags(),
+		Name:      "export",
+		Usage:     "send the trace of a run to an OpenTelemetry collector, or write its metrics for Prometheus",
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + ` A run that is exported again is the same trace.
+
+  disagg-submit export --otlp http://collector:4318
+  disagg-submit export 4459 --prometheus metrics.prom`,
+		Flags: exportFlags(),
 		Action: func(c *cli.Context) error {
 			t := toolsOf(c)
 			if t.none() {

@@ -15,8 +15,10 @@ import (
 // caseFlags are what every command that makes a plan understands.
 func caseFlags() []cli.Flag {
 	return slices.Concat(caseflags.Flags(), []cli.Flag{
-		&cli.StringFlag{Name: "partition", DefaultText: "the profile's", Usage: "partition that the job runs in"},
-		&cli.StringFlag{Name: "account", DefaultText: "the profile's", Usage: "account that the job is charged to"},
+		&cli.StringFlag{Name: "partition", Usage: "the job's partition `NAME`; wins over partition in the profile"},
+		&cli.StringFlag{
+			Name: "account", Usage: "account `NAME` that the job is charged to; wins over account in the profile",
+		},
 	}, gateFlags())
 }
 
@@ -48,7 +50,7 @@ func request(c *cli.Context, s scheduler.Scheduler) (r launch.Request, err error
 		return r, err
 	}
 	r.Scheduler, r.Sinks, r.Gate = s, sinks(), gate(c)
-	r.Partition, r.Account, r.Tags, r.Note = c.String("partition"), c.String("account"), c.StringSlice("tag"),
+	r.Partition, r.Account, r.Tags, r.Note = c.String("partition"), c.String("account"), command.List(c, "tag"),
 		c.String("note")
 	if c.IsSet("confirm") {
 		confirm := c.Bool("confirm")

@@ -17,7 +17,7 @@ func gateFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "gate", Value: string(plan.GateReport),
-			Usage: "what follows from being worse than earlier runs: off, report, fail (exit with 3), strict (also " +
+			Usage: "`WHAT` follows from being worse than earlier runs: off, report, fail (exit with 3), strict (also " +
 				"if it cannot be told)",
 		},
 		&cli.StringFlag{
@@ -34,7 +34,9 @@ func gateFlags() []cli.Flag {
 // labelFlags are what a user says of results.
 func labelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` that the results are found by; may be repeated"},
+		&cli.StringSliceFlag{
+			Name: "tag", Usage: "`TAG` that the results are found by; may be repeated, or several with commas",
+		},
 		&cli.StringFlag{Name: "note", Usage: "`TEXT` that is kept with the results"},
 	}
 }
@@ -43,14 +45,15 @@ func historyFlag() cli.Flag {
 	return &cli.StringSliceFlag{
 		Name: "history",
 		Usage: "compare only with earlier runs of which `KEY=VALUE` holds: branch, commit, user, engine, image, tag " +
-			"or run",
+			"or run; may be repeated",
 	}
 }
 
 func pinFlag() cli.Flag {
 	return &cli.StringSliceFlag{
-		Name:  "pin",
-		Usage: "measure slow drift against the earlier runs of which `KEY=VALUE` holds, such as tag=release",
+		Name: "pin",
+		Usage: "measure slow drift against the earlier runs of which `KEY=VALUE` holds, such as tag=release; may be " +
+			"repeated",
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/imported"
 	"github.com/disagg/disagg/pkg/version"
 )
@@ -26,7 +27,9 @@ func importCommand() *cli.Command {
 			"record; of a folder, what is called " + strings.Join(importNames, ", ") + ". What was imported before " +
 			"is not imported again, and a sink that has a point already keeps its own record of it.\n\nExit codes: " +
 			"0 something is imported, or was before; 1 a sink will not take something; 64 there is nothing to " +
-			"import; 75 something is still to be sent.",
+			"import; 75 something is still to be sent.\n\n" +
+			"  disagg-submit upload import 4459\n" +
+			"  disagg-submit upload import --upload sqlite:results.db --dry-run old-runs/",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{
 				Name: "upload", DefaultText: "as the run's plan says",
@@ -101,7 +104,7 @@ func checkImport(c *cli.Context, found []importable) error {
 func labels(c *cli.Context) imported.Labels {
 	l := imported.Labels{
 		Case: c.String("case"), TestID: c.String("test-id"), Run: c.String("run"), Tool: version.Text(),
-		Tags: c.StringSlice("tag"), Note: c.String("note"),
+		Tags: command.List(c, "tag"), Note: c.String("note"),
 	}
 	if u, err := user.Current(); err == nil {
 		l.User = u.Username

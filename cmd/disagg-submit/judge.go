@@ -22,7 +22,8 @@ func judgeCommand() *cli.Command {
 		Usage:     "compare a run's results with those of earlier runs; exit with 3 if they are worse",
 		ArgsUsage: "[RUN]",
 		Description: aboutRun + " The earlier runs are those that were known when the run was planned, " +
-			"unless --again asks the sinks.",
+			"unless --again asks the sinks.\n\n" +
+			"  disagg-submit judge\n  disagg-submit judge 4459 --again --history branch=main",
 		Flags: []cli.Flag{
 			uploadFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "again", Usage: "ask the sinks for the earlier runs"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/plan"
@@ -20,18 +21,19 @@ func keepFlags() []cli.Flag {
 			Name: "keep", Usage: "keep the servers when the benchmark is over, until Ctrl-C or disagg-submit stop",
 		},
 		&cli.StringFlag{
-			Name:  "keep-for",
-			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m",
+			Name: "keep-for",
+			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m or " +
+				"00:30:00",
 		},
 	}
 }
 
 // keep is what they ask for.
 func keep(c *cli.Context) (k plan.Keep, most roles.Duration, err error) {
-	if c.IsSet("keep-for") {
-		if most, err = roles.ParseLimit(c.String("keep-for")); err != nil {
-			return "", 0, fmt.Errorf("cannot read --keep-for: %w", err)
-		}
+	if most, err = caseflags.Limit(c, "keep-for"); err != nil {
+		return "", 0, err
+	}
+	if most > 0 {
 		k = plan.KeepPassed
 	}
 	if c.Bool("keep") {
@@ -61,7 +63,9 @@ func restartCommand() *cli.Command {
 		ArgsUsage: "RUN ROLE",
 		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next " +
 			"measurement waits until it is ready, and those that need its address are started anew if that has " +
-			"changed.",
+			"changed.\n\n" +
+			"  disagg-submit restart 4459 CTX_1\n" +
+			"  disagg-submit restart a3f91b GEN_0 && disagg-submit bench a3f91b",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
 				return errors.New("want a RUN and a ROLE: see disagg-submit restart --help")
@@ -77,7 +81,8 @@ func restartCommand() *cli.Command {
 			if err := launch.Restart(c.Context, p, role); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role, p.RunDir)
+			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role,
+				command.ShortPath(p.RunDir))
 			return nil
 		},
 	}
@@ -86,9 +91,10 @@ func restartCommand() *cli.Command {
 // stopCommand ends the servers that a run has kept.
 func stopCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "stop",
-		Usage:     "stop every role of a run that still runs, such as servers that were kept",
-		ArgsUsage: "RUN", Description: aboutRun,
+		Name:        "stop",
+		Usage:       "stop every role of a run that still runs, such as servers that were kept",
+		ArgsUsage:   "RUN",
+		Description: aboutRun + "\n\n  disagg-submit stop 4459\n  disagg-submit stop runs/allocation-4459",
 		Action: func(c *cli.Context) error {
 			name, err := command.One(c, "RUN")
 			if err != nil {
@@ -100,7 +106,7 @@ func stopCommand() *cli.Command {
 			}
 			stopped, err := launch.Stop(c.Context, p)
 			if err == nil {
-				fmt.Fprintf(c.App.Writer, "asked %d steps to stop\n", stopped)
+				fmt.Fprintf(c.App.Writer, "asked %d %s to stop\n", stopped, plural(stopped, "step", "steps"))
 			}
 			return err
 		},

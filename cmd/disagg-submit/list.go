@@ -9,8 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/pkg/dispatch"
-	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/testlist"
 )
 
@@ -18,14 +18,16 @@ import (
 func listFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "testlist", Usage: "run the tests of a `LIST` (.yml or .txt), also below the checkout"},
-		&cli.StringFlag{Name: "stage", Usage: "of the list: pre_merge or post_merge"},
+		&cli.StringFlag{Name: "stage", Usage: "of the list: `STAGE`, pre_merge or post_merge"},
 		&cli.StringFlag{Name: "gpu", Usage: "of the list: `NAME` of the GPU that blocks, and waives, must be for"},
 		&cli.StringFlag{Name: "select", Aliases: []string{"k"}, Usage: "of the list: tests whose id contains `TEXT`"},
 		&cli.StringFlag{Name: "split", Usage: "of the list: the Nth of M groups, `N/M`"},
 		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
 		&cli.StringFlag{
-			Name:  "allowance",
-			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT (default: the profile's, then 30m)",
+			Name: "allowance",
+			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT, such as 30m; wins over " +
+				"allowance in the profile",
+			DefaultText: "the profile's, then 30m",
 		},
 		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},
 	}
@@ -37,10 +39,8 @@ func addList(c *cli.Context, p *dispatch.Plan) (err error) {
 		return errors.New("cannot run both a list and a case: leave one of them out")
 	}
 	p.Platform = c.String("gpu")
-	if c.IsSet("allowance") {
-		if p.Request.Allowance, err = roles.ParseLimit(c.String("allowance")); err != nil {
-			return fmt.Errorf("cannot read --allowance: %w", err)
-		}
+	if p.Request.Allowance, err = caseflags.Limit(c, "allowance"); err != nil {
+		return err
 	}
 	f := testlist.Filter{Stage: c.String("stage"), GPU: c.String("gpu"), Contains: c.String("select")}
 	if c.IsSet("split") {

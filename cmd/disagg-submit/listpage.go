@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/dispatch"
 	"github.com/disagg/disagg/pkg/report"
@@ -38,13 +39,15 @@ func reportOnList(c *cli.Context, folder string, runs []string) error {
 	if c.String("format") != "html" || c.Bool("single-file") || c.IsSet("against") {
 		return fmt.Errorf("cannot report on a list so: %s holds several runs, of which there is one page", folder)
 	}
-	l := report.List{Title: filepath.Base(folder), Summary: fmt.Sprintf("%d runs", len(runs))}
+	l := report.List{
+		Title: filepath.Base(folder), Summary: fmt.Sprintf("%d %s", len(runs), plural(len(runs), "run", "runs")),
+	}
 	for _, dir := range runs {
 		l.Runs = append(l.Runs, listedRun(folder, dir, "", ""))
 	}
 	file, err := writeList(folder, l)
 	if err == nil {
-		fmt.Fprintln(c.App.Writer, file)
+		fmt.Fprintln(c.App.Writer, command.ShortPath(file))
 	}
 	return err
 }

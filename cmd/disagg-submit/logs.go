@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/logs"
 	"github.com/disagg/disagg/pkg/logs/source"
 	"github.com/disagg/disagg/pkg/plan"
@@ -128,7 +129,7 @@ func (w wantedLogs) present(p plan.Plan, a rundir.Attempt) ([]source.Log, error)
 	list := slices.DeleteFunc(wanted, func(l source.Log) bool { return !l.Exists() })
 	if len(list) == 0 {
 		return nil, fmt.Errorf("cannot show logs: there are none in %s: nothing has run yet, or they were pruned",
-			short(a.Logs()))
+			command.ShortPath(a.Logs()))
 	}
 	for _, l := range list {
 		if err := l.Check(); err != nil {
@@ -170,10 +171,10 @@ type printer struct {
 func (w wantedLogs) printer(c *cli.Context, a rundir.Attempt, list []source.Log) printer {
 	out := printer{out: c.App.Writer, grep: w.grep}
 	if len(list) == 1 {
-		fmt.Fprintln(c.App.ErrWriter, short(list[0].File))
+		fmt.Fprintln(c.App.ErrWriter, command.ShortPath(list[0].File))
 		return out
 	}
-	fmt.Fprintln(c.App.ErrWriter, short(filepath.Dir(a.RankLog(roles.Hub()))))
+	fmt.Fprintln(c.App.ErrWriter, command.ShortPath(filepath.Dir(a.RankLog(roles.Hub()))))
 	for _, l := range list {
 		out.width = max(out.width, len(l.Name))
 	}

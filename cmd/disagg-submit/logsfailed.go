@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/logs"
 	"github.com/disagg/disagg/pkg/logs/source"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -48,10 +49,11 @@ func (w wantedLogs) failed(c *cli.Context) error {
 	}
 	number := markedLine(in)
 	if number == 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%s (the line that says why is not found: its end)\n", short(list[0].File))
+		fmt.Fprintf(c.App.ErrWriter, "%s (the line that says why is not found: its end)\n",
+			command.ShortPath(list[0].File))
 		return w.end(c, list[0])
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%s:%d\n", short(list[0].File), number)
+	fmt.Fprintf(c.App.ErrWriter, "%s:%d\n", command.ShortPath(list[0].File), number)
 	return w.from(c, list[0], number-linesBefore)
 }
 

@@ -3,11 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/runs/catalog"
@@ -38,7 +37,7 @@ func runNamed(name string) (dir string, err error) {
 		return "", err
 	}
 	dir, err = c.Find(name)
-	return short(dir), err
+	return command.Relative(dir), err
 }
 
 // oneRun is the folder of the run that a command's only argument means.
@@ -47,18 +46,6 @@ func oneRun(c *cli.Context) (dir string, err error) {
 		return "", fmt.Errorf("want one RUN, have %d: see %s --help", c.NArg(), c.Command.HelpName)
 	}
 	return runNamed(c.Args().First())
-}
-
-// short is a path as people type it here: what lies below the current folder is named from there.
-func short(path string) string {
-	here, err := os.Getwd()
-	if err != nil || !filepath.IsAbs(path) {
-		return path
-	}
-	if rel, err := filepath.Rel(here, path); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-		return rel
-	}
-	return path
 }
 
 // reader reads what is known of runs.

@@ -26,7 +26,7 @@ func outboxCommand() *cli.Command {
 		Name:        "status",
 		Usage:       "tell which records and notices are pending, sent, or refused for good, and why",
 		ArgsUsage:   "[RUN]",
-		Description: aboutRun,
+		Description: aboutRun + "\n\n  disagg-submit upload status\n  disagg-submit upload status 4459 --json",
 		Flags:       []cli.Flag{uploadFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			o, err := outboxesOf(c)
@@ -85,12 +85,16 @@ func statesOf(d upload.Drain) (list []recordState, err error) {
 // retryCommand lets records be sent that a sink refused.
 func retryCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "retry",
-		Usage:       "make records pending again that a sink refused for good; then drain",
-		ArgsUsage:   "[RUN]",
-		Description: aboutRun + " Mend first why they were refused: `disagg-submit upload status` tells.",
+		Name:      "retry",
+		Usage:     "make records pending again that a sink refused for good; then drain",
+		ArgsUsage: "[RUN]",
+		Description: aboutRun + ` Mend first why they were refused: disagg-submit upload status tells.
+
+  disagg-submit upload retry 4459 && disagg-submit upload drain 4459
+  disagg-submit upload retry 4459 --upload sqlite:results.db`,
 		Flags: []cli.Flag{
-			uploadFlag(), &cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated"},
+			uploadFlag(),
+			&cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated, or several with commas"},
 		},
 		Action: func(c *cli.Context) error {
 			o, err := outboxesOf(c)
@@ -112,7 +116,7 @@ func retryCommand() *cli.Command {
 				}
 				return nil
 			})
-			fmt.Fprintf(c.App.Writer, "%d records are pending again\n", revived)
+			fmt.Fprintf(c.App.Writer, "%d %s pending again\n", revived, plural(revived, "record is", "records are"))
 			return err
 		},
 	}
@@ -124,7 +128,7 @@ func verifyCommand() *cli.Command {
 		Name:        "verify",
 		Usage:       "ask the sinks whether they still have what was sent; exit with 1 if they have not",
 		ArgsUsage:   "[RUN]",
-		Description: aboutRun,
+		Description: aboutRun + "\n\n  disagg-submit upload verify\n  disagg-submit upload verify 4459 --repair",
 		Flags: []cli.Flag{
 			uploadFlag(), &cli.BoolFlag{Name: "repair", Usage: "make pending again what is missing; then drain"},
 		},

@@ -10,12 +10,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/compare"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/pairs"
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
@@ -25,7 +25,8 @@ func pairFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "pairs", Usage: "measure both again, `N` times each, in one job: A B, B A, A B …"},
 		&cli.StringFlag{
-			Name: "time", DefaultText: "estimated from both runs", Usage: "with --pairs: `LIMIT` of the job",
+			Name: "time", DefaultText: "estimated from both runs",
+			Usage: "with --pairs: `LIMIT` of the job, such as 04:00:00 or 4h",
 		},
 		&cli.StringFlag{
 			Name: "run-dir", DefaultText: "a new one below runs/", Usage: "with --pairs: folder `DIR` of the runs",
@@ -91,11 +92,9 @@ type pairSeries struct {
 }
 
 func planPairs(c *cli.Context, n int) (s pairSeries, err error) {
-	var limit roles.Duration
-	if c.IsSet("time") {
-		if limit, err = roles.ParseLimit(c.String("time")); err != nil {
-			return s, fmt.Errorf("cannot read --time: %w", err)
-		}
+	limit, err := caseflags.Limit(c, "time")
+	if err != nil {
+		return s, err
 	}
 	arms := make([]launch.Part, 2)
 	for i := range arms {

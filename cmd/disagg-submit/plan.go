@@ -2,11 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,12 +21,23 @@ func planCommand() *cli.Command {
 		Name:      "plan",
 		Usage:     "print what would run where; nothing is written",
 		ArgsUsage: "CASE… | --testlist LIST",
+		Description: `Nodes are counted from 1, in the order in which the job gets them. What the command line says in
+the place of profile, recipe or case is told.
+
+  disagg-submit plan --trtllm-dir ~/TensorRT-LLM --profile my-cluster.yaml disagg_upload-e2e-CONFIG
+  disagg-submit plan --commands examples/cases/CASE.yaml`,
 		Flags: slices.Concat(caseFlags(), listFlags(), []cli.Flag{
 			varyFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON, with upstream's keys and the roles"},
+			&cli.BoolFlag{
+				Name: "commands", Usage: "print what each role runs, too: variables, folder and command line",
+			},
 			&cli.IntFlag{Name: "check-nodes", Usage: "exit with 1 unless the case needs `N` nodes"},
 		}),
 		Action: func(c *cli.Context) error {
+			if c.Bool("commands") && (c.Bool("json") || several(c)) {
+				return errors.New("cannot print commands (--commands) so: pass one CASE, without --json")
+			}
 			if several(c) {
 				return planSeveral(c)
 			}
@@ -42,14 +52,18 @@ func planCommand() *cli.Command {
 			if c.Bool("json") {
 				err = printJSON(c.App.Writer, s)
 			} else {
-				err = printLayout(c.App.Writer, job.Plan)
+				err = printPlan(c.App.Writer, job)
+			}
+			if err == nil && c.Bool("commands") {
+				err = printCommands(c.App.Writer, job)
 			}
 			if err != nil {
 				return err
 			}
 			if want := c.Int("check-nodes"); c.IsSet("check-nodes") && want != s.TotalNodes {
 				return command.Exit(protocol.ExitFailed,
-					fmt.Errorf("the case needs %d nodes, not %d", s.TotalNodes, want))
+					fmt.Errorf("the case needs %d %s, not %d", s.TotalNodes,
+						plural(s.TotalNodes, "node", "nodes"), want))
 			}
 			return nil
 		},
@@ -65,7 +79,8 @@ type summary struct {
 	CtxNodes      int               `json:"ctx_nodes"`
 	GenNodes      int               `json:"gen_nodes"`
 	TotalNodes    int               `json:"total_nodes"`
-	TotalGPUs     int               `json:"total_gpus"`
+	TotalGPUs     int               `json:"total_gpus"` // asked for
+	UsedGPUs      int               `json:"used_gpus"`
 	GPUsPerNode   int               `json:"gpus_per_node"`
 	TestID        string            `json:"test_id"`
 	Origin        roles.Origin      `json:"origin"`
@@ -90,9 +105,9 @@ func summarize(p plan.Plan) summary {
 	return summary{
 		NumCtxServers: ctx.Count, NumGenServers: gen.Count, CtxWorldSize: ctx.GPUs, GenWorldSize: gen.GPUs,
 		CtxNodes: nodes(roles.Ctx), GenNodes: nodes(roles.Gen), TotalNodes: p.Layout.TotalNodes,
-		TotalGPUs: p.Layout.TotalGPUs(), GPUsPerNode: p.Layout.GPUsPerNode, TestID: p.Case.TestID,
-		Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name, Settings: p.Case.Settings,
-		Notes: p.Case.Notes, Roles: p.Layout.Placements,
+		TotalGPUs: p.Layout.TotalGPUs(), UsedGPUs: p.Provenance.UsedGPUs, GPUsPerNode: p.Layout.GPUsPerNode,
+		TestID: p.Case.TestID, Origin: p.Case.Origin, Model: p.ModelFolders(), Recipe: p.Recipe.Name,
+		Settings: p.Case.Settings, Notes: p.Case.Notes, Roles: p.Layout.Placements,
 	}
 }
 
@@ -100,33 +115,4 @@ func printJSON(out io.Writer, v any) error {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
-}
-
-func printLayout(out io.Writer, p plan.Plan) error {
-	fmt.Fprintf(out, "%s\nof %s\n%d nodes of %d GPUs, recipe %s, %d points\n", p.Case.TestID, p.Case.Origin.Path,
-		p.Layout.TotalNodes, p.Layout.GPUsPerNode, p.Recipe.Name, len(p.Case.Load.Points()))
-	if dirs := p.ModelFolders(); len(dirs) > 0 {
-		fmt.Fprintf(out, "model %s\n", strings.Join(dirs, ", or "))
-	}
-	for _, s := range p.Case.Settings {
-		fmt.Fprintf(out, "with %s\n", s)
-	}
-	for _, note := range p.Case.Notes {
-		fmt.Fprintf(out, "note: %s\n", note)
-	}
-	fmt.Fprintln(out)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ROLE\tNODES\tRANKS\tGPUS")
-	for _, pl := range p.Layout.Placements {
-		nodes := fmt.Sprintf("%d", pl.FirstNode)
-		if pl.Nodes > 1 {
-			nodes += fmt.Sprintf("-%d", pl.FirstNode+pl.Nodes-1)
-		}
-		gpus := fmt.Sprint(pl.GPUs)
-		if p.Layout.Packed && pl.Role.Kind.Worker() && pl.Nodes == 1 {
-			gpus += fmt.Sprintf(" (%d-%d)", pl.FirstGPU, pl.FirstGPU+pl.GPUs-1)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", pl.Role, nodes, pl.Ranks, gpus)
-	}
-	return w.Flush()
 }

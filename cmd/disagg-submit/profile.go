@@ -26,9 +26,17 @@ func profileCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "profile",
 		Usage: "make a profile of a cluster: by asking Slurm, or from a file of upstream's scripts",
+		Description: `A profile says what a cluster needs; --profile takes it.
+
+  disagg-submit profile init --output my-cluster.yaml
+  disagg-submit profile import clusters.ini east`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "init", Usage: "ask this cluster, and write down what it says",
+				Description: `What it does not say stands there to be filled in.
+
+  disagg-submit profile init
+  disagg-submit profile init --partition gpu --output my-cluster.yaml`,
 				Flags: []cli.Flag{
 					output,
 					&cli.StringFlag{
@@ -40,6 +48,10 @@ func profileCommand() *cli.Command {
 			{
 				Name: "import", Usage: "take over a cluster of an INI file, or a .conf file",
 				ArgsUsage: "FILE [CLUSTER]", Flags: []cli.Flag{output}, Action: profileImport,
+				Description: `CLUSTER is the one of several that a file describes.
+
+  disagg-submit profile import clusters.ini east
+  disagg-submit profile import --output west.yaml west.conf`,
 			},
 		},
 		Action: command.Unknown,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/runs"
@@ -25,7 +26,7 @@ A run that is not over is left alone, and so is what is still to be sent.
   disagg-submit runs prune --older 90d --keep-results`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{
-				Name: "older", Required: true, Usage: "runs that ended longer than `TIME` ago, such as 30d",
+				Name: "older", Usage: "runs that ended longer than `TIME` ago, such as 30d; it must be given",
 			},
 			&cli.BoolFlag{Name: "dry-run", Usage: "tell what would be deleted, and delete nothing"},
 			&cli.BoolFlag{
@@ -38,7 +39,11 @@ A run that is not over is left alone, and so is what is still to be sent.
 }
 
 func prune(c *cli.Context) error {
-	older, err := parseAge(c.String("older"))
+	text, err := command.Value(c, "older")
+	if err != nil {
+		return err
+	}
+	older, err := parseAge(text)
 	if err != nil {
 		return fmt.Errorf("cannot read --older: %w", err)
 	}
@@ -64,7 +69,7 @@ func prune(c *cli.Context) error {
 		faults = append(faults, err)
 		if freed > 0 {
 			n, total = n+1, total+freed
-			fmt.Fprintf(c.App.Writer, "%9s  %s\n", size(freed), short(k.Dir))
+			fmt.Fprintf(c.App.Writer, "%9s  %s\n", size(freed), command.ShortPath(k.Dir))
 		}
 	}
 	what := "freed"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/regression"
 	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/report/gather"
@@ -23,14 +24,17 @@ func reportCommand() *cli.Command {
 		ArgsUsage: "[RUN]",
 		Description: aboutRun + ` It may be the folder of a list of runs, too.
 
-HTML is written where the job left it, and the page's path is printed. Everything else is printed:
+HTML is written where the job left it, and the page's path is printed. Everything else is printed.
+
   disagg-submit report --format md >> "$GITHUB_STEP_SUMMARY"
   disagg-submit report 4459 --single-file > report.html`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "html", Usage: "html, text, md, junit or json"},
+			&cli.StringFlag{
+				Name: "format", Value: "html", Usage: "`FORMAT` of the report: html, text, md, junit or json",
+			},
 			&cli.BoolFlag{Name: "single-file", Usage: "print one HTML file that needs no other, to send it elsewhere"},
 			&cli.StringSliceFlag{
-				Name: "against", Usage: "an earlier `RUN` of the same test; may be repeated",
+				Name: "against", Usage: "an earlier `RUN` of the same test; may be repeated, or several with commas",
 			},
 		},
 		Action: func(c *cli.Context) error {
@@ -45,7 +49,7 @@ HTML is written where the job left it, and the page's path is printed. Everythin
 			if err != nil {
 				return err
 			}
-			m, err := beside(in, c.StringSlice("against"))
+			m, err := beside(in, command.List(c, "against"))
 			if err != nil {
 				return err
 			}
@@ -138,6 +142,6 @@ func renewReport(c *cli.Context, m report.Model, a rundir.Attempt) error {
 	} else if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.App.Writer, a.Report())
+	fmt.Fprintln(c.App.Writer, command.ShortPath(a.Report()))
 	return nil
 }

@@ -25,9 +25,12 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run cases, or a list of tests, and end with the verdict's exit code",
 		ArgsUsage: "CASE… | --testlist LIST | --again RUN",
-		Description: `Several cases, the tests of a list, and variants of a case (--vary) are a job each, in run
-directories below one folder, with one summary, one junit.xml and one page with a curve of the variants.
+		Description: `The job goes on when this is left with Ctrl-C: disagg-submit watch comes back to it. Several
+cases, the tests of a list, and variants of a case (--vary) are a job each, in run directories below one folder, with
+one summary, one junit.xml and one page with a curve of the variants.
 
+  disagg-submit run --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM --time 02:00:00 CASE.yaml
+  disagg-submit run --again 4459 --detach
   disagg-submit run --profile my-cluster.yaml a.yaml b.yaml --parallel 2
   disagg-submit run --profile my-cluster.yaml a.yaml --vary gen.max_batch_size=64,128 --vary concurrency_list=1,8`,
 		Flags: slices.Concat(caseFlags(), listFlags(), severalFlags(), keepFlags(), toolFlags(), []cli.Flag{
@@ -46,7 +49,10 @@ directories below one folder, with one summary, one junit.xml and one page with 
 }
 
 func launcherFlag() cli.Flag {
-	return &cli.StringFlag{Name: "launcher", Usage: "slurm, local or allocation (default: this shell's, else slurm)"}
+	return &cli.StringFlag{
+		Name: "launcher", DefaultText: "this shell's, else slurm",
+		Usage: "`WHERE` the job runs: " + strings.Join(launch.SchedulerNames(), ", "),
+	}
 }
 
 // launcher is the scheduler that the command line chooses.

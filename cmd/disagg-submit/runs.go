@@ -13,7 +13,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/runs"
 )
 
@@ -29,9 +31,11 @@ folders lie in the current folder or below its runs/.
   disagg-submit runs --case '*dsr1*con2048*' --tag baseline --json`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "case", Usage: "only cases whose name fits the pattern `GLOB`"},
-			&cli.StringFlag{Name: "since", Usage: "only of the last `TIME`, such as 7d or 12h"},
+			&cli.StringFlag{Name: "since", Usage: "only of the last `TIME`, such as 7d, 12h or 1-12:00:00"},
 			&cli.BoolFlag{Name: "failed", Usage: "only those that are over and have not passed"},
-			&cli.StringSliceFlag{Name: "tag", Usage: "only those with the tag `T`; may be repeated"},
+			&cli.StringSliceFlag{
+				Name: "tag", Usage: "only those with the `TAG`; may be repeated, or several with commas",
+			},
 			jsonFlag(),
 		},
 		Subcommands: []*cli.Command{pruneCommand()},
@@ -41,7 +45,7 @@ folders lie in the current folder or below its runs/.
 
 func listRuns(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return fmt.Errorf("unknown command %q: see %s --help", c.Args().First(), c.Command.HelpName)
+		return command.Unknown(c)
 	}
 	keep, err := filterOf(c, time.Now())
 	if err != nil {
@@ -72,7 +76,7 @@ type filter struct {
 }
 
 func filterOf(c *cli.Context, now time.Time) (f filter, err error) {
-	f = filter{glob: c.String("case"), failed: c.Bool("failed"), tags: c.StringSlice("tag")}
+	f = filter{glob: c.String("case"), failed: c.Bool("failed"), tags: command.List(c, "tag")}
 	if _, err := path.Match(f.glob, ""); err != nil {
 		return f, fmt.Errorf("cannot read --case %q: %w", f.glob, err)
 	}
@@ -104,18 +108,17 @@ func (f filter) fits(s runs.Summary) bool {
 	return !f.failed || s.State.IsOver() && s.Verdict != protocol.Passed
 }
 
-// parseAge reads a length of time such as 7d, 12h or 90m.
+// parseAge reads a length of time such as 7d, 12h or 1-12:00:00; 0s is none at all. A number alone would be minutes for
+// Slurm, and days for whoever thinks of old runs: it is refused.
 func parseAge(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
+	if text == "0s" {
+		return 0, nil
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no length of time: want for example 7d or 12h", text)
+	age, err := roles.ParseLimit(text)
+	if _, number := strconv.Atoi(text); err != nil || number == nil {
+		return 0, fmt.Errorf("%q is no length of time: want for example 7d, 12h or 1-12:00:00", text)
 	}
-	return d, nil
+	return age.Std(), nil
 }
 
 func printRuns(out io.Writer, list []runs.Summary) error {
@@ -128,7 +131,7 @@ func printRuns(out io.Writer, list []runs.Summary) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Submitted.Local().Format("2006-01-02 15:04"),
 			word(s), s.GPUs, best, cmp.Or(s.Engine, "–"), cmp.Or(strings.Join(s.Tags, ","), "–"), s.Title(),
-			short(s.Dir))
+			command.ShortPath(s.Dir))
 	}
 	return w.Flush()
 }

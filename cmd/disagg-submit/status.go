@@ -67,7 +67,7 @@ func statusOfOne(c *cli.Context) error {
 	if err := printStatus(c.App.Writer, []runs.Summary{s}, time.Now(), false); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "\n%s\n", short(s.Dir))
+	fmt.Fprintf(c.App.Writer, "\n%s\n", command.ShortPath(s.Dir))
 	if f.Hub != nil {
 		if err := printRoles(c.App.Writer, *f.Hub); err != nil {
 			return err

@@ -30,7 +30,10 @@ whole.
 What counts is what upstream's test counts: from the fifth iteration on, without those behind an idle one, the steps
 with the most common number of tokens. Servers count the same in the mean of all.
 
-` + aboutRun,
+` + aboutRun + `
+
+  disagg-submit steps 4459
+  disagg-submit steps --json gen_server_0.log gen_server_1.log`,
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			logs, err := generationLogs(c.Args().Slice())

@@ -45,7 +45,7 @@ func (w *watcher) tell(out launch.Outcome, err error, last bool) {
 	defer cancel()
 	if err := w.tools.export(ctx, w.out, telemetry.Build(l.in, l.submitted)); err != nil {
 		fmt.Fprintf(w.out, "export:  failed: %s\n", oneLine(err))
-		fmt.Fprintf(w.out, "         to do it again: disagg-submit export %s\n", w.plan.RunDir)
+		fmt.Fprintf(w.out, "         to do it again: disagg-submit export %s\n", w.name())
 	}
 	if !last {
 		return

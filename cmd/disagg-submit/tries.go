@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -20,12 +21,13 @@ func (e *submissionError) Error() string { return e.err.Error() }
 
 // submit submits a prepared job. A job with an id runs, whatever else went wrong.
 func (w *watcher) submit(ctx context.Context, job launch.Job) (err error) {
-	w.progress.Say("run directory %s", job.Plan.RunDir)
+	w.progress.Say("run directory %s", command.ShortPath(job.Plan.RunDir))
 	job.OnBusy = w.sayBusy
 	w.plan = job.Plan
 	takeHistory(ctx, w.plan, w.progress.Say)
 	if w.job, err = job.Submit(ctx); w.job.ID == "" {
 		if errors.Is(err, scheduler.ErrUnavailable) {
+			w.progress.Say("nothing was submitted; what was prepared stays in %s", command.ShortPath(job.Plan.RunDir))
 			return &submissionError{protocol.ExitUnavailable, err}
 		}
 		return &submissionError{protocol.ExitPending, err}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/disagg/disagg/cmd/internal/caseflags"
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -25,6 +26,10 @@ func uploadCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "upload",
 		Usage: "send the results of runs, and see what was sent",
+		Description: `A run sends its records by itself; these commands are for what it could not send.
+
+  disagg-submit upload status
+  disagg-submit upload drain 4459`,
 		Subcommands: []*cli.Command{
 			drainCommand(), outboxCommand(), retryCommand(), verifyCommand(), importCommand(),
 		},
@@ -47,18 +52,23 @@ func drainCommand() *cli.Command {
 		Usage:     "send what is pending, records and notices; exit with 75 if something still is",
 		ArgsUsage: "[RUN]",
 		Description: aboutRun + " What was sent before is not sent again. It ends with 1 if nothing is pending any " +
-			"more, and a sink will never take something.",
+			"more, and a sink will never take something.\n\n" +
+			"  disagg-submit upload drain\n  disagg-submit upload drain 4459 --for 10m",
 		Flags: []cli.Flag{
 			uploadFlag(), jsonFlag(),
-			&cli.DurationFlag{Name: "for", Usage: "try again for `TIME` what cannot be sent"},
+			&cli.StringFlag{Name: "for", Usage: "try again for `TIME`, such as 10m, what cannot be sent"},
 			&cli.BoolFlag{Name: "job", Hidden: true, Usage: "only to the sinks that the job itself sends to"},
 		},
 		Action: func(c *cli.Context) error {
+			patience, err := caseflags.Limit(c, "for")
+			if err != nil {
+				return err
+			}
 			o, err := outboxesOf(c)
 			if err != nil {
 				return err
 			}
-			report := sinks().DrainRun(c.Context, o.attempts, o.urls, c.Duration("for"))
+			report := sinks().DrainRun(c.Context, o.attempts, o.urls, patience.Std())
 			notices := 0
 			if !c.Bool("job") {
 				notices = o.drainNotices(c)
@@ -176,7 +186,7 @@ func (o outboxes) each(do func(upload.Drain) error) error {
 
 // chosen are the records that a command is about: those that are named, or all.
 func chosen(c *cli.Context, all []string) []string {
-	if ids := c.StringSlice("id"); len(ids) > 0 {
+	if ids := command.List(c, "id"); len(ids) > 0 {
 		return slices.DeleteFunc(all, func(id string) bool { return !slices.Contains(ids, id) })
 	}
 	return all

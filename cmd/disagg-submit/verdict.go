@@ -29,10 +29,10 @@ func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
 	}
 	screenOf(w.out, w.plan, a).Summary(w.out, m)
 	if a == "" {
-		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", w.plan.RunDir)
+		fmt.Fprintf(w.out, "run:     %s (does not answer)\n", command.ShortPath(w.plan.RunDir))
 		return
 	}
-	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", a.Report(), a.Logs())
+	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", command.ShortPath(a.Report()), command.ShortPath(a.Logs()))
 	if r.Kept {
 		w.kept()
 	}

@@ -59,12 +59,17 @@ func (w *watcher) sayBusy(err error, again time.Duration) {
 	w.progress.Say("%v: trying again in %v", err, again)
 }
 
+// name is what the run is called on a command line.
+func (w *watcher) name() string {
+	if w.listed {
+		return shortName(w.plan, w.job.ID)
+	}
+	return command.ShortPath(w.plan.RunDir)
+}
+
 // wayBack is the commands that watch the job again, and end it.
 func (w *watcher) wayBack() string {
-	name := short(w.plan.RunDir)
-	if w.listed {
-		name = shortName(w.plan, w.job.ID)
-	}
+	name := w.name()
 	return fmt.Sprintf("disagg-submit watch %s · disagg-submit cancel %s", name, name)
 }
 
@@ -179,13 +184,13 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 	}
 	return command.Exit(protocol.ExitPending,
 		fmt.Errorf("the test passed, and %d records are not where they must be: send them with %s", w.undelivered,
-			"disagg-submit upload drain "+w.plan.RunDir))
+			"disagg-submit upload drain "+w.name()))
 }
 
 // deliver sends what the job left to be sent: what only this side can reach, and what the job could not reach. It tells
 // how many records are still pending, or will never be sent.
 func (w *watcher) deliver() int {
-	run, attempts, err := upload.Attempts(w.plan.RunDir)
+	_, attempts, err := upload.Attempts(w.plan.RunDir)
 	if err != nil {
 		return 0
 	}
@@ -195,18 +200,18 @@ func (w *watcher) deliver() int {
 	report.Uploads(w.out, r)
 	if r.Error != "" {
 		fmt.Fprintf(w.out, "upload:  failed, the records stay pending: %s\n", report.Printable(r.Error))
-		fmt.Fprintf(w.out, "         to send them: disagg-submit upload drain %s\n", run)
+		fmt.Fprintf(w.out, "         to send them: disagg-submit upload drain %s\n", w.name())
 	}
 	return r.Pending + r.Dead
 }
 
 // kept says that servers stay, and how to go on.
 func (w *watcher) kept() {
-	end := "disagg-submit stop " + w.plan.RunDir
+	end := "disagg-submit stop " + w.name()
 	if w.tied {
 		w.deliver() // nobody knows when it will end
 		end = "Ctrl-C"
 	}
 	fmt.Fprintf(w.out, "kept:    servers stay; to measure again: disagg-submit bench %s; to end them: %s\n",
-		w.plan.RunDir, end)
+		w.name(), end)
 }

@@ -32,6 +32,9 @@ func Counts(entries []Entry) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
 		}
 	}
+	if len(entries) == 1 {
+		what = strings.TrimSuffix(what, "s")
+	}
 	return fmt.Sprintf("%d %s: %s", len(entries), what, strings.Join(parts, ", "))
 }
 

@@ -3,7 +3,10 @@ package healthcheck
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/url"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -52,16 +55,37 @@ func detail(text []byte) string {
 
 // networkFailure tells the faults of a connection apart.
 func networkFailure(err error) *Failure {
-	f := &Failure{Reason: Unreachable, Detail: err.Error()}
+	f := &Failure{Reason: Unreachable, Detail: plainly(err)}
 	var dns *net.DNSError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		f.Reason = Refused
 	case errors.As(err, &dns):
-		f.Reason = DNS
+		f.Reason, f.Detail = DNS, dns.Name+": "+dns.Err
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		f.Reason, f.Detail = Timeout, "it does not answer"
 	}
 	return f
+}
+
+// plainly is a fault of the network for people, such as "10.0.0.1:8000: connection refused", without the names of the
+// calls that met it.
+func plainly(err error) string {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var op *net.OpError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the answer was complete"
+	case !errors.As(err, &op) || op.Addr == nil:
+		return strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
+	}
+	cause := op.Err
+	if call := (*os.SyscallError)(nil); errors.As(cause, &call) {
+		cause = call.Err
+	}
+	return op.Addr.String() + ": " + cause.Error()
 }

@@ -68,7 +68,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// The reasons are told apart.
+// The reasons are told apart, in words that are not Go's.
 func TestReasons(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,16 +77,19 @@ func TestReasons(t *testing.T) {
 	closed := l.Addr().String()
 	l.Close()
 	tests := map[string]struct {
-		url  string
-		want healthcheck.Reason
+		url    string
+		want   healthcheck.Reason
+		detail string // its beginning
 	}{
-		"refused": {"http://" + closed, healthcheck.Refused},
-		"dns":     {"http://no-such-host.invalid/", healthcheck.DNS},
+		"refused": {"http://" + closed, healthcheck.Refused, closed + ": connection refused"},
+		"dns":     {"http://no-such-host.invalid/", healthcheck.DNS, "no-such-host.invalid: "},
 		"timeout": {
 			serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), healthcheck.Timeout,
+			"it does not answer",
 		},
-		"no http": {"http://" + talker(t), healthcheck.Unreachable},
-		"bad url": {"http://%zz", healthcheck.Unreachable},
+		"hangs up": {"http://" + talker(t, ""), healthcheck.Unreachable, "the connection was closed before"},
+		"no http":  {"http://" + talker(t, "SSH-2.0-x\r\n"), healthcheck.Unreachable, "malformed HTTP"},
+		"bad url":  {"http://%zz", healthcheck.Unreachable, `parse "http://%zz": `},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -94,15 +97,16 @@ func TestReasons(t *testing.T) {
 			if tt.want == healthcheck.Timeout {
 				timeout = 50 * time.Millisecond
 			}
-			if f := probe(t, healthcheck.HTTP{URL: tt.url, Timeout: timeout}); f == nil || f.Reason != tt.want {
-				t.Errorf("got %v, want %s", f, tt.want)
+			f := probe(t, healthcheck.HTTP{URL: tt.url, Timeout: timeout})
+			if f == nil || f.Reason != tt.want || !strings.HasPrefix(f.Detail, tt.detail) {
+				t.Errorf("got %v, want %s: %s", f, tt.want, tt.detail)
 			}
 		})
 	}
 }
 
-// talker accepts connections and says something that is no HTTP.
-func talker(t *testing.T) string {
+// talker accepts connections, reads, says something that is no HTTP, and hangs up.
+func talker(t *testing.T, says string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,7 +121,8 @@ func talker(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			fmt.Fprint(c, "SSH-2.0-x\r\n")
+			_, _ = c.Read(make([]byte, 1<<10)) // what is not read would end the connection with a reset
+			fmt.Fprint(c, says)
 			c.Close()
 		}
 	}()
@@ -385,7 +390,7 @@ func TestText(t *testing.T) {
 }
 
 func TestTCP(t *testing.T) {
-	if f := failure(t, healthcheck.TCP{Address: talker(t), Timeout: 5 * time.Second}); f != nil {
+	if f := failure(t, healthcheck.TCP{Address: talker(t, ""), Timeout: 5 * time.Second}); f != nil {
 		t.Error(f)
 	}
 	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil ||

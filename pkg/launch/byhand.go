@@ -113,29 +113,12 @@ func (b ByHand) Preview(ctx context.Context, environ []string) (agent.Child, err
 	if err != nil {
 		return agent.Child{}, err
 	}
-	o := agent.Options{
-		Plan: at.plan, Role: b.Role, Identity: scheduler.Identity{Attempt: at.attempt}, Node: unknownHost,
-		Host: unknownHost, Environ: environ,
-	}
-	if o.Wrap, err = shellwords.Split(b.Wrap); err != nil {
+	wrap, err := shellwords.Split(b.Wrap)
+	if err != nil {
 		return agent.Child{}, fmt.Errorf("cannot read --wrap: %w", err)
 	}
-	o.LauncherVars.Patterns, o.LauncherVars.Kept = TaskVars()
-	peers := map[string]string{}
-	for _, pl := range at.plan.Layout.Placements {
-		peers[pl.Role.String()] = unknownHost + ":0"
-	}
-	state, _ := rundir.ReadState(rundir.Current(rundir.Dir(at.plan.RunDir))) // without one nothing is known
-	for _, r := range state.Roles {
-		if r.Address != "" {
-			peers[r.Role.String()] = r.Address
-		}
-	}
-	return agent.Preview(o, peers)
+	return preview(at.plan, b.Role, at.attempt, wrap, environ)
 }
-
-// unknownHost stands for a host that is not known before a role runs.
-const unknownHost = "HOST"
 
 func roleNames(l roles.Layout) string {
 	var list []roles.Role

@@ -15,6 +15,7 @@ import (
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/spelling"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
@@ -110,14 +111,27 @@ func readInput(file string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, yamlfile.MaxSize+1))
 }
 
+// unknownName says that nothing built in has a name, and which may be meant: a file that lies here, too.
+func unknownName(what, name string, builtin []string) error {
+	known := builtin
+	if file := name + ".yaml"; isThere(file) {
+		known = []string{file}
+	}
+	hint := spelling.Hint(name, known)
+	if hint != "" {
+		hint = " " + hint
+	}
+	return fmt.Errorf("unknown %s %q:%s want %s, or a path to a %s file", what, name, hint, strings.Join(builtin, ", "),
+		what)
+}
+
 // loadRecipe reads a recipe by the name of a built-in one or by the path of a file.
 func loadRecipe(nameOrFile string) (recipe.Recipe, error) {
 	if r, ok, err := recipe.Load(nameOrFile); ok {
 		return r, err
 	}
 	if !isFile(nameOrFile) {
-		return recipe.Recipe{}, fmt.Errorf("unknown recipe %q: want %s, or a path to a recipe file",
-			nameOrFile, strings.Join(recipe.Builtin(), ", "))
+		return recipe.Recipe{}, unknownName("recipe", nameOrFile, recipe.Builtin())
 	}
 	data, err := readInput(nameOrFile)
 	if err != nil {
@@ -138,8 +152,7 @@ func loadProfile(nameOrFile string) (profile.Profile, error) {
 		return p, err
 	}
 	if !isFile(nameOrFile) {
-		return profile.Profile{}, fmt.Errorf("unknown profile %q: want %s, or a path to a profile file",
-			nameOrFile, strings.Join(profile.Builtin(), ", "))
+		return profile.Profile{}, unknownName("profile", nameOrFile, profile.Builtin())
 	}
 	data, err := readInput(nameOrFile)
 	if err != nil {

@@ -23,16 +23,22 @@ func Schedulers() []scheduler.Scheduler {
 	return []scheduler.Scheduler{slurm.Slurm{}, &local.Local{}, slurm.Held{Jobs: &local.Local{}}}
 }
 
+// SchedulerNames lists the names of all schedulers.
+func SchedulerNames() (names []string) {
+	for _, s := range Schedulers() {
+		names = append(names, s.Name())
+	}
+	return names
+}
+
 // SchedulerNamed finds a scheduler by its name.
 func SchedulerNamed(name string) (scheduler.Scheduler, error) {
-	var names []string
 	for _, s := range Schedulers() {
 		if s.Name() == name {
 			return s, nil
 		}
-		names = append(names, s.Name())
 	}
-	return nil, fmt.Errorf("unknown launcher %q: want %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown launcher %q: want %s", name, strings.Join(SchedulerNames(), ", "))
 }
 
 // TaskVars lists the variables of every scheduler's tasks; see [scheduler.Identifier].
@@ -74,7 +80,7 @@ func (r *Request) Fit(ctx context.Context) (has string, err error) {
 		r.Timeouts.Job = roles.Duration(time.Until(a.Ends).Round(time.Second))
 	}
 	r.nodes = a.Nodes
-	return fmt.Sprintf("it runs in allocation %s, of %d nodes", a.JobID, a.Nodes), nil
+	return fmt.Sprintf("it runs in allocation %s, of %d %s", a.JobID, a.Nodes, plural(a.Nodes, "node", "nodes")), nil
 }
 
 // Prepare makes the run directory: the case's copy, the batch script, a junit.xml in which nothing has run yet, and the

@@ -11,9 +11,13 @@ import (
 const mostLimit = 10 * 365 * 24 * time.Hour
 
 // ParseLimit reads a time limit as people write it for Slurm, or for this tool: "90" (minutes), "90:30" (minutes and
-// seconds), "02:00:00", "1-12" (days and hours), "1-12:30", "1-12:00:00", or "2h", "1h30m".
+// seconds), "02:00:00", "1-12" (days and hours), "1-12:30", "1-12:00:00", or "2h", "1h30m", "7d".
 func ParseLimit(text string) (Duration, error) {
-	d, ok := slurmTime(text)
+	clock := text
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		clock = days + "-0"
+	}
+	d, ok := slurmTime(clock)
 	if !ok {
 		var err error
 		d, err = time.ParseDuration(text)

@@ -4,11 +4,15 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/disagg/disagg/pkg/spelling"
 )
 
 // Node is the library's node, for types that decode themselves with UnmarshalYAML(*Node).
@@ -180,9 +184,17 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			d.entry(p, inline, at)
 		case path == "" && strings.HasPrefix(p.key.Value, anchorsPrefix):
 		case !d.lax:
-			d.fail(p.key, at, "unknown key: check its spelling, or remove it")
+			d.fail(p.key, at, "unknown key: %s", advice(p.key.Value, fields))
 		}
 	}
+}
+
+// advice is what to do about an unknown key.
+func advice(key string, fields map[string]reflect.Value) string {
+	if hint := spelling.Hint(key, slices.Sorted(maps.Keys(fields))); hint != "" {
+		return hint
+	}
+	return "check its spelling, or remove it"
 }
 
 // fieldsOf lists a struct's fields by their names in YAML, and the map that takes all other keys.

@@ -135,7 +135,7 @@ func TestDecodeTypes(t *testing.T) {
 		"pause: [1s]":                     "pause: a list: want one value",
 		"pause: soon":                     `pause: time: invalid duration "soon"`,
 		"either: [{words: }]":             "either[0]: want a text or {words: text}",
-		"either: [{wrods: a}]":            "either[0].wrods: unknown key: check its spelling, or remove it",
+		"either: [{wrods: a}]":            "either[0].wrods: unknown key: did you mean words?",
 		"other: [1]":                      "other: a list: want a text",
 		"map: {a: {<<: [1]}}":             "map.a.<<: want a mapping, or a list of mappings",
 		"either: [{limit: -1}]":           "either[0]: want a text or {words: text}",

@@ -44,14 +44,14 @@ func TestDecodeFaults(t *testing.T) {
 		"tab": {
 			"group:\n\tcount: 1\n", "f.yaml:2: count: not valid YAML: found character that cannot start any token",
 		},
-		"unknown key": {"group:\n  cuont: 1\n", "f.yaml:2: group.cuont: unknown key: check its spelling, or remove it"},
+		"unknown key": {"group:\n  cuont: 1\n", "f.yaml:2: group.cuont: unknown key: did you mean count?"},
 		"a key of two lines": {
 			`"a\n\e[1mb": 1`, `f.yaml:1: "a\n\x1b[1mb": unknown key: check its spelling, or remove it`,
 		},
 		"wrong type":    {"name: a\ngroup:\n  count: many\n", "f.yaml:3: group.count: \"many\": want a whole number"},
 		"two documents": {"name: a\n---\nname: b\n", "f.yaml: more than one YAML document: keep one"},
 		"several": {
-			"nome: a\ngorup: 1\n", "f.yaml:1: nome: unknown key: check its spelling, or remove it (and 1 more)",
+			"nome: a\ngorup: 1\n", "f.yaml:1: nome: unknown key: did you mean name? (and 1 more)",
 		},
 		"key given twice": {"name: a\nname: b\n", "f.yaml:2: name: is given twice, first in line 1: keep one"},
 		"key given twice in a block": {

@@ -58,7 +58,7 @@ var kinds = map[string]kind{
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
-	"pkg/lazyregexp": nil, "pkg/spelling": nil, "pkg/yamlfile": {"pkg/lazyregexp"},
+	"pkg/lazyregexp": nil, "pkg/spelling": nil, "pkg/yamlfile": {"pkg/lazyregexp", "pkg/spelling"},
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
 	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil,
 	"pkg/known":           {"pkg/yamlfile", "pkg/lazyregexp"},

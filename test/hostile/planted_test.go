@@ -55,7 +55,7 @@ func TestPlantedFiles(t *testing.T) {
 			p.must(os.MkdirAll(filepath.Dir(file), 0o755))
 			p.must(tt.plant(p.path("victim"), file))
 			o := p.see(p.runArgs()...)
-			if i := strings.Index(o.stdout, "submitted"); i >= 0 {
+			if i := strings.Index(o.stdout, "is submitted"); i >= 0 {
 				t.Errorf("it was started: %s", o.stdout)
 			}
 			o.oneLine(t, tt.code, tt.want)

@@ -21,7 +21,8 @@ func Flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: "mode", DefaultText: "the test id's, then the config's",
-			Usage: "e2e, gen_only, gen_only_no_context or ctx_only",
+			Usage: "`MODE` of the test: e2e, gen_only, gen_only_no_context or ctx_only; wins over benchmark.mode in " +
+				"the case",
 		},
 		&cli.StringFlag{
 			Name: "config-folder", EnvVars: []string{protocol.EnvConfigFolder}, DefaultText: "the checkout's folders",
@@ -40,38 +41,46 @@ func Flags() []cli.Flag {
 		},
 		&cli.StringSliceFlag{
 			Name: "set",
-			Usage: "use `KEY=VALUE` in place of what the recipe or else the case has: KEY is the name of a value of " +
-				"the recipe, or a path into the case or its end, such as gen.max_batch_size; may be repeated",
+			Usage: "use `KEY=VALUE` in place of what profile, recipe or else the case has: KEY is the name of a value " +
+				"of the recipe, or a path into the case or its end, such as gen.max_batch_size; may be repeated",
 		},
-		&cli.BoolFlag{Name: "pack", Usage: "let servers that are smaller than a node share one"},
 		&cli.BoolFlag{
-			Name: "endpoints", Usage: "let every agent answer /status and /metrics to who has the run's status key",
+			Name: "pack", Usage: "let servers that are smaller than a node share one, like pack: true in the profile",
+		},
+		&cli.BoolFlag{
+			Name: "endpoints",
+			Usage: "let every agent answer /status and /metrics to who has the run's status key, like endpoints: true " +
+				"in the profile",
 		},
 		&cli.StringFlag{
 			Name: "sample-gpus", DefaultText: "the profile's, else never",
-			Usage: "sample use, memory and power of the GPUs every `TIME`, such as 1s",
+			Usage: "sample use, memory and power of the GPUs every `TIME`, such as 1s; wins over sample_gpus in the " +
+				"profile",
 		},
 		&cli.IntFlag{Name: "repeat", Value: 1, Usage: "measure `N` times, on the same servers"},
 		&cli.StringFlag{
 			Name: "time", DefaultText: "the profile's, then the case's",
-			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h",
+			Usage: "`LIMIT` of the job, such as 02:00:00, 1-12:00:00, 90 (minutes) or 2h; wins over time in the " +
+				"profile and slurm.job_time in the case",
 		},
 		&cli.StringFlag{
-			Name: "ready-timeout", DefaultText: "a share of --time", Usage: "`LIMIT` of the servers' start",
+			Name: "ready-timeout", DefaultText: "a share of --time",
+			Usage: "`LIMIT` of the servers' start, written like --time",
 		},
 		&cli.StringFlag{
-			Name: "benchmark-timeout", DefaultText: "what is left of --time", Usage: "`LIMIT` of the benchmark",
+			Name: "benchmark-timeout", DefaultText: "what is left of --time",
+			Usage: "`LIMIT` of the benchmark, written like --time",
 		},
 		&cli.StringSliceFlag{
 			Name: "upload", DefaultText: "a SQLite file in the user's data folder",
-			Usage: "`URL` of a sink that records go to; may be repeated",
+			Usage: "`URL` of a sink that records go to; wins over upload in the profile; may be repeated",
 		},
 		&cli.BoolFlag{
 			Name: "upload-required", Usage: "exit with 75 if a test passed and its records are not in every sink",
 		},
 		&cli.StringFlag{
 			Name: "run-dir", DefaultText: "a new one below runs/",
-			Usage: "the run's folder `DIR`, on a file system that all nodes share",
+			Usage: "the run's folder `DIR`, on a file system that all nodes share; wins over run_root in the profile",
 		},
 	}
 }
@@ -113,12 +122,21 @@ func limits(c *cli.Context) (t roles.Timeouts, err error) {
 	for flag, limit := range map[string]*roles.Duration{
 		"time": &t.Job, "ready-timeout": &t.Ready, "benchmark-timeout": &t.Benchmark,
 	} {
-		if !c.IsSet(flag) {
-			continue
-		}
-		if *limit, err = roles.ParseLimit(c.String(flag)); err != nil {
-			return t, fmt.Errorf("cannot read --%s: %w", flag, err)
+		if *limit, err = Limit(c, flag); err != nil {
+			return t, err
 		}
 	}
 	return t, nil
+}
+
+// Limit is the length of time that a flag says, in any form that [roles.ParseLimit] reads; 0: it was not given.
+func Limit(c *cli.Context, flag string) (roles.Duration, error) {
+	if !c.IsSet(flag) {
+		return 0, nil
+	}
+	d, err := roles.ParseLimit(c.String(flag))
+	if err != nil {
+		return 0, fmt.Errorf("cannot read --%s: %w", flag, err)
+	}
+	return d, nil
 }

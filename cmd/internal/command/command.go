@@ -4,6 +4,10 @@
 //   - A command returns an error that carries its exit code ([Exit]); it is resolved once, in [Run].
 //   - An error is one line on stderr, not a page of help.
 //   - Flags may stand before or behind arguments.
+//   - Every program has the commands help, version and completion. What they tell is read from the other commands.
+//   - The last lines of a command's description are examples of it: they begin with two blanks and the program's name.
+//   - What stands between backquotes in a flag's usage, and each word of a command's ArgsUsage, is what people put
+//     there: RUN, FILE, N. Completion knows by it what a word may be.
 package command
 
 import (
@@ -13,12 +17,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/spelling"
 )
 
 // exit is an error that carries an exit code.
@@ -62,8 +68,10 @@ func Run(app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.ExitErrHandler = func(*cli.Context, error) {} // main exits, once
 	app.HideHelpCommand, app.OnUsageError, app.DisableSliceFlagSeparator = true, wrongUsage, true
+	app.Commands = append(app.Commands, ownCommands(app)...)
+	app.Flags = append(app.Flags, cli.HelpFlag) // the library leaves it out where there is a command help
 	tidy(app.Commands)
-	err := app.Run(FlagsFirst(app, args))
+	err := app.Run(flagsFirst(app, args))
 	var e *exit
 	if err != nil && (!errors.As(err, &e) || e.err != nil) {
 		for line := range strings.Lines(err.Error()) { // several faults of one input are several lines
@@ -85,33 +93,81 @@ func tidy(commands []*cli.Command) {
 
 // wrongUsage keeps the library from printing the whole help beside a one-line fault.
 func wrongUsage(c *cli.Context, err error, _ bool) error {
-	return fmt.Errorf("%w: see %s --help", err, name(c))
+	flags := c.App.Flags
+	if !isRoot(c) {
+		flags = c.Command.Flags
+	}
+	return helped(faultOf(err.Error(), flags), c)
+}
+
+// helped is a fault of usage, with where to read on. It may end with a question.
+func helped(fault string, c *cli.Context) error {
+	if strings.HasSuffix(fault, "?") {
+		return fmt.Errorf("%s See %s --help", fault, name(c))
+	}
+	return fmt.Errorf("%s: see %s --help", fault, name(c))
+}
+
+// unknownCommand says that there is no such command, and asks for the one that may have been meant.
+func unknownCommand(typed string, among []*cli.Command) string {
+	fault := "unknown command " + strconv.Quote(typed)
+	if hint := spelling.Hint(typed, visible(among)); hint != "" {
+		fault += ": " + hint
+	}
+	return fault
 }
 
 func name(c *cli.Context) string {
-	if c.Command == nil || c.Command.Name == "" || c.Command.HasName(c.App.Name) {
+	if isRoot(c) {
 		return c.App.Name
 	}
 	return c.Command.HelpName
 }
 
+// isRoot tells whether no command was named yet.
+func isRoot(c *cli.Context) bool {
+	return c.Command == nil || c.Command.Name == "" || c.Command.HasName(c.App.Name)
+}
+
 // Unknown is the action where a command is wanted: it shows the help, or names what is not one.
 func Unknown(c *cli.Context) error {
-	if c.Args().Present() {
-		return fmt.Errorf("unknown command %q: see %s --help", c.Args().First(), name(c))
+	commands := c.App.Commands
+	if !isRoot(c) {
+		commands = c.Command.Subcommands
 	}
-	if c.Command != nil && len(c.Command.Subcommands) > 0 && !c.Command.HasName(c.App.Name) {
+	switch {
+	case c.Args().Present():
+		return helped(unknownCommand(c.Args().First(), commands), c)
+	case !isRoot(c) && len(c.Command.Subcommands) > 0:
 		return cli.ShowSubcommandHelp(c)
 	}
 	return cli.ShowAppHelp(c)
 }
 
+// visible are the names of the commands that help shows.
+func visible(commands []*cli.Command) (names []string) {
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
 // One wants exactly one argument, called what, and returns it.
 func One(c *cli.Context, what string) (string, error) {
 	if c.NArg() != 1 {
-		return "", fmt.Errorf("want one %s, have %d: see %s --help", what, c.NArg(), name(c))
+		return "", helped(fmt.Sprintf("want one %s, have %d", what, c.NArg()), c)
 	}
 	return c.Args().First(), nil
+}
+
+// Value is the value of a flag that must be given.
+func Value(c *cli.Context, flag string) (string, error) {
+	if v := c.String(flag); v != "" {
+		return v, nil
+	}
+	return "", helped("want "+dashed(flag), c)
 }
 
 // UntilSignal is a context that ends with a signal; its cause names it. The result ends the watch for signals.
@@ -137,63 +193,4 @@ func SignalName(sig os.Signal) string {
 		}
 	}
 	return fmt.Sprint(sig)
-}
-
-// FlagsFirst moves flags that stand behind arguments to the front, where the library looks for them. What follows "--"
-// is never a flag.
-func FlagsFirst(app *cli.App, args []string) []string {
-	if len(args) == 0 {
-		return args
-	}
-	out, flags, commands := args[:1:1], app.Flags, app.Commands
-	var moved, plain []string
-	rest := args[1:]
-	for len(rest) > 0 {
-		a := rest[0]
-		rest = rest[1:]
-		switch c := find(commands, a); {
-		case a == "--":
-			plain, rest = append(plain, rest...), nil
-		case len(a) > 1 && a[0] == '-':
-			moved = append(moved, a)
-			if takesNext(flags, a) && len(rest) > 0 {
-				moved, rest = append(moved, rest[0]), rest[1:]
-			}
-		case c != nil && len(plain) == 0:
-			out = append(append(out, moved...), a)
-			moved, flags, commands = nil, c.Flags, c.Subcommands
-		default:
-			plain = append(plain, a)
-		}
-	}
-	out = append(out, moved...)
-	if len(plain) > 0 && len(plain[0]) > 1 && plain[0][0] == '-' {
-		out = append(out, "--")
-	}
-	return append(out, plain...)
-}
-
-func find(commands []*cli.Command, name string) *cli.Command {
-	for _, c := range commands {
-		if c.HasName(name) {
-			return c
-		}
-	}
-	return nil
-}
-
-// takesNext tells whether the argument behind a flag is its value.
-func takesNext(flags []cli.Flag, arg string) bool {
-	name := strings.TrimLeft(arg, "-")
-	if strings.Contains(name, "=") {
-		return false
-	}
-	for _, f := range flags {
-		for _, n := range f.Names() {
-			if d, ok := f.(cli.DocGenerationFlag); ok && n == name {
-				return d.TakesValue()
-			}
-		}
-	}
-	return false
 }

@@ -33,16 +33,29 @@ func app(got *[]string) *cli.App {
 	flags := func() []cli.Flag {
 		return []cli.Flag{
 			&cli.StringFlag{Name: "name", Aliases: []string{"n"}}, &cli.StringSliceFlag{Name: "set"},
-			&cli.BoolFlag{Name: "json"},
+			&cli.BoolFlag{Name: "json"}, &cli.IntFlag{Name: "count"}, &cli.BoolFlag{Name: "jsonl", Hidden: true},
 		}
 	}
 	return &cli.App{
-		Name: "tool", Action: command.Unknown,
+		Name: "tool", Usage: "do things", Version: "1.2", Action: command.Unknown,
 		Commands: []*cli.Command{
-			{Name: "do", Flags: flags(), Action: record},
-			{Name: "sub", Subcommands: []*cli.Command{{Name: "deep", Flags: flags(), Action: record}}},
+			{Name: "do", Usage: "do it", Flags: flags(), Action: record},
+			{
+				Name: "sub", Usage: "do one of some",
+				Subcommands: []*cli.Command{{Name: "deep", Usage: "do it there", Flags: flags(), Action: record}},
+			},
 		},
 	}
+}
+
+// run runs a command line that must pass, and returns what it printed.
+func run(t *testing.T, a *cli.App, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := command.Run(a, append([]string{a.Name}, args...), &out, &errs); code != 0 {
+		t.Fatalf("%q: code %d: %s", args, code, &errs)
+	}
+	return out.String()
 }
 
 func TestFlagsMayStandAnywhere(t *testing.T) {
@@ -59,6 +72,7 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		{"sub deep a --name x", "deep x | a"},
 		{"do sub", "do  | sub"},
 		{"do -", "do  | -"},
+		{"do a --name -x b", "do -x | a b"},
 	}
 	for _, tt := range tests {
 		var got []string
@@ -86,9 +100,20 @@ func TestExitCodes(t *testing.T) {
 		{"do loud", 7, "tool: it is loud\n"},
 		{"nothing", 64, "tool: unknown command \"nothing\": see tool --help\n"},
 		{"sub nothing", 64, "tool: unknown command \"nothing\": see tool sub --help\n"},
-		{"do --nope", 64, "tool: flag provided but not defined: -nope: see tool do --help\n"},
-		{"--nope", 64, "tool: flag provided but not defined: -nope: see tool --help\n"},
-		{"sub deep --nope", 64, "tool: flag provided but not defined: -nope: see tool sub deep --help\n"},
+		{"do --nope", 64, "tool: unknown flag --nope: see tool do --help\n"},
+		{"--nope", 64, "tool: unknown flag --nope: see tool --help\n"},
+		{"sub deep --nope", 64, "tool: unknown flag --nope: see tool sub deep --help\n"},
+		{"do --nam x", 64, "tool: unknown flag --nam: did you mean --name? See tool do --help\n"},
+		{"do a --name", 64, "tool: --name wants a value: see tool do --help\n"},
+		{"do --count x", 64, "tool: cannot read --count \"x\": want a whole number: see tool do --help\n"},
+		{"do --json=x", 64, "tool: cannot read --json \"x\": want true or false, or no value: see tool do --help\n"},
+		{"sbu", 64, "tool: unknown command \"sbu\": did you mean sub? See tool --help\n"},
+		{"sub dep", 64, "tool: unknown command \"dep\": did you mean deep? See tool sub --help\n"},
+		{"help dooo", 64, "tool: unknown command \"dooo\": see tool help --help\n"},
+		{"help sub dep", 64, "tool: unknown command \"dep\": did you mean deep? See tool help --help\n"},
+		{"version x", 64, "tool: want no argument: see tool version --help\n"},
+		{"completion", 64, "tool: want one SHELL, have 0: see tool completion --help\n"},
+		{"completion csh", 64, "tool: unknown shell \"csh\", want bash, zsh, fish: see tool completion --help\n"},
 	}
 	for _, tt := range tests {
 		var got []string
@@ -110,13 +135,23 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// A path is shown as it is shortest to type.
+// A path is shown as it is shortest to type: from the current folder, or from the home folder.
 func TestShortPath(t *testing.T) {
-	dir := t.TempDir()
+	dir, home := t.TempDir(), t.TempDir()
 	t.Chdir(dir)
-	for path, want := range map[string]string{dir + "/runs/x": "runs/x", "/x": "/x"} {
-		if got := command.ShortPath(path); got != want {
+	t.Setenv("HOME", home)
+	for path, want := range map[string]string{
+		dir + "/runs/x": "runs/x", "/x": "/x", home + "/runs/x": "~/runs/x", home + "/a b": home + "/a b", "a": "a",
+		home: home, home + "x/y": home + "x/y",
+	} {
+		if got := command.ShortPath(path); got != want && len(got) >= len(path) {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
+	}
+	if got := command.ShortPath(home + "/runs/x"); got != "~/runs/x" {
+		t.Errorf("in the home folder: %s", got)
+	}
+	if got := command.Relative(dir + "/runs/x"); got != "runs/x" {
+		t.Errorf("for programs: %s", got)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// The example profiles lead to these batch scripts: pyxis, bare hosts, no GPUs as a resource, Apptainer.
+// The example profiles lead to these batch scripts: pyxis on GB200 and with an account, the least,
+// bare hosts, no GPUs as a resource, Apptainer.
 func TestExampleProfiles(t *testing.T) {
 	const folder, file = "../../../examples/profiles", "../../../examples/cases/" +
 		"sim_tiny-1b_1k1k_con8_ctx1_dep4_gen1_tep8_eplb0_mtp0_ccb-NIXL.yaml"
@@ -26,7 +27,7 @@ func TestExampleProfiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"gb200-pyxis", "pmix", "no-gres", "apptainer"} {
+	for _, name := range []string{"gb200-pyxis", "pyxis", "plain", "pmix", "no-gres", "apptainer"} {
 		data, err := os.ReadFile(filepath.Join(folder, name+".yaml"))
 		if err != nil {
 			t.Fatal(err)

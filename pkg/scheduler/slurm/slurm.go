@@ -47,13 +47,16 @@ func (s Slurm) environ() []string {
 // commandError is a command of Slurm's that failed.
 type commandError struct {
 	name   string
-	said   string // on its standard error, in one line
+	said   string // on its standard error, in one line; "": nothing
 	reason error
 }
 
 func (e *commandError) Error() string {
 	if e.said == "" {
 		return fmt.Sprintf("%s: %v", e.name, e.reason)
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(e.reason, &exit) {
+		return e.name + ": " + e.said // the code adds nothing
 	}
 	return fmt.Sprintf("%s: %s (%v)", e.name, e.said, e.reason)
 }
@@ -87,9 +90,22 @@ func (s Slurm) runBoth(ctx context.Context, dir, name string, args ...string) (p
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		err = &commandError{name: name, said: strings.Join(strings.Fields(said.String()), " "), reason: err}
+		err = &commandError{name: name, said: inOneLine(name, said.String()), reason: err}
 	}
 	return out.String(), said.String(), err
+}
+
+// inOneLine is what a command said, without its own name before each line.
+func inOneLine(name, said string) string {
+	var lines []string
+	for line := range strings.Lines(said) {
+		line = strings.Join(strings.Fields(line), " ")
+		line = strings.TrimPrefix(strings.TrimPrefix(line, name+": "), "error: ")
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // unreached tells whether a failed command cannot have reached the controller with a request: it was not there, or

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/disagg/disagg/cmd/internal/commandtest"
+)
+
+func TestExamples(t *testing.T) {
+	t.Chdir(t.TempDir())
+	commandtest.Examples(t, app)
+}
+
+func TestFlags(t *testing.T) { commandtest.Flags(t, app()) }
