@@ -18,7 +18,8 @@ import (
 )
 
 func main() {
-	runtime.GOMAXPROCS(1) // with more, each message wakes threads that find nothing to do, and hosts have 144 cores
+	// With more, each message wakes threads that find nothing to do, and there are hosts of 144 cores.
+	runtime.GOMAXPROCS(1)
 	if err := supervisor.CleanMask(); err != nil { // it must come first: it may start this program again
 		fmt.Fprintf(os.Stderr, "disagg-agent: %v\n", err)
 	}

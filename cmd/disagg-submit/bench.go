@@ -37,7 +37,7 @@ highest of all.
 			&cli.StringSliceFlag{
 				Name: "vary",
 				Usage: "measure with each value of `KEY=A,B`, a key that no server depends on, such as " +
-					"concurrency_list or input_length; repeated: with each combination",
+					"concurrency_list or input_length; may be repeated: with each combination",
 			},
 			&cli.StringFlag{
 				Name: "run-dir", DefaultText: "a new one beside RUN", Usage: "with --vary: folder `DIR` of the runs",

@@ -36,7 +36,8 @@ func severalFlags() []cli.Flag {
 func varyFlag() cli.Flag {
 	return &cli.StringSliceFlag{
 		Name:  "vary",
-		Usage: "run once with each value of `KEY=A,B`, which has the form of --set; repeated: with each combination",
+		Usage: "run once with each value of `KEY=A,B`, which has the form of --set; may be repeated: with each " +
+			"combination",
 	}
 }
 
