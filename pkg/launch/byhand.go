@@ -58,7 +58,7 @@ func (b ByHand) Run(ctx context.Context) (int, error) {
 		o.OnVerdict = func(a rundir.Attempt) {
 			end()
 			told = true
-			b.tellEnd(at.plan, a, 0)
+			b.tellVerdict(at.plan, a, 0)
 		}
 	}
 	code, err := batch.Run(ctx, o)

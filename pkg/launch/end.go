@@ -18,10 +18,18 @@ const (
 	endEvery = 100 * time.Millisecond
 )
 
-// tellEnd waits for the verdict of the run that this role was part of, and hands on what is for this terminal. Without
-// a verdict in time it is what the hub knows by then. A role that has met no hub is part of no run yet.
+// tellEnd waits for the verdict of the run that this role was part of, and hands on what is for this terminal. A role
+// that has met no hub is part of no run yet.
 func (b ByHand) tellEnd(p plan.Plan, a rundir.Attempt, patience time.Duration) {
-	if _, met := rundir.ReadPublished(a, roles.Hub(), p.RunID(a.Number())); b.OnEnd == nil || !met {
+	if _, met := rundir.ReadPublished(a, roles.Hub(), p.RunID(a.Number())); met {
+		b.tellVerdict(p, a, patience)
+	}
+}
+
+// tellVerdict hands on what is for this terminal of an attempt's verdict. Without one in time it is what the hub knows
+// by then.
+func (b ByHand) tellVerdict(p plan.Plan, a rundir.Attempt, patience time.Duration) {
+	if b.OnEnd == nil {
 		return
 	}
 	in, ended := awaitEnd(a, patience)

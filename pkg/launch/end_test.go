@@ -82,3 +82,19 @@ func TestEveryTerminalIsTold(t *testing.T) {
 		})
 	}
 }
+
+// The benchmark's terminal tells its verdict also when the hub of the next measurement has begun meanwhile: that has
+// taken the place of its own in the folder of agents.
+func TestVerdictIsToldBehindTheNextHub(t *testing.T) {
+	p, a := attemptBegun(t, true)
+	check.WriteJSON(t, a.Result(), protocol.Result{Schema: 1, Verdict: protocol.Passed})
+	next := protocol.Published{Task: roles.Hub(), Hub: "127.0.0.1:2", RunID: p.RunID(1)}
+	if err := rundir.Publish(a, next); err != nil {
+		t.Fatal(err)
+	}
+	got := protocol.Verdict("")
+	b := ByHand{Role: bench, OnEnd: func(m report.Model, _ rundir.Attempt) { got = m.Run.Verdict }}
+	if b.tellVerdict(p, a, 0); got != protocol.Passed {
+		t.Errorf("got %q", got)
+	}
+}
