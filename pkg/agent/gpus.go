@@ -14,6 +14,7 @@ import (
 	"github.com/disagg/disagg/pkg/gpu"
 	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 )
 
 // gpuSampler reads along with the program that samples this host's GPUs. What is wrong with that is told once, and is
@@ -85,7 +86,7 @@ func (g *gpuSampler) line(l logtee.Line) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err != nil {
-		g.odd, g.said = g.odd+1, l.Text[:min(len(l.Text), sentBytes)]
+		g.odd, g.said = g.odd+1, report.Printable(lastLine(l.Text))
 		return
 	}
 	g.meter.Add(s)

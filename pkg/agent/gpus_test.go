@@ -85,7 +85,7 @@ func TestSampledGPUs(t *testing.T) {
 func TestUnsampledGPUs(t *testing.T) {
 	for name, tt := range map[string]struct{ smi, said string }{
 		"none":     {"", "cannot run nvidia-smi: executable file not found in $PATH"},
-		"it fails": {"echo Failed; exit 9", "nvidia-smi ended with code 9: Failed"},
+		"it fails": {`printf 'Failed\033[2J\377\n'; exit 9`, "nvidia-smi ended with code 9: Failed·[2J"},
 		"it ends":  {printed, "nvidia-smi ended with code 0: WARNING: infoROM is corrupted"},
 		"it hangs": {"trap '' TERM INT; while :; do /bin/sleep 1; done", ""},
 	} {

@@ -142,8 +142,11 @@ func (s *service) remember(err error) {
 	s.asked = &answer
 }
 
-// status is what is known of the service now.
+// status is what is known of the service now; nil of a child that serves nobody.
 func (s *service) status() *protocol.ServiceStatus {
+	if s.spec.Address == nil && s.spec.Ready == nil && s.spec.Live == nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &protocol.ServiceStatus{

@@ -126,7 +126,8 @@ func TestEndpointIsPublished(t *testing.T) {
 			if err == nil {
 				err = json.Unmarshal([]byte(body), &s)
 			}
-			if err != nil || code != http.StatusOK || s.Job == nil || len(s.Job.Roles) != 2 || s.Points != 1 {
+			if err != nil || code != http.StatusOK || s.Job == nil || len(s.Job.Roles) != 2 || s.Points != 1 ||
+				s.Service != nil {
 				t.Errorf("%d %v: %s", code, err, body)
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -53,7 +52,7 @@ type Server struct {
 func Listen(host, key string, pages map[string]Page) (*Server, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen for who asks for the status: %w", err)
+		return nil, err
 	}
 	s := &Server{key: sha256.Sum256([]byte(key)), pages: pages}
 	s.ctx, s.end = context.WithCancel(context.Background())

@@ -53,7 +53,6 @@ func loading() protocol.RankStatus {
 func measuring() protocol.RankStatus {
 	return protocol.RankStatus{
 		Schema: 1, At: now, Tool: "1.2.3", Role: roles.Hub().Role, Stage: protocol.StageRunning, Points: 4,
-		Service: &protocol.ServiceStatus{Ready: true},
 		Job: &protocol.State{
 			Phase: protocol.Measuring, Cause: &protocol.Cause{Kind: protocol.OOM},
 			Roles: []protocol.RoleState{

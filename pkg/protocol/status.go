@@ -40,7 +40,7 @@ type RankStatus struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Child is absent if none was started.
 	Child *ChildStatus `json:"child,omitempty"`
-	// Service is what the rank knows of its role's service, if it leads the role.
+	// Service is what the rank knows of its role's service, if the role has one and the rank leads it.
 	Service *ServiceStatus `json:"service,omitempty"`
 	// GPUs are those of its host that are planned for, if this agent samples them.
 	GPUs []GPUStatus `json:"gpus,omitempty"`
