@@ -11,12 +11,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 func main() {
+	runtime.GOMAXPROCS(1) // with more, each message wakes threads that find nothing to do, and hosts have 144 cores
 	if err := supervisor.CleanMask(); err != nil { // it must come first: it may start this program again
 		fmt.Fprintf(os.Stderr, "disagg-agent: %v\n", err)
 	}

@@ -1,5 +1,5 @@
 // Command generate writes the parts of the documentation that follow from the code: the JSON Schemas of all files of a
-// run directory, and the reference pages. Run it from the project's folder (make docs); a test compares.
+// run directory, the reference pages, and the pictures. Run it from the project's folder (make docs); a test compares.
 //
 // Rules: what it writes stands nowhere else. The text comes from the comments beside the code.
 package main
@@ -38,7 +38,7 @@ func run() error {
 // generate makes every file, by its path in the project.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, part := range []func(map[string][]byte) error{schemas, pages} {
+	for _, part := range []func(map[string][]byte) error{schemas, pages, pictures} {
 		if err := part(files); err != nil {
 			return nil, err
 		}

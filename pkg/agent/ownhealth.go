@@ -21,17 +21,18 @@ type ownHealth struct {
 	since   time.Time // when the first of those in a row was sent
 	ended   time.Time // when nobody asked any more; zero before
 	begun   bool
-	slow    time.Duration // how long a probe may be without an answer before that means anything
+	slow    time.Duration         // how long a probe may be without an answer before that means anything
+	busy    *healthcheck.Progress // while it is made, that means nothing; nil: it always does
 }
 
 // slowAnswer is how long a probe without a short timeout may be without an answer.
 const slowAnswer = time.Second
 
-// noting wraps the live probe, which has a timeout.
-func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration) healthcheck.Probe {
+// noting wraps the live probe, which has a timeout, of a service that may be busy.
+func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration, busy *healthcheck.Progress) healthcheck.Probe {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.slow = slowAnswer
+	h.slow, h.busy = slowAnswer, busy
 	if timeout > 0 {
 		h.slow = min(slowAnswer, timeout/2)
 	}
@@ -102,7 +103,7 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 	switch {
 	case h.streak > 1 || h.streak == 1 && (h.silent || waited > h.slow): // a single bad answer may have passed
 		return h.failing, h.since.UTC()
-	case waited > h.slow:
+	case waited > h.slow && (h.busy == nil || !h.busy.Since(h.asked)):
 		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
 	}
 	return "", time.Time{}

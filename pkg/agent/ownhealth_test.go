@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"regexp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,7 @@ func TestOwnHealth(t *testing.T) {
 							return ctx.Err()
 						}
 						return answer
-					}), 0)
+					}), 0, nil)
 					_ = probe.Probe(ctx)
 					time.Sleep(time.Second)
 				}
@@ -65,4 +66,43 @@ func TestOwnHealth(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A service that works, and is too busy to answer, is not unwell: not while it is asked, and not when it is stopped.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h ownHealth
+		busy := healthcheck.NewProgress(regexp.MustCompile("^iter"))
+		ctx, stop := context.WithCancel(t.Context())
+		silent := probeFunc(func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(2 * time.Second):
+				return &healthcheck.Failure{Reason: healthcheck.Timeout}
+			}
+		})
+		probe := h.noting(busy.Excuse(silent), 2*time.Second, busy)
+		ask := func(works bool) {
+			if works {
+				time.AfterFunc(time.Second, func() { busy.Line("iter 1"); busy.Line("a warning") })
+			}
+			_ = probe.Probe(ctx)
+			time.Sleep(time.Second)
+		}
+		ask(true)
+		if why, _ := h.unwell(time.Now()); why != "" {
+			t.Errorf("it works, and %s", why)
+		}
+		ask(false)
+		if why, _ := h.unwell(time.Now()); why != "timeout" {
+			t.Errorf("it does nothing, and is unwell because of %q", why)
+		}
+		ask(true)
+		time.AfterFunc(1500*time.Millisecond, stop)
+		ask(true)
+		if why, _ := h.unwell(time.Now()); why != "" {
+			t.Errorf("it works when it is stopped, and %s", why)
+		}
+	})
 }

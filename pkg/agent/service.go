@@ -30,6 +30,7 @@ type service struct {
 	hide func(string) string // takes secrets out of what the child printed
 
 	stall  *healthcheck.Stall              // nil if nobody asks for progress
+	busy   *healthcheck.Progress           // while it is made, no answer is no failure; nil: it always is
 	logged map[string]*healthcheck.LogLine // probes of the child's log, by pattern
 	lines  []func(string)                  // who reads the child's log
 
@@ -74,6 +75,14 @@ func newService(ctx context.Context, w *worker, data recipe.Data, child supervis
 		}
 		s.logged[p.Line] = healthcheck.NewLogLine(pattern)
 		s.lines = append(s.lines, s.logged[p.Line].Line)
+	}
+	if live := s.spec.Live; live != nil && live.Busy != "" {
+		pattern, err := regexp.Compile(live.Busy)
+		if err != nil {
+			return nil, fmt.Errorf("cannot watch progress: %w", err)
+		}
+		s.busy = healthcheck.NewProgress(pattern)
+		s.lines = append(s.lines, s.busy.Line)
 	}
 	if st := s.spec.Stall; st != nil {
 		pattern, err := regexp.Compile(st.Line)
@@ -197,18 +206,27 @@ func (s *service) await(p recipe.Probe) error {
 }
 
 func (s *service) watchLive(p recipe.Probe) {
-	probe, err := s.probe(p)
+	probe, err := s.liveProbe(p)
 	if err != nil {
 		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 		return
 	}
-	rule(p).Watch(s.ctx, s.own.noting(probe, time.Duration(p.Timeout)), func(err error) {
+	rule(p).Watch(s.ctx, s.own.noting(probe, time.Duration(p.Timeout), s.busy), func(err error) {
 		if err == nil {
 			s.tell(protocol.Event{Kind: protocol.EventRecovered})
 			return
 		}
 		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 	})
+}
+
+// liveProbe is a probe of a service that works, and may be too busy to answer.
+func (s *service) liveProbe(p recipe.Probe) (healthcheck.Probe, error) {
+	probe, err := s.probe(p)
+	if err == nil && s.busy != nil {
+		probe = s.busy.Excuse(probe)
+	}
+	return probe, err
 }
 
 func rule(p recipe.Probe) healthcheck.Rule {
@@ -242,7 +260,9 @@ func (s *service) httpProbe(p recipe.Probe, timeout time.Duration) (healthcheck.
 		return nil, err
 	}
 	expect, err := healthcheck.ParseConditions(p.Expect)
-	return healthcheck.HTTP{URL: url, Method: p.Method, Body: body, Expect: expect, Timeout: timeout}, err
+	return healthcheck.HTTP{
+		URL: url, Method: p.Method, Body: body, Expect: expect, Timeout: timeout, AnyStatus: p.AnyStatus,
+	}, err
 }
 
 // Peers are only connected to: whether they work is for their own agents to say. A peer is unreachable after about as
@@ -363,7 +383,7 @@ func (s *service) checkOwn(ctx context.Context) string {
 	if s.spec.Live == nil || !s.own.watched() {
 		return ""
 	}
-	probe, err := s.probe(*s.spec.Live)
+	probe, err := s.liveProbe(*s.spec.Live)
 	if err == nil {
 		err = probe.Probe(ctx)
 	}

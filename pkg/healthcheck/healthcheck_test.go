@@ -279,6 +279,41 @@ func TestStall(t *testing.T) {
 	})
 }
 
+// A service that works may be too busy to answer, not refuse, and not answer badly; one that does nothing is given no
+// time.
+func TestBusyServiceIsExcused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for reason, healthy := range map[healthcheck.Reason]bool{
+			healthcheck.Timeout: true, healthcheck.Refused: false, healthcheck.Status: false,
+		} {
+			work := healthcheck.NewProgress(regexp.MustCompile(`^iter`))
+			probe := work.Excuse(probeFunc(func() error {
+				time.Sleep(time.Second)
+				return &healthcheck.Failure{Reason: reason}
+			}))
+			time.AfterFunc(time.Second/2, func() { work.Line("iter = 1") })
+			if err := probe.Probe(t.Context()); (err == nil) != healthy {
+				t.Errorf("%s: it works, and the probe says %v", reason, err)
+			}
+			time.AfterFunc(time.Second/2, func() { work.Line("still waiting") })
+			if err := probe.Probe(t.Context()); err == nil {
+				t.Errorf("%s: it does nothing, and is excused", reason)
+			}
+		}
+	})
+}
+
+// Any answer is one where the status does not matter.
+func TestAnyStatus(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if f := probe(t, healthcheck.HTTP{URL: url, AnyStatus: true}); f != nil {
+		t.Error(f)
+	}
+	if f := probe(t, healthcheck.HTTP{URL: url}); f == nil || f.Reason != healthcheck.Status {
+		t.Error(f)
+	}
+}
+
 // A body must say what it is expected to, in JSON.
 func TestExpectedBody(t *testing.T) {
 	tests := map[string]struct {

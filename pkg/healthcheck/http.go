@@ -17,6 +17,8 @@ type HTTP struct {
 	Body    string        // JSON; for some engines only a real inference tells the truth
 	Expect  Conditions    // what the answer's body must say; none: 2xx is enough
 	Timeout time.Duration // of one probe
+	// AnyStatus takes any answer: who answers, lives.
+	AnyStatus bool
 }
 
 // maxBody is how much of an answer is read where a condition is set on it, in bytes.
@@ -75,7 +77,7 @@ func (h HTTP) ask(ctx context.Context, limit int64) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	switch code := resp.StatusCode; {
-	case code < 200 || code > 299:
+	case !h.AnyStatus && (code < 200 || code > 299):
 		return nil, &Failure{Reason: Status, Detail: strings.TrimSpace(fmt.Sprintf("%d %s", code, detail(body)))}
 	case err != nil:
 		return nil, networkFailure(err)

@@ -3,28 +3,19 @@ package healthcheck
 import (
 	"context"
 	"regexp"
-	"sync/atomic"
 	"time"
 )
 
 // Stall notices a service that answers, but no longer gets on with its work: for too long its log had no line that
 // shows progress.
 type Stall struct {
-	form   *regexp.Regexp // of a line that shows progress; nil: any line does
+	*Progress
 	within time.Duration
-	last   atomic.Int64 // when there was progress, in nanoseconds since the epoch
 }
 
-// NewStall allows so much time between two signs of progress.
+// NewStall allows so much time between two signs of progress, which are lines of a form; nil: any line is one.
 func NewStall(form *regexp.Regexp, within time.Duration) *Stall {
-	return &Stall{form: form, within: within}
-}
-
-// Line takes the next line of the log.
-func (s *Stall) Line(text string) {
-	if s.form == nil || s.form.MatchString(text) {
-		s.last.Store(time.Now().UnixNano())
-	}
+	return &Stall{Progress: NewProgress(form), within: within}
 }
 
 // Watch waits for a stall, and returns how long there was no progress; ok is false if the context ended first. Only the

@@ -18,12 +18,18 @@ type Probe struct {
 	Body   string `yaml:"body" json:"body,omitempty"`
 	// Expect is what the answer must say: a path in its JSON, and a regular expression for the whole value.
 	Expect map[string]string `yaml:"expect" json:"expect,omitempty"`
+	// AnyStatus takes any answer to URL. It is for a service that says of others that they do not work: those are
+	// watched themselves.
+	AnyStatus bool `yaml:"any_status" json:"any_status,omitempty"`
 	// TCP is a host:port that must accept a connection.
 	TCP string `yaml:"tcp" json:"tcp,omitempty"`
 	// Command must end with 0; it gets the child's environment.
 	Command []Arg `yaml:"command" json:"command,omitempty"`
 	// Line is a regular expression that a line of the child's output must match.
 	Line string `yaml:"line" json:"line,omitempty"`
+	// Busy is a regular expression for lines of the child's output that show that it works. While they come, it is no
+	// failure of a live probe that there is no answer in time.
+	Busy string `yaml:"busy" json:"busy,omitempty"`
 
 	// Period is between the starts of two questions.
 	Period roles.Duration `yaml:"period" json:"period,omitempty"`
@@ -96,13 +102,18 @@ func (p *Probe) fault(live bool) string {
 		}
 	}
 	_, lineErr := regexp.Compile(p.Line)
+	_, busyErr := regexp.Compile(p.Busy)
 	switch {
 	case ways != 1:
 		return "want one of url, tcp, command and line"
-	case p.URL == "" && (p.Method != "" || p.Body != "" || len(p.Expect) > 0):
-		return "method, body and expect only go with url"
+	case p.URL == "" && (p.Method != "" || p.Body != "" || len(p.Expect) > 0 || p.AnyStatus):
+		return "method, body, expect and any_status only go with url"
 	case lineErr != nil:
 		return "line: " + lineErr.Error()
+	case busyErr != nil:
+		return "busy: " + busyErr.Error()
+	case p.Busy != "" && (!live || p.Line != ""):
+		return "busy only goes with a live probe that asks the service"
 	case p.Successes < 0 || p.Failures < 0:
 		return "successes and failures cannot be negative"
 	case live && p.Timeout > 0 && p.Timeout >= p.forLive(0).Period:

@@ -57,6 +57,17 @@ func TestRecipeFaults(t *testing.T) {
 			"command: [route]", "command: [route], version: {url: u, key: k}",
 			"roles.DISAGG_SERVER.version: only of GEN and CTX",
 		},
+		"busy without an end": {
+			"command: [route]", "command: [route], live: {url: u, busy: '('}", "roles.DISAGG_SERVER.live: busy: error parsing",
+		},
+		"busy while it loads": {
+			"command: [route]", "command: [route], ready: {url: u, busy: x}",
+			"roles.DISAGG_SERVER.ready: busy only goes with a live probe",
+		},
+		"a status of a connection": {
+			"command: [route]", "command: [route], live: {tcp: u, any_status: true}",
+			"roles.DISAGG_SERVER.live: method, body, expect and any_status only go with url",
+		},
 		"both adresses": {
 			"command: [route]", "command: [route], address: {file: a, text: b}",
 			"roles.DISAGG_SERVER.address: want either file or text",

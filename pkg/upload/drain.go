@@ -24,6 +24,10 @@ const (
 	partsAtOnce = 3
 )
 
+// So many are read back together: what a sink does for showing what it has just been sent costs it about the same for
+// one record as for many.
+const mostReadBack = 5000
+
 // The pause between two tries is chosen at random up to a bound that doubles ("full jitter"), so that many drains do
 // not come back together.
 const (
@@ -121,23 +125,48 @@ func (s *sending) round(ctx context.Context, ids []string) (left []string, wait 
 			return ids, 0, err
 		}
 	}
-	var mu sync.Mutex
 	var faults faults
-	group, ctx := errgroup.WithContext(ctx)
+	for some := range slices.Chunk(ids, mostReadBack) {
+		again, after, err := s.some(ctx, some, &faults)
+		left, wait = append(left, again...), max(wait, after)
+		if err != nil {
+			return left, wait, err
+		}
+	}
+	return left, wait, faults.err()
+}
+
+// some sends records in parts, reads back together what the sink says it has, and notes how each went.
+func (s *sending) some(ctx context.Context, ids []string, faults *faults) (
+	left []string, wait time.Duration, err error,
+) {
+	var mu sync.Mutex
+	var all went
+	group, sendCtx := errgroup.WithContext(ctx)
 	group.SetLimit(partsAtOnce)
 	for batch := range slices.Chunk(ids, mostRecords) {
 		group.Go(func() error {
-			again, after, err := s.part(ctx, s.read(batch), &faults)
+			part, err := s.part(sendCtx, s.read(batch), faults)
 			mu.Lock()
 			defer mu.Unlock()
-			left, wait = append(left, again...), max(wait, after)
+			all.add(part)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return left, wait, err
-	}
-	return left, wait, faults.err()
+	err = group.Wait()
+	again, berr := s.readBack(ctx, all.kept, faults)
+	return append(all.left, again...), all.wait, errors.Join(err, berr)
+}
+
+// went is how it went with records that were sent.
+type went struct {
+	kept []results.Record // the sink says that it has them
+	left []string         // these are to be tried again
+	wait time.Duration    // after this pause at least
+}
+
+func (w *went) add(o went) {
+	w.kept, w.left, w.wait = append(w.kept, o.kept...), append(w.left, o.left...), max(w.wait, o.wait)
 }
 
 // read reads records. One that cannot be read is dead, and blocks no other.
@@ -155,17 +184,14 @@ func (s *sending) read(ids []string) (records []results.Record) {
 
 func (s *sending) bury(id string, why error) { s.lasting.add(why, s.Outbox.Bury(id, why.Error())) }
 
-// part sends some records, reads back what the sink says it has, and notes how each went. What the sink may have since
-// an earlier try is looked for first.
-func (s *sending) part(ctx context.Context, records []results.Record, faults *faults) (
-	left []string, wait time.Duration, err error,
-) {
-	records, err = s.withoutStored(ctx, records, faults)
+// part sends some records. What the sink may have since an earlier try is looked for first.
+func (s *sending) part(ctx context.Context, records []results.Record, faults *faults) (went, error) {
+	records, err := s.withoutStored(ctx, records, faults)
 	if err != nil {
-		return IDs(records), 0, s.postpone(records, err, faults)
+		return went{left: IDs(records)}, s.postpone(records, err, faults)
 	}
 	if len(records) == 0 { // all are there, or none could be read
-		return nil, 0, nil
+		return went{}, nil
 	}
 	outcomes := s.sink.Send(ctx, records)
 	if len(outcomes) < len(records) {
@@ -173,30 +199,36 @@ func (s *sending) part(ctx context.Context, records []results.Record, faults *fa
 		outcomes = append(outcomes, Same(len(records)-len(outcomes), Failed(Later, missing))...)
 	}
 	if outcomes[0].Fate == Apart && len(records) > 1 {
-		half := len(records) / 2
-		left, wait, err = s.part(ctx, records[:half], faults)
-		if err != nil {
-			return append(left, IDs(records[half:])...), wait, err
-		}
-		more, after, err := s.part(ctx, records[half:], faults)
-		return append(left, more...), max(wait, after), err
+		return s.halves(ctx, records, faults)
 	}
-	var kept []results.Record
+	var w went
 	for i, r := range records {
 		switch o := outcomes[i]; o.Fate {
 		case Kept:
-			kept = append(kept, r)
+			w.kept = append(w.kept, r)
 		case Never, Apart:
 			s.bury(r.ID, fmt.Errorf("record %s: %w", r.ID, o.Err))
 		case Denied:
-			return IDs(records), 0, fmt.Errorf("%w: %w", errDenied, o.Err)
+			return went{left: IDs(records)}, fmt.Errorf("%w: %w", errDenied, o.Err)
 		case Later:
-			left, wait = append(left, r.ID), max(wait, o.RetryAfter)
+			w.left, w.wait = append(w.left, r.ID), max(w.wait, o.RetryAfter)
 			faults.add(o.Err, s.tried(r.ID, o.Err))
 		}
 	}
-	again, err := s.readBack(ctx, kept, faults)
-	return append(left, again...), wait, err
+	return w, nil
+}
+
+// halves sends in two parts what was refused as a whole.
+func (s *sending) halves(ctx context.Context, records []results.Record, faults *faults) (went, error) {
+	half := len(records) / 2
+	w, err := s.part(ctx, records[:half], faults)
+	if err != nil {
+		w.left = append(w.left, IDs(records[half:])...)
+		return w, err
+	}
+	more, err := s.part(ctx, records[half:], faults)
+	w.add(more)
+	return w, err
 }
 
 // withoutStored takes out what the sink has from an earlier try.

@@ -24,10 +24,8 @@ func TestCIExamples(t *testing.T) {
 		t.Skip("the simulated engine needs python3 >= 3.11 with pytest and PyYAML")
 	}
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "./cmd/...")
-	build.Dir = tool.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, out)
+	if err := tool.Build(bin); err != nil {
+		t.Fatal(err)
 	}
 	for name, commands := range map[string][]string{
 		"jenkins": ofJenkins(t), "github": ofGitHub(t),

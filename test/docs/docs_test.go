@@ -72,6 +72,9 @@ func project(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if err := tool.Build(filepath.Join(dir, "bin")); err != nil { // make builds it anew for a page that changes the code
+		t.Fatal(err)
+	}
 	if venv := filepath.Join(tool.Root(), ".venv"); check.Exists(venv) { // made once, not for every page
 		if err := os.Symlink(venv, filepath.Join(dir, ".venv")); err != nil {
 			t.Fatal(err)

@@ -203,7 +203,7 @@ func TestByHand(t *testing.T) {
 func TestRunInAllocation(t *testing.T) {
 	a := start(t, standard(true)).allocate(t, "3")
 	dir := filepath.Join(a.dir, "run")
-	s := a.shell(t, "disagg-submit", append([]string{"run", "--keep", "--run-dir", dir, a.caseFile(smallCase)},
+	s := a.shell(t, "disagg-submit", append([]string{"run", "--keep", "--run-dir", dir, a.caseFile(shortCase)},
 		a.simFlags()...)...)
 	a.judged(t, dir, 0)
 	for n, args := range [][]string{{"bench", dir}, {"restart", dir, "CTX_0"}, {"bench", dir}} {
@@ -220,7 +220,7 @@ func TestRunInAllocation(t *testing.T) {
 	}
 	a.onlyTheAllocationIsLeft(t)
 	small := a.cluster.allocate(t, "1")
-	s = small.shell(t, "disagg-submit", append([]string{"run", a.caseFile(smallCase)}, a.simFlags()...)...)
+	s = small.shell(t, "disagg-submit", append([]string{"run", a.caseFile(shortCase)}, a.simFlags()...)...)
 	if code := s.ended(t); code != 64 || !strings.Contains(s.out.String(), "the case needs 3 nodes, and it has 1") {
 		t.Errorf("exit code %d:\n%s", code, s.out)
 	}

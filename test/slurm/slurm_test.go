@@ -23,6 +23,7 @@ import (
 
 const (
 	smallCase = "sim_tiny-1b_1k1k_con4_ctx2_tp2_gen1_tp4_eplb0_mtp0_ccb-NIXL" // 3 nodes, 10 ranks, 3 points
+	shortCase = "short"                                                       // the same with one point
 	// 3 nodes, 14 ranks, decode over 2 nodes
 	wideCase = "sim_tiny-1b_1k1k_con8_ctx1_dep4_gen1_tep8_eplb0_mtp0_ccb-NIXL"
 )
@@ -46,6 +47,14 @@ func start(t *testing.T, o lab.Options) *cluster {
 	}
 	// The hosts may not see where the project lies: each has a /tmp of its own.
 	if err := os.CopyFS(c.examples(), os.DirFS(filepath.Join(tool.Root(), "examples"))); err != nil {
+		t.Fatal(err)
+	}
+	small, err := os.ReadFile(c.caseFile(smallCase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := strings.Replace(string(small), "concurrency_list: 4 8 16", "concurrency_list: 4", 1)
+	if err := os.WriteFile(c.caseFile(shortCase), []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -297,54 +306,6 @@ func TestUnevenServer(t *testing.T) {
 	ranksAreWherePlanned(t, readPlan(t, runDir), r)
 	if len(r.Again) != 1 || len(r.Again[0]) != len(r.Points) || r.Again[0][0].Invalid != "" {
 		t.Errorf("measured again: %+v", r.Again)
-	}
-}
-
-// TestRecordsAreKeptOnce: after two runs the default file holds each point once, as the sqlite3 command line reads it.
-// Both runs are made again in one job, as a pair, of which nothing is sent.
-func TestRecordsAreKeptOnce(t *testing.T) {
-	sqlite, err := exec.LookPath("sqlite3")
-	if err != nil {
-		t.Skip("sqlite3 is not installed")
-	}
-	c := start(t, standard(false))
-	for i := range 2 {
-		if code, out := c.submit(t, filepath.Join(c.Shared(), fmt.Sprintf("run%d", i)), smallCase, nil); code != 0 {
-			t.Fatalf("exit code %d:\n%s", code, out)
-		}
-	}
-	pairs := c.command(t.Context(), "disagg-submit", "compare", "--pairs", "1", "--run-dir",
-		filepath.Join(c.Shared(), "pairs"), filepath.Join(c.Shared(), "run0"), filepath.Join(c.Shared(), "run1"))
-	if out, err := pairs.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("\n1 of 1 pairs, ")) {
-		t.Errorf("%v:\n%s", err, out)
-	}
-	out, err := exec.Command(sqlite, filepath.Join(c.data(), "disagg", "results.db"),
-		"select concurrency, count(*), count(distinct run_id) from records group by concurrency").CombinedOutput()
-	if want := "4|2|2\n8|2|2\n16|2|2\n"; err != nil || string(out) != want {
-		t.Errorf("got %s, %v, want %s", out, err, want)
-	}
-}
-
-// TestScriptOutsideTheTool: job.sbatch is an ordinary batch script, which anybody can submit from anywhere.
-func TestScriptOutsideTheTool(t *testing.T) {
-	c := start(t, standard(false))
-	runDir := filepath.Join(c.Shared(), "run")
-	args := append([]string{"render", "--run-dir", runDir}, c.simFlags()...)
-	if out, err := c.command(t.Context(), "disagg-submit",
-		append(args, c.caseFile(smallCase))...).CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, out)
-	}
-	cmd := c.Command(t.Context(), "", "sbatch", "--wait", filepath.Join(runDir, "job.sbatch"))
-	cmd.Dir = "/"
-	cmd.Env = append(cmd.Env, "XDG_DATA_HOME="+c.data())
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, out)
-	}
-	if r := readResult(t, runDir); r.Verdict != protocol.Passed {
-		t.Errorf("%s: %v", r.Verdict, r.FirstCause)
-	}
-	if outputs, _ := filepath.Glob(filepath.Join(runDir, "slurm-*.out")); len(outputs) != 1 {
-		t.Errorf("the job's output is not in the run directory: %v", outputs)
 	}
 }
 

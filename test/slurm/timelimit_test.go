@@ -11,7 +11,7 @@ import (
 
 // TestTimeLimit: a job whose time is nearly over is warned and ends in order before it is ended; one without a warning
 // is ended by Slurm, and still leaves a verdict. Slurm looks at time limits once in 30 s, so both wait at the same
-// time.
+// time, and other hosts run meanwhile what needs no lab of its own.
 func TestTimeLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Slurm looks at time limits once in 30 s")
@@ -28,7 +28,7 @@ func TestTimeLimit(t *testing.T) {
 
 func timeLimit(t *testing.T, cgroup bool) {
 	o := lab.Defaults()
-	o.Hosts, o.Cgroup = 6, cgroup
+	o.Hosts, o.Cgroup = 9, cgroup
 	c := start(t, o)
 
 	held := c.allocate(t, "3", "--time=1")
@@ -38,6 +38,9 @@ func timeLimit(t *testing.T, cgroup bool) {
 		"TimeLimit=1").CombinedOutput(); err != nil {
 		t.Fatalf("scontrol: %v: %s", err, out)
 	}
+
+	t.Run("records-are-kept-once", func(t *testing.T) { recordsAreKeptOnce(t, c) })
+	t.Run("script-outside-the-tool", func(t *testing.T) { scriptOutsideTheTool(t, c) })
 
 	// A shell that waits for a job that Slurm ends may see the end of its srun in more than one way.
 	bench.endedWithin(t, 150)

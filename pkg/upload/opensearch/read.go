@@ -16,6 +16,9 @@ import (
 // page is how many documents one answer has: OpenSearch gives no more than 10,000.
 const page = 1000
 
+// fewRecords are got sooner than all documents are made visible.
+const fewRecords = 50
+
 // answer is what a search finds.
 type answer struct {
 	Hits struct {
@@ -48,9 +51,14 @@ func (s *sink) refresh(ctx context.Context) error {
 	return rest.Refused(s.client.JSON(ctx, http.MethodPost, "/"+s.indices()+"/_refresh", nil, nil))
 }
 
-// Stored implements [upload.Sink]. Documents are got by their ids, which sees what was written a moment ago.
+// Stored implements [upload.Sink]. Documents are got by their ids, which sees what was written a moment ago, but reads
+// each such document from the log of what was written: of many it is faster to have them all made visible first. Where
+// that is not allowed, it goes without.
 func (s *sink) Stored(ctx context.Context, records []results.Record) (map[string]string, error) {
 	found := map[string]string{}
+	if len(records) > fewRecords {
+		_ = s.refresh(ctx)
+	}
 	for part := range slices.Chunk(records, page) {
 		docs := make([]object, len(part))
 		for i, r := range part {
