@@ -23,7 +23,8 @@ func TestSeveralInAllocation(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, s.out)
 	}
 	s = run(a.caseFile(smallCase), "--vary", "gen.max_batch_size=32,64", "--parallel", "2")
-	if code := s.ended(t); code != protocol.ExitUsage || !strings.Contains(s.out.String(), "at a time in one allocation") {
+	if code := s.ended(t); code != protocol.ExitUsage ||
+		!strings.Contains(s.out.String(), "at a time in one allocation") {
 		t.Errorf("exit code %d:\n%s", code, s.out)
 	}
 	a.onlyTheAllocationIsLeft(t)
