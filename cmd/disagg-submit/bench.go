@@ -51,6 +51,9 @@ func bench(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return fmt.Errorf("want one RUN, have %d: see disagg-submit bench --help", c.NArg())
 	}
+	if err := fitTools(c); err != nil {
+		return err
+	}
 	p, err := planNamed(c.Args().First())
 	if err != nil {
 		return err

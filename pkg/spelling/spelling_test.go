@@ -16,7 +16,7 @@ func TestNearest(t *testing.T) {
 	commands := []string{"plan", "render", "run", "watch", "status", "logs", "cancel", "compare", "runs", "doctor"}
 	for typed, want := range map[string]string{
 		"runn": "run", "rum": "run", "urn": "run", "watsh": "watch", "wathc": "watch", "stauts": "status",
-		"stat": "status", "comp": "compare", "RUN": "run", "runs ": "runs", "dotcor": "doctor", "lgos": "logs",
+		"stat": "status", "comp": "compare", "RUN": "run", "dotcor": "doctor", "lgos": "logs",
 		"frob": "", "": "", "r": "", "x": "", "list": "", "nothing": "", "re": "", "submit": "",
 	} {
 		if got := spelling.Nearest(typed, commands); got != want {
