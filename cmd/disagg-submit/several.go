@@ -32,7 +32,7 @@ func severalFlags() []cli.Flag {
 
 func varyFlag() cli.Flag {
 	return &cli.StringSliceFlag{
-		Name:  "vary",
+		Name: "vary",
 		Usage: "run once with each value of `KEY=A,B`, which has the form of --set; may be repeated: with each " +
 			"combination",
 	}
