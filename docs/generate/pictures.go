@@ -61,7 +61,8 @@ func terminal(text string) string {
 			continue
 		}
 		fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" textLength="%.1f" xml:space="preserve" fill="%s">%s</text>`+"\n",
-			margin, margin+float64(i+1)*row-5, float64(utf8.RuneCountInString(l))*column, colour(l), html.EscapeString(l))
+			margin, margin+float64(i+1)*row-5, float64(utf8.RuneCountInString(l))*column, colour(l),
+			html.EscapeString(l))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()

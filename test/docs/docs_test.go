@@ -72,7 +72,7 @@ func project(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := tool.Build(filepath.Join(dir, "bin")); err != nil { // make builds it anew for a page that changes the code
+	if err := tool.Build(filepath.Join(dir, "bin")); err != nil { // make builds anew for pages that change code
 		t.Fatal(err)
 	}
 	if venv := filepath.Join(tool.Root(), ".venv"); check.Exists(venv) { // made once, not for every page
