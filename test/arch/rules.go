@@ -59,7 +59,8 @@ var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
 	"pkg/lazyregexp": nil, "pkg/spelling": nil, "pkg/yamlfile": {"pkg/lazyregexp", "pkg/spelling"},
 	"pkg/stats/percentile": nil, "pkg/stats": {"pkg/stats/percentile"}, "pkg/report/chart": nil,
-	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil, "pkg/known": {"pkg/yamlfile", "pkg/lazyregexp"},
+	"pkg/supervisor": {"pkg/logtee"}, "pkg/healthcheck": nil, "pkg/diagnose": nil,
+	"pkg/known":           {"pkg/yamlfile", "pkg/lazyregexp"},
 	"pkg/decide/liveness": nil, "pkg/progressbar": {"pkg/lazyregexp"},
 }
 
