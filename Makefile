@@ -14,7 +14,7 @@ BIN     ?= bin
 TAGS    := urfave_cli_no_docs,urfave_cli_no_suggest
 GO      := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 SOURCES := $(shell find cmd pkg -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.css' -o -name '*.py' \
-  -o -name '*.sh') go.mod go.sum
+  -o -name '*.sh' -o -path '*/completion/*') go.mod go.sum
 # Tools that are no part of the programs have modules of their own, so that their versions are pinned and bind nothing else.
 GOLANGCI := go tool -modfile=tools/lint/go.mod golangci-lint
 NFPM     := go tool -modfile=tools/nfpm/go.mod nfpm
