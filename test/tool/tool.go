@@ -1,17 +1,17 @@
 // Package tool builds the two programs for tests that run them as users do.
 //
-// Rules: the programs are built once a test binary, as they are shipped: by the Makefile, without the race detector.
-// Where whoever runs the tests has built them already, as test/run has, those are taken.
+// Rules: the programs are built as they are shipped: by the Makefile, without the race detector. Where whoever runs the
+// tests has built them already, as test/run has, those are taken.
 package tool
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 )
 
 // builtVar names the folder of programs that were built of this source just now.
@@ -25,41 +25,34 @@ func Root() string {
 
 // Build puts both programs into a folder, as they are shipped.
 func Build(dir string) error {
-	programs, err := programs()
-	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
+	if built := os.Getenv(builtVar); built != "" {
+		return errors.Join(copyProgram(dir, built, "disagg-agent"), copyProgram(dir, built, "disagg-submit"))
 	}
-	for name, content := range programs {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o755))
+	cmd := exec.Command("make", "--no-print-directory", "--silent", "build", "BIN="+dir)
+	cmd.Dir = Root()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build: %w\n%s", err, out)
 	}
-	return err
+	return nil
 }
 
-// programs are the contents of both, by their names.
-var programs = sync.OnceValues(func() (map[string][]byte, error) {
-	dir := os.Getenv(builtVar)
-	if dir == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "disagg-build-"); err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		cmd := exec.Command("make", "--no-print-directory", "--silent", "build", "BIN="+dir)
-		cmd.Dir = Root()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("cannot build: %w\n%s", err, out)
-		}
+func copyProgram(to, from, name string) (err error) {
+	in, err := os.Open(filepath.Join(from, name))
+	if err != nil {
+		return fmt.Errorf("cannot copy a program that was built: %w", err)
 	}
-	programs := map[string][]byte{}
-	for _, name := range []string{"disagg-agent", "disagg-submit"} {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, fmt.Errorf("cannot read a program that was built: %w", err)
-		}
-		programs[name] = content
+	defer in.Close()
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
 	}
-	return programs, nil
-})
+	out, err := os.OpenFile(filepath.Join(to, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}
 
 // MissingForSim tells what the sim engine lacks on this machine; "" if nothing.
 func MissingForSim() string {
