@@ -58,8 +58,8 @@ type fault struct {
 const loading = "SIM_STARTUP_SECONDS=300" // for ever
 
 func live(text string) string {
-	return strings.ReplaceAll(text, "live: {url: 'http://{{.Address}}/health'}",
-		"live: {url: 'http://{{.Address}}/health', period: 300ms, timeout: 200ms, failures: 2}")
+	const probe = "live: {url: 'http://{{.Address}}/health'"
+	return strings.ReplaceAll(text, probe, probe+", period: 300ms, timeout: 200ms, failures: 2")
 }
 
 // faults is every way that is tried. The case has GEN_0 with four ranks on gpu1, CTX_0 and CTX_1 with two each on gpu2
