@@ -197,3 +197,29 @@ func TestLeaseOfTheDead(t *testing.T) {
 		}
 	}
 }
+
+// What was sent is another name of the record's file, and stays what was sent when the point is measured again. Where
+// a file can have one name alone it is a file of its own.
+func TestSentIsWhatWasSent(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	store, o := a.RecordStore(), a.OpenOutbox("sink")
+	first := results.Record{Schema: 2, ID: "0a", Case: "first"}
+	if err := errors.Join(store.Save(first), o.MarkSent("0a", "digest"), o.MarkSent("0a", "digest")); err != nil {
+		t.Fatal(err)
+	}
+	first.Case = "second"
+	if err := store.Save(first); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(a.Outbox(), "sink", "sent", "0a")); err != nil ||
+		!strings.Contains(string(text), `"first"`) {
+		t.Errorf("%v: %s", err, text)
+	}
+	if err := o.MarkSent("0b", "digest"); err != nil { // there is no such record to give a name
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(a.Outbox(), "sink", "sent", "0b")); err != nil ||
+		string(text) != "digest\n" {
+		t.Errorf("%v: %q", err, text)
+	}
+}
