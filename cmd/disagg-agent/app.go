@@ -27,8 +27,13 @@ Exit codes: 0 done; 1 stopped because of a peer or on request; 2-63 the child's 
 		Commands: []*cli.Command{batchCommand(), installCommand(), examineCommand(), guardCommand()},
 		Action:   runRole,
 	}
-	completions := caseflags.Completions()
-	completions["role"] = command.OneOf("GEN_0", "CTX_0", "DISAGG_SERVER", "BENCHMARK", "all")
 	command.Complete(a, completions)
 	return a
+}
+
+// completions are the values that a shell can offer.
+func completions() command.Completions {
+	c := caseflags.Completions()
+	c["role"] = command.OneOf("GEN_0", "CTX_0", "DISAGG_SERVER", "BENCHMARK", "all")
+	return c
 }

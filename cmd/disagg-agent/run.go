@@ -30,9 +30,8 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run, a `FILE`"},
 		&cli.StringFlag{Name: "config", Usage: "by hand: `CASE`, a YAML file, a config's base name or a test id"},
 		&cli.StringFlag{
-			Name: "launcher",
-			Usage: "by hand, `WHERE` the role runs: slurm, for the allocation of this shell, or local (default: " +
-				"slurm where there is one)",
+			Name: "launcher", DefaultText: "slurm where there is one",
+			Usage: "by hand, `WHERE` the role runs: slurm, for the allocation of this shell, or local",
 		},
 	}
 	flags = append(flags,

@@ -29,6 +29,6 @@ or the time limit; 130 cancelled.
 		},
 		Action: command.Unknown,
 	}
-	command.Complete(a, completions())
+	command.Complete(a, completions)
 	return a
 }

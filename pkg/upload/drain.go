@@ -127,7 +127,7 @@ func (s *sending) round(ctx context.Context, ids []string) (left []string, wait 
 	}
 	var faults faults
 	for some := range slices.Chunk(ids, mostReadBack) {
-		again, after, err := s.some(ctx, some, &faults)
+		again, after, err := s.together(ctx, some, &faults)
 		left, wait = append(left, again...), max(wait, after)
 		if err != nil {
 			return left, wait, err
@@ -136,8 +136,8 @@ func (s *sending) round(ctx context.Context, ids []string) (left []string, wait 
 	return left, wait, faults.err()
 }
 
-// some sends records in parts, reads back together what the sink says it has, and notes how each went.
-func (s *sending) some(ctx context.Context, ids []string, faults *faults) (
+// together sends records in parts, reads back together what the sink says it has, and notes how each went.
+func (s *sending) together(ctx context.Context, ids []string, faults *faults) (
 	left []string, wait time.Duration, err error,
 ) {
 	var mu sync.Mutex

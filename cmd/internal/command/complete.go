@@ -18,8 +18,9 @@ type Completions map[string]func(arguments []string) []string
 
 const completionsKey = "completions"
 
-// Complete lets a program complete values.
-func Complete(app *cli.App, c Completions) {
+// Complete lets a program complete values. What they may be is only looked for when a shell asks: there is an agent a
+// rank.
+func Complete(app *cli.App, c func() Completions) {
 	if app.Metadata == nil {
 		app.Metadata = map[string]any{}
 	}
@@ -83,8 +84,8 @@ func completeCommand(app *cli.App) *cli.Command {
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			known := Completions{"SHELL": OneOf(shells...), "COMMAND": commandsBelow(app.Commands)}
-			if own, ok := app.Metadata[completionsKey].(Completions); ok {
-				maps.Copy(known, own)
+			if own, ok := app.Metadata[completionsKey].(func() Completions); ok {
+				maps.Copy(known, own())
 			}
 			words := c.Args().Slice()
 			if len(words) == 0 {

@@ -96,10 +96,11 @@ func TestComplete(t *testing.T) {
 			plain = append(plain, &cli.StringFlag{Name: "who"}, &cli.StringFlag{Name: "file", Usage: "`FILE`"})
 		}
 		a.Commands[0].Flags = plain
-		command.Complete(a, command.Completions{
+		known := command.Completions{
 			"RUN": command.OneOf("17", "18"), "who": command.OneOf("alice", "bob"),
 			"ROLE": func(arguments []string) []string { return []string{"of-" + arguments[0]} },
-		})
+		}
+		command.Complete(a, func() command.Completions { return known })
 		text := run(t, a, append([]string{"__complete"}, strings.Split(tt.line, " ")...)...)
 		var words []string
 		for line := range strings.Lines(text) {
