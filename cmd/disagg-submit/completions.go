@@ -33,11 +33,7 @@ const mostOffered = 50
 
 // knownNames are what runs are called: the newest by the ids of their jobs, and by their own.
 func knownNames([]string) (names []string) {
-	cat, err := known()
-	if err != nil {
-		return nil
-	}
-	list, err := cat.Runs()
+	list, err := knownRuns()
 	if err != nil {
 		return nil
 	}

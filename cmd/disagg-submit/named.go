@@ -8,6 +8,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/runs/catalog"
 	"github.com/disagg/disagg/pkg/upload"
@@ -28,6 +29,15 @@ func known() (c catalog.Catalog, err error) {
 		return c, fmt.Errorf("cannot look for runs: %w", err)
 	}
 	return catalog.Here(rundir.IndexIn(data), folder), nil
+}
+
+// knownRuns are this user's runs, the newest first.
+func knownRuns() ([]protocol.KnownRun, error) {
+	cat, err := known()
+	if err != nil {
+		return nil, err
+	}
+	return cat.Runs()
 }
 
 // runNamed is the folder of the run that a name means.

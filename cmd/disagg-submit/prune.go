@@ -47,11 +47,7 @@ func prune(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot read --older: %w", err)
 	}
-	cat, err := known()
-	if err != nil {
-		return err
-	}
-	list, err := cat.Runs()
+	list, err := knownRuns()
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,7 @@ func listRuns(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cat, err := known()
-	if err != nil {
-		return err
-	}
-	list, err := cat.Runs()
+	list, err := knownRuns()
 	if err != nil {
 		return err
 	}
