@@ -13,6 +13,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/profile/clusters"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
 )
@@ -66,7 +67,7 @@ func profileImport(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot import: %w", err)
 	}
-	draft, err := profile.Import(c.Args().First(), data, c.Args().Get(1))
+	draft, err := clusters.Import(c.Args().First(), data, c.Args().Get(1))
 	if err != nil {
 		return err
 	}

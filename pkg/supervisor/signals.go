@@ -17,13 +17,15 @@ import (
 // program was started with on to its children and cannot change it afterwards, so a program with a mask is started
 // again without: call this first in main. It returns if there is nothing to do, or if it cannot be done.
 func CleanMask() error {
-	blocked, err := signalSet("SigBlk")
-	if err != nil || blocked == 0 {
-		return err
-	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var none unix.Sigset_t
+	var none, blocked unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, nil, &blocked); err != nil {
+		return fmt.Errorf("cannot read the signals that are blocked: %w", err)
+	}
+	if blocked == none {
+		return nil
+	}
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil); err != nil {
 		return fmt.Errorf("cannot unblock signals: %w", err)
 	}
@@ -67,8 +69,7 @@ func resetRaw(sig syscall.Signal) {
 		0)
 }
 
-// signalSet reads one of the masks in /proc/self/status: bit n-1 is signal n. It is the main thread's, whose mask Go
-// leaves as it found it.
+// signalSet reads one of the masks in /proc/self/status: bit n-1 is signal n.
 func signalSet(name string) (uint64, error) {
 	data, err := os.ReadFile("/proc/self/status")
 	if err != nil {

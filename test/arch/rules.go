@@ -32,7 +32,8 @@ var kinds = map[string]kind{
 	"pkg/roles": describe, "pkg/protocol": describe, "pkg/version": describe, "pkg/yamlfile": describe,
 	"pkg/shellwords": describe, "pkg/lazyregexp": describe, "pkg/spelling": describe,
 
-	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/plan": decide, "pkg/results": decide,
+	"pkg/perfsanity": decide, "pkg/recipe": decide, "pkg/profile": decide, "pkg/profile/clusters": decide,
+	"pkg/plan": decide, "pkg/results": decide,
 	"pkg/report": decide, "pkg/report/chart": decide, "pkg/testlist": decide, "pkg/stats": decide,
 	"pkg/stats/percentile": decide, "pkg/steptime": decide, "pkg/regression": decide, "pkg/compare": decide,
 	"pkg/pairs": decide, "pkg/imported": decide, "pkg/telemetry": decide, "pkg/telemetry/prom": decide,

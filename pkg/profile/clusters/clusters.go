@@ -1,4 +1,6 @@
-package profile
+// Package clusters reads what upstream's scripts say of a cluster, in an INI file or in lines of NAME=VALUE, and makes a
+// draft of a profile of it. It is a package of its own because no agent needs a reader of INI files.
+package clusters
 
 import (
 	"cmp"
@@ -9,11 +11,13 @@ import (
 	"strings"
 
 	"gopkg.in/ini.v1"
+
+	"github.com/disagg/disagg/pkg/profile"
 )
 
 // Import makes a draft of a cluster that upstream's scripts describe: a section of an INI file, or a file of
 // NAME=VALUE lines that a shell reads. The section may be left out if there is only one.
-func Import(file string, data []byte, section string) (*Draft, error) {
+func Import(file string, data []byte, section string) (*profile.Draft, error) {
 	f, err := ini.LoadSources(ini.LoadOptions{
 		SpaceBeforeInlineComment: true, KeyValueDelimiters: "=", AllowBooleanKeys: true,
 		UnescapeValueDoubleQuotes: true,
@@ -55,7 +59,7 @@ func chosen(f *ini.File, file, section string) (*ini.Section, error) {
 }
 
 // fromVars takes over what a profile can say, and names the rest.
-func fromVars(file, section string, vars map[string]string) *Draft {
+func fromVars(file, section string, vars map[string]string) *profile.Draft {
 	take := func(name string) string {
 		v := vars[name]
 		delete(vars, name)
@@ -65,7 +69,7 @@ func fromVars(file, section string, vars map[string]string) *Draft {
 	if name == ini.DefaultSection {
 		name = "imported"
 	}
-	d := NewDraft(strings.ToLower(name), "Imported from "+filepath.Base(file)+": look it over.")
+	d := profile.NewDraft(strings.ToLower(name), "Imported from "+filepath.Base(file)+": look it over.")
 	d.Set("partition", take("CLUSTER_PARTITION"), "")
 	d.Set("account", take("CLUSTER_ACCOUNT"), "")
 	if mpi := take("MPI_TYPE"); mpi != "" {
@@ -73,8 +77,8 @@ func fromVars(file, section string, vars map[string]string) *Draft {
 	}
 	storage, models := take("CLUSTER_STORAGE"), take("CLUSTER_LLM_DATA")
 	d.Set("models_root", models, "")
-	c := Container{Image: take("DOCKER_IMAGE")}
-	args := c.take(strings.Fields(take("EXTRA_SRUN_PARAMS")))
+	c := profile.Container{Image: take("DOCKER_IMAGE")}
+	args := takeContainer(&c, strings.Fields(take("EXTRA_SRUN_PARAMS")))
 	if len(args) > 0 {
 		d.Set("srun_args", args, "")
 	}
@@ -84,7 +88,7 @@ func fromVars(file, section string, vars map[string]string) *Draft {
 				c.Mounts = append(c.Mounts, dir+":"+dir)
 			}
 		}
-		d.Set("container", c.block(), "")
+		d.Set("container", block(c), "")
 	}
 	if storage != "" {
 		d.Note("Run directories belong on a file system that all nodes share: start from " + storage +
@@ -101,8 +105,8 @@ func fromVars(file, section string, vars map[string]string) *Draft {
 	return d
 }
 
-// take takes options for pyxis out of srun's, and returns the others.
-func (c *Container) take(args []string) (others []string) {
+// takeContainer takes options for pyxis out of srun's, and returns the others.
+func takeContainer(c *profile.Container, args []string) (others []string) {
 	for i := 0; i < len(args); i++ {
 		name, value, joined := strings.Cut(args[i], "=")
 		if !strings.HasPrefix(name, "--container-") {
@@ -130,7 +134,7 @@ func (c *Container) take(args []string) (others []string) {
 }
 
 // block is what a profile says of the container.
-func (c *Container) block() map[string]any {
+func block(c profile.Container) map[string]any {
 	b := map[string]any{"image": c.Image}
 	if len(c.Mounts) > 0 {
 		b["mounts"] = c.Mounts

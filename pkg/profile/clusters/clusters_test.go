@@ -1,4 +1,4 @@
-package profile_test
+package clusters_test
 
 import (
 	"strings"
@@ -7,9 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/disagg/disagg/pkg/profile"
+	"github.com/disagg/disagg/pkg/profile/clusters"
 )
 
-const clusters = `# clusters
+const described = `# clusters
 [east]
 CLUSTER_NAME = East
 CLUSTER_HOST = login.east.example
@@ -30,7 +31,7 @@ MPI_TYPE = none
 
 // What upstream's scripts say of a cluster becomes a profile; what has no place in one is named.
 func TestImport(t *testing.T) {
-	d, err := profile.Import("/etc/clusters.ini", []byte(clusters), "east")
+	d, err := clusters.Import("/etc/clusters.ini", []byte(described), "east")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestImport(t *testing.T) {
 
 // A file for a shell has one cluster and no sections.
 func TestImportForAShell(t *testing.T) {
-	d, err := profile.Import("lab.conf", []byte("export CLUSTER_PARTITION=\"gpu\"\nMPI_TYPE='pmi2'\n"), "")
+	d, err := clusters.Import("lab.conf", []byte("export CLUSTER_PARTITION=\"gpu\"\nMPI_TYPE='pmi2'\n"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,16 +75,16 @@ func TestImportForAShell(t *testing.T) {
 func TestImportFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"":             "it has no NAME=VALUE",
-		clusters:       "name one of its clusters: east, west",
+		described:      "name one of its clusters: east, west",
 		"[a\nX=1":      "cannot read f.ini",
 		"[b]\nX=1\n":   `it has no cluster "a": it has b`,
 		"just words\n": `it has no cluster "a": it has DEFAULT`,
 	} {
 		section := "a"
-		if text == clusters {
+		if text == described {
 			section = ""
 		}
-		_, err := profile.Import("f.ini", []byte(text), section)
+		_, err := clusters.Import("f.ini", []byte(text), section)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -92,10 +93,10 @@ func TestImportFaults(t *testing.T) {
 
 // Whatever is imported can be read again.
 func FuzzImport(f *testing.F) {
-	f.Add([]byte(clusters), "east")
+	f.Add([]byte(described), "east")
 	f.Add([]byte("A=`x\n[\\]"), "")
 	f.Fuzz(func(t *testing.T, data []byte, section string) {
-		d, err := profile.Import("f.ini", data, section)
+		d, err := clusters.Import("f.ini", data, section)
 		if err != nil {
 			return
 		}
