@@ -1,5 +1,5 @@
-// Package clusters reads what upstream's scripts say of a cluster, in an INI file or in lines of NAME=VALUE, and makes a
-// draft of a profile of it. It is a package of its own because no agent needs a reader of INI files.
+// Package clusters reads what upstream's scripts say of a cluster, in an INI file or in lines of NAME=VALUE, and makes
+// a draft of a profile of it. It is a package of its own because no agent needs a reader of INI files.
 package clusters
 
 import (
