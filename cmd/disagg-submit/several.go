@@ -70,7 +70,9 @@ func entriesOf(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch
 	if c.NArg() == 0 {
 		return nil, fmt.Errorf("want one CASE or more, have none: see %s --help", c.Command.HelpName)
 	}
-	p.Tests = dispatch.Cases(c.Args().Slice())
+	if p.Tests, err = dispatch.Cases(c.Args().Slice()); err != nil {
+		return nil, err
+	}
 	entries := p.Entries(c.Context)
 	return entries, dispatch.Refusals(entries)
 }

@@ -132,12 +132,16 @@ func TestPlanCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tests, err := dispatch.Cases([]string{a, copied})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := dispatch.Plan{
 		Request: launch.Request{
 			Checkout: dir, Profile: "default", Recipe: "trtllm-serve", Upload: []string{"sqlite:///x"},
 			Settings: []roles.Setting{{Key: "input_length", Value: "32"}},
 		},
-		Tests: dispatch.Cases([]string{a, copied}), Variants: variants, Folder: filepath.Join(t.TempDir(), "runs"),
+		Tests: tests, Variants: variants, Folder: filepath.Join(t.TempDir(), "runs"),
 	}
 	entries := p.Entries(t.Context())
 	var names, folders []string

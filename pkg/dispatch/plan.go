@@ -24,12 +24,16 @@ type Plan struct {
 	Folder   string // that run directories are made in; "": none are wanted
 }
 
-// Cases are cases that were named one by one, as a list of tests would have them.
-func Cases(names []string) (tests []testlist.Test) {
-	for _, name := range names {
-		tests = append(tests, testlist.Test{ID: name})
+// Cases are cases that were named one by one, as a list of tests would have them. A name may be a line of a list.
+func Cases(names []string) ([]testlist.Test, error) {
+	tests := make([]testlist.Test, len(names))
+	for i, name := range names {
+		var err error
+		if tests[i], err = testlist.Pasted(name); err != nil {
+			return nil, err
+		}
 	}
-	return tests
+	return tests, nil
 }
 
 // Entries plans every run. Nothing is written.

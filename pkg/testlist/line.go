@@ -74,6 +74,21 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 	return t, true, nil
 }
 
+// Pasted reads what a person passes for a test: a line of a list, with what stands behind its id, or any other name of a
+// case, which stays as it is.
+func Pasted(text string) (Test, error) {
+	text = strings.TrimSpace(text)
+	id := idOf.FindString(text)
+	behind, file := text[len(id):], strings.HasSuffix(text, ".yaml") || strings.HasSuffix(text, ".yml")
+	wholeID := behind != "" && strings.HasSuffix(strings.TrimSpace(id), "]") && !file // a file's path may have blanks
+	if !wholeID && !strings.HasPrefix(behind, "#") && !markers.MatchString(behind) {
+		return Test{ID: text}, nil
+	}
+	t, _, err := parseLine(text, "cannot read the line")
+	t.Place = ""
+	return t, err
+}
+
 func (t *Test) mark(name, argument string) error {
 	if name != "TIMEOUT" {
 		t.Marker, t.Reason = Marker(name), argument

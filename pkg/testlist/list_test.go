@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/testlist"
@@ -148,6 +149,38 @@ func TestFaults(t *testing.T) {
 	for _, text := range []string{"", "1", "0/4", "5/4", "a/b", "1/4/4"} {
 		if _, _, err := testlist.ParseSplit(text); err == nil {
 			t.Errorf("%q was accepted", text)
+		}
+	}
+}
+
+// A line of a list may be passed for a case; every other name stays as it is.
+func TestPasted(t *testing.T) {
+	const id = ours + "[disagg-e2e-a]"
+	for text, want := range map[string]testlist.Test{
+		id:                                 {ID: id},
+		"  " + id + " TIMEOUT (90)":        {ID: id, Limit: roles.Duration(90 * time.Minute)},
+		id + " TIMEOUT(60) # slow":         {ID: id, Limit: roles.Duration(time.Hour)},
+		id + " # a comment":                {ID: id},
+		id + " SKIP (https://x.invalid)":   {ID: id, Marker: testlist.Skip, Reason: "https://x.invalid"},
+		"full:GB200/" + id + " XFAIL":      {ID: id, Marker: testlist.XFail, Scope: "GB200"},
+		"disagg-e2e-a UNSTABLE":            {ID: "disagg-e2e-a", Marker: testlist.Unstable},
+		"my cases/a TIMEOUT.yaml":          {ID: "my cases/a TIMEOUT.yaml"},
+		"cases[1] a/b.yaml":                {ID: "cases[1] a/b.yaml"},
+		"cases/a#b.yaml":                   {ID: "cases/a#b.yaml"},
+		"unittest/other.py -k \"TIMEOUT\"": {ID: "unittest/other.py -k \"TIMEOUT\""},
+		"":                                 {},
+	} {
+		got, err := testlist.Pasted(text)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(testlist.Test{})); diff != "" || err != nil {
+			t.Errorf("%q: %v %s", text, err, diff)
+		}
+	}
+	for text, want := range map[string]string{
+		"TIMEOUT (soon)": "cannot read the line: TIMEOUT (soon): want whole minutes, at least 1",
+		"PERHAPS":        `cannot read the line: cannot read "PERHAPS" behind the test: want TIMEOUT (MINUTES)`,
+	} {
+		if _, err := testlist.Pasted(id + " " + text); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
