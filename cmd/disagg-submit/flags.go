@@ -49,8 +49,8 @@ func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch
 		job.Plan.Case.Notes = append(job.Plan.Case.Notes, has)
 	}
 	if test.Marker != "" {
-		job.Plan.Case.Notes = append(job.Plan.Case.Notes,
-			fmt.Sprintf("the line says %s: that counts in a list only, this run ends with its own verdict", test.Marker))
+		job.Plan.Case.Notes = append(job.Plan.Case.Notes, fmt.Sprintf(
+			"the line says %s: that counts in a list only, this run ends with its own verdict", test.Marker))
 	}
 	return job, err
 }

@@ -80,7 +80,7 @@ func Pasted(text string) (Test, error) {
 	text = strings.TrimSpace(text)
 	id := idOf.FindString(text)
 	behind, file := text[len(id):], strings.HasSuffix(text, ".yaml") || strings.HasSuffix(text, ".yml")
-	wholeID := behind != "" && strings.HasSuffix(strings.TrimSpace(id), "]") && !file // a file's path may have blanks
+	wholeID := behind != "" && strings.HasSuffix(strings.TrimSpace(id), "]") && !file // a path may have blanks
 	if !wholeID && !strings.HasPrefix(behind, "#") && !markers.MatchString(behind) {
 		return Test{ID: text}, nil
 	}
