@@ -74,8 +74,8 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 	return t, true, nil
 }
 
-// Pasted reads what a person passes for a test: a line of a list, with what stands behind its id, or any other name of a
-// case, which stays as it is.
+// Pasted reads what a person passes for a test: a line of a list, with what stands behind its id, or any other name of
+// a case, which stays as it is.
 func Pasted(text string) (Test, error) {
 	text = strings.TrimSpace(text)
 	id := idOf.FindString(text)
