@@ -212,6 +212,10 @@ func (w *watcher) kept() {
 		w.deliver() // nobody knows when it will end
 		end = "Ctrl-C"
 	}
-	fmt.Fprintf(w.out, "kept:    servers stay; to measure again: disagg-submit bench %s; to end them: %s\n",
-		w.name(), end)
+	stay := "servers stay"
+	if d := w.plan.Policy.KeepFor; d > 0 {
+		stay += fmt.Sprintf(" until nothing was measured for %s", d)
+	}
+	fmt.Fprintf(w.out, "kept:    %s; to measure again: disagg-submit bench %s; to end them: %s\n",
+		stay, w.name(), end)
 }
