@@ -147,7 +147,7 @@ func TestRankFails(t *testing.T) {
 		}
 	}
 	if e := j.entries(protocol.EntryVerdict); len(e) != 1 ||
-		!strings.HasPrefix(e[0].Detail, "failed: GEN_0.1 on n-GEN_0.1") {
+		!strings.HasPrefix(e[0].Detail, "failed; first cause: GEN_0.1 on n-GEN_0.1") {
 		t.Errorf("journal %+v", e)
 	}
 }

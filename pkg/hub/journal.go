@@ -121,7 +121,7 @@ func (j *journal) again(a decide.Again) {
 func (j *journal) verdict(r protocol.Result) {
 	e := protocol.Entry{Kind: protocol.EntryVerdict, Detail: string(r.Verdict)}
 	if r.FirstCause != nil {
-		e.Detail += ": " + r.FirstCause.String()
+		e.Detail += "; first cause: " + r.FirstCause.String()
 	}
 	j.write(e)
 }
