@@ -28,7 +28,10 @@ func runFlags() []cli.Flag {
 				"this terminal",
 		},
 		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run, a `FILE`"},
-		&cli.StringFlag{Name: "config", Usage: "by hand: `CASE`, a YAML file, a config's base name or a test id"},
+		&cli.StringFlag{
+			Name: "config",
+			Usage: "by hand: `CASE`, a YAML file, a config's base name, a test id or a line of a test list",
+		},
 		&cli.StringFlag{
 			Name: "launcher", DefaultText: "slurm where there is one",
 			Usage: "by hand, `WHERE` the role runs: slurm, for the allocation of this shell, or local",

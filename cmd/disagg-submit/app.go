@@ -12,7 +12,8 @@ func app() *cli.App {
 		Name:    "disagg-submit",
 		Usage:   "plan, submit and watch disaggregated serving tests",
 		Version: version.Text(),
-		Description: `CASE is a YAML path, a config's base name, or a test id. Flags may stand before or behind it.
+		Description: `CASE is a YAML path, a config's base name, a test id, or a line of a test list.
+Flags may stand before or behind it.
 RUN is a run directory, the id of a job or of a run, or a part of a run's name; without it the newest run is meant.
 
 Exit codes: 0 passed; 1 a role or the test failed; 64 usage or configuration; 69 the scheduler refused, or cannot be

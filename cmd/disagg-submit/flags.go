@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -12,7 +10,6 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/scheduler"
-	"github.com/disagg/disagg/pkg/testlist"
 )
 
 // caseFlags are what every command that makes a plan understands.
@@ -35,11 +32,7 @@ func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch
 	if err != nil {
 		return launch.Job{}, err
 	}
-	test, err := pasted(name)
-	if err != nil {
-		return launch.Job{}, err
-	}
-	r.Case, r.Limit = test.ID, test.Limit
+	r.Case = name
 	has, err := r.Fit(ctx)
 	if err != nil {
 		return launch.Job{}, err
@@ -48,21 +41,7 @@ func makeJob(ctx context.Context, c *cli.Context, s scheduler.Scheduler) (launch
 	if has != "" {
 		job.Plan.Case.Notes = append(job.Plan.Case.Notes, has)
 	}
-	if test.Marker != "" {
-		job.Plan.Case.Notes = append(job.Plan.Case.Notes, fmt.Sprintf(
-			"the line says %s: that counts in a list only, this run ends with its own verdict", test.Marker))
-	}
 	return job, err
-}
-
-// pasted reads the name of a case, which may be a line of a test list. A line that skips its test runs nothing.
-func pasted(name string) (testlist.Test, error) {
-	test, err := testlist.Pasted(name)
-	if err == nil && test.Marker == testlist.Skip {
-		err = fmt.Errorf("cannot run %s: it is skipped by its line (%s): pass the id alone to run it", test.ID,
-			cmp.Or(test.Reason, "no reason given"))
-	}
-	return test, err
 }
 
 // request is what the command line asks for, but for the case.

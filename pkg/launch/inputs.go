@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/spelling"
+	"github.com/disagg/disagg/pkg/testlist"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
@@ -171,4 +173,22 @@ func readBase(name, beside string) (file string, data []byte, err error) {
 	}
 	data, err = readInput(file)
 	return file, data, err
+}
+
+// fromLine takes over what stands behind the id if the case is a line of a test list. The note is for people; "": none.
+func (r *Request) fromLine() (note string, err error) {
+	test, err := testlist.Pasted(r.Case)
+	if err != nil {
+		return "", err
+	}
+	if test.Marker == testlist.Skip {
+		return "", fmt.Errorf("cannot run %s: it is skipped by its line (%s): pass the id alone to run it", test.ID,
+			cmp.Or(test.Reason, "no reason given"))
+	}
+	r.Case, r.Limit = test.ID, cmp.Or(test.Limit, r.Limit)
+	if test.Marker != "" {
+		note = fmt.Sprintf("the line says %s: that counts in a list only, this run ends with its own verdict",
+			test.Marker)
+	}
+	return note, nil
 }

@@ -26,7 +26,7 @@ import (
 
 // Request is what a person asks for.
 type Request struct {
-	Case     string // a YAML path, a config's base name, or a test id
+	Case     string // a YAML path, a config's base name, a test id, or a line of a test list
 	Mode     string // "" follows the test id, then the config
 	Folder   string // of configs; "": the checkout's
 	Checkout string // of the engine
@@ -82,6 +82,10 @@ type Job struct {
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
 func (r Request) Make(ctx context.Context) (Job, error) {
+	note, err := r.fromLine()
+	if err != nil {
+		return Job{}, err
+	}
 	prof, err := r.profile()
 	if err != nil {
 		return Job{}, err
@@ -115,6 +119,9 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 		return Job{}, err
 	}
 	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
+	if note != "" {
+		in.Case.Notes = append(in.Case.Notes, note)
+	}
 	p, err := plan.Build(in)
 	if need := p.Layout.TotalNodes; err == nil && r.nodes > 0 && need > r.nodes {
 		err = fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or "+

@@ -2,11 +2,11 @@ package testlist
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/disagg/disagg/pkg/lazyregexp"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -32,10 +32,10 @@ type Test struct {
 }
 
 var (
-	scoped  = regexp.MustCompile(`^full:([^/\s]+)/(.*)$`)
-	idOf    = regexp.MustCompile(`^(\S+?\[[^\]]*\]|\S+)(?:\s+|$)`)
-	markers = regexp.MustCompile(`^(TIMEOUT|SKIP|XFAIL|UNSTABLE)\s*(?:\(([^)]*)\))?\s*`)
-	options = regexp.MustCompile(`^-[km]\s+(?:"[^"]*"|'[^']*'|\S+)\s*`)
+	scoped  = lazyregexp.New(`^full:([^/\s]+)/(.*)$`)
+	idOf    = lazyregexp.New(`^(\S+?\[[^\]]*\]|\S+)(?:\s+|$)`)
+	markers = lazyregexp.New(`^(TIMEOUT|SKIP|XFAIL|UNSTABLE)\s*(?:\(([^)]*)\))?\s*`)
+	options = lazyregexp.New(`^-[km]\s+(?:"[^"]*"|'[^']*'|\S+)\s*`)
 )
 
 // mostMinutes bounds a test's limit.
@@ -48,20 +48,20 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 		return Test{}, false, nil
 	}
 	t.Place = place
-	if m := scoped.FindStringSubmatch(text); m != nil {
+	if m := scoped().FindStringSubmatch(text); m != nil {
 		t.Scope, text = m[1], m[2]
 	}
-	m := idOf.FindStringSubmatch(text)
+	m := idOf().FindStringSubmatch(text)
 	if m == nil {
 		return t, true, fmt.Errorf("%s: cannot read %.200q: want a test id", place, text)
 	}
 	t.ID = m[1]
 	for rest := text[len(m[0]):]; rest != ""; {
-		if o := options.FindString(rest); o != "" { // of tests that are none of ours
+		if o := options().FindString(rest); o != "" { // of tests that are none of ours
 			t.ID, rest = t.ID+" "+strings.TrimSpace(o), rest[len(o):]
 			continue
 		}
-		m := markers.FindStringSubmatch(rest)
+		m := markers().FindStringSubmatch(rest)
 		if m == nil {
 			return t, true, fmt.Errorf("%s: cannot read %.200q behind the test: want TIMEOUT (MINUTES), SKIP, "+
 				"XFAIL or UNSTABLE", place, rest)
@@ -78,10 +78,10 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 // a case, which stays as it is.
 func Pasted(text string) (Test, error) {
 	text = strings.TrimSpace(text)
-	id := idOf.FindString(text)
+	id := idOf().FindString(text)
 	behind, file := text[len(id):], strings.HasSuffix(text, ".yaml") || strings.HasSuffix(text, ".yml")
 	wholeID := behind != "" && strings.HasSuffix(strings.TrimSpace(id), "]") && !file // a path may have blanks
-	if !wholeID && !strings.HasPrefix(behind, "#") && !markers.MatchString(behind) {
+	if !wholeID && !strings.HasPrefix(behind, "#") && !markers().MatchString(behind) {
 		return Test{ID: text}, nil
 	}
 	t, _, err := parseLine(text, "cannot read the line")
