@@ -29,7 +29,7 @@ func runFlags() []cli.Flag {
 		},
 		&cli.StringFlag{Name: "plan", EnvVars: []string{protocol.EnvPlan}, Usage: "plan.json of the run, a `FILE`"},
 		&cli.StringFlag{
-			Name: "config",
+			Name:  "config",
 			Usage: "by hand: `CASE`, a YAML file, a config's base name, a test id or a line of a test list",
 		},
 		&cli.StringFlag{
