@@ -28,7 +28,8 @@ func runHub(w *worker) (int, error) {
 		return protocol.ExitUsage, err
 	}
 	server, err := control.Listen(control.ServerOptions{
-		Host: o.Host, Token: w.token, RunID: w.runID, Heartbeat: o.Plan.Timeouts.Heartbeat.Std(),
+		Host: o.Host, Token: w.token, RunID: w.runID,
+		Heartbeat: o.Plan.Timeouts.Heartbeat.Std(), Lost: o.Plan.Timeouts.Lost.Std(),
 		Expected: func(t roles.Task) bool {
 			pl, ok := o.Plan.Layout.Find(t.Role)
 			return ok && t.Rank >= 0 && t.Rank < pl.Ranks

@@ -34,6 +34,8 @@ type Client struct {
 	conv      *conversation[protocol.Event, protocol.Command]
 	commands  *mailbox[protocol.Command]
 	found     chan struct{} // closed when the hub's address is known
+	attached  chan struct{} // closed when the hub has let this agent in for the first time
+	attach    func()        // closes it
 	lost      chan struct{}
 	done      chan struct{}
 	cancel    context.CancelFunc
@@ -42,6 +44,7 @@ type Client struct {
 	mu      sync.Mutex
 	clock   liveness.Clock
 	silence liveness.Silence
+	heard   time.Time // when the conversation last gave a sign of life
 	err     error
 }
 
@@ -57,9 +60,10 @@ func Dial(opts ClientOptions) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		opts: opts, conv: newConversation[protocol.Event, protocol.Command](), commands: newMailbox[protocol.Command](),
-		found: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
+		found: make(chan struct{}), attached: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
 		clock: liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
 	}
+	c.attach = sync.OnceFunc(func() { close(c.attached) })
 	go func() {
 		defer close(c.done)
 		defer close(c.lost)
@@ -130,7 +134,8 @@ func (c *Client) flush(deadline <-chan time.Time) {
 func (c *Client) alive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.silence.Heard(time.Now())
+	c.heard = time.Now()
+	c.silence.Heard(c.heard)
 }
 
 // silent takes the time, and tells whether the hub has been silent for too long.
@@ -166,8 +171,11 @@ func (c *Client) converse(ctx context.Context) error {
 	c.alive()
 	c.silent() // from now on a pause of this process is noticed
 	ctx, cancel := context.WithCancelCause(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
 	defer cancel(nil)
-	go c.listen(ctx, cancel)
+	others.Go(func() { c.listen(ctx, cancel) })
+	others.Go(func() { c.pulse(ctx, hub) })
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(c.opts.Hello.Session))
 	redial := liveness.Redial{First: redialFirst, Most: redialMost, Seed: seed.Sum64()}
@@ -192,12 +200,19 @@ func (c *Client) converse(ctx context.Context) error {
 		case errors.Is(err, syscall.ECONNREFUSED): // the hub's port is its own: nobody listens there once it has ended
 			return fmt.Errorf("the hub has ended: %w", err)
 		}
-		pause := time.NewTimer(redial.Next())
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
+		wait(ctx, redial.Next())
+	}
+}
+
+// wait pauses, and tells whether to go on.
+func wait(ctx context.Context, d time.Duration) bool {
+	pause := time.NewTimer(d)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-pause.C:
+		return true
 	}
 }
 
@@ -250,6 +265,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 		return false, fmt.Errorf("cannot reach the hub at %s: %s", hub, r.Reason)
 	}
 	c.alive()
+	c.attach()
 	return true, c.conv.run(ctx, conn, c.opts.Heartbeat, func(time.Time) { c.alive() }, c.receive)
 }
 

@@ -46,7 +46,7 @@ func listenOn(t *testing.T, l net.Listener) *control.Server {
 func begin(t *testing.T, l net.Listener) *control.Server {
 	t.Helper()
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Listener: l, Token: token, RunID: runID, Heartbeat: beat,
+		Host: "127.0.0.1", Listener: l, Token: token, RunID: runID, Heartbeat: beat, Lost: lost,
 		Expected: func(task roles.Task) bool { return task.Role.Kind == roles.Gen && task.Rank < 4 },
 	})
 	if err != nil {

@@ -47,6 +47,7 @@ type (
 type wish struct {
 	Hello *protocol.Hello      `json:"hello,omitempty"` // to attach
 	Begun bool                 `json:"begun,omitempty"` // with hello: something was said over an earlier connection
+	Pulse bool                 `json:"pulse,omitempty"` // with hello: for signs of life alone
 	Step  *protocol.StepReport `json:"step,omitempty"`  // to report about a step
 }
 

@@ -22,6 +22,7 @@ type ServerOptions struct {
 	RunID     string
 	Expected  func(roles.Task) bool // tells whether the plan has such a task
 	Heartbeat time.Duration
+	Lost      time.Duration // silence of an agent for this long means lost
 	Handshake time.Duration // bound on a peer's proof; 0: a standard one
 }
 
@@ -59,9 +60,12 @@ type Server struct {
 type agent struct {
 	session  session.Session
 	conv     *conversation[protocol.Command, protocol.Event]
-	hangUp   context.CancelFunc         // ends the open connection; nil if there is none
 	local    *mailbox[protocol.Command] // of an agent in this process, instead of a conversation
 	reported time.Time                  // when a sign of life was last reported
+	heard    time.Time                  // when the conversation last gave one
+
+	hangUp      context.CancelFunc // ends the open connection; nil if there is none
+	hangUpPulse context.CancelFunc
 }
 
 // handshakeBound is how long a peer may take to prove itself; maxStrangers is how many may be about to.
@@ -120,6 +124,7 @@ func (s *Server) Drop(t roles.Task) {
 	defer s.mu.Unlock()
 	if a := s.agents[t]; a != nil && !a.session.Local {
 		a.session.Ended = true
+		a.endPulse()
 		if a.hangUp != nil {
 			a.hangUp()
 		}
@@ -139,6 +144,8 @@ func (s *Server) serve(conn net.Conn, letThrough func()) {
 	letThrough()
 	switch {
 	case err != nil: // a stranger learns nothing
+	case w.Hello != nil && w.Pulse:
+		s.pulse(conn, *w.Hello)
 	case w.Hello != nil:
 		s.attach(conn, *w.Hello, w.Begun)
 	case w.Step != nil:
@@ -181,7 +188,7 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 	} else {
 		s.inbound.put(Inbound{Task: hello.Task, Back: true})
 	}
-	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func(sent time.Time) { s.alive(hello.Task, a, sent) },
+	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func(sent time.Time) { s.heard(a); s.alive(hello.Task, a, sent) },
 		func(e protocol.Event) error {
 			if err := e.Validate(); err != nil {
 				return invalidError{err}
@@ -228,8 +235,15 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 		a = &agent{conv: newConversation[protocol.Command, protocol.Event]()}
 		s.agents[h.Task] = a
 	}
-	a.session, a.hangUp = state, hangUp
+	a.session, a.hangUp, a.heard = state, hangUp, time.Now()
 	return a, answer, reply{Status: granted}
+}
+
+// heard notes a sign of life from the conversation itself.
+func (s *Server) heard(a *agent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.heard = time.Now()
 }
 
 // alive reports a sign of life, not more often than twenty times a heartbeat, and the first after each command: when an
@@ -252,7 +266,11 @@ func (s *Server) detach(t roles.Task, a *agent, e session.End, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.hangUp = nil
-	if a.session.Disconnected(e, fault) && s.ctx.Err() == nil {
+	tell := a.session.Disconnected(e, fault)
+	if a.session.Ended || a.session.ID == "" {
+		a.endPulse()
+	}
+	if tell && s.ctx.Err() == nil {
 		s.inbound.put(Inbound{
 			Task: t, Bye: e == session.Goodbye, Broke: e != session.Goodbye, Fault: fault, GaveUp: e == session.GaveUp,
 		})

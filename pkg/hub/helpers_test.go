@@ -113,7 +113,8 @@ func (j *job) run() {
 	j.t.Helper()
 	p := j.opts.Plan
 	s, err := control.Listen(control.ServerOptions{
-		Host: "127.0.0.1", Token: j.token, RunID: j.opts.RunID, Heartbeat: p.Timeouts.Heartbeat.Std(),
+		Host: "127.0.0.1", Token: j.token, RunID: j.opts.RunID,
+		Heartbeat: p.Timeouts.Heartbeat.Std(), Lost: p.Timeouts.Lost.Std(),
 		Expected: func(t roles.Task) bool { pl, ok := p.Layout.Find(t.Role); return ok && t.Rank < pl.Ranks },
 	})
 	if err != nil {

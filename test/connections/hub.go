@@ -52,7 +52,7 @@ func (w *world) startHub(token, run string) {
 		h.number = old.number + 1
 	}
 	h.server, err = control.Listen(control.ServerOptions{
-		Listener: listener{l, h}, Token: token, RunID: run, Heartbeat: w.beat,
+		Listener: listener{l, h}, Token: token, RunID: run, Heartbeat: w.beat, Lost: w.lost,
 		Expected: func(t roles.Task) bool { return t == roles.Hub() || t.Rank < len(w.agents) },
 	})
 	if err != nil {

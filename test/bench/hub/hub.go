@@ -39,7 +39,7 @@ func beHub(ctx context.Context, dir string) error {
 	}
 	server, err := control.Listen(control.ServerOptions{
 		Host: "127.0.0.1", Token: token, RunID: runID, Expected: func(roles.Task) bool { return true },
-		Heartbeat: p.Timeouts.Heartbeat.Std(),
+		Heartbeat: p.Timeouts.Heartbeat.Std(), Lost: p.Timeouts.Lost.Std(),
 	})
 	if err != nil {
 		return err
