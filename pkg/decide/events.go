@@ -31,7 +31,7 @@ func (m *Machine) event(t *task, e protocol.Event, now time.Time) {
 			m.unwell(t, e, now)
 		}
 	case protocol.EventUnreachable:
-		if m.serving() {
+		if m.serving() && !m.held.accountsFor(e.Peers) {
 			m.fail(m.cannotReach(t, e, now), now)
 		}
 	case protocol.EventReached:

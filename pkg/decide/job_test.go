@@ -142,6 +142,43 @@ func TestHostsAnswer(t *testing.T) {
 	}
 }
 
+// Peers that cannot reach a server which has ended well tell nothing new while it is open whether it may.
+func TestNobodyAnswersAfterTheRelease(t *testing.T) {
+	unreachable := func(list ...roles.Task) protocol.Event {
+		e := protocol.Event{Kind: protocol.EventUnreachable, Detail: "n1 cannot reach it: refused"}
+		for _, t := range list {
+			e.Peers = append(e.Peers, t.Role)
+		}
+		return e
+	}
+	for name, tt := range map[string]struct {
+		told protocol.Event
+		want string // the first cause
+	}{
+		"those that have ended":           {unreachable(ctx0, gen0), ""},
+		"another too":                     {unreachable(ctx0, server), "CTX_0"},
+		"another":                         {unreachable(server), "DISAGG_SERVER"},
+		"none that it names":              {unreachable(), "GEN_0"},
+		"one that the plan does not have": {unreachable(rankOf("GEN_7", 0)), "GEN_0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.slow = true
+			b.exit(ctx0, protocol.Outcome{})
+			b.exit(gen0, protocol.Outcome{})
+			b.report(gen0, tt.told)
+			got := ""
+			if c := b.job.Cause(); c != nil {
+				got = c.Role.String()
+			}
+			if got != tt.want {
+				t.Errorf("the cause is %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // A server may know before the hub that it is no longer needed: it has failed only if nobody says so.
 func TestServerKnowsOfTheReleaseFirst(t *testing.T) {
 	begin := func() *bench {

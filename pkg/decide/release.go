@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
@@ -40,6 +41,15 @@ func (m *Machine) hold(f Fact, now time.Time) {
 	}
 	m.held.facts = append(m.held.facts, f)
 	m.send(roles.Hub(), protocol.Command{Kind: protocol.CommandCheck})
+}
+
+// accountsFor tells whether it is open for all of these roles whether their servers may have ended: that nobody answers
+// there is no news.
+func (h *held) accountsFor(list []roles.Role) bool {
+	isHeld := func(r roles.Role) bool {
+		return slices.ContainsFunc(h.facts, func(f Fact) bool { return f.Task() == roles.Task{Role: r} })
+	}
+	return len(list) > 0 && !slices.ContainsFunc(list, func(r roles.Role) bool { return !isHeld(r) })
 }
 
 // endedEarly judges the end of a server that ended well although it was needed. A rank launcher lets its workers go, in

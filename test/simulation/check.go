@@ -97,8 +97,7 @@ func (j *job) checkCause(r *Report) {
 	}
 	r.Named = r.First != nil && g.Names(r.First, *r.Cause)
 	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
-		return !g.needs(r.Cause.Role, f.Task.Role) &&
-			slices.ContainsFunc(j.fell[r.Cause.Role], func(t roles.Task) bool { return t.Role == f.Task.Role })
+		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
 	// What fell with a host may be all that was known when the hub was lost soon after.
 	unseen := func(f *Fault) bool {
@@ -114,6 +113,11 @@ func (j *job) checkCause(r *Report) {
 	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) {
 		j.broken("the cause is not the first fault, %s: %s", r.First, r.Cause)
 	}
+}
+
+// fellTogether tells whether a role fell because of another, at about the same time.
+func (j *job) fellTogether(r, because roles.Role) bool {
+	return slices.ContainsFunc(j.fell[r], func(t roles.Task) bool { return t.Role == because })
 }
 
 // lossBound is how long it takes until a lost host is known.

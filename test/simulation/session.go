@@ -164,7 +164,7 @@ func (j *job) failing(victim roles.Task) {
 		j.broken("a measurement that fails has no verdict")
 	case j.result.FirstCause == nil:
 		j.broken("a measurement passed although %s died", victim)
-	case j.result.FirstCause.Role != victim.Role && !slices.Contains(j.fell[j.result.FirstCause.Role], victim):
+	case j.result.FirstCause.Role != victim.Role && !j.fellTogether(j.result.FirstCause.Role, victim.Role):
 		j.broken("%s died, and the cause is %s", victim, j.result.FirstCause)
 	}
 	j.fell = map[roles.Role][]roles.Task{}
