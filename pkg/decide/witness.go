@@ -115,14 +115,17 @@ func (m *Machine) otherHosts(host string) int {
 	return len(others)
 }
 
-// left goes on without an agent that has left: what it was asked the hub tries itself.
+// left goes on without an agent that has left: what it was asked another of its host tries, or else the hub itself.
 func (m *Machine) left(t *task, now time.Time) {
 	for _, host := range slices.Sorted(maps.Keys(m.inquiries)) {
 		q := m.inquiries[host]
 		q.wanted = min(q.wanted, m.otherHosts(host))
 		if q.open[t.Task] && t.Task != roles.Hub() {
 			delete(q.open, t.Task)
-			if !q.open[roles.Hub()] && !slices.Contains(q.unreached, m.benchmark().host()) {
+			switch other := m.witnessOn(t.host(), now); {
+			case other != nil:
+				m.askWitness(q, other.Task)
+			case !q.open[roles.Hub()] && !slices.Contains(q.unreached, m.benchmark().host()):
 				m.askWitness(q, roles.Hub())
 			}
 		}
@@ -148,11 +151,10 @@ func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
 	for _, mayBeHere := range []bool{false, true} {
 		for _, name := range m.order {
 			t := m.tasks[name]
-			here := name == roles.Hub()
-			if t.hello == nil || t.gone && !here || seen[t.host()] || (t.host() == own) != mayBeHere {
+			if t.hello == nil || seen[t.host()] || (t.host() == own) != mayBeHere {
 				continue
 			}
-			if here || now.Sub(t.presence.silence.Last()) < m.suspectAfter() {
+			if name == roles.Hub() || m.canWitness(t, now) {
 				seen[t.host()] = true
 				if list = append(list, name); len(list) == mostWitnesses {
 					return list
@@ -161,6 +163,21 @@ func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
 		}
 	}
 	return list
+}
+
+// canWitness tells whether an agent is there and was just heard.
+func (m *Machine) canWitness(t *task, now time.Time) bool {
+	return t.hello != nil && !t.gone && now.Sub(t.presence.silence.Last()) < m.suspectAfter()
+}
+
+// witnessOn is an agent on a host that can be asked, other than the hub's; nil if there is none.
+func (m *Machine) witnessOn(host string, now time.Time) *task {
+	for _, name := range m.order {
+		if t := m.tasks[name]; name != roles.Hub() && t.hello != nil && t.host() == host && m.canWitness(t, now) {
+			return t
+		}
+	}
+	return nil
 }
 
 // reached takes in whether a witness reaches the hosts that it was asked about.

@@ -184,3 +184,23 @@ func TestTheHubIsAWitness(t *testing.T) {
 		t.Errorf("over: %t after %v, first cause %v", b.job.Over(), b.now.Sub(begun), r.FirstCause)
 	}
 }
+
+// When a witness leaves, another agent of its host is asked, and only then does the hub try itself.
+func TestWitnessLeaves(t *testing.T) {
+	b := onHosts(t)
+	b.job.tasks[server].hello.Node = "n2"
+	b.quietly(500*time.Millisecond, gen0, gen1)
+	b.exit(gen1, protocol.Outcome{Started: true, Code: 137, Signal: "SIGKILL"}) // what MPI does when a rank is gone
+	b.take()
+	b.quietly(1300*time.Millisecond, gen0, gen1)
+	b.expect("CTX_0.0 reach", "try GEN_0")
+	b.answers(benchmark, false)
+	b.gone(ctx0)
+	b.expect("DISAGG_SERVER.0 reach")
+	b.answers(server, false)
+	b.gone(server, benchmark)
+	r := b.job.Result(Times{}, b.now)
+	if !strings.HasSuffix(r.FirstCause.Detail, "its host is not reached from n2 and n4") {
+		t.Errorf("first cause %v", r.FirstCause)
+	}
+}
