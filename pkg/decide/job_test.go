@@ -142,6 +142,25 @@ func TestHostsAnswer(t *testing.T) {
 	}
 }
 
+// A server that ended well shortly before the benchmark failed is why, also if that is heard when nobody is left who
+// could look for the release.
+func TestServerEndsBeforeTheBenchmark(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.slow = true
+	ended := b.now
+	b.after(20 * time.Millisecond)
+	b.exit(benchmark, protocol.Outcome{Started: true, Code: 1})
+	b.checked()
+	b.gone(benchmark)
+	b.take()
+	b.exit(gen1, protocol.Outcome{EndedAt: ended})
+	b.expect("GEN_0.0 stop", "GEN_0.1 stop") // once more: with another code
+	if c := b.job.Cause(); c == nil || c.Task() != gen1 {
+		t.Errorf("cause %v", c)
+	}
+}
+
 // Peers that cannot reach a server which has ended well tell nothing new while it is open whether it may.
 func TestNobodyAnswersAfterTheRelease(t *testing.T) {
 	unreachable := func(list ...roles.Task) protocol.Event {

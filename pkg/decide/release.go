@@ -30,9 +30,9 @@ type held struct {
 }
 
 // hold keeps the end of a server that ended well until the hub's host has looked for the release. It counts at once if
-// there can be none.
+// there can be none, or if the hub's agent has ended: it has looked before.
 func (m *Machine) hold(f Fact, now time.Time) {
-	if m.since[protocol.Measuring].IsZero() || m.plan.Spec(roles.Hub().Role).Release == "" {
+	if m.since[protocol.Measuring].IsZero() || m.plan.Spec(roles.Hub().Role).Release == "" || m.benchmark().gone {
 		m.endedEarly(f, now)
 		return
 	}

@@ -99,12 +99,11 @@ func (j *job) checkCause(r *Report) {
 	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
 		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
-	// What fell with a host may be all that was known when the hub was lost soon after.
+	// What fell with a host or an agent may be all that was known when the hub was lost soon after.
 	unseen := func(f *Fault) bool {
-		return j.by != "hub" && (f.Kind == LoseHost || f.Kind == CutHost) &&
-			slices.ContainsFunc(struck, func(h *Fault) bool {
-				return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < lossBound
-			})
+		return j.by != "hub" && slices.ContainsFunc(struck, func(h *Fault) bool {
+			return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < j.knownWithin(f)
+		})
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
 		return g.Names(f, *r.Cause) || together(f) || unseen(f)
@@ -120,8 +119,16 @@ func (j *job) fellTogether(r, because roles.Role) bool {
 	return slices.ContainsFunc(j.fell[r], func(t roles.Task) bool { return t.Role == because })
 }
 
-// lossBound is how long it takes until a lost host is known.
-const lossBound = 2500 * time.Millisecond
+// knownWithin is how long it takes until a host or an agent is known to be lost; 0: it is another fault.
+func (j *job) knownWithin(f *Fault) time.Duration {
+	switch f.Kind {
+	case LoseHost, CutHost:
+		return 2500 * time.Millisecond
+	case KillAgent: // it could come back for a heartbeat
+		return j.plan.Timeouts.Heartbeat.Std() + together
+	}
+	return 0
+}
 
 // ranBetween is how long the job ran between two moments: not while everything stood still.
 func (j *job) ranBetween(from, to time.Time) time.Duration {

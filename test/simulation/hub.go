@@ -208,6 +208,12 @@ func (h *hub) broke(t roles.Task, c *client, link *endpoint) {
 	}
 }
 
+// missesEnd tells whether an agent was killed, and the end of its connection is still under way.
+func (h *hub) missesEnd(a *agent) bool {
+	c := h.agents[a.task]
+	return a.proc.dead && c != nil && c.link != nil
+}
+
 // hear takes in a frame of an agent's.
 func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[protocol.Event]) {
 	if h.job.now.Sub(c.reported) >= h.job.plan.Timeouts.Heartbeat.Std()/20 {

@@ -312,7 +312,7 @@ func (j *job) fellOver(a *agent) {
 			case fall.Killed:
 				c.end(137, "SIGKILL", "")
 			case c.ready || t == roles.Hub():
-				if j.now.Sub(begun) < together {
+				if j.now.Sub(begun) < together || j.hub.missesEnd(a) {
 					j.fell[t.Role] = append(j.fell[t.Role], a.task)
 				}
 				c.end(1, "", "")
