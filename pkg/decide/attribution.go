@@ -116,13 +116,15 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 }
 
 // outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which
-// cannot be why, or of a rank that MPI has ended because of it. A launcher at rank 0 that ends with a code tells of
+// cannot be why, or is the end of a process too long afterwards, or of a rank that MPI has ended because of it. A launcher at rank 0 that ends with a code tells of
 // what it ran, which may have ended first, and have let the other ranks go.
 func (a *Attribution) outlives(p, f Fact) bool {
 	later := f.Since.Sub(p.Since)
 	switch {
 	case f.Kind == protocol.CauseCancelled && ended(p):
 		return later > signalLag
+	case f.Role != p.Role && later >= settle && ended(f) && !f.Loss:
+		return true
 	case f.Role != p.Role:
 		return later > precision && !a.DependsOn(p.Role, f.Role)
 	case !f.Weak || p.Weak:

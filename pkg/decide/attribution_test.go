@@ -338,21 +338,28 @@ func TestProvisionalOutlives(t *testing.T) {
 			Cause: protocol.Cause{Role: task.Role, Rank: task.Rank, Kind: kind},
 		}
 	}
+	vanished := fact("GEN_0", 0, time.Second, protocol.AgentLost)
+	vanished.Loss = true
 	for name, tt := range map[string]struct {
 		other    Fact
+		needs    bool // it needs the other
 		outlives bool
 	}{
-		"another role failed later":      {fact("GEN_0", 0, time.Second, protocol.ChildExit), true},
-		"another role failed before":     {fact("GEN_0", 0, -time.Second, protocol.ChildExit), false},
-		"its launcher was killed later":  {fact("CTX_0", 0, time.Second, protocol.ChildSignal), true},
-		"its launcher tells what it ran": {fact("CTX_0", 0, time.Second, protocol.ChildExit), false},
-		"another rank was killed then":   {fact("CTX_0", 2, -precision/2, protocol.ChildSignal), true},
-		"another rank was killed before": {fact("CTX_0", 2, -time.Second, protocol.ChildSignal), false},
-		"another rank failed by itself":  {fact("CTX_0", 2, time.Second, protocol.ChildExit), false},
-		"somebody ends it later":         {fact("CTX_0", 0, time.Second, protocol.CauseCancelled), true},
-		"somebody ends it then":          {fact("CTX_0", 0, signalLag, protocol.CauseCancelled), false},
+		"another role failed later":        {fact("GEN_0", 0, time.Second, protocol.ChildExit), false, true},
+		"another role failed before":       {fact("GEN_0", 0, -time.Second, protocol.ChildExit), false, false},
+		"its launcher was killed later":    {fact("CTX_0", 0, time.Second, protocol.ChildSignal), false, true},
+		"its launcher tells what it ran":   {fact("CTX_0", 0, time.Second, protocol.ChildExit), false, false},
+		"another rank was killed then":     {fact("CTX_0", 2, -precision/2, protocol.ChildSignal), false, true},
+		"another rank was killed before":   {fact("CTX_0", 2, -time.Second, protocol.ChildSignal), false, false},
+		"another rank failed by itself":    {fact("CTX_0", 2, time.Second, protocol.ChildExit), false, false},
+		"somebody ends it later":           {fact("CTX_0", 0, time.Second, protocol.CauseCancelled), false, true},
+		"one it needs ended a while later": {fact("GEN_0", 0, settle, protocol.ChildExit), true, true},
+		"one it needs ended soon after":    {fact("GEN_0", 0, settle-1, protocol.ChildExit), true, false},
+		"one it needs was found unwell":    {fact("GEN_0", 0, time.Second, protocol.HealthLost), true, false},
+		"one it needs had vanished":        {vanished, true, false},
+		"somebody ends it then":            {fact("CTX_0", 0, signalLag, protocol.CauseCancelled), false, false},
 	} {
-		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return tt.needs }}
 		p := fact("CTX_0", 1, 0, protocol.ChildExit)
 		p.LetGo = true
 		a.Presume(p, settle, zero)
