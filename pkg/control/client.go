@@ -60,8 +60,9 @@ func Dial(opts ClientOptions) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		opts: opts, conv: newConversation[protocol.Event, protocol.Command](), commands: newMailbox[protocol.Command](),
-		found: make(chan struct{}), attached: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
-		clock: liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
+		found: make(chan struct{}), attached: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}),
+		cancel: cancel,
+		clock:  liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
 	}
 	c.attach = sync.OnceFunc(func() { close(c.attached) })
 	go func() {

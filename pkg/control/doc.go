@@ -7,6 +7,8 @@
 //     reconnect, and delivered once.
 //   - Both sides send a sign of life every heartbeat, which bears the time by the sender's clock. What silence means is
 //     decided elsewhere (package liveness). An agent that gives the hub up says so with its last frame.
+//   - Beside its conversation an agent has a pulse, a second connection for signs of life alone: one connection can be
+//     silent for seconds when packets are lost.
 //   - Sending never blocks: a slow network must not hold up a decision.
 //
 // Terms: a frame is what travels: messages with their numbers and an acknowledgement; an empty frame is a heartbeat. A

@@ -116,8 +116,9 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 }
 
 // outlives tells whether a provisional fact counts although another arrives: that began later, and is of a role which
-// cannot be why, or is the end of a process too long afterwards, or of a rank that MPI has ended because of it. A launcher at rank 0 that ends with a code tells of
-// what it ran, which may have ended first, and have let the other ranks go.
+// cannot be why, or is the end of a process too long afterwards, or of a rank that MPI has ended because of it. A
+// launcher at rank 0 that ends with a code tells of what it ran, which may have ended first, and have let the other
+// ranks go.
 func (a *Attribution) outlives(p, f Fact) bool {
 	later := f.Since.Sub(p.Since)
 	switch {
