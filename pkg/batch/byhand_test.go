@@ -70,13 +70,26 @@ func TestByHandIsStopped(t *testing.T) {
 			t.Errorf("step %s was asked to stop", step)
 		}
 		touch(t, string(j.attempt)+"/stop")
-		return errors.New("no answer")
+		return nil
 	}
 	if code := j.interrupted(); code != 9 {
 		t.Errorf("code %d", code)
 	}
 	j.says("stopping GEN_0")
+}
+
+// A scheduler that does not answer is not needed to stop a step: the processes that start it are asked then.
+func TestByHandIsStoppedWithoutItsScheduler(t *testing.T) {
+	t.Parallel()
+	j := byHand(t, published(gen, "7.4")+runs)
+	j.OnStop = func(string) error { return errors.New("no answer") }
+	if code := j.interrupted(); code != 1 {
+		t.Errorf("code %d", code)
+	}
 	j.says("cannot stop GEN_0: no answer")
+	if got := j.log(gen); got != "asked\n" {
+		t.Errorf("%q", got)
+	}
 }
 
 // A step whose agents are not there yet is ended by ending what starts it; agents of an earlier step are not taken for

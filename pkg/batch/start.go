@@ -64,18 +64,11 @@ func (b *batch) askToStop(r roles.Role, anew bool) {
 func (b *batch) killHub() {
 	hub := roles.Hub().Role
 	b.opts.Say(hub.String() + " hangs: ending it")
-	go func() {
-		if err := b.signalStep(hub, b.opts.Starter.KillStep, syscall.SIGKILL); err == nil {
-			return
-		}
-		b.mu.Lock() // there may be no step to speak of
-		s := b.running[hub]
-		b.mu.Unlock()
-		s.signal(syscall.SIGKILL)
-	}()
+	go func() { _ = b.signalStep(hub, b.opts.Starter.KillStep, syscall.SIGKILL) }()
 }
 
-// signalStep has the scheduler signal a step, or signals the processes that start it while its agents have not begun.
+// signalStep has the scheduler signal a step, or signals the processes that start it: while its agents have not begun,
+// or when the scheduler cannot.
 func (b *batch) signalStep(r roles.Role, send func(context.Context, string) error, sig syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), askBound)
 	defer cancel()
@@ -93,7 +86,11 @@ func (b *batch) signalStep(r roles.Role, send func(context.Context, string) erro
 	for _, name := range names {
 		errs = append(errs, send(ctx, name))
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err != nil { // what starts the step reaches its agents without the scheduler
+		s.signal(sig)
+	}
+	return err
 }
 
 // lookForRequests takes what people ask of the roles that are started here, and notes that servers that are kept are

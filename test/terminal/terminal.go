@@ -7,6 +7,7 @@ package terminal
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // Terminal is a program on a terminal of its own.
@@ -32,6 +34,9 @@ type Terminal struct {
 // Start starts a program on a terminal of so many columns and lines.
 func Start(cmd *exec.Cmd, width, height int) (*Terminal, error) {
 	f, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)})
+	if err == nil {
+		f, err = polled(f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +47,20 @@ func Start(cmd *exec.Cmd, width, height int) (*Terminal, error) {
 	go t.draw()
 	go t.answer()
 	return t, nil
+}
+
+// polled is the same file, whose Close does not wait for a Read to return: nothing would come to be read while it waits.
+func polled(f *os.File) (*os.File, error) {
+	defer f.Close()
+	fd, err := unix.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // draw draws what the program writes.
@@ -84,8 +103,17 @@ func (t *Terminal) Resize(width, height int) error {
 	t.mu.Lock()
 	t.screen.Resize(width, height)
 	t.mu.Unlock()
-	return pty.Setsize(t.pty, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)})
+	c, err := t.pty.SyscallConn()
+	if err != nil {
+		return err
+	}
+	size := &unix.Winsize{Col: uint16(width), Row: uint16(height)}
+	controlErr := c.Control(func(fd uintptr) { err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	return errors.Join(controlErr, err)
 }
+
+// Hangup takes the terminal away, as closing its window does: what runs on it gets SIGHUP.
+func (t *Terminal) Hangup() error { return t.pty.Close() }
 
 // PID is the program's process id.
 func (t *Terminal) PID() int { return t.cmd.Process.Pid }
