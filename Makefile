@@ -52,7 +52,7 @@ test-engines: ## run the real engines that run without a GPU, on this machine an
 
 .PHONY: faults
 faults: ## end a job in every way, 20 times each, on the lab: about an hour
-	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestFrozenDisk|TestTimeLimit' ./test/slurm -args -repeat 20 \
+	set -o pipefail; go test -v -count=1 -timeout 3h -run 'TestFaults|TestFrozenDisk|TestTimeLimit|TestPanes' ./test/slurm -args -repeat 20 \
 	  | grep -v '^=== '
 
 .PHONY: simulate

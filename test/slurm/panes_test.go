@@ -69,6 +69,9 @@ func (p *pane) text() string { return strings.TrimRight(strings.Join(p.Lines(), 
 // TestPanes: four panes start roles in any order, and a fifth the benchmark. Ctrl-C ends the role of one pane, which is
 // started there again; a pane that is closed takes its role along; the others stay. Nothing is left.
 func TestPanes(t *testing.T) {
+	if *repeats == 1 {
+		t.Skip("three quarters of a minute: make faults runs it")
+	}
 	a := start(t, standard(true)).allocate(t, "3")
 	panes := map[string]*pane{}
 	begin := func(role string) {
