@@ -20,7 +20,7 @@ func cancelCommand() *cli.Command {
 		Usage:     "end a run's job; its verdict says who did",
 		ArgsUsage: "RUN",
 		Description: `The job stops every role in order, keeps what was measured, and leaves the verdict "cancelled".
-A run that is over is left alone.
+A run that is over is left alone. Servers that were kept after a verdict are ended with their job; the verdict stays.
 
 ` + aboutRun + `
 
@@ -61,6 +61,10 @@ func cancel(c *cli.Context, f runs.Facts) error {
 	err = launch.Cancel(c.Context, sched, launch.JobOf(*f.Submission), rundir.Dir(f.Dir), "by disagg-submit cancel")
 	if err != nil {
 		return command.Exit(protocol.ExitUnavailable, err)
+	}
+	if s.State == runs.Kept {
+		fmt.Fprintf(c.App.Writer, "job %s of run %s is asked to end; its verdict stays: %s\n", s.Job, s.ID, s.Verdict)
+		return nil
 	}
 	fmt.Fprintf(c.App.Writer, "job %s of run %s is asked to end: disagg-submit watch %s shows how it does\n", s.Job,
 		s.ID, s.ID)

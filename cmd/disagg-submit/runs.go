@@ -101,7 +101,7 @@ func (f filter) fits(s runs.Summary) bool {
 			return false
 		}
 	}
-	return !f.failed || s.State.IsOver() && s.Verdict != protocol.Passed
+	return !f.failed || (s.State.IsOver() || s.State == runs.Kept) && s.Verdict != protocol.Passed
 }
 
 // parseAge reads a length of time such as 7d, 12h or 1-12:00:00; 0s is none at all. A number alone would be minutes for

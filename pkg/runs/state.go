@@ -12,10 +12,8 @@ import (
 // state is how far a run is, in a word and in words.
 func (f Facts) state(m report.Model) (State, string) {
 	switch {
-	case m.Run.Verdict != "" && m.Failure != nil:
-		return Over, string(m.Run.Verdict) + ": " + m.Failure.String()
 	case m.Run.Verdict != "":
-		return Over, string(m.Run.Verdict)
+		return f.verdict(m)
 	case f.Submission == nil && f.Hub == nil:
 		return NotSubmitted, "not submitted"
 	case f.Submission == nil: // started by hand: no scheduler can be asked
@@ -30,6 +28,21 @@ func (f Facts) state(m report.Model) (State, string) {
 		return NoVerdict, "no verdict: " + f.Lost
 	}
 	return Unknown, "unknown: " + f.Fault
+}
+
+// verdict is the verdict in words, and whether the run is over with it: servers that were kept hold their nodes.
+func (f Facts) verdict(m report.Model) (State, string) {
+	text := string(m.Run.Verdict)
+	if m.Failure != nil {
+		text += ": " + m.Failure.String()
+	}
+	switch {
+	case f.Result.Kept && f.Job.Phase == protocol.JobRunning:
+		return Kept, text + "; its servers stay"
+	case f.Result.Kept && f.Fault != "":
+		return Kept, text + "; whether its servers stay is not known: " + f.Fault
+	}
+	return Over, text
 }
 
 // waits is what a job waits for.

@@ -94,6 +94,27 @@ func TestState(t *testing.T) {
 			}},
 			Over, "failed: GEN_0.0 on n1: ·[31mno room", 1,
 		},
+		"its servers stay": {
+			Facts{Submission: submitted, Job: running, Result: &protocol.Result{Verdict: protocol.Passed, Kept: true}},
+			Kept, "passed; its servers stay", 0,
+		},
+		"nobody knows whether its servers stay": {
+			Facts{
+				Submission: submitted, Fault: "squeue: no answer in time",
+				Result: &protocol.Result{Verdict: protocol.Passed, Kept: true},
+			},
+			Kept, "passed; whether its servers stay is not known: squeue: no answer in time", 0,
+		},
+		"its servers stayed, and are gone": {
+			Facts{
+				Submission: submitted, Job: protocol.JobState{Phase: protocol.JobEnded},
+				Result: &protocol.Result{Verdict: protocol.Passed, Kept: true},
+			},
+			Over, "passed", 0,
+		},
+		"its job goes on without them": {
+			Facts{Submission: submitted, Job: running, Result: &protocol.Result{Verdict: protocol.Passed}}, Over, "passed", 0,
+		},
 		"its job is gone": {
 			Facts{Submission: submitted, Job: protocol.JobState{Phase: protocol.JobEnded}, Lost: "the job ended"},
 			NoVerdict, "no verdict: the job ended", 1,

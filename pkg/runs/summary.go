@@ -21,6 +21,7 @@ const (
 	Loading      State = "loading"       // its servers load
 	Measuring    State = "measuring"     // its benchmark runs
 	Ending       State = "ending"        // its roles are being stopped
+	Kept         State = "kept"          // there is a verdict, and its job goes on with the servers
 	Over         State = "over"          // there is a verdict
 	NoVerdict    State = "no_verdict"    // its job is gone, and left none
 	Unknown      State = "unknown"       // it cannot be found out
@@ -28,7 +29,7 @@ const (
 
 // States lists every state.
 func States() []State {
-	return []State{NotSubmitted, Pending, Starting, Loading, Measuring, Ending, Over, NoVerdict, Unknown}
+	return []State{NotSubmitted, Pending, Starting, Loading, Measuring, Ending, Kept, Over, NoVerdict, Unknown}
 }
 
 // IsOver tells whether nothing more is to be expected of a run.
@@ -104,7 +105,7 @@ func Summarize(f Facts) Summary {
 	s.State, s.Text = f.state(m)
 	s.Text = report.Printable(s.Text)
 	switch s.State {
-	case Over:
+	case Kept, Over:
 		s.ExitCode = m.Run.ExitCode
 	case NoVerdict:
 		s.ExitCode = f.Job.ExitCode()

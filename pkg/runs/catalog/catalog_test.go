@@ -156,6 +156,32 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// Of servers that were kept the scheduler tells whether they still hold their nodes; a verdict does not depend on it.
+func TestReadKept(t *testing.T) {
+	running := fake.Answer{State: protocol.JobState{Phase: protocol.JobRunning}}
+	ended := fake.Answer{State: protocol.JobState{Phase: protocol.JobEnded, Word: "COMPLETED"}}
+	for name, tt := range map[string]struct {
+		queue, records []fake.Answer
+		state          runs.State
+	}{
+		"they stay":         {queue: []fake.Answer{running}, state: runs.Kept},
+		"they are gone":     {queue: []fake.Answer{ended}, records: []fake.Answer{ended}, state: runs.Over},
+		"nobody can say so": {queue: []fake.Answer{{Err: errors.New("away")}}, state: runs.Kept},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := submit(t, makeRun(t, filepath.Join(t.TempDir(), "run"), "a-1", 1), "7")
+			kept := protocol.Result{Schema: 1, Verdict: protocol.Passed, Kept: true}
+			check.WriteJSON(t, rundir.Dir(k.Dir).Attempt(0).Result(), kept)
+			synctest.Test(t, func(t *testing.T) {
+				f, err := readerOf(&fake.Scheduler{Queue: tt.queue, Records: tt.records}).Read(t.Context(), k.Dir)
+				if s := runs.Summarize(f); err != nil || s.State != tt.state || s.Verdict != protocol.Passed || f.Lost != "" {
+					t.Errorf("%v: %s, %q, lost %q", err, s.State, s.Text, f.Lost)
+				}
+			})
+		})
+	}
+}
+
 // Many runs are told in their order; one that cannot be read is told so.
 func TestSummaries(t *testing.T) {
 	dir := t.TempDir()

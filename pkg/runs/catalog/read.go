@@ -37,7 +37,8 @@ func AttemptOf(dir string) rundir.Attempt {
 	return rundir.Current(rundir.Dir(dir))
 }
 
-// Read reads a run directory, or one attempt of it, and asks its scheduler if there is no verdict.
+// Read reads a run directory, or one attempt of it, and asks its scheduler if there is no verdict, or if servers were
+// kept.
 func (r Reader) Read(ctx context.Context, dir string) (runs.Facts, error) {
 	a := AttemptOf(dir)
 	p, err := rundir.ReadPlan(a.Dir().Plan())
@@ -51,10 +52,14 @@ func (r Reader) Read(ctx context.Context, dir string) (runs.Facts, error) {
 	if h, err := rundir.ReadState(a); err == nil {
 		f.Hub = &h
 	}
-	if err := readResult(a, &f); err != nil || f.Result != nil || f.Submission == nil {
+	err = readResult(a, &f)
+	if err != nil || f.Submission == nil || f.Result != nil && !f.Result.Kept {
 		return f, err
 	}
 	r.ask(ctx, &f)
+	if f.Result != nil {
+		return f, nil
+	}
 	if f.Job.Phase == protocol.JobEnded { // it may have been about to leave its verdict
 		if err := readResult(a, &f); err != nil || f.Result != nil {
 			return f, err
