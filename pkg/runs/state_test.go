@@ -113,7 +113,8 @@ func TestState(t *testing.T) {
 			Over, "passed", 0,
 		},
 		"its job goes on without them": {
-			Facts{Submission: submitted, Job: running, Result: &protocol.Result{Verdict: protocol.Passed}}, Over, "passed", 0,
+			Facts{Submission: submitted, Job: running, Result: &protocol.Result{Verdict: protocol.Passed}},
+			Over, "passed", 0,
 		},
 		"its job is gone": {
 			Facts{Submission: submitted, Job: protocol.JobState{Phase: protocol.JobEnded}, Lost: "the job ended"},

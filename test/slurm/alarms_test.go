@@ -64,7 +64,8 @@ func trustNoCoordinator(t *testing.T, c *cluster) {
 	if !ok || !strings.Contains(coordinator, live) {
 		t.Fatalf("the actors' recipe is another: %s", data)
 	}
-	c.write(t, "actor.yaml", workers+"  DISAGG_SERVER:"+strings.Replace(coordinator, live, live+", any_status: true", 1))
+	coordinator = strings.Replace(coordinator, live, live+", any_status: true", 1)
+	c.write(t, "actor.yaml", workers+"  DISAGG_SERVER:"+coordinator)
 }
 
 // trouble counts what was done to a job.

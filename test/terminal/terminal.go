@@ -49,7 +49,8 @@ func Start(cmd *exec.Cmd, width, height int) (*Terminal, error) {
 	return t, nil
 }
 
-// polled is the same file, whose Close does not wait for a Read to return: nothing would come to be read while it waits.
+// polled is the same file, whose Close does not wait for a Read to return: nothing would come to be read while it
+// waits.
 func polled(f *os.File) (*os.File, error) {
 	defer f.Close()
 	fd, err := unix.Dup(int(f.Fd()))

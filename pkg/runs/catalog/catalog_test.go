@@ -174,7 +174,8 @@ func TestReadKept(t *testing.T) {
 			check.WriteJSON(t, rundir.Dir(k.Dir).Attempt(0).Result(), kept)
 			synctest.Test(t, func(t *testing.T) {
 				f, err := readerOf(&fake.Scheduler{Queue: tt.queue, Records: tt.records}).Read(t.Context(), k.Dir)
-				if s := runs.Summarize(f); err != nil || s.State != tt.state || s.Verdict != protocol.Passed || f.Lost != "" {
+				s := runs.Summarize(f)
+				if err != nil || s.State != tt.state || s.Verdict != protocol.Passed || f.Lost != "" {
 					t.Errorf("%v: %s, %q, lost %q", err, s.State, s.Text, f.Lost)
 				}
 			})
