@@ -1,9 +1,11 @@
 package protocol
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 )
 
@@ -35,22 +37,37 @@ func NewNote(r Result, kept string) Note {
 
 // Text is the note as it is left: the detail of the cause is cut to what fits.
 func (n Note) Text() (string, error) {
-	for {
-		data, err := json.Marshal(n)
-		if err != nil {
-			return "", fmt.Errorf("cannot encode note: %w", err)
-		}
-		over := len(data) - NoteSize
-		switch {
-		case over <= 0:
-			return string(data), nil
-		case n.Cause == nil || n.Cause.Detail == "":
-			return "", errors.New("cannot encode note: it is too long")
-		}
-		c := *n.Cause
-		c.Detail = strings.ToValidUTF8(c.Detail[:max(0, len(c.Detail)-over)], "")
-		n.Cause = &c
+	text, err := n.encoded()
+	if err != nil || len(text) <= NoteSize {
+		return text, err
 	}
+	if n.Cause == nil {
+		return "", errTooLong
+	}
+	c := *n.Cause
+	n.Cause = &c
+	detail := strings.ToValidUTF8(c.Detail, "")
+	tooLong := func(bytes int) bool { // so many of it; in JSON a byte may take six
+		c.Detail = strings.ToValidUTF8(detail[:bytes], "")
+		text, err = n.encoded()
+		return err != nil || len(text) > NoteSize
+	}
+	fits := sort.Search(len(detail)+1, tooLong) - 1
+	if fits < 0 {
+		return "", cmp.Or(err, errTooLong)
+	}
+	tooLong(fits)
+	return text, err
+}
+
+var errTooLong = errors.New("cannot encode note: it is too long")
+
+func (n Note) encoded() (string, error) {
+	data, err := json.Marshal(n)
+	if err != nil {
+		return "", fmt.Errorf("cannot encode note: %w", err)
+	}
+	return string(data), nil
 }
 
 // ParseNote reads a note. Other texts, such as a comment of the user's, are an error.
