@@ -204,3 +204,12 @@ func TestDomains(t *testing.T) {
 		}
 	}
 }
+
+// A finding is one line, and nothing that a program on a node has said acts on a terminal.
+func TestFindingsArePrintable(t *testing.T) {
+	t.Parallel()
+	f := Doubt("programs", "look", "it said: \x1b]0;title\x07\r\nand more")
+	if got := f.String(); got != "warn  it said: ·]0;title· and more: look" {
+		t.Errorf("%q", got)
+	}
+}
