@@ -140,9 +140,9 @@ func TestChange(t *testing.T) {
 		t.Errorf("metrics %q: what one side lacks is no cell", names)
 	}
 	one := side("a", nil, map[int]float64{4: 1000})
-	cell := compare.Compare(one, side("b", nil, map[int]float64{4: 1000}), history(30, 1000)).Rows[0].Cells[0]
-	within := compare.Compare(one, side("b", nil, map[int]float64{4: 1000 * (1 + 0.99*cell.Span)}), history(30, 1000))
-	beyond := compare.Compare(one, side("b", nil, map[int]float64{4: 1000 * (1 + 1.01*cell.Span)}), history(30, 1000))
+	cell := compare.Compare(one, side("b", nil, map[int]float64{4: 1000}), history(30)).Rows[0].Cells[0]
+	within := compare.Compare(one, side("b", nil, map[int]float64{4: 1000 * (1 + 0.99*cell.Span)}), history(30))
+	beyond := compare.Compare(one, side("b", nil, map[int]float64{4: 1000 * (1 + 1.01*cell.Span)}), history(30))
 	if marks(within)[0] != compare.Within || marks(beyond)[0] != compare.Better {
 		t.Errorf("with a span of %v: %v and %v", cell.Span, marks(within), marks(beyond))
 	}
@@ -154,7 +154,7 @@ func TestWhichWayIsBetter(t *testing.T) {
 		s.Records[0].Point.Metrics["median_ttft"] = ttft
 		return s
 	}
-	past := history(30, 1000)
+	past := history(30)
 	for i := range past.Records {
 		past.Records[i].Point.Metrics["median_ttft"] = 100 + float64(i%3)
 	}
@@ -176,12 +176,12 @@ func TestWhichWayIsBetter(t *testing.T) {
 // that are all alike are no reason to take every change for one.
 func TestHistoryIsOfOthers(t *testing.T) {
 	a, b := side("a", nil, map[int]float64{4: 1000}), side("b", nil, map[int]float64{4: 900})
-	past := history(30, 1000)
+	past := history(30)
 	past.Records = append(past.Records, slices.Concat(a.Records, b.Records)...)
 	if cell := compare.Compare(a, b, past).Rows[0].Cells[0]; cell.Past != 30 {
 		t.Errorf("%+v", cell)
 	}
-	alike := history(30, 1000)
+	alike := history(30)
 	for i := range alike.Records {
 		alike.Records[i].Point.Metrics["token_throughput"] = 1000
 	}

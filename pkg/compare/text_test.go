@@ -70,14 +70,14 @@ conc tok/s/GPU tok/s/user median TTFT ms P99 TTFT ms median TPOT ms P99 TPOT ms
 // it can.
 func TestLegend(t *testing.T) {
 	const unclear, judged = "? whether this is usual cannot be told: there are 3", "than what the last 30 runs"
-	clear, other := compare.Cell{Mark: compare.Within, Past: 30}, compare.Cell{Mark: compare.Unclear, Past: 3}
+	sure, other := compare.Cell{Mark: compare.Within, Past: 30}, compare.Cell{Mark: compare.Unclear, Past: 3}
 	for name, tt := range map[string]struct {
 		cells           []compare.Cell
 		unclear, judged bool
 	}{
-		"only clear ones":   {[]compare.Cell{clear, clear}, false, true},
+		"only clear ones":   {[]compare.Cell{sure, sure}, false, true},
 		"only unclear ones": {[]compare.Cell{other}, true, false},
-		"both":              {[]compare.Cell{other, clear, other}, true, true},
+		"both":              {[]compare.Cell{other, sure, other}, true, true},
 		"none":              {nil, false, false},
 	} {
 		got := printed(t, compare.Comparison{Rows: []compare.Row{{Cells: tt.cells}}})

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,7 @@ func TestCurveFrame(t *testing.T) {
 	if other.at(t, "r") >= first.at(t, "r") {
 		t.Error("what is compared with is as large as what is shown")
 	}
-	grid := append(of(list, "line", "axis")[:1], of(list, "line", "grid")...)
+	grid := slices.Concat(of(list, "line", "axis")[:1], of(list, "line", "grid"))
 	var up, across []shape
 	for _, s := range of(list, "text", "tick") {
 		if s.attributes["text-anchor"] == right {

@@ -116,9 +116,10 @@ func TestBrokenFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const cut = "cannot read record xx: unexpected end of JSON input"
 	for name, tt := range map[string]struct{ file, data, want string }{
-		"cut":             {"xx.json", string(whole[:len(whole)/2]), "cannot read record xx: unexpected end of JSON input"},
-		"empty":           {"xx.json", "", "cannot read record xx: unexpected end of JSON input"},
+		"cut":             {"xx.json", string(whole[:len(whole)/2]), cut},
+		"empty":           {"xx.json", "", cut},
 		"of another id":   {"xx.json", string(whole), "cannot read record xx: it is not a record of schema 1 to 2"},
 		"another kind":    {"xx.txt", "no record", ""},
 		"being written":   {".xx.json", "", ""},

@@ -73,7 +73,8 @@ func TestConfigFaults(t *testing.T) {
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("%s: %v", address, err)
-		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "hush")):
+		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), want) ||
+			strings.Contains(err.Error(), "hush")):
 			t.Errorf("%s: got %v, want %s", address, err, want)
 		}
 	}

@@ -196,7 +196,8 @@ func TestJSON(t *testing.T) {
 		t.Errorf("an answer that nobody wants is read: %v", err)
 	}
 	want := "the server's answer cannot be read: "
-	if err := c.JSON(t.Context(), http.MethodGet, "/", nil, &into); err == nil || !strings.HasPrefix(err.Error(), want) {
+	err = c.JSON(t.Context(), http.MethodGet, "/", nil, &into)
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	got = ""

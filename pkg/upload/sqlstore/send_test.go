@@ -178,7 +178,8 @@ func TestColumns(t *testing.T) {
 		},
 	}
 	pt := protocol.Point{
-		Index: 2, Concurrency: 4, Successful: 15, Failed: 1, Invalid: "1 of\x00 16", Metrics: map[string]float64{"x": 1},
+		Index: 2, Concurrency: 4, Successful: 15, Failed: 1, Invalid: "1 of\x00 16",
+		Metrics: map[string]float64{"x": 1},
 	}
 	record := results.NewRecord(from, pt, at)
 	kept(t, s, []results.Record{record})
