@@ -38,10 +38,10 @@ func side(name string, change func(*plan.Plan), throughput map[int]float64) comp
 	return s
 }
 
-// history is so many earlier runs around a value, at every concurrency.
-func history(n int, centre float64) (h results.History) {
+// history is so many earlier runs around 1000 tokens a second, at every concurrency.
+func history(n int) (h results.History) {
 	for i := range n {
-		v := centre * (1 + 0.01*float64(i%3-1))
+		v := 1000 * (1 + 0.01*float64(i%3-1))
 		old := side("old", nil, map[int]float64{4: v, 16: v, 64: v})
 		for _, r := range old.Records {
 			r.RunID = "old-" + time.Duration(i).String()
@@ -63,14 +63,14 @@ func marks(c compare.Comparison) (list []compare.Mark) {
 func TestChanges(t *testing.T) {
 	a := side("a", nil, map[int]float64{4: 1000, 16: 1000, 64: 1000})
 	b := side("b", nil, map[int]float64{4: 985, 16: 900, 64: 1100})
-	got := compare.Compare(a, b, history(30, 1000))
+	got := compare.Compare(a, b, history(30))
 	if diff := cmp.Diff([]compare.Mark{compare.Within, compare.Worse, compare.Better}, marks(got)); diff != "" {
 		t.Error(diff)
 	}
 	if cell := got.Rows[1].Cells[0]; cell.A != 250 || cell.B != 225 || cell.Change > -0.099 || cell.Past != 30 {
 		t.Errorf("%+v", cell)
 	}
-	few := compare.Compare(a, b, history(5, 1000))
+	few := compare.Compare(a, b, history(5))
 	want := []compare.Mark{compare.Unclear, compare.Unclear, compare.Unclear}
 	if diff := cmp.Diff(want, marks(few)); diff != "" {
 		t.Error(diff)
@@ -153,7 +153,7 @@ func TestMissingPoints(t *testing.T) {
 func TestPrint(t *testing.T) {
 	a, b := side("a3f91", nil, map[int]float64{4: 1000}), side("51aa0", nil, map[int]float64{4: 800})
 	var out strings.Builder
-	if err := compare.Compare(a, b, history(30, 1000)).Print(&out); err != nil {
+	if err := compare.Compare(a, b, history(30)).Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	for _, says := range []string{

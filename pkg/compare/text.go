@@ -35,7 +35,7 @@ func (c Comparison) Print(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t\t", Heading(m))
 	}
 	fmt.Fprintln(w)
-	unclear, fewest := false, 0
+	unclear, judged := -1, -1 // earlier runs of the cells that are, or none
 	for _, r := range c.Rows {
 		fmt.Fprintf(w, "%d\t", r.Concurrency)
 		for _, m := range Metrics() {
@@ -44,17 +44,21 @@ func (c Comparison) Print(out io.Writer) error {
 		}
 		fmt.Fprintln(w)
 		for _, cell := range r.Cells {
-			unclear = unclear || cell.Mark == Unclear
-			fewest = max(fewest, cell.Past)
+			past := &judged
+			if cell.Mark == Unclear {
+				past = &unclear
+			}
+			*past = max(*past, cell.Past)
 		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if unclear {
-		fmt.Fprintf(out, "? whether this is usual cannot be told: there are %d earlier runs of this case\n", fewest)
-	} else {
-		fmt.Fprintf(out, "▼ worse, ▲ better than what the last %d runs of this case span\n", fewest)
+	if unclear >= 0 {
+		fmt.Fprintf(out, "? whether this is usual cannot be told: there are %d earlier runs of this case\n", unclear)
+	}
+	if judged >= 0 {
+		fmt.Fprintf(out, "▼ worse, ▲ better than what the last %d runs of this case span\n", judged)
 	}
 	return nil
 }

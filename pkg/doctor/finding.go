@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/disagg/disagg/pkg/report"
 )
 
 // Level is how bad a finding is.
@@ -42,13 +44,15 @@ func Bad(check, do, format string, args ...any) Finding {
 	return Finding{Level: Fail, Check: check, Text: fmt.Sprintf(format, args...), Do: do}
 }
 
-// String is a finding in one line: the level, what was found, and what to do.
+// String is a finding in one line: the level, what was found, and what to do. What a program on a node has said may be
+// part of it, so that nothing in it acts on a terminal.
 func (f Finding) String() string {
 	line := fmt.Sprintf("%-4s  %s", f.Level, f.Text)
 	if f.Do != "" {
 		line += ": " + f.Do
 	}
-	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	lines := strings.FieldsFunc(line, func(r rune) bool { return r == '\n' || r == '\r' })
+	return report.Printable(strings.Join(lines, " "))
 }
 
 // Failures are the findings that a job would fail of.

@@ -54,8 +54,10 @@ const noteColumn = 35
 func (d *Draft) Offer(key string, value any, note string) {
 	other := &Draft{}
 	other.Set(key, value, note)
-	for _, l := range strings.Split(strings.Join(other.lines, "\n"), "\n") {
-		d.lines = append(d.lines, "# "+strings.TrimPrefix(l, "# "))
+	for _, text := range other.lines {
+		for l := range strings.SplitSeq(text, "\n") {
+			d.lines = append(d.lines, "# "+strings.TrimPrefix(l, "# "))
+		}
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -261,9 +263,10 @@ func (p Profile) validate() error {
 			bad("sbatch_args, srun_args: %q: want one option an item, such as --comment=x", a)
 		}
 	}
-	for key, text := range p.texts() {
-		if HasControl(text) {
-			bad("%s: %q has a control character", key, text)
+	texts := p.texts()
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		if HasControl(texts[key]) {
+			bad("%s: %q has a control character", key, texts[key])
 		}
 	}
 	return errors.Join(errs...)
@@ -284,6 +287,4 @@ func (p Profile) texts() map[string]string {
 }
 
 // HasControl tells whether a text has a character that would end a line, or that a terminal would act on.
-func HasControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
+func HasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }

@@ -43,9 +43,9 @@ func span(seconds float64) string {
 	switch {
 	case seconds < 1 && seconds > 0:
 		return fmt.Sprintf("%.2g s", seconds)
-	case seconds < 60:
+	case seconds < 59.95: // 60.0 s is a minute
 		return fmt.Sprintf("%.1f s", seconds)
-	case seconds < 3600:
+	case seconds < 3599.5: // 60 min 0 s is an hour
 		s := int(math.Round(seconds))
 		return fmt.Sprintf("%d min %d s", s/60, s%60)
 	}

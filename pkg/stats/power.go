@@ -69,14 +69,15 @@ const edge = 1e-10
 // where a rule of quadrature has its place.
 type spread struct{ value, chance float64 }
 
-// spreads are what the standard deviation of a sample with so many degrees of freedom may be.
+// spreads are what the standard deviation of a sample with so many degrees of freedom may be. The density is that of
+// the root of a chi squared value: its square's has no bound at 0 for one degree of freedom.
 func (r rule) spreads(freedom int) []spread {
 	chi := distuv.ChiSquared{K: float64(freedom)}
-	from, to := chi.Quantile(edge), chi.Quantile(1-edge)
+	from, to := math.Sqrt(chi.Quantile(edge)), math.Sqrt(chi.Quantile(1-edge))
 	list := make([]spread, len(r.places))
 	for i, place := range r.places {
 		x := (from+to)/2 + (to-from)/2*place
-		list[i] = spread{math.Sqrt(x / float64(freedom)), r.weights[i] * (to - from) / 2 * chi.Prob(x)}
+		list[i] = spread{x / math.Sqrt(float64(freedom)), r.weights[i] * (to - from) / 2 * 2 * x * chi.Prob(x*x)}
 	}
 	return list
 }

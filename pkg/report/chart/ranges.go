@@ -1,5 +1,7 @@
 package chart
 
+import "slices"
+
 // Range is a value, and a higher one that is rarely exceeded.
 type Range struct {
 	Value, High float64
@@ -24,6 +26,7 @@ type Ranges struct {
 // SVG draws the ranges; "" if there is nothing to draw. The vertical axis is logarithmic if the numbers need it.
 func (r Ranges) SVG() string {
 	var values []float64
+	r.Steps = slices.Clone(r.Steps)
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		for _, of := range []**Range{&s.Main, &s.Muted} {

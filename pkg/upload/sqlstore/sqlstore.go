@@ -74,7 +74,7 @@ func (s *Store) send(ctx context.Context, records []results.Record) (err error) 
 			err = errors.Join(err, undone)
 		}
 	}()
-	for part := range slices.Chunk(records, rowsAtOnce) {
+	for part := range slices.Chunk(inOrder(records), rowsAtOnce) {
 		if err := s.insert(ctx, tx, part); err != nil {
 			return fmt.Errorf("cannot send records: %w", err)
 		}
@@ -88,12 +88,17 @@ func (s *Store) send(ctx context.Context, records []results.Record) (err error) 
 // rowsAtOnce is how many records one statement inserts.
 const rowsAtOnce = 100
 
-// insert inserts the records that are not there yet. In the order of their ids, so that two processes that send the
-// same wait for each other in one direction only.
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, records []results.Record) error {
-	records = slices.SortedFunc(slices.Values(records), func(a, b results.Record) int {
+// inOrder are records in the order of their ids, so that two processes that send the same wait for each other in one
+// direction only; of each id the first.
+func inOrder(records []results.Record) []results.Record {
+	sorted := slices.SortedStableFunc(slices.Values(records), func(a, b results.Record) int {
 		return strings.Compare(a.ID, b.ID)
 	})
+	return slices.CompactFunc(sorted, func(a, b results.Record) bool { return a.ID == b.ID })
+}
+
+// insert inserts the records that are not there yet.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, records []results.Record) error {
 	there, err := s.stored(ctx, tx, upload.IDs(records))
 	if err != nil {
 		return err
