@@ -273,14 +273,17 @@ func (s *service) httpProbe(p recipe.Probe, timeout time.Duration) (healthcheck.
 // long as an agent is lost.
 const (
 	peerPeriod   = 2 * time.Second
-	peerTimeout  = time.Second
+	peerTimeout  = 1750 * time.Millisecond
 	peerFailures = 3
+	// checkTimeout is how long everybody may take to answer once: the hub waits for it with a failed benchmark.
+	checkTimeout = time.Second
 
 	mostFaults = 8 // that one answer names
 )
 
-// peerTries lets a fifth of the packets be lost without a probe that fails for it in more than one case of fifty.
-var peerTries = healthcheck.Tries{Most: 4, Pause: 250 * time.Millisecond}
+// peerTries lets a fifth of the packets of both hosts be lost, which is a third of all between them, without a probe that
+// fails for it in more than one case of forty, nor three in one of fifty thousand.
+var peerTries = healthcheck.Tries{Most: 7, Pause: 250 * time.Millisecond}
 
 func (p peer) probe() healthcheck.Probe {
 	return healthcheck.TCP{Address: p.address, Timeout: peerTimeout, Tries: peerTries}
@@ -352,7 +355,7 @@ func (s *service) check(before func()) {
 	go func() {
 		before()
 		// The benchmark is asked when its child has ended, and this context with it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), peerTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), checkTimeout)
 		defer cancel()
 		faults := make([]string, len(peers))
 		e := protocol.Event{Kind: protocol.EventChecked}

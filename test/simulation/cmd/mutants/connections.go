@@ -131,8 +131,8 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "only the first connection is tried", file: client,
-		old: "\t\tpause := time.NewTimer(redial.Next())",
-		new: "\t\tif worked {\n\t\t\treturn err\n\t\t}\n\t\tpause := time.NewTimer(redial.Next())",
+		old: "\t\twait(ctx, redial.Next())",
+		new: "\t\tif worked {\n\t\t\treturn err\n\t\t}\n\t\twait(ctx, redial.Next())",
 	},
 	{
 		name: "a refusal is not believed", file: client,
