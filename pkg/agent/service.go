@@ -281,8 +281,8 @@ const (
 	mostFaults = 8 // that one answer names
 )
 
-// peerTries lets a fifth of the packets of both hosts be lost, which is a third of all between them, without a probe that
-// fails for it in more than one case of forty, nor three in one of fifty thousand.
+// peerTries lets a fifth of the packets of both hosts be lost, which is a third of all between them, without a probe
+// that fails for it in more than one case of forty, nor three in one of fifty thousand.
 var peerTries = healthcheck.Tries{Most: 7, Pause: 250 * time.Millisecond}
 
 func (p peer) probe() healthcheck.Probe {

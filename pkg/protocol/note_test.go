@@ -11,7 +11,8 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// A note holds what decides: verdict, code, first cause without its lines, how much was measured, and where the rest is.
+// A note holds what decides: verdict, code, first cause without its lines, how much was measured, and where the rest
+// is.
 func TestNote(t *testing.T) {
 	n := protocol.NewNote(failed(), "n1:/tmp/verdict.json")
 	text, err := n.Text()

@@ -29,10 +29,10 @@ func TestFindingString(t *testing.T) {
 		) {
 			f.Values = append(f.Values, 949.1)
 		},
-		"failed: 5.0 % worse than 12 earlier runs (950.0, was 1000); a drop of 2.5 % would have been seen; few runs": func(
+		"failed: 5.0 % worse than 12 earlier runs (950.0, was 1000); a drop of 2.5 % would have been seen; few": func(
 			f *protocol.RegressionFinding,
 		) {
-			f.Detectable, f.Reason = 0.025, "few runs"
+			f.Detectable, f.Reason = 0.025, "few"
 		},
 		"unknown: no earlier run": func(f *protocol.RegressionFinding) {
 			f.Status, f.Reason = protocol.RegressionUnknown, "no earlier run"

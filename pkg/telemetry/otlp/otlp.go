@@ -109,7 +109,13 @@ func Export(ctx context.Context, rawURL string, r telemetry.Run) (sent []Sent, e
 		signal
 		send func(context.Context, string, *resource.Resource, telemetry.Run) error
 	}{{traces, sendTrace}, {metrics, sendMetrics}} {
-		if !s.wanted(rawURL) || ctx.Err() != nil {
+		if !s.wanted(rawURL) {
+			continue
+		}
+		if ctx.Err() != nil {
+			if len(faults) == 0 { // else it is known who took the time
+				faults = append(faults, fmt.Errorf("cannot send the %s: no time is left", s.what))
+			}
 			continue
 		}
 		target, err := s.target(rawURL)

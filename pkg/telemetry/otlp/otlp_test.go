@@ -224,11 +224,15 @@ func TestSilence(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
 	defer silent.Close()
 	defer close(over)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err := otlp.Export(ctx, silent.URL, died())
 	if err == nil || !strings.Contains(err.Error(), "it did not answer in time") {
 		t.Errorf("silent: %v", err)
+	}
+	sent, err := otlp.Export(ctx, silent.URL, died())
+	if err == nil || err.Error() != "cannot send the trace: no time is left" || len(sent) > 0 {
+		t.Errorf("when the time is over: %v, sent %v", err, sent)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
