@@ -38,7 +38,7 @@ func freezes() []freeze {
 			when:    func(j *job) { j.awaitPhase(protocol.Measuring) },
 			verdict: protocol.Failed, cause: killed},
 		{
-			name: "at the end", victim: "CTX_1", sim: "CTX_1:slow-stop=0.3",
+			name: "at the end", victim: "CTX_1", sim: "CTX_1:slow-stop=0.8",
 			when: func(j *job) { j.awaitPhase(protocol.Stopping) }, verdict: protocol.Passed,
 		},
 	}
