@@ -17,8 +17,8 @@ func moments(text string, begun time.Time, readers *time.Location) (list []strin
 	return list
 }
 
-// A line that says no year is of that in which it is nearest to the rank's start: a job may run over New Year's Eve, and
-// its host's zone may be in another year than UTC.
+// A line that says no year is of that in which it is nearest to the rank's start: a job may run over New Year's Eve,
+// and its host's zone may be in another year than UTC.
 func TestYearThatIsNotSaid(t *testing.T) {
 	eve := time.Date(2026, 12, 31, 23, 59, 0, 0, time.UTC)
 	morning := time.Date(2027, 1, 1, 0, 1, 0, 0, time.UTC)
@@ -32,7 +32,8 @@ func TestYearThatIsNotSaid(t *testing.T) {
 		},
 		"nothing before the end": {"INFO 01-01 00:00:30 b", eve, []string{"2027-01-01 00:00:30"}},
 		"behind UTC, begun in its new year": {
-			"INFO 12-31 19:02:00 a\nINFO 01-01 00:01:00 b", morning, []string{"2027-01-01 00:02:00", "2027-01-01 05:01:00"},
+			"INFO 12-31 19:02:00 a\nINFO 01-01 00:01:00 b", morning,
+			[]string{"2027-01-01 00:02:00", "2027-01-01 05:01:00"},
 		},
 		"ahead of UTC, begun in its old year": {
 			"INFO 01-01 08:59:30 a", eve, []string{"2026-12-31 23:59:30"},
@@ -48,8 +49,8 @@ func TestYearThatIsNotSaid(t *testing.T) {
 	}
 }
 
-// How far a host's zone is from UTC is found once, by the first time of its log, in quarters of an hour: what is printed
-// hours later is no other zone's.
+// How far a host's zone is from UTC is found once, by the first time of its log, in quarters of an hour: what is
+// printed hours later is no other zone's.
 func TestZoneIsFoundOnce(t *testing.T) {
 	for name, tt := range map[string]struct {
 		text string
@@ -62,7 +63,8 @@ func TestZoneIsFoundOnce(t *testing.T) {
 		"a clock that is behind":  {"2026-11-27 09:55:00 a", []string{"2026-11-27 09:55:00"}},
 		"a zone of quarters":      {"2026-11-27 15:45:10 a", []string{"2026-11-27 10:00:10"}},
 		"the zone is said, then not": {
-			"2026-11-27T12:00:01+02:00 a\n2026-11-27 05:00:02 b", []string{"2026-11-27 10:00:01", "2026-11-27 10:00:02"},
+			"2026-11-27T12:00:01+02:00 a\n2026-11-27 05:00:02 b",
+			[]string{"2026-11-27 10:00:01", "2026-11-27 10:00:02"},
 		},
 		"the farthest zone to the east": {"2026-11-28 00:00:10 a", []string{"2026-11-27 10:00:10"}},
 		"the farthest zone to the west": {"2026-11-26 22:00:10 a", []string{"2026-11-27 10:00:10"}},

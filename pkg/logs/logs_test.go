@@ -148,7 +148,7 @@ func TestAround(t *testing.T) {
 		"when the clock was set back to":   {back, 2, 3, []string{"[11/27/2026-10:00:02] late"}},
 		"a second that a stamp rounds off": {stamps, 2, 2, []string{"[11/27/2026-10:00:01] 1"}},
 		"just as many as are shown": {
-			"a" + strings.Repeat("\nbar", 11), 0, 1, append([]string{"a"}, strings.Fields(strings.Repeat("bar ", 11))...),
+			strings.Repeat("bar\n", 11) + "bar", 0, 1, strings.Fields(strings.Repeat("bar ", 12)),
 		},
 		"each gap counts for itself": {
 			many + "\n[11/27/2026-10:00:15] 15\nend", 15, 15, append(append([]string{

@@ -93,8 +93,8 @@ func (c *clock) moment(s Stamp) (time.Time, bool) {
 	return w.Add(-c.ahead), true
 }
 
-// nearest is a time without a year in that year which brings it nearest to when the rank was started: a job may run over
-// the end of a year.
+// nearest is a time without a year in that year which brings it nearest to when the rank was started: a job may run
+// over the end of a year.
 func nearest(w, begun time.Time) time.Time {
 	best := w.AddDate(begun.UTC().Year(), 0, 0)
 	for _, years := range []int{-1, 1} {
