@@ -39,8 +39,8 @@ func (t *tailBuffer) write(b []byte) {
 	}
 }
 
-// bytes are those that are kept. If they begin within a line, it lacks as much as a secret may have: what is left of one
-// without its beginning is not known for a secret.
+// bytes are those that are kept. If they begin within a line, it lacks as much as a secret may have: what is left of
+// one without its beginning is not known for a secret.
 func (t *tailBuffer) bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,8 +72,9 @@ func (t *tailBuffer) end(n int) ([]byte, time.Time) {
 	return append(append([]byte(nil), older[max(0, len(older)-n):]...), newer...), t.at
 }
 
-// lines are the last lines, as people read them: what a carriage return has overwritten is left out, what is no text is
-// replaced, and secrets are taken out. That comes before a line is cut to what is shown, so that no part of one is left.
+// lines are the last lines, as people read them: what a carriage return has overwritten is left out, what is no text
+// is replaced, and secrets are taken out. That comes before a line is cut to what is shown, so that no part of one is
+// left.
 func (t *tailBuffer) lines(n int, hide func(string) string) []string {
 	text := bytes.TrimSuffix(t.bytes(), []byte{'\n'})
 	var lines []string
