@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// hidesAs checks how texts are shown, and that nothing of them makes the search leave its bounds, wherever they are cut.
+// hidesAs checks how texts are shown, "": as they are, and that no search leaves the bounds of one, wherever it is cut.
 func hidesAs(t *testing.T, tests map[string]string) {
 	t.Helper()
 	r := NewRedactor(nil)
@@ -73,8 +73,8 @@ func TestFieldsAndHeaders(t *testing.T) {
 	hidesAs(t, map[string]string{long + "=x1": long + "=[redacted]", long + ": x1": long + ": [redacted]"})
 }
 
-// Only before the host of a URL there is a password; a user without one is a token if it is long enough, and the URL one
-// of the web.
+// Only before the host of a URL there is a password; a user without one is a token if it is long enough, and the URL
+// one of the web.
 func TestPasswordsInURLs(t *testing.T) {
 	hidesAs(t, map[string]string{
 		"postgres://u:@h/db":         "",
