@@ -87,6 +87,7 @@ func TestPasswordsInURLs(t *testing.T) {
 		"http:/u:p4ssw0rd@h":         "",
 		"http:|/u:p4ssw0rd@h":        "",
 		"http://u:p4ssw0rd":          "",
+		"://u:p4ssw0rd@h":            "",
 		"a://u:x1@h b://u:x2@h":      "a://u:[redacted]@h b://u:[redacted]@h",
 		"git+ssh2.x://u:x1@h":        "git+ssh2.x://u:[redacted]@h",
 		"at 10:00:00 http://h ok@me": "",
