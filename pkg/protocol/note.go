@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -59,7 +58,7 @@ func ParseNote(text string) (n Note, err error) {
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		return n, fmt.Errorf("cannot read note: %w", err)
 	}
-	if n.Schema != 1 || !slices.Contains(Verdicts(), n.Verdict) {
+	if n.Schema != 1 || !n.Verdict.known() {
 		return n, errors.New("cannot read note: it is no verdict")
 	}
 	return n, nil
