@@ -67,8 +67,12 @@ func (a *Around) keep(l Line) {
 	a.untimed = append(a.untimed, l)
 }
 
-// flush takes the lines without a time that were printed until a moment.
+// flush takes the lines without a time that were printed until a moment. A line behind them may say an earlier time
+// than the one before them: they are not from before that.
 func (a *Around) flush(until time.Time) {
+	if until.Before(a.last) {
+		until = a.last
+	}
 	if len(a.untimed) > 0 && a.overlaps(a.last, until.Add(resolution)) {
 		if a.skipped > 0 {
 			a.queue = append(a.queue, Line{

@@ -123,6 +123,7 @@ func TestHarmless(t *testing.T) {
 func TestAround(t *testing.T) {
 	const stamps = "[11/27/2026-10:00:01] 1\n[11/27/2026-10:00:05] 5\nTraceback\n  line\n" +
 		"[11/27/2026-10:00:09] 9\nlast words"
+	const back = "[11/27/2026-10:00:05] 5\nTraceback\n[11/27/2026-10:00:02] late"
 	many := "[11/27/2026-10:00:01] 1" + strings.Repeat("\nbar", 30)
 	for name, tt := range map[string]struct {
 		text     string
@@ -140,6 +141,20 @@ func TestAround(t *testing.T) {
 				strings.Split(strings.Repeat("bar ", 12), " ")[:12]...),
 		},
 		"no times at all": {"a\nb", 10, 11, []string{"a", "b"}},
+		"a clock that was set back": {
+			back, 5, 5, []string{"[11/27/2026-10:00:05] 5", "Traceback"},
+		},
+		"before a clock was set back":      {back, 4, 4, nil},
+		"when the clock was set back to":   {back, 2, 3, []string{"[11/27/2026-10:00:02] late"}},
+		"a second that a stamp rounds off": {stamps, 2, 2, []string{"[11/27/2026-10:00:01] 1"}},
+		"just as many as are shown": {
+			strings.Repeat("bar\n", 11) + "bar", 0, 1, strings.Fields(strings.Repeat("bar ", 12)),
+		},
+		"each gap counts for itself": {
+			many + "\n[11/27/2026-10:00:15] 15\nend", 15, 15, append(append([]string{
+				"… 18 lines without a time, before the 12 that follow",
+			}, strings.Fields(strings.Repeat("bar ", 12))...), "[11/27/2026-10:00:15] 15", "end"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := func(s int) time.Time { return begun.Add(time.Duration(s) * time.Second) }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// stampWithin is how far from its beginning a line has its stamp at most, in bytes.
+// stampWithin is how far from its beginning a line's stamp begins at most, in bytes.
 const stampWithin = 80
 
 // Stamp is the date and time that a line begins with.
@@ -19,8 +19,7 @@ type Stamp struct {
 // ParseStamp finds the stamp of a line: 2026-11-27 10:00:00,123, 2026-11-27T10:00:00Z, [11/27/2026-10:00:00], 11-27
 // 10:00:00 or E1127 10:00:00.000000, in brackets and behind levels, ranks and names.
 func ParseStamp(line []byte) (s Stamp, ok bool) {
-	line = line[:min(len(line), stampWithin)]
-	for i := range line {
+	for i := range min(len(line), stampWithin) {
 		if !digit(line, i) || i > 0 && (digit(line, i-1) || strings.IndexByte("-/.", line[i-1]) >= 0) {
 			continue
 		}

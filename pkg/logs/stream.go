@@ -81,7 +81,7 @@ func (c *clock) moment(s Stamp) (time.Time, bool) {
 		if c.begun.IsZero() {
 			return time.Time{}, false
 		}
-		w = w.AddDate(c.begun.UTC().Year(), 0, 0)
+		w = nearest(w, c.begun)
 	}
 	if !c.known {
 		c.known = true
@@ -91,4 +91,16 @@ func (c *clock) moment(s Stamp) (time.Time, bool) {
 		}
 	}
 	return w.Add(-c.ahead), true
+}
+
+// nearest is a time without a year in that year which brings it nearest to when the rank was started: a job may run
+// over the end of a year.
+func nearest(w, begun time.Time) time.Time {
+	best := w.AddDate(begun.UTC().Year(), 0, 0)
+	for _, years := range []int{-1, 1} {
+		if other := w.AddDate(begun.UTC().Year()+years, 0, 0); other.Sub(begun).Abs() < best.Sub(begun).Abs() {
+			best = other
+		}
+	}
+	return best
 }

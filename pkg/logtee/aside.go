@@ -26,7 +26,8 @@ type aside struct {
 	waiting []byte
 	missed  int64 // bytes left out since the last that were given
 
-	begun []byte // the beginning of a line whose end has not come yet
+	begun  []byte // the beginning of a line whose end has not come yet
+	within bool   // a gap ends within a line, whose end has not come yet
 }
 
 func startAside(read func([]byte, int64)) *aside {
@@ -101,8 +102,11 @@ func (a *aside) rest(n int, begun time.Time) {
 
 // give gives out the whole lines of a block. Behind a gap that is from the next line on.
 func (a *aside) give(block []byte, missed int64) {
-	if missed > 0 {
+	if missed > 0 || a.within {
 		next := bytes.IndexByte(block, '\n') + 1
+		if a.within = next == 0; a.within {
+			next = len(block)
+		}
 		missed += int64(len(a.begun) + next)
 		a.begun, block = a.begun[:0], block[next:]
 	}

@@ -139,3 +139,89 @@ func TestAsideIsFinishedWithTheLog(t *testing.T) {
 	child.Close()
 	tee.Abandon()
 }
+
+// told is what somebody who reads aside was given.
+type told struct {
+	blocks []string
+	missed []int64
+}
+
+func (r *told) read(block []byte, missed int64) {
+	r.blocks, r.missed = append(r.blocks, string(block)), append(r.missed, missed)
+}
+
+// Behind a gap the next line is the first: neither the line that had begun before, nor one that goes on behind it, is
+// given out in part, however long they are. Both count as missed.
+func TestAsideBehindAGap(t *testing.T) {
+	type put struct {
+		block  string
+		missed int64
+	}
+	long := strings.Repeat("y", 2*MaxLine)
+	for name, tt := range map[string]struct {
+		puts   []put
+		blocks []string
+		missed []int64
+	}{
+		"no gap":              {[]put{{"a\nb", 0}, {"c\nd\n", 0}}, []string{"a\n", "bc\n", "d\n"}, []int64{0, 0, 0}},
+		"between lines":       {[]put{{"a\n", 0}, {"b\nc\n", 5}}, []string{"a\n", "c\n"}, []int64{0, 7}},
+		"in a line":           {[]put{{"a\nbe", 0}, {"b\nc\n", 5}}, []string{"a\n", "c\n"}, []int64{0, 9}},
+		"nothing behind":      {[]put{{"b\n", 5}}, []string{""}, []int64{7}},
+		"a line begins there": {[]put{{"b\nc", 5}, {"d\n", 0}}, []string{"", "cd\n"}, []int64{7, 0}},
+		"a line goes on": {
+			[]put{{"be", 5}, {"b", 0}, {"b\nc\n", 0}}, []string{"", "", "c\n"}, []int64{7, 1, 2},
+		},
+		"a long line goes on": {
+			[]put{{long, 5}, {long + "\nc\n", 0}}, []string{"", "c\n"}, []int64{5 + 2*MaxLine, 2*MaxLine + 1},
+		},
+		"a gap in a line that goes on": {
+			[]put{{"be", 5}, {"b\nc\n", 3}}, []string{"", "c\n"}, []int64{7, 5},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got told
+			a := &aside{read: got.read}
+			for _, p := range tt.puts {
+				a.give([]byte(p.block), p.missed)
+			}
+			if !slices.Equal(got.blocks, tt.blocks) || !slices.Equal(got.missed, tt.missed) {
+				t.Errorf("%.40q, missed %v; want %.40q, %v", got.blocks, got.missed, tt.blocks, tt.missed)
+			}
+		})
+	}
+}
+
+// As much as may wait does wait; one byte more, and what waited is left out.
+func TestAsideBacklog(t *testing.T) {
+	a := &aside{changed: make(chan struct{}, 1)}
+	a.put(make([]byte, asideBacklog-1))
+	a.put([]byte("x"))
+	if a.missed != 0 || len(a.waiting) != asideBacklog {
+		t.Errorf("%d bytes are missed, %d wait", a.missed, len(a.waiting))
+	}
+	a.put([]byte("y"))
+	if a.missed != asideBacklog || string(a.waiting) != "y" {
+		t.Errorf("%d bytes are missed, %d wait", a.missed, len(a.waiting))
+	}
+	if block, missed := a.exchange(nil); string(block) != "y" || missed != asideBacklog {
+		t.Errorf("%d bytes, %d are missed", len(block), missed)
+	}
+	if block, missed := a.exchange(nil); len(block) > 0 || missed != 0 {
+		t.Errorf("told twice: %d bytes, %d are missed", len(block), missed)
+	}
+}
+
+// A flood does not leave its memory behind: a large buffer is kept only while it is needed.
+func TestAsideGivesMemoryBack(t *testing.T) {
+	large := make([]byte, 0, 2*asideKeep)
+	for name, tt := range map[string]struct {
+		waits int
+		kept  bool
+	}{"a flood": {asideKeep, true}, "a line": {asideKeep - 1, false}} {
+		a := &aside{waiting: make([]byte, tt.waits)}
+		a.exchange(large)
+		if kept := cap(a.waiting) == cap(large); kept != tt.kept {
+			t.Errorf("%s: the buffer is kept: %v", name, kept)
+		}
+	}
+}

@@ -155,7 +155,7 @@ func TestSecretsInEndlessLines(t *testing.T) {
 	}
 	for before := 0; before < MaxLine; before += 17011 {
 		for _, form := range []string{" MY_PASSWORD=%", " MY_PASSWORD='%'"} {
-			for _, length := range []int{100, 10 << 10, 100 << 10} {
+			for _, length := range []int{100, 10 << 10, 100 << 10, 300 << 10} {
 				check(form, before, length)
 			}
 		}

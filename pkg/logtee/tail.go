@@ -2,6 +2,8 @@ package logtee
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,10 +39,20 @@ func (t *tailBuffer) write(b []byte) {
 	}
 }
 
+// bytes are those that are kept. If they begin within a line, it lacks as much as a secret may have: what is left of
+// one without its beginning is not known for a secret.
 func (t *tailBuffer) bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append(append([]byte(nil), t.buf[t.next:]...), t.buf[:t.next]...)
+	kept := append(append([]byte(nil), t.buf[t.next:]...), t.buf[:t.next]...)
+	if t.all <= int64(len(kept)) {
+		return kept
+	}
+	first := kept[:holdBack]
+	if end := bytes.IndexByte(first, '\n') + 1; end > 0 {
+		first = first[:end]
+	}
+	return kept[len(first):]
 }
 
 // size is how many bytes have come.
@@ -60,23 +72,28 @@ func (t *tailBuffer) end(n int) ([]byte, time.Time) {
 	return append(append([]byte(nil), older[max(0, len(older)-n):]...), newer...), t.at
 }
 
-// lines are the last lines, as people read them: what a carriage return has overwritten is left out, and what is no
-// text is replaced.
-func (t *tailBuffer) lines(n int) []string {
+// lines are the last lines, as people read them: what a carriage return has overwritten is left out, what is no text
+// is replaced, and secrets are taken out. That comes before a line is cut to what is shown, so that no part of one is
+// left.
+func (t *tailBuffer) lines(n int, hide func(string) string) []string {
 	text := bytes.TrimSuffix(t.bytes(), []byte{'\n'})
 	var lines []string
 	for len(text) > 0 && len(lines) < n {
 		at := bytes.LastIndexByte(text, '\n')
 		line := bytes.TrimSuffix(text[at+1:], []byte{'\r'})
 		line = line[bytes.LastIndexByte(line, '\r')+1:]
-		if len(line) > maxShown {
-			line = append(append([]byte(nil), line[:maxShown]...), " …"...)
-		}
-		lines = append(lines, string(bytes.ToValidUTF8(line, []byte("\ufffd"))))
+		lines = append(lines, shown(line, hide))
 		text = text[:max(at, 0)]
 	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
+	slices.Reverse(lines)
 	return lines
+}
+
+// shown is what people see of a line.
+func shown(line []byte, hide func(string) string) string {
+	text := strings.ToValidUTF8(hide(string(line)), "\ufffd")
+	if len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + " …"
+	}
+	return text
 }

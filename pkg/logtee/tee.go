@@ -208,11 +208,9 @@ func (t *Tee) Size() int64 { return t.tail.size() }
 
 // Tail is the last lines so far, as people may read them.
 func (t *Tee) Tail() []string {
-	lines := t.tail.lines(tailLines)
+	hide := func(text string) string { return text }
 	if t.opts.Redact != nil {
-		for i := range lines {
-			lines[i] = t.opts.Redact.Text(lines[i])
-		}
+		hide = t.opts.Redact.Text
 	}
-	return lines
+	return t.tail.lines(tailLines, hide)
 }

@@ -66,27 +66,30 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// asItIs hides nothing.
+func asItIs(s string) string { return s }
+
 func TestTail(t *testing.T) {
 	var b tailBuffer
-	if got := b.lines(10); got != nil {
+	if got := b.lines(10, asItIs); got != nil {
 		t.Errorf("an empty tail is %q", got)
 	}
 	for i := range 100_000 { // several times around
 		b.write(fmt.Appendf(nil, "line %d\n", i))
 	}
-	if diff := cmp.Diff([]string{"line 99998", "line 99999"}, b.lines(2)); diff != "" {
+	if diff := cmp.Diff([]string{"line 99998", "line 99999"}, b.lines(2, asItIs)); diff != "" {
 		t.Error(diff)
 	}
-	if n := len(b.lines(1 << 30)); n < tailSize/len("line 99999\n") {
+	if n := len(b.lines(1<<30, asItIs)); n < tailSize/len("line 99999\n") {
 		t.Errorf("%d lines are kept", n)
 	}
 	b.write([]byte("1%\r2%\rdone\r\n\xffx\n" + strings.Repeat("y", maxShown+10) + "\nno end"))
 	want := []string{"done", "\ufffdx", strings.Repeat("y", maxShown) + " …", "no end"}
-	if diff := cmp.Diff(want, b.lines(4)); diff != "" {
+	if diff := cmp.Diff(want, b.lines(4, asItIs)); diff != "" {
 		t.Error(diff)
 	}
 	b.write(bytes.Repeat([]byte("z"), 3*tailSize))
-	if got := b.lines(5); len(got) != 1 || len(got[0]) != maxShown+len(" …") {
+	if got := b.lines(5, asItIs); len(got) != 1 || len(got[0]) != maxShown+len(" …") {
 		t.Errorf("after a line longer than all of it: %d lines", len(got))
 	}
 }

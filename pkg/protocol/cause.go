@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/roles"
@@ -19,6 +20,8 @@ const (
 
 // Verdicts lists every verdict.
 func Verdicts() []Verdict { return []Verdict{Passed, Failed, Cancelled, Errored} }
+
+func (v Verdict) known() bool { return slices.Contains(Verdicts(), v) }
 
 // CauseKind is what went wrong first.
 type CauseKind string

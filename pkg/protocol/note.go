@@ -75,7 +75,7 @@ func ParseNote(text string) (n Note, err error) {
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		return n, fmt.Errorf("cannot read note: %w", err)
 	}
-	if n.Schema != 1 || n.Verdict == "" {
+	if n.Schema != 1 || !n.Verdict.known() {
 		return n, errors.New("cannot read note: it is no verdict")
 	}
 	return n, nil

@@ -149,12 +149,18 @@ func (r Record) Encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// mostMeasurements is how often servers were measured at most: as many lists are made of the points of a run.
+const mostMeasurements = 100_000
+
 // DecodeRecord reads a record that is kept under an id.
 func DecodeRecord(id string, data []byte) (Record, error) {
 	var r Record
 	err := json.Unmarshal(data, &r)
 	if err == nil && (r.Schema < 1 || r.Schema > recordSchema || r.ID != id) {
 		err = fmt.Errorf("it is not a record of schema 1 to %d, or of another id", recordSchema)
+	}
+	if n := r.Point.Measurement; err == nil && (n < 0 || n > mostMeasurements) {
+		err = fmt.Errorf("point.measurement is %d: want 0 to %d", n, mostMeasurements)
 	}
 	if err != nil {
 		return r, fmt.Errorf("cannot read record %s: %w", id, err)

@@ -86,6 +86,26 @@ func TestRecordIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+// Points are put into lists by the number of their measurement: a record whose number cannot be, in a folder that
+// others may write to, would stop every report on the run, or take all memory.
+func TestRecordOfAMeasurementThatCannotBe(t *testing.T) {
+	for n, want := range map[int]string{
+		0: "", 1: "", 100_000: "", -1: "point.measurement is -1: want 0 to 100000", 100_001: "point.measurement is",
+		1 << 62: "point.measurement is",
+	} {
+		r := record("r-0", 1, 8, 100)
+		r.Point.Measurement = n
+		data, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = results.DecodeRecord(r.ID, data)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), r.ID+": "+want) {
+			t.Errorf("%d: %v, want %q", n, err, want)
+		}
+	}
+}
+
 // What another client measured is another series: of vLLM's, SGLang's and aiperf nobody counts as upstream's does.
 // Records from before the format was recorded stay in the series of upstream's.
 func TestSeries(t *testing.T) {

@@ -37,7 +37,10 @@ func Check(rawURL string) error {
 	case u.User != nil:
 		return fmt.Errorf("cannot export to %s: a user or password in the URL would be shown: set "+
 			"OTEL_EXPORTER_OTLP_HEADERS", u.Redacted())
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.RawQuery != "", u.Fragment != "":
+	case u.RawQuery != "" || u.Fragment != "": // there may be a key in it
+		shown, _, _ := strings.Cut(strings.ReplaceAll(rawURL, "#", "?"), "?")
+		return fmt.Errorf("cannot export to %q with what follows it: want %s", shown, Form)
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		return fmt.Errorf("cannot export to %q: want %s", rawURL, Form)
 	}
 	return nil
