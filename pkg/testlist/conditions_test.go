@@ -132,8 +132,9 @@ func TestLines(t *testing.T) {
 	for text, want := range map[string]string{
 		"a SKIP (x) TIMEOUT (5)": "a 5m0s SKIP x", "a TIMEOUT (5) SKIP(x)": "a 5m0s SKIP x", "a SKIP": "a 0s SKIP",
 		"a SKIP ( x y )": "a 0s SKIP x y", "a TIMEOUT (43200)": "a 720h0m0s",
-		"a TIMEOUT (1)": "a 1m0s", "a TIMEOUT (0)": "l.txt:1: TIMEOUT (0): want whole minutes, 1 to 43200", "a[b c]  UNSTABLE": "a[b c] 0s UNSTABLE",
-		"\ta \r": "a 0s", "a -k 'b c' -m d XFAIL": "a -k 'b c' -m d 0s XFAIL", "full:P/a[b]": "a[b] 0s of P", "#": "",
+		"a TIMEOUT (1)": "a 1m0s", "a TIMEOUT (0)": "l.txt:1: TIMEOUT (0): want whole minutes, 1 to 43200",
+		"a[b c]  UNSTABLE": "a[b c] 0s UNSTABLE",
+		"\ta \r":           "a 0s", "a -k 'b c' -m d XFAIL": "a -k 'b c' -m d 0s XFAIL", "full:P/a[b]": "a[b] 0s of P", "#": "",
 		"a TIMEOUT (43201)": `l.txt:1: TIMEOUT (43201): want whole minutes, 1 to 43200`,
 		"a TIMEOUT":         `l.txt:1: TIMEOUT (): want whole minutes, 1 to 43200`,
 		"a TIMEOUT (1.5)":   `l.txt:1: TIMEOUT (1.5): want whole minutes, 1 to 43200`,

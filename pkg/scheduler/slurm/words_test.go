@@ -60,10 +60,8 @@ func TestInWords(t *testing.T) {
 			if why, got := inWords(word); why != want || got != never {
 				t.Errorf("%s: %q, %v", word, why, got)
 			}
-			for _, line := range []string{"%", "\n"} {
-				if strings.Contains(want, line) {
-					t.Errorf("%s: %q is no sentence", word, want)
-				}
+			if want == "" || strings.ContainsAny(want, "%\n") {
+				t.Errorf("%s: %q is no sentence", word, want)
 			}
 		}
 	}
