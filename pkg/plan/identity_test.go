@@ -91,7 +91,7 @@ func TestJobSinks(t *testing.T) {
 func TestAttemptOf(t *testing.T) {
 	p := plan.Plan{ID: "a-b"}
 	for runID, want := range map[string]int{
-		"a-b-0": 0, "a-b-12": 12, "a-b-012": -1, "a-b-+1": -1, "a-b--1": -1, "a-b-": -1, "a-b": -1, "a-b-1 ": -1,
+		"a-b-0": 0, "a-b-12": 12, "a-b-012": -1, "a-b-+1": -1, "a-b--1": -1, "a-b-": -1, "a-b": -1, "a-b-1x": -1,
 		"a-b-9223372036854775808": -1, "x-a-b-1": -1, "a-1": -1, "a-b-1-1": -1,
 	} {
 		n, ok := p.AttemptOf(runID)

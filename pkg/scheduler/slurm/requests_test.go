@@ -31,8 +31,8 @@ func recorded(t *testing.T, name, script string) (calls func() string) {
 	}
 }
 
-// in is Slurm inside of a job.
-func in(job string) Slurm { return Slurm{Environ: append(os.Environ(), "SLURM_JOB_ID="+job)} }
+// inJob is Slurm inside of job 7.
+func inJob() Slurm { return Slurm{Environ: append(os.Environ(), "SLURM_JOB_ID=7")} }
 
 // A step is asked to end, or killed, by a signal of its own; that Slurm does not know it any more is no failure.
 func TestSignalStep(t *testing.T) {
@@ -93,7 +93,7 @@ func TestCancel(t *testing.T) {
 // A note is left with the job that this is; outside of a job there is nobody to leave it with.
 func TestLeaveNote(t *testing.T) {
 	calls := recorded(t, "scontrol", "exit 0")
-	if err := in("7").LeaveNote(t.Context(), `{"a": "b c"}`); err != nil ||
+	if err := inJob().LeaveNote(t.Context(), `{"a": "b c"}`); err != nil ||
 		calls() != `update JobId=7 Comment={"a": "b c"}` {
 		t.Error(err)
 	}
@@ -109,8 +109,8 @@ func TestJobEndsUnknown(t *testing.T) {
 		scontrol string
 	}{
 		"no job":    {Slurm{Environ: []string{}}, "echo 'EndTime=2026-11-26T12:00:00'"},
-		"no answer": {in("7"), "exit 1"},
-		"unknown":   {in("7"), "echo 'EndTime=Unknown'"},
+		"no answer": {inJob(), "exit 1"},
+		"unknown":   {inJob(), "echo 'EndTime=Unknown'"},
 	} {
 		pretend(t, "scontrol", tt.scontrol)
 		if at := tt.s.JobEnds(t.Context()); !at.IsZero() {
@@ -126,7 +126,7 @@ func TestAllocationOfOddJobs(t *testing.T) {
 		"NumNodes=2": "scontrol names no nodes or no folder", "": "scontrol names no nodes or no folder",
 	} {
 		pretend(t, "scontrol", "printf '%s\n' '"+strings.ReplaceAll(printed, " ", "\n")+"'")
-		a, err := in("7").Allocation(t.Context())
+		a, err := inJob().Allocation(t.Context())
 		if want == "" && (err != nil || a.Nodes != 2 || a.WorkDir != "/w" || !a.Ends.IsZero()) {
 			t.Errorf("%q: %+v, %v", printed, a, err)
 		}

@@ -63,7 +63,7 @@ func TestEveryStepsArguments(t *testing.T) {
 			t.Errorf("%s: ranks that fill their nodes are spread: %q", pl.Role, args)
 		}
 	}
-	got := in("7").Install(p, []string{"A=b"})
+	got := inJob().Install(p, []string{"A=b"})
 	for _, want := range []string{
 		"--job-name=install", "--input=none", "--kill-on-bad-exit=1", "--overlap", "--mpi=none", "--mem=0",
 	} {
