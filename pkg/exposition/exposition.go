@@ -41,7 +41,7 @@ func (w *writer) child(c *protocol.ChildStatus, now time.Time) {
 	if c == nil {
 		return
 	}
-	w.gauge("disagg_child_start_timestamp_seconds", "When the child was started, since 1970.", at(c.StartedAt))
+	w.gauge("disagg_child_start_timestamp_seconds", "When the child was started, since 1970.", at(c.StartedAt)...)
 	w.gauge("disagg_child_resident_memory_bytes", "Memory of the child's process tree.", plain(float64(c.RSS)))
 	w.counter("disagg_child_cpu_seconds_total", "Time of the child's process tree on a processor.", plain(c.CPU))
 	w.counter("disagg_child_output_bytes_total", "What the child has printed.", plain(float64(c.OutputBytes)))
@@ -62,7 +62,7 @@ func (w *writer) service(s *protocol.ServiceStatus) {
 	w.gauge("disagg_service_ready", "Whether the role's service has been ready.", truth(s.Ready))
 	if p := s.Probe; p != nil {
 		w.gauge("disagg_probe_healthy", "Whether the last probe of the service found it healthy.", truth(p.Healthy))
-		w.gauge("disagg_probe_timestamp_seconds", "When the last probe was answered, since 1970.", at(p.At))
+		w.gauge("disagg_probe_timestamp_seconds", "When the last probe was answered, since 1970.", at(p.At)...)
 	}
 }
 
@@ -150,8 +150,13 @@ func truth(is bool) sample {
 	return plain(0)
 }
 
-// at is a moment, as a sample.
-func at(t time.Time) sample { return plain(float64(t.UnixMilli()) / 1000) }
+// at is a moment, as a sample; none if it is not known.
+func at(t time.Time) []sample {
+	if t.IsZero() {
+		return nil
+	}
+	return []sample{plain(float64(t.UnixMilli()) / 1000)}
+}
 
 // oneOf says which of several words holds.
 func oneOf[T ~string](name string, holds T, words []T) (list []sample) {

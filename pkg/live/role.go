@@ -149,7 +149,7 @@ func (v *View) note(r *role) string {
 		return r.progress.String()
 	case s == waiting:
 		return v.waitsFor(r)
-	case s == running:
+	case s == running && v.wanted() > 0: // else it measures nothing but accuracy
 		return fmt.Sprintf("point %d of %d", min(len(v.measured)+1, v.wanted()), v.wanted())
 	}
 	return ""

@@ -140,9 +140,9 @@ func follows(a, b string) bool {
 	return string(next) == b
 }
 
-// gauge is a bar of a width in columns, filled to eighths of one.
+// gauge is a bar of a width in columns, filled to eighths of one; more than all is all.
 func gauge(percent, width int) string {
-	eighths := percent * width * 8 / 100
+	eighths := min(percent, 100) * width * 8 / 100
 	text := strings.Repeat("█", eighths/8)
 	if rest := eighths % 8; rest > 0 {
 		text += string([]rune("▏▎▍▌▋▊▉")[rest-1])

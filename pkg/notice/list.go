@@ -55,7 +55,7 @@ func OfList(l List, end ListEnded) Notice {
 	if n.Verdict != string(protocol.Passed) {
 		n.Why = report.Printable(end.Summary)
 	}
-	n.Text = strings.Join(l.lines(n.heading(), end), "\n")
+	n.Text = strings.Join(l.lines(report.Printable(n.heading()), end), "\n")
 	return n
 }
 

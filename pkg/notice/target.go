@@ -57,14 +57,16 @@ func (t *Target) readURL() error {
 	}
 	scheme, slack := strings.CutPrefix(u.Scheme, "slack+")
 	u.Scheme, t.URL = scheme, u
-	t.Slack = slack || slices.Contains(slackHosts, u.Hostname())
+	// Names of hosts have no case, and may end in a dot.
+	slacks := slices.Contains(slackHosts, strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
+	t.Slack = slack || slacks
 	switch {
 	case scheme != "http" && scheme != "https", u.Host == "", u.Fragment != "":
 		return fmt.Errorf("cannot notify %q: want %s", t.Name, Forms)
 	case relative(u.Query()) != "":
 		return fmt.Errorf("cannot notify %s: %s is relative: want an absolute path, since it may be sent from "+
 			"elsewhere", u.Redacted(), relative(u.Query()))
-	case slices.Contains(slackHosts, u.Hostname()) && strings.Trim(u.Path, "/") != "":
+	case slacks && strings.Trim(u.Path, "/") != "":
 		return fmt.Errorf("cannot notify %s: the path of a Slack webhook is a secret, and would be stored: pass "+
 			"slack+https://%s/?path_env=NAME or ?path_file=PATH", u.Host, u.Host)
 	}
@@ -91,7 +93,7 @@ func (t Target) Endpoint(secret *url.URL) (base, path string) {
 	}
 	u.RawQuery = q.Encode()
 	if secret != nil {
-		u.Path, u.RawPath = "/"+strings.TrimLeft(secret.Path, "/"), ""
+		u.Path, u.RawPath = "/"+strings.TrimLeft(secret.Path, "/"), "/"+strings.TrimLeft(secret.EscapedPath(), "/")
 		u.RawQuery = cmp.Or(secret.RawQuery, u.RawQuery)
 	}
 	return u.Scheme + "://" + u.Host, u.RequestURI()

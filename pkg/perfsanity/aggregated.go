@@ -95,7 +95,9 @@ func (src Source) loadAggregated(at found) (roles.Case, []byte, error) {
 		return roles.Case{}, nil, err
 	}
 	gpus, perNode := server.gpus(), cfg.Hardware.GPUsPerNode
-	switch {
+	switch problem := cfg.Slurm.fault(); {
+	case problem != "":
+		return roles.Case{}, nil, &yamlfile.Error{File: at.file, Key: "slurm.timeout", Problem: problem}
 	case perNode < 1:
 		return roles.Case{}, nil, &yamlfile.Error{
 			File: at.file, Key: "hardware.gpus_per_node", Problem: "missing or below 1",
@@ -157,6 +159,10 @@ func (s aggServer) load(file string) (l roles.Load, err error) {
 		concurrency := max(c.Concurrency, 1)
 		if c.Concurrency < 0 || concurrency > maxConcurrency || c.Iterations < 0 || c.Iterations > maxRounds {
 			return l, bad(fmt.Sprintf("a client with concurrency %d and %d iterations", c.Concurrency, c.Iterations))
+		}
+		if c.Input < 0 || c.Output < 0 || !isRatio(c.Ratio) {
+			return l, bad(fmt.Sprintf("a client with isl %d, osl %d and random_range_ratio %v", c.Input, c.Output,
+				c.Ratio))
 		}
 		if c.SAClient != s.Clients[0].SAClient {
 			return l, bad("clients of two kinds (use_nv_sa_benchmark): make a server entry of each")

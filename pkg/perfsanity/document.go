@@ -3,6 +3,7 @@ package perfsanity
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,7 +79,7 @@ func (s server) fields() map[string]any {
 	doc := map[string]any{"s_server_name": s.name, "s_model_name": strings.ToLower(s.model), "s_server_log_link": ""}
 	for _, f := range engineFields {
 		doc[f.name] = f.none
-		if v := at(s.block, f.path); v != nil {
+		if v := plain(at(s.block, f.path)); v != nil {
 			doc[f.name] = v
 		}
 	}
@@ -89,7 +90,7 @@ func (s server) fields() map[string]any {
 		}
 	}
 	doc["l_gpus"], doc["l_gpus_per_node"] = sizes, s.gpusPerNode
-	if n := at(s.block, "gpus"); n != nil {
+	if n := plain(at(s.block, "gpus")); n != nil {
 		doc["l_gpus"] = n
 	}
 	graphs, _ := at(s.block, "cuda_graph_config").(map[string]any)
@@ -98,7 +99,7 @@ func (s server) fields() map[string]any {
 	doc["s_eagle3_layers_to_capture"] = listed(at(s.block, "speculative_config.eagle3_layers_to_capture"))
 	doc["l_max_draft_len"] = 0
 	for _, path := range slices.Backward(draftPaths[:]) {
-		if v := at(s.block, path); v != nil {
+		if v := plain(at(s.block, path)); v != nil {
 			doc["l_max_draft_len"] = v
 		}
 	}
@@ -124,6 +125,19 @@ func at(block map[string]any, path string) any {
 		v = m[key]
 	}
 	return v
+}
+
+// plain is a value that a field can have, nil for any other: a list, a mapping, and what JSON has no word for.
+func plain(v any) any {
+	switch n := v.(type) {
+	case string, bool, int, uint64:
+		return v
+	case float64:
+		if !math.IsNaN(n) && !math.IsInf(n, 0) {
+			return v
+		}
+	}
+	return nil
 }
 
 // listed is a list of numbers as a text, or a single one.

@@ -91,7 +91,19 @@ func (c config) check(file string) error {
 		bad("benchmark.concurrency_list", "missing")
 	}
 	if n := c.Benchmark.MultiRound; n < 0 || n > maxRounds {
-		bad("benchmark.multi_round", fmt.Sprintf("%d: want at most %d", n, maxRounds))
+		bad("benchmark.multi_round", fmt.Sprintf("%d: want 0 to %d", n, maxRounds))
+	}
+	if n := c.Benchmark.InputLength; n < 0 {
+		bad("benchmark.input_length", fmt.Sprintf("%d: want at least 0", n))
+	}
+	if n := c.Benchmark.OutputLength; n < 0 {
+		bad("benchmark.output_length", fmt.Sprintf("%d: want at least 0", n))
+	}
+	if r := c.Benchmark.Ratio; !isRatio(r) {
+		bad("benchmark.benchmark_ratio", fmt.Sprintf("%v: want a number, at least 0", r))
+	}
+	if problem := c.Slurm.fault(); problem != "" {
+		bad("slurm.timeout", problem)
 	}
 	if !c.WorkerConfig.Gen.IsMapping() {
 		bad("worker_config.gen", "missing, or not a mapping")
@@ -252,7 +264,11 @@ func engineBlock(b yamlfile.Block, src Source) (yamlfile.Block, error) {
 			return b, fmt.Errorf("cannot read the engine's defaults (extra_llm_api_config_path): %w", err)
 		}
 		defaults, err := yamlfile.ParseBlock(file, string(data))
-		if err == nil {
+		switch {
+		case err != nil:
+		case !defaults.Absent() && !defaults.IsMapping():
+			err = &yamlfile.Error{File: file, Line: defaults.Line(), Problem: "want keys and values"}
+		default:
 			b, err = yamlfile.Over(defaults, b)
 		}
 		if err != nil {

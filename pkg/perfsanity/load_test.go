@@ -1,6 +1,7 @@
 package perfsanity_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -244,6 +245,8 @@ func FuzzLoad(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
+		f.Add([]byte(strings.Replace(string(data), "max_batch_size: ", "max_batch_size: .nan # ", 1)))
+		f.Add([]byte(strings.Replace(string(data), "max_batch_size: ", "max_batch_size: {1: 2} # ", 1)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := filepath.Join(t.TempDir(), "c.yaml")
@@ -257,6 +260,9 @@ func FuzzLoad(f *testing.F) {
 		gen, ctx := c.Servers[roles.Gen], c.Servers[roles.Ctx]
 		if err == nil && (gen.Count+ctx.Count < 1 || gen.Count > 0 && gen.GPUs < 1 || len(c.Load.Concurrency) < 1) {
 			t.Errorf("an impossible case was accepted: %+v", c)
+		}
+		if _, problem := json.Marshal(c); err == nil && problem != nil {
+			t.Errorf("a case was accepted that no plan can hold: %v", problem)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package perfsanity
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,14 @@ type slurm struct {
 	NUMABind   bool           `yaml:"numa_bind"`
 	Timeout    int            `yaml:"timeout"` // seconds
 	SetSegment yamlfile.Block `yaml:"set_segment"`
+}
+
+// fault tells what is wrong with the timeout, "" if nothing is.
+func (s slurm) fault() string {
+	if s.Timeout < 0 || s.Timeout > maxSeconds {
+		return fmt.Sprintf("%d: want seconds, 0 to %d", s.Timeout, maxSeconds)
+	}
+	return ""
 }
 
 // serverTimeout is how long the coordinator waits, as upstream's test has it.
@@ -225,7 +234,7 @@ func (t *jobTime) UnmarshalYAML(n *yamlfile.Node) error {
 const sexagesimal = 43200
 
 func parseJobTime(text string) (roles.Duration, error) {
-	if n, err := strconv.Atoi(text); err == nil && n >= sexagesimal {
+	if n, err := strconv.Atoi(text); err == nil && n >= sexagesimal && n <= maxSeconds {
 		return roles.Duration(time.Duration(n) * time.Second), nil
 	}
 	return roles.ParseLimit(text)
@@ -236,7 +245,11 @@ const (
 	maxConcurrency = 1_000_000
 	maxPoints      = 1000
 	maxRounds      = 1_000_000
+	maxSeconds     = 10 * 365 * 24 * 3600
 )
+
+// isRatio tells whether a number can be a ratio. JSON, which the plan is in, has no word for the others of YAML's.
+func isRatio(r float64) bool { return r >= 0 && !math.IsInf(r, 1) }
 
 // concurrency is one value or several: 256, '256', "1 2 4" or [1, 2, 4]. Upstream's test fails on a comma in a text.
 type concurrency []int

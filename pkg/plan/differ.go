@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/yamlfile"
@@ -34,7 +35,7 @@ func show(v any) string {
 		return "none"
 	}
 	text, ok := v.(string)
-	if !ok {
+	if !ok || profile.HasControl(text) {
 		data, err := json.Marshal(v)
 		if err != nil {
 			return "?"
@@ -42,7 +43,7 @@ func show(v any) string {
 		text = string(data)
 	}
 	if len(text) > mostShown {
-		return text[:mostShown] + "…"
+		return strings.ToValidUTF8(text[:mostShown], "") + "…"
 	}
 	return text
 }

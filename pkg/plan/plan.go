@@ -179,7 +179,7 @@ func (p Plan) RunID(attempt int) string { return fmt.Sprintf("%s-%d", p.ID, atte
 func (p Plan) AttemptOf(runID string) (n int, ok bool) {
 	text, ok := strings.CutPrefix(runID, p.ID+"-")
 	n, err := strconv.Atoi(text)
-	return n, ok && err == nil && n >= 0
+	return n, ok && err == nil && n >= 0 && p.RunID(n) == runID
 }
 
 // shortID is how much of a plan's id people see: enough to be unique in a queue.

@@ -96,7 +96,7 @@ func (t *Test) mark(name, argument string) error {
 	}
 	n, err := strconv.Atoi(argument)
 	if err != nil || n < 1 || n > mostMinutes {
-		return fmt.Errorf("%s: TIMEOUT (%s): want whole minutes, at least 1", t.Place, argument)
+		return fmt.Errorf("%s: TIMEOUT (%s): want whole minutes, 1 to %d", t.Place, argument, mostMinutes)
 	}
 	t.Limit = roles.Duration(time.Duration(n) * time.Minute)
 	return nil

@@ -147,8 +147,9 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "1", "0/4", "5/4", "a/b", "1/4/4"} {
-		if _, _, err := testlist.ParseSplit(text); err == nil {
-			t.Errorf("%q was accepted", text)
+		want := fmt.Sprintf("cannot read %q: want N/M, such as 1/4", text)
+		if _, _, err := testlist.ParseSplit(text); err == nil || err.Error() != want {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
@@ -176,7 +177,7 @@ func TestPasted(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"TIMEOUT (soon)": "cannot read the line: TIMEOUT (soon): want whole minutes, at least 1",
+		"TIMEOUT (soon)": "cannot read the line: TIMEOUT (soon): want whole minutes, 1 to 43200",
 		"PERHAPS":        `cannot read the line: cannot read "PERHAPS" behind the test: want TIMEOUT (MINUTES)`,
 	} {
 		if _, err := testlist.Pasted(id + " " + text); err == nil || !strings.HasPrefix(err.Error(), want) {

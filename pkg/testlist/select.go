@@ -31,9 +31,15 @@ func (p *patterns) UnmarshalYAML(n *yamlfile.Node) error {
 	var one string
 	if n.Decode(&one) == nil {
 		*p = patterns{one}
-		return nil
+	} else if err := n.Decode((*[]string)(p)); err != nil {
+		return &yamlfile.Error{Line: n.Line, Problem: "want a pattern, or a list of them"}
 	}
-	return n.Decode((*[]string)(p))
+	for _, pattern := range *p {
+		if _, err := path.Match(pattern, ""); err != nil { // it would take no name, and its tests would never be run
+			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%.200q is no pattern: %v", pattern, err)}
+		}
+	}
+	return nil
 }
 
 // Filter chooses tests of a list. An empty part chooses all.
