@@ -34,6 +34,9 @@ func TestKeys(t *testing.T) {
 		`{{key .Worker "cache.dtype"}}`:        "fp8",
 		`{{key .Worker "cache.more"}}`:         "{a: 1}\n",
 		`{{key "" "size"}}`:                    "",
+		`{{key "a: 'true'" "a"}}`:              "true",
+		`{{others "a: 1" "a.b"}}`:              "[a]", // there is nothing below it
+		`{{others "a: {b: 1}" "a"}}`:           "[]",
 		`{{others .Worker "size" "own"}}`:      "[cache name none off on]",
 		`{{others "" "size"}}`:                 "[]",
 		`{{with others "{a: 1}" "a"}}x{{end}}`: "",
@@ -44,10 +47,11 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{{key "a: [" "a"}}`:              "a:",
-		`{{others "text" "a"}}`:           "want keys and values",
-		`{{others "a: 1\na: 2"}}`:         "a",
-		`{{fail (printf "no %s" "way")}}`: "no way",
+		`{{key "a: [" "a"}}`:                 "a:",
+		`{{others "text" "a"}}`:              "want keys and values",
+		`{{others "a: 1\na: 2"}}`:            "a",
+		`{{others "a: {b: 1, b: 2}" "a.c"}}`: "b",
+		`{{fail (printf "no %s" "way")}}`:    "no way",
 	} {
 		if _, err := recipe.Render("text", text, d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -46,7 +46,7 @@ func TestRecipeFaults(t *testing.T) {
 			"{tasks: one, command: [route]", "{tasks: gpu, command: [route]", "roles.DISAGG_SERVER.tasks",
 		},
 		"no command":   {"command: [bench], ", "", "roles.BENCHMARK.command: missing"},
-		"bad argument": {"[serve]", "[{word: x}]", "want a text or {words: text}"},
+		"bad argument": {"[serve]", "[{word: x}]", "own.yaml:6: roles.GEN.command[0]: want a text or {words: text}"},
 		"bad duration": {"to: leader", "to: leader, grace: soon", "is not a duration"},
 		"no results":   {", results: {format: trtllm, files: r.log}", "", "roles.BENCHMARK.results"},
 		"version without key": {
@@ -127,7 +127,7 @@ func TestFileBeside(t *testing.T) {
 			"files: [{path: in/load.py, from: "+from+"}], command: [bench]", 1)
 	}
 	read := func(name string) ([]byte, error) {
-		if name != "load.py" {
+		if name == "none.py" {
 			return nil, fs.ErrNotExist
 		}
 		return []byte("{{not a template}}"), nil
@@ -139,10 +139,15 @@ func TestFileBeside(t *testing.T) {
 	if got, err := r.Roles[roles.Benchmark].Files[0].Render(recipe.Data{}); got != "{{not a template}}" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	for _, from := range []string{"none.py", "../load.py", "/load.py", "a/load.py"} {
+	for from, want := range map[string]string{
+		"none.py":    "from: file does not exist",
+		"../load.py": `from: "../load.py": want the name of a file beside the recipe`,
+		"/load.py":   `from: "/load.py": want the name`,
+		"a/load.py":  `from: "a/load.py": want the name`,
+	} {
 		if _, err := recipe.Parse("own.yaml", []byte(with(from)), read); err == nil ||
-			!strings.Contains(err.Error(), "roles.BENCHMARK.files") {
-			t.Errorf("%s: %v", from, err)
+			!strings.Contains(err.Error(), "roles.BENCHMARK.files: in/load.py: "+want) {
+			t.Errorf("%s: %v, want %s", from, err, want)
 		}
 	}
 }

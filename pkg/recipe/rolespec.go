@@ -105,8 +105,15 @@ func (a Address) Find() func(content []byte) string {
 		if err != nil { // it is not whole yet
 			return ""
 		}
-		host, _ := b.Get(a.Keys[0]).Scalar()
-		port, _ := b.Get(a.Keys[1]).Scalar()
+		text := func(key string) string {
+			v := b.Get(key)
+			if v.Absent() { // null, too
+				return ""
+			}
+			plain, _ := v.Scalar()
+			return plain
+		}
+		host, port := text(a.Keys[0]), text(a.Keys[1])
 		if host == "" || port == "" {
 			return ""
 		}
@@ -269,7 +276,7 @@ func (f File) fault() string {
 	}
 	clean := path.Clean(f.Path)
 	switch {
-	case f.Path == "" || path.IsAbs(f.Path) || clean == ".." || strings.HasPrefix(clean, "../"):
+	case path.IsAbs(clean) || slices.Contains([]string{".", ".."}, clean) || strings.HasPrefix(clean, "../"):
 		return fmt.Sprintf("path %q: want a path below the rank's own folder", f.Path)
 	case ways != 1:
 		return "want one of text, from, yaml and json"
