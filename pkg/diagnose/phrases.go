@@ -11,6 +11,7 @@ func ownFaults() []string {
 		"oom-kill", "oom_kill", "oom killed",
 		"out of memory", "outofmemory", "cuda error", "cuda failure", "cuda runtime error", "cuda driver error",
 		"illegal memory access", "device-side assert", "uncorrectable ecc", "nvrm: xid", "no cuda gpus are available",
+		"stack smashing detected", // ": terminated", it goes on
 		"driver/library version mismatch", "cublas_status_", "cudnn_status_", "cusolver_status_",
 	}
 }
@@ -30,7 +31,7 @@ func deaths() []string {
 		"address already in use", "' not found (required by", "> is invalid",
 		// runtimes
 		"terminate called", "unrecognized option", "!failed requests!",
-		"stack smashing detected", "double free or corruption", "invalid pointer",
+		"double free or corruption", "invalid pointer",
 		"assertion failed", "assertion `", "fatal python error", "fatal error: ", "panic: ", "panicked at",
 	}
 }
