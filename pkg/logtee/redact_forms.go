@@ -30,7 +30,7 @@ func (f *forms) find(b []byte, found []span) []span {
 				s, ok = field(b, i)
 			}
 		case ' ':
-			if i > 0 && b[i-1] == 'r' {
+			if i > 0 && b[i-1]|0x20 == 'r' {
 				s, ok = bearer(b, i)
 			}
 		default:

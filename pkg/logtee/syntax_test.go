@@ -63,6 +63,7 @@ func TestFieldsAndHeaders(t *testing.T) {
 		"use Bearer a1b2c3d":           "",
 		"use Bearer a1b2c3d4":          "use Bearer [redacted]",
 		"use Bearer a1b2c3d4... now":   "use Bearer [redacted] now",
+		"use BEARER a1b2c3d4e5":        "use BEARER [redacted]",
 		"use Bearer":                   "",
 		"use Bearer ":                  "",
 		"GET /v1?a=1&key=AbC12 200":    "GET /v1?a=1&key=[redacted] 200",
