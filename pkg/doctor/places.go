@@ -48,15 +48,15 @@ func imageFile(p plan.Plan) string {
 func Places(p plan.Plan, h Host) (list []Finding) {
 	list = append(list, agent(p, h), runDirectory(p, h))
 	if p.Checkout != "" {
-		list = append(list, onlyThere("checkout", p.Checkout, h, ""))
+		list = append(list, onlyThere("checkout", p.Checkout, p, h, ""))
 	}
 	if p.Cluster.ModelsRoot != "" {
 		list = append(list, models(p, h))
 	}
-	if image := imageFile(p); image != "" {
-		list = append(list, onlyThere("image", image, h, "correct container.image in the profile"))
-	}
 	if !p.OneMachine { // which has no containers
+		if image := imageFile(p); image != "" {
+			list = append(list, onlyThere("image", image, p, h, "correct container.image in the profile"))
+		}
 		list = append(list, Mounts(p.Cluster, p.Agent, p.RunDir, p.Checkout)...)
 	}
 	return append(list, sinks(p, h)...)
@@ -98,11 +98,13 @@ func runDirectory(p plan.Plan, h Host) Finding {
 	return Good(check, "run directory %s", p.RunDir)
 }
 
-// onlyThere judges a path that the nodes may see although this host does not.
-func onlyThere(what, path string, h Host, do string) Finding {
+// onlyThere judges a path that the nodes may see although this host does not, unless it plays them.
+func onlyThere(what, path string, p plan.Plan, h Host, do string) Finding {
 	switch at := h.Places[path]; {
 	case at.Fault != "":
 		return Bad(what, do, "%s %s: %s", what, path, at.Fault)
+	case !at.There && p.OneMachine:
+		return Bad(what, do, "%s %s is not on this host", what, path)
 	case !at.There:
 		return Doubt(what, do, "%s %s is not on this host: only the nodes may see it", what, path)
 	}
@@ -113,13 +115,9 @@ func onlyThere(what, path string, h Host, do string) Finding {
 func models(p plan.Plan, h Host) Finding {
 	root, folders := p.Cluster.ModelsRoot, p.ModelFolders()
 	const do = "correct models_root in the profile"
-	instead := "roles would get the bare name " + p.Case.Model
-	if p.Cluster.Preflight.RequireModel {
-		instead = "the job would fail"
-	}
-	if f := onlyThere("models_root", root, h, do); f.Level != OK {
-		if len(folders) > 0 {
-			f.Text += "; if they do not, " + instead
+	if f := onlyThere("models_root", root, p, h, do); f.Level != OK {
+		if f.Level == Warn {
+			f.Text += "; if they do not, the job would fail"
 		}
 		return f
 	}
@@ -127,6 +125,10 @@ func models(p plan.Plan, h Host) Finding {
 		if h.Places[dir].There || h.Places[dir].Fault != "" {
 			return Good("model", "model %s", dir)
 		}
+	}
+	instead := "roles would get the bare name " + p.Case.Model
+	if p.Cluster.Preflight.RequireModel {
+		instead = "the job would fail"
 	}
 	if len(folders) > 0 {
 		return Doubt("model", "name its folder in the profile (models), or "+do, "there is no %s: %s",

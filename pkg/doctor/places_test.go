@@ -90,12 +90,19 @@ func TestPlaces(t *testing.T) {
 		"the checkout is not here": {place("/shared/trtllm", Place{}),
 			"warn  checkout /shared/trtllm is not on this host"},
 		"no models root": {place("/models", Place{}),
-			"warn  models_root /models is not on this host: only the nodes may see it; if they do not, roles would " +
-				"get the bare name tiny"},
-		"no models root, which is needed": {func(p *plan.Plan, h Host) {
-			p.Cluster.Preflight.RequireModel, h.Places["/models"] = true, Place{}
-		}, "warn  models_root /models is not on this host: only the nodes may see it; if they do not, the job " +
-			"would fail"},
+			"warn  models_root /models is not on this host: only the nodes may see it; if they do not, the job " +
+				"would fail: correct models_root"},
+		"no models root where one machine plays all": {func(p *plan.Plan, h Host) {
+			p.OneMachine, h.Places["/models"] = true, Place{}
+		}, "FAIL  models_root /models is not on this host: correct models_root"},
+		"no image where one machine plays all, which has no containers": {func(p *plan.Plan, h Host) {
+			p.OneMachine = true
+			pyxis("/shared", "/models")(p, h)
+			delete(h.Places, "/images/x.sqsh")
+		}, ""},
+		"no model, which is needed": {func(p *plan.Plan, h Host) {
+			p.Cluster.Preflight.RequireModel, h.Places["/models/tiny"] = true, Place{}
+		}, "warn  there is no /models/tiny: the job would fail: name its folder"},
 		"the models' file system hangs": {place("/models", Place{Fault: "no answer"}), "FAIL  models_root /models: no"},
 		"no model": {place("/models/tiny", Place{}),
 			"warn  there is no /models/tiny: roles would get the bare name tiny: name its folder"},

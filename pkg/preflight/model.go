@@ -10,15 +10,18 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// model looks whether one of the model's folders is there. If none is, the model's bare name is used, as upstream does:
-// its test knows folders of other names, and an engine may know the name and download it. So it is fatal only where the
-// profile says that the folder must be there.
+// model looks whether the folder of all models is there, and one of the model's own. If none of these is, the model's
+// bare name is used, as upstream does: its test knows folders of other names, and an engine may know the name and
+// download it. So that is fatal only where the profile says that the model's folder must be there.
 func (h Host) model(context.Context) []protocol.Finding {
+	if h.ModelsRoot != "" && isMissing(h.ModelsRoot) {
+		return fatal(protocol.CheckModel, "there is no "+h.ModelsRoot+": mount it, or correct models_root in the profile")
+	}
 	if len(h.ModelFolders) == 0 {
 		return nil
 	}
 	for _, dir := range h.ModelFolders {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) { // what cannot be asked may be there
+		if !isMissing(dir) {
 			return nil
 		}
 	}
@@ -28,4 +31,10 @@ func (h Host) model(context.Context) []protocol.Finding {
 	}
 	const act = "correct models_root in the profile if that is wrong"
 	return told(protocol.CheckModel, what+": the model's bare name is used: "+act)
+}
+
+// isMissing tells whether there is nothing at a path. What cannot be asked may be there.
+func isMissing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -13,6 +13,7 @@ import (
 type Host struct {
 	GPUs            int      // planned on this host; 0: no worker runs here
 	RunDir          string   // must be writable
+	ModelsRoot      string   // the folder that models are in, which must be there; "": nobody asks
 	ModelFolders    []string // of which one should be there; none: nobody asks
 	NeedModel       bool     // one of them must be there
 	MinDisk         int64    // free bytes where RunDir is

@@ -93,6 +93,10 @@ func TestHost(t *testing.T) {
 		"shared memory is off": {func(h *Host) {
 			h.MinSharedMemory, h.Off = 1<<60, []string{protocol.CheckSharedMemory}
 		}, "", ""},
+		"no folder of models": {func(h *Host) { h.ModelsRoot = "/no/such" },
+			"model true", "there is no /no/such: mount it, or correct models_root in the profile"},
+		"a folder of models that is there":            {func(h *Host) { h.ModelsRoot = h.RunDir }, "", ""},
+		"a folder of models that cannot be asked for": {func(h *Host) { h.ModelsRoot = "/dev/null/m" }, "", ""},
 		"no model": {func(h *Host) { h.ModelFolders = []string{"/no/such/a", "/no/such/b"} },
 			"model false", "there is no /no/such/a and no /no/such/b: the model's bare name is used"},
 		"no model, which is needed": {func(h *Host) { h.ModelFolders, h.NeedModel = []string{"/no/such/a"}, true },

@@ -66,7 +66,7 @@ type Profile struct {
 	// RunRoot is the folder, on a file system that all nodes share, in which run directories are made unless --run-dir
 	// names one; "": runs/ in the folder that the submission comes from.
 	RunRoot string `yaml:"run_root" json:"run_root,omitempty"`
-	// ModelsRoot is the folder of models, as the nodes see it.
+	// ModelsRoot is the folder of models, as the nodes see it. A job ends if they do not.
 	ModelsRoot string `yaml:"models_root" json:"models_root,omitempty"`
 	// Models are folders of models below ModelsRoot, by the names that cases give them. They win over the dictionary of
 	// the checkout.

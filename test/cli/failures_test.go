@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -30,6 +31,7 @@ type planted struct {
 	says   string   // name of the snippet that a crash prints
 	flags  []string // of run
 	after  string   // a line after which run is interrupted
+	more   string   // of the profile
 }
 
 // crash is a rank that prints a snippet and exits with 1.
@@ -50,6 +52,7 @@ func faults() []planted {
 		{name: "never ready", faults: "GEN_0:unready", flags: []string{soon}},
 		{name: "hangs", faults: "GEN_0:hang", flags: []string{soon}},
 		{name: "Ctrl-C", faults: "GEN_0:unready", after: "servers are loading"},
+		{name: "a wrong models_root", more: "models_root: /none/models", flags: []string{"--no-doctor"}},
 		{name: "the coordinator crashes", faults: "DISAGG_SERVER:crash=5@0.3"},
 		{name: "the client crashes", faults: "BENCHMARK:crash=6"},
 		{name: "a benchmark that takes too long", faults: "GEN_0:stall", flags: []string{"--benchmark-timeout=6s"}},
@@ -118,14 +121,17 @@ func (f planted) run(t *testing.T) string {
 	} else {
 		text = ""
 	}
-	if err := os.WriteFile(filepath.Join(dir, "small.yaml"), []byte(smallCase), 0o600); err != nil {
-		t.Fatal(err)
+	profile, err := os.ReadFile(filepath.Join(tool.Root(), "examples", "profiles", "sim.yaml"))
+	for name, text := range map[string]string{"small.yaml": smallCase, "sim.yaml": string(profile) + f.more + "\n"} {
+		if err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	args := append([]string{
-		"run", "--launcher=local", "--profile", filepath.Join(tool.Root(), "examples", "profiles", "sim.yaml"),
-		"--trtllm-dir", filepath.Join(tool.Root(), "examples", "sim"), "--run-dir=run",
+		"run", "--launcher=local", "--profile=sim.yaml", "--run-dir=run",
+		"--trtllm-dir", filepath.Join(tool.Root(), "examples", "sim"),
 	}, f.flags...)
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "disagg-submit"), append(args, "small.yaml")...)
 	cmd.Dir = dir
