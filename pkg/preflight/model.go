@@ -15,7 +15,8 @@ import (
 // download it. So that is fatal only where the profile says that the model's folder must be there.
 func (h Host) model(context.Context) []protocol.Finding {
 	if h.ModelsRoot != "" && isMissing(h.ModelsRoot) {
-		return fatal(protocol.CheckModel, "there is no "+h.ModelsRoot+": mount it, or correct models_root in the profile")
+		return fatal(protocol.CheckModel,
+			"there is no "+h.ModelsRoot+": mount it, or correct models_root in the profile")
 	}
 	if len(h.ModelFolders) == 0 {
 		return nil
