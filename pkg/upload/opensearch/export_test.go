@@ -1,0 +1,4 @@
+package opensearch
+
+// Document is what is stored of a record.
+var Document = document
