@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/roles"
 )
 
@@ -42,6 +43,16 @@ func (j Job) Overrides() ([]Override, error) {
 	add("--account", r.Account, prof.Account, of("account"))
 	add("--run-dir", r.RunDir, prof.RunRoot, of("run_root"))
 	add("--upload", strings.Join(r.Upload, " "), strings.Join(prof.Upload, " "), of("upload"))
+	if every := r.SampleGPUs; every > 0 && every != prof.SampleGPUs {
+		list = append(list, Override{"--sample-gpus " + every.String(), prof.SampleGPUs.String(), of("sample_gpus")})
+	}
+	if r.Pack && !prof.Pack {
+		list = append(list, Override{"--pack", "nodes of its own for each server", of("pack")})
+	}
+	if r.Endpoints && !prof.Endpoints {
+		list = append(list, Override{"--endpoints", "none", of("endpoints")})
+	}
+	add("--mode", r.Mode, j.ownMode(prof), "the mode of the case")
 	limit, where := p.Case.TimeLimit, "the time of the case"
 	if prof.Time > 0 {
 		limit, where = prof.Time, of("time")
@@ -64,7 +75,17 @@ func (j Job) Overrides() ([]Override, error) {
 	return list, nil
 }
 
-// given is a limit as text; "" if there is none.
+// ownMode is the mode that the case has if none is asked for; "" if that cannot be told.
+func (j Job) ownMode(prof profile.Profile) string {
+	r := j.Request
+	r.Mode = ""
+	if _, c, _, err := r.recipeAndCase(j.Plan.Checkout, prof); err == nil {
+		return c.Mode
+	}
+	return ""
+}
+
+// given is a length of time as text; "" if there is none.
 func given(d roles.Duration) string {
 	if d == 0 {
 		return ""
