@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -29,7 +30,11 @@ func pairFlags() []cli.Flag {
 			Usage: "with --pairs: `LIMIT` of the job, such as 04:00:00 or 4h",
 		},
 		&cli.StringFlag{
-			Name: "run-dir", DefaultText: "a new one below runs/", Usage: "with --pairs: folder `DIR` of the runs",
+			Name: "run-dir", DefaultText: "a new one below the first run's run_root, or runs/",
+			Usage: "with --pairs: folder `DIR` of the runs",
+		},
+		&cli.BoolFlag{
+			Name: "no-doctor", Usage: "with --pairs: submit although doctor would say that the job must fail",
 		},
 	}
 }
@@ -56,6 +61,11 @@ func measurePairs(c *cli.Context, bound float64) error {
 	s, err := planPairs(c, n)
 	if err != nil {
 		return err
+	}
+	for _, p := range s.Plans()[:min(2, len(s.stints))] { // one of each run
+		if err := unfit(c, launch.Job{Plan: p, Scheduler: s.s}); err != nil {
+			return err
+		}
 	}
 	ended := s.run(c)
 	r := paired{list[0], pairs.Compare(n, s.done(), compare.Metrics()), s.folder}
@@ -115,7 +125,8 @@ func planPairs(c *cli.Context, n int) (s pairSeries, err error) {
 	}
 	s.folder = c.String("run-dir")
 	if s.folder == "" {
-		s.folder = filepath.Join("runs", "pairs-"+time.Now().Format("20060102-150405.000"))
+		root := cmp.Or(arms[0].Plan.Cluster.RunRoot, "runs")
+		s.folder = filepath.Join(root, "pairs-"+time.Now().Format("20060102-150405.000"))
 	}
 	s.Series, err = launch.NewSeries(s.folder, parts, limit, s.s)
 	return s, err
