@@ -386,8 +386,9 @@ func (a *agent) killed() {
 // Peers are watched as package agent does.
 const (
 	peerPeriod   = 2 * time.Second
-	peerTimeout  = time.Second
+	peerTimeout  = 1750 * time.Millisecond
 	peerFailures = 3
+	checkTimeout = time.Second
 )
 
 func (a *agent) watch(peers map[string]string) {
@@ -405,15 +406,26 @@ func (a *agent) watch(peers map[string]string) {
 			return
 		}
 		for _, name := range names {
-			if why := a.reach(name); why == "" {
+			why := a.reach(name)
+			if why == "" {
 				watched[name] = 0
 			} else if watched[name]++; watched[name] == peerFailures {
-				a.send(a.unreachable(protocol.EventUnreachable, []string{name}, why))
+				a.tellUnreachable(name, why)
 			}
 		}
 		a.proc.timer(peerPeriod, look)
 	}
 	a.proc.timer(a.job.between(0, peerPeriod), look)
+}
+
+// tellUnreachable tells so once the last try is over.
+func (a *agent) tellUnreachable(name, why string) {
+	e := a.unreachable(protocol.EventUnreachable, []string{name}, why)
+	if why == "timeout" {
+		a.proc.timer(peerTimeout, func() { a.send(e) })
+	} else {
+		a.send(e)
+	}
 }
 
 // reach tells why a role's service cannot be connected to, "" if it can.
@@ -464,7 +476,7 @@ func (a *agent) check() {
 	names = slices.DeleteFunc(names, func(name string) bool {
 		w := a.reach(name)
 		if w == "timeout" {
-			took = peerTimeout
+			took = checkTimeout
 		}
 		if w != "" {
 			why = w
@@ -473,7 +485,7 @@ func (a *agent) check() {
 	})
 	e := a.unreachable(protocol.EventChecked, names, why)
 	if a.child.hung && a.child.ready {
-		e.Unwell, took = "timeout", peerTimeout
+		e.Unwell, took = "timeout", checkTimeout
 	}
 	if a.isHub() {
 		a.job.lookForRelease()
