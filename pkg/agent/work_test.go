@@ -56,13 +56,13 @@ func TestBusyServiceLives(t *testing.T) {
 			a := newAgent(t, gen0, script, func(a *agent) {
 				a.spec(func(s *recipe.RoleSpec) {
 					s.Live = &recipe.Probe{
-						URL: "http://" + address, Period: roles.Duration(60 * time.Millisecond),
-						Timeout: roles.Duration(50 * time.Millisecond), Failures: 2, Busy: &tt.busy,
+						URL: "http://" + address, Period: roles.Duration(200 * time.Millisecond),
+						Timeout: roles.Duration(50 * time.Millisecond), Failures: 3, Busy: &tt.busy,
 					}
 				})
 			})
 			a.start()
-			a.await("it is asked often", func() bool { return asked.Load() > 12 })
+			a.await("it is asked often", func() bool { return asked.Load() > 6 })
 			for len(a.events) > 0 {
 				if e := <-a.events; e.Kind == protocol.EventUnhealthy {
 					t.Errorf("it works: %+v", e)

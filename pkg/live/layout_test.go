@@ -40,8 +40,8 @@ func shape(block []live.Line) string {
 	return out.String()
 }
 
-// Where there is little room the blank lines go first, then the first of the points, then the last of the roles; what is
-// watched and the first cause stay, and the newest point as long as there is a line for it.
+// Where there is little room the blank lines go first, then the first of the points, then the last of the roles; what
+// is watched and the first cause stay, and the newest point as long as there is a line for it.
 func TestWhatIsLeftOut(t *testing.T) {
 	measuring, failed := scenarios(t)["measuring"], scenarios(t)["failed"]
 	for _, tt := range []struct {

@@ -11,15 +11,15 @@ import (
 )
 
 // faultsOf reads the good recipe with keys put into one of its roles, in place of what they replace.
-func faultsOf(t *testing.T, old, new string) error {
+func faultsOf(t *testing.T, from, to string) error {
 	t.Helper()
-	text := strings.Replace(goodRecipe, old, new, 1)
+	text := strings.Replace(goodRecipe, from, to, 1)
 	if text == goodRecipe {
-		t.Fatalf("%s: the test changes nothing", new)
+		t.Fatalf("%s: the test changes nothing", to)
 	}
 	r, err := recipe.Parse("own.yaml", []byte(text), nil)
 	if err != nil && r.Name != "" {
-		t.Errorf("%s: a recipe came with the error %v", new, err)
+		t.Errorf("%s: a recipe came with the error %v", to, err)
 	}
 	return err
 }

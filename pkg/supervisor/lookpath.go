@@ -1,0 +1,70 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func checkDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &os.PathError{Op: "chdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	return err
+}
+
+// LookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
+func LookPath(name, dir string, env []string) (string, error) {
+	if strings.ContainsRune(name, '/') {
+		if !filepath.IsAbs(name) && dir != "" {
+			return name, executable(filepath.Join(dir, name))
+		}
+		return name, executable(name)
+	}
+	denied := error(nil)
+	for _, folder := range filepath.SplitList(lookupEnv(env, "PATH")) {
+		file := filepath.Join(folder, name)
+		switch err := executable(file); {
+		case err == nil:
+			return file, nil
+		case errors.Is(err, os.ErrPermission):
+			denied = err
+		}
+	}
+	if denied != nil {
+		return "", denied
+	}
+	return "", exec.ErrNotFound
+}
+
+func executable(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return &os.PathError{Op: "exec", Path: file, Err: syscall.EACCES}
+	}
+	if err := unix.Access(file, unix.X_OK); err != nil {
+		return &os.PathError{Op: "exec", Path: file, Err: err}
+	}
+	return nil
+}
+
+func lookupEnv(env []string, name string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
