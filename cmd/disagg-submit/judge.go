@@ -60,6 +60,9 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
+	if len(o.attempts) == 0 {
+		return v, fmt.Errorf("cannot compare %s with earlier runs: it has not begun", o.dir)
+	}
 	run := regression.Run{Detector: p.Gate.Detector, Conditions: p.Gate.History, Pinned: p.Gate.Pinned}
 	if c.IsSet("detector") {
 		run.Detector = c.String("detector")

@@ -1,11 +1,14 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +17,34 @@ import (
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// Attempts lists the attempts of a run directory, or the one that a folder is.
+// Attempts lists the attempts of a run directory, the oldest first, or the one that a folder is.
 func Attempts(dir string) (run rundir.Dir, attempts []rundir.Attempt, err error) {
 	if a := rundir.Attempt(filepath.Clean(dir)); a.Number() >= 0 && filepath.Base(dir) != "current" {
 		run, attempts = rundir.Dir(filepath.Dir(string(a))), []rundir.Attempt{a}
+		_, err = os.Stat(string(a))
 	} else {
 		run = rundir.Dir(dir)
-		names, _ := filepath.Glob(filepath.Join(dir, "attempt-*"))
-		for _, n := range names {
-			attempts = append(attempts, rundir.Attempt(n))
-		}
+		attempts, err = attemptsIn(dir)
 	}
-	for _, a := range attempts {
-		if _, err := os.Stat(string(a)); err != nil {
-			return "", nil, fmt.Errorf("cannot upload: %w", err)
-		}
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot look for attempts: %w", err)
 	}
 	return run, attempts, nil
+}
+
+// attemptsIn lists the attempts in a folder. One that is not there has none.
+func attemptsIn(dir string) (list []rundir.Attempt, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if a := rundir.Attempt(filepath.Join(dir, e.Name())); a.Number() >= 0 {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b rundir.Attempt) int { return cmp.Compare(a.Number(), b.Number()) })
+	return list, nil
 }
 
 // DrainRun sends what is pending of some attempts to some sinks. The time to wait is for all of them together.

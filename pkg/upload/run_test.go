@@ -1,0 +1,52 @@
+package upload_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/disagg/disagg/pkg/upload"
+)
+
+// Attempts are found in a folder of any name, the oldest first; the newest is the last one also if there are many.
+func TestAttempts(t *testing.T) {
+	for _, name := range []string{"run", "a[1] * ü", "attempt-x"} {
+		dir := filepath.Join(t.TempDir(), name)
+		for _, sub := range []string{"attempt-10", "attempt-2", "attempt-0", "attempt-", "case", "attempt-1.old"} {
+			if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run, attempts, err := upload.Attempts(dir)
+		var got []string
+		for _, a := range attempts {
+			got = append(got, filepath.Base(string(a)))
+		}
+		if want := "attempt-0 attempt-2 attempt-10"; err != nil || string(run) != dir || strings.Join(got, " ") != want {
+			t.Errorf("%s: %s, %s, %v", name, run, got, err)
+		}
+		run, attempts, err = upload.Attempts(filepath.Join(dir, "attempt-2"))
+		if err != nil || string(run) != dir || len(attempts) != 1 || attempts[0].Number() != 2 {
+			t.Errorf("%s: %s, %s, %v", name, run, attempts, err)
+		}
+	}
+}
+
+// A folder that is not there has no attempts; one that cannot be read is not taken for one without any.
+func TestAttemptsAreNotThere(t *testing.T) {
+	dir := t.TempDir()
+	if _, attempts, err := upload.Attempts(filepath.Join(dir, "nowhere")); err != nil || len(attempts) > 0 {
+		t.Errorf("%s, %v", attempts, err)
+	}
+	if _, _, err := upload.Attempts(filepath.Join(dir, "attempt-7")); err == nil {
+		t.Error("an attempt that is not there")
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := upload.Attempts(file); err == nil {
+		t.Error("a file that is taken for a folder")
+	}
+}
