@@ -186,7 +186,8 @@ func commit(p protocol.Provenance) string {
 
 func row(a, b results.Record, h results.History) Row {
 	r := Row{Concurrency: a.Point.Concurrency}
-	past := slices.DeleteFunc(h.Of(a.Series(), nil), func(old results.Record) bool {
+	past, _ := h.Of(a, nil)
+	past = slices.DeleteFunc(past, func(old results.Record) bool {
 		return old.RunID == a.RunID || old.RunID == b.RunID
 	})
 	for _, m := range Metrics() {

@@ -72,6 +72,26 @@ func TestBranches(t *testing.T) {
 	}
 }
 
+// A case that asks for another load under its old name is not compared with what it was, and says why.
+func TestAnotherLoad(t *testing.T) {
+	h := past()
+	for i := range h.Records {
+		h.Records[i].Load.OutputLength = 1024
+	}
+	for length, want := range map[int]protocol.RegressionStatus{1024: Failed, 64: Unknown} {
+		r := measured("new", 50)
+		r[0].Load.OutputLength = length
+		for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
+			v := Default().JudgeRun(Run{Records: r, History: h, Detector: detector, Pinned: []string{"run=run-a"}},
+				h.Records[0].MeasuredAt)
+			const why = ": 20 more asked for another load, or had other servers"
+			if v.Status != want || want == Unknown && !strings.Contains(v.Reason, why) {
+				t.Errorf("%s, %d tokens: %s, %s", detector, length, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
 // A variant is judged by its own past alone: what other settings have made faster or slower takes no part.
 func TestVariantsAreApart(t *testing.T) {
 	with := func(run, value string, throughput float64) results.Record {

@@ -40,10 +40,9 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 		if r.Point.Invalid != "" || r.Point.Measurement > 0 {
 			continue // one that does not count has failed the run already
 		}
-		past := slices.DeleteFunc(run.History.Of(r.Series(), run.Conditions), func(old results.Record) bool {
-			return old.RunID == r.RunID
-		})
-		pinned := run.History.Of(r.Series(), run.Pinned)
+		past, others := run.History.Of(r, run.Conditions)
+		past = slices.DeleteFunc(past, func(old results.Record) bool { return old.RunID == r.RunID })
+		pinned, _ := run.History.Of(r, run.Pinned)
 		if len(run.Pinned) == 0 {
 			pinned = nil
 		}
@@ -58,6 +57,9 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 			f := p.Judge(s, value)
 			if run.Detector == plan.DetectorUpstream {
 				f = JudgeUpstream(s, dated(m, past), value, PreMergeFraction, now, time.UTC)
+			}
+			if others > 0 && f.Status == Unknown {
+				f.Reason += fmt.Sprintf(": %d more asked for another load, or had other servers", others)
 			}
 			findings, all, second = append(findings, f), append(all, s), append(second, run.second(m, r))
 		}
