@@ -92,6 +92,26 @@ func TestAnotherLoad(t *testing.T) {
 	}
 }
 
+// What earlier runs have measured and this one has not cannot be told, however good the rest is; what the last ones
+// have not measured either is no longer asked for.
+func TestNotMeasured(t *testing.T) {
+	for without, want := range map[int]protocol.RegressionStatus{0: Unknown, 4: Unknown, 5: Passed, 20: Passed} {
+		h := past()
+		h.Records = h.Records[:20]
+		for i := range 20 - without {
+			h.Records[i].Point.Metrics["al"] = 2.5
+		}
+		for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
+			v := Default().JudgeRun(Run{Records: measured("new", 100), History: h, Detector: detector},
+				h.Records[0].MeasuredAt)
+			const why = "concurrency 4: accepted tokens: unknown: it was not measured: "
+			if v.Status != want || want == Unknown && !strings.HasPrefix(v.Reason, why) {
+				t.Errorf("%s, %d without: %s, %s", detector, without, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
 // A variant is judged by its own past alone: what other settings have made faster or slower takes no part.
 func TestVariantsAreApart(t *testing.T) {
 	with := func(run, value string, throughput float64) results.Record {
