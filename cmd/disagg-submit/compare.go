@@ -141,7 +141,10 @@ func sideOf(dir string) (s compare.Side, err error) {
 		return s, fmt.Errorf("cannot compare %s: it has not begun", dir)
 	}
 	last := attempts[len(attempts)-1]
-	s.Name, s.Records = filepath.Base(string(run)), last.RecordStore().All()
+	s.Name = filepath.Base(string(run))
+	if s.Records, err = last.RecordStore().ReadAll(); err != nil {
+		return s, fmt.Errorf("cannot compare %s: %w", dir, err)
+	}
 	if r, err := rundir.ReadResult(last); err == nil {
 		s.Verdict, s.At = r.Verdict, r.EndedAt
 	}

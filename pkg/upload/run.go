@@ -115,10 +115,11 @@ func detectorFields(doc map[string]any) map[string]any {
 	return kept
 }
 
-// Doubt is a record that was sent, and that the sink does not have as it was sent.
+// Doubt is a record that was sent, and of which the sink does not have, or may not have, what was sent.
 type Doubt struct {
 	ID    string `json:"id"`
 	Found string `json:"found,omitempty"` // the digest that the sink has; "": it has no such record
+	Error string `json:"error,omitempty"` // why our own record cannot be compared with what the sink has
 }
 
 // Verify asks a sink whether it still has what was sent. What it has not, or not as it was sent, is listed.
@@ -136,7 +137,8 @@ func (d Drain) Verify(ctx context.Context) (good int, doubts []Doubt, err error)
 	for _, id := range ids {
 		r, err := d.Outbox.Records().Read(id)
 		if err != nil {
-			return 0, nil, err
+			doubts = append(doubts, Doubt{ID: id, Error: err.Error()})
+			continue
 		}
 		records = append(records, r)
 	}

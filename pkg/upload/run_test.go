@@ -50,3 +50,26 @@ func TestAttemptsAreNotThere(t *testing.T) {
 		t.Error("a file that is taken for a folder")
 	}
 }
+
+// A record of ours that is damaged is told by name, and the others are compared with what the sink has all the same.
+func TestVerifyBesideADamagedRecord(t *testing.T) {
+	var s shelf
+	a := attempt(t)
+	o, ids := save(t, a, 4, 8)
+	d := s.drain(o)
+	if r := d.Run(t.Context()); r.Sent != 2 || r.Error != "" {
+		t.Fatalf("%+v", r)
+	}
+	file := filepath.Join(a.Records(), ids[0]+".json")
+	if err := os.Remove(file); err != nil { // what was sent is a name of the same file
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(`{"schema`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good, doubts, err := d.Verify(t.Context())
+	if err != nil || good != 1 || len(doubts) != 1 || doubts[0].ID != ids[0] ||
+		!strings.Contains(doubts[0].Error, "cannot read record "+ids[0]) {
+		t.Errorf("%d, %+v, %v", good, doubts, err)
+	}
+}
