@@ -23,7 +23,8 @@ func TestAttempts(t *testing.T) {
 		for _, a := range attempts {
 			got = append(got, filepath.Base(string(a)))
 		}
-		if want := "attempt-0 attempt-2 attempt-10"; err != nil || string(run) != dir || strings.Join(got, " ") != want {
+		const want = "attempt-0 attempt-2 attempt-10"
+		if err != nil || string(run) != dir || strings.Join(got, " ") != want {
 			t.Errorf("%s: %s, %s, %v", name, run, got, err)
 		}
 		run, attempts, err = upload.Attempts(filepath.Join(dir, "attempt-2"))
