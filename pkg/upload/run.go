@@ -71,8 +71,8 @@ func (r Registry) DrainRun(ctx context.Context, attempts []rundir.Attempt, urls 
 // historyBound is how long asking one sink for the history may take.
 const historyBound = 15 * time.Second
 
-// History asks sinks for the earlier records of some series: the first one that answers. Of a sink whose file is not
-// there yet there is none.
+// History asks sinks for the earlier records of some series: the first one that has any. Of a sink whose file is not
+// there yet there is none. That there are none is known only if every sink has answered.
 func (r Registry) History(ctx context.Context, urls []string, q Query) results.History {
 	h := results.History{Schema: 1, TakenAt: time.Now().UTC(), Records: []results.Record{}}
 	var faults []string
@@ -87,7 +87,9 @@ func (r Registry) History(ctx context.Context, urls []string, q Query) results.H
 			rec.Document = detectorFields(rec.Document)
 			h.Records = append(h.Records, rec)
 		}
-		return h
+		if len(records) > 0 {
+			return h
+		}
 	}
 	h.Error = strings.Join(faults, "; ")
 	return h

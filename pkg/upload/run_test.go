@@ -1,6 +1,7 @@
 package upload_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,5 +73,36 @@ func TestVerifyBesideADamagedRecord(t *testing.T) {
 	if err != nil || good != 1 || len(doubts) != 1 || doubts[0].ID != ids[0] ||
 		!strings.Contains(doubts[0].Error, "cannot read record "+ids[0]) {
 		t.Errorf("%d, %+v, %v", good, doubts, err)
+	}
+}
+
+// The history is that of the first sink that has one: a sink that is new hides no other. That there is none is known if
+// all sinks have answered.
+func TestHistoryOfSeveralSinks(t *testing.T) {
+	full, empty, away := &shelf{}, &shelf{}, &shelf{refuses: errors.New("it is away")}
+	a := attempt(t)
+	o, _ := save(t, a, 4)
+	full.drain(o).Run(t.Context())
+	var sinks upload.Registry
+	for name, s := range map[string]*shelf{"full": full, "empty": empty, "away": away} {
+		scheme := s.registry()[0]
+		scheme.Name = name
+		sinks = append(sinks, scheme)
+	}
+	for urls, want := range map[string]struct {
+		records     int
+		from, fault string
+	}{
+		"full://x empty://x":          {1, "full://x", ""},
+		"empty://x full://x":          {1, "full://x", ""},
+		"away://x empty://x full://x": {1, "full://x", ""},
+		"empty://x":                   {0, "empty://x", ""},
+		"empty://x away://x":          {0, "empty://x", "it is away"},
+		"away://x":                    {0, "", "it is away"},
+	} {
+		h := sinks.History(t.Context(), strings.Fields(urls), upload.Query{})
+		if len(h.Records) != want.records || h.From != want.from || h.Error != want.fault {
+			t.Errorf("%s: %+v", urls, h)
+		}
 	}
 }
