@@ -32,7 +32,7 @@ func compareCommand() *cli.Command {
 			&cli.StringFlag{
 				Name: "fail",
 				Usage: "exit with 3 if tok/s/GPU has become worse: by more than `PART` (5%), or than earlier runs " +
-					"span (spread)",
+					"span (spread); with 1 if a point of A has no counterpart",
 			},
 			&cli.StringSliceFlag{Name: "upload", Usage: "`URL` of a sink that knows earlier runs; may be repeated"},
 			jsonFlag(),
@@ -52,14 +52,12 @@ func compareCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			code := protocol.ExitPassed
-			for _, one := range list {
-				if c.IsSet("fail") && one.Worsened(bound) {
-					code = protocol.ExitRegression
-				}
+			var verdict error
+			if c.IsSet("fail") {
+				verdict = exitOf(list, bound)
 			}
 			if c.Bool("json") {
-				return errors.Join(printJSON(c.App.Writer, list), command.Exit(code, nil))
+				return errors.Join(printJSON(c.App.Writer, list), verdict)
 			}
 			for i, one := range list {
 				if i > 0 {
@@ -69,9 +67,22 @@ func compareCommand() *cli.Command {
 					return err
 				}
 			}
-			return command.Exit(code, nil)
+			return verdict
 		},
 	}
+}
+
+// exitOf is the exit code of --fail: worse is worse, whatever else cannot be told.
+func exitOf(list []compare.Comparison, bound float64) (err error) {
+	for _, one := range list {
+		if one.Worsened(bound) {
+			return command.Exit(protocol.ExitRegression, nil)
+		}
+		if why := one.Untold(); why != "" && err == nil {
+			err = command.Exit(protocol.ExitFailed, fmt.Errorf("cannot tell whether %s is worse: %s", one.B.Name, why))
+		}
+	}
+	return err
 }
 
 // failBound is the part by which tok/s/GPU may become worse; 0: what earlier runs span.
@@ -141,7 +152,10 @@ func sideOf(dir string) (s compare.Side, err error) {
 		return s, fmt.Errorf("cannot compare %s: it has not begun", dir)
 	}
 	last := attempts[len(attempts)-1]
-	s.Name, s.Records = filepath.Base(string(run)), last.RecordStore().All()
+	s.Name = filepath.Base(string(run))
+	if s.Records, err = last.RecordStore().ReadAll(); err != nil {
+		return s, fmt.Errorf("cannot compare %s: %w", dir, err)
+	}
 	if r, err := rundir.ReadResult(last); err == nil {
 		s.Verdict, s.At = r.Verdict, r.EndedAt
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
@@ -38,7 +39,7 @@ func deliverLeftovers(ctx context.Context, index rundir.Index, without string) (
 	if err != nil {
 		return 0, err
 	}
-	var faults []error
+	var faults []string
 	for _, run := range runs[:min(len(runs), leftoverRuns)] {
 		if run.Dir == without || ctx.Err() != nil {
 			continue
@@ -53,10 +54,13 @@ func deliverLeftovers(ctx context.Context, index rundir.Index, without string) (
 		}
 		r := deliver(ctx, p, withVerdict(attempts))
 		if sent += r.Sent; r.Error != "" {
-			faults = append(faults, fmt.Errorf("%s: %s", run.Dir, r.Error))
+			faults = append(faults, run.Dir+": "+r.Error)
 		}
 	}
-	return sent, errors.Join(faults...)
+	if len(faults) > 0 {
+		err = errors.New(strings.Join(faults, "; ")) // it is said in one line
+	}
+	return sent, err
 }
 
 // withVerdict are the attempts that are over.

@@ -29,7 +29,7 @@ func importCommand() *cli.Command {
 			"0 something is imported, or was before; 1 a sink will not take something; 64 there is nothing to " +
 			"import; 75 something is still to be sent.\n\n" +
 			"  disagg-submit upload import 4459\n" +
-			"  disagg-submit upload import --upload sqlite:results.db --dry-run old-runs/",
+			"  disagg-submit upload import --upload sqlite://$PWD/results.db --dry-run old-runs/",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{
 				Name: "upload", DefaultText: "as the run's plan says",

@@ -60,6 +60,9 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
+	if len(o.attempts) == 0 {
+		return v, fmt.Errorf("cannot compare %s with earlier runs: it has not begun", o.dir)
+	}
 	run := regression.Run{Detector: p.Gate.Detector, Conditions: p.Gate.History, Pinned: p.Gate.Pinned}
 	if c.IsSet("detector") {
 		run.Detector = c.String("detector")
@@ -70,7 +73,9 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 	if c.IsSet("pin") {
 		run.Pinned = c.StringSlice("pin")
 	}
-	run.Records = o.attempts[len(o.attempts)-1].RecordStore().All()
+	if run.Records, err = o.attempts[len(o.attempts)-1].RecordStore().ReadAll(); err != nil {
+		return v, fmt.Errorf("cannot compare with earlier runs: %w", err) // the rest could pass without it
+	}
 	run.History, err = rundir.ReadHistory(o.dir)
 	if c.Bool("again") || errors.Is(err, fs.ErrNotExist) {
 		run.History, err = sinks().History(c.Context, o.urls, historyQuery(p)), nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/report"
 	"github.com/disagg/disagg/pkg/upload"
 )
 
@@ -91,7 +93,7 @@ func retryCommand() *cli.Command {
 		Description: aboutRun + ` Mend first why they were refused: disagg-submit upload status tells.
 
   disagg-submit upload retry 4459 && disagg-submit upload drain 4459
-  disagg-submit upload retry 4459 --upload sqlite:results.db`,
+  disagg-submit upload retry 4459 --upload sqlite://$PWD/results.db`,
 		Flags: []cli.Flag{
 			uploadFlag(),
 			&cli.StringSliceFlag{Name: "id", Usage: "only the record `ID`; may be repeated, or several with commas"},
@@ -117,6 +119,9 @@ func retryCommand() *cli.Command {
 				return nil
 			})
 			fmt.Fprintf(c.App.Writer, "%d %s pending again\n", revived, plural(revived, "record is", "records are"))
+			if err == nil && revived == 0 && c.IsSet("id") {
+				err = errors.New("no record of that id was refused: disagg-submit upload status lists them")
+			}
 			return err
 		},
 	}
@@ -141,16 +146,22 @@ func verifyCommand() *cli.Command {
 			err = o.each(func(d upload.Drain) error {
 				good, doubts, err := d.Verify(c.Context)
 				for _, x := range doubts {
-					what := "is missing"
-					if x.Found != "" {
-						what = "is another one there"
+					what := "record " + x.ID + " is missing"
+					switch {
+					case x.Error != "":
+						what = report.Printable(x.Error)
+					case x.Found != "":
+						what = "record " + x.ID + " is another one there"
 					}
-					fmt.Fprintf(c.App.Writer, "%s: record %s %s\n", d.URL, x.ID, what)
-					if c.Bool("repair") && x.Found == "" && err == nil {
+					fmt.Fprintf(c.App.Writer, "%s: %s\n", d.URL, what)
+					if c.Bool("repair") && x.Found == "" && x.Error == "" && err == nil {
 						err = d.Outbox.Revive(x.ID, "it was sent, and is not there any more")
 					}
 				}
 				missing += len(doubts)
+				if err != nil && good == 0 && len(doubts) == 0 {
+					return err // it was not asked
+				}
 				fmt.Fprintf(c.App.Writer, "%s: %d of %d records are as they were sent\n", d.URL, good,
 					good+len(doubts))
 				return err

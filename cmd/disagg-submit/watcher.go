@@ -192,7 +192,8 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 func (w *watcher) deliver() int {
 	_, attempts, err := upload.Attempts(w.plan.RunDir)
 	if err != nil {
-		return 0
+		fmt.Fprintf(w.out, "upload:  failed, the records stay where they are: %s\n", report.Printable(err.Error()))
+		return len(w.plan.Case.Load.Points()) * len(w.plan.Upload.Sinks) // what cannot be seen is not taken for sent
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeouts.Upload.Std())
 	defer cancel()

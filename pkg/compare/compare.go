@@ -32,6 +32,8 @@ type Comparison struct {
 	Rows    []Row             `json:"rows"`
 	// Missing are concurrencies that only one side has measured, or whose point does not count.
 	Missing []string `json:"missing,omitempty"`
+	// Lost are the concurrencies that count in A, and that B has not measured, or not so that they count.
+	Lost []int `json:"lost,omitempty"`
 }
 
 // Label names a side.
@@ -95,9 +97,10 @@ func Compare(a, b Side, h results.History) Comparison {
 	c := Comparison{A: a.label(), B: b.label(), Rows: []Row{}, Differs: differences(a.Plan, b.Plan)}
 	c.addProvenance(a, b)
 	for _, first := range a.Records {
-		i := slices.IndexFunc(b.Records, func(r results.Record) bool {
-			return r.Point.Concurrency == first.Point.Concurrency && r.Point.Index == first.Point.Index
-		})
+		i := counterpart(first, a.Records, b.Records)
+		if first.Point.Invalid == "" && (i < 0 || b.Records[i].Point.Invalid != "") {
+			c.Lost = append(c.Lost, first.Point.Concurrency)
+		}
 		switch {
 		case i < 0:
 			c.miss("%s has no concurrency %d", b.Name, first.Point.Concurrency)
@@ -131,6 +134,31 @@ func (s Side) label() Label {
 		l.RunID = s.Records[0].RunID
 	}
 	return l
+}
+
+// counterpart finds the point of b that is to be compared with one of a, -1 if there is none: that of the same place
+// and concurrency, or, as a list of concurrencies may have become another, the only one of that concurrency in both.
+func counterpart(first results.Record, a, b []results.Record) int {
+	concurrency := first.Point.Concurrency
+	only, n := -1, 0
+	for i, r := range b {
+		if r.Point.Concurrency != concurrency {
+			continue
+		}
+		if r.Point.Index == first.Point.Index {
+			return i
+		}
+		only, n = i, n+1
+	}
+	for _, r := range a {
+		if r.Point.Concurrency == concurrency {
+			n++
+		}
+	}
+	if n == 2 {
+		return only
+	}
+	return -1
 }
 
 func (c *Comparison) miss(format string, args ...any) {
@@ -186,7 +214,8 @@ func commit(p protocol.Provenance) string {
 
 func row(a, b results.Record, h results.History) Row {
 	r := Row{Concurrency: a.Point.Concurrency}
-	past := slices.DeleteFunc(h.Of(a.Series(), nil), func(old results.Record) bool {
+	past, _ := h.Of(a, nil)
+	past = slices.DeleteFunc(past, func(old results.Record) bool {
 		return old.RunID == a.RunID || old.RunID == b.RunID
 	})
 	for _, m := range Metrics() {
@@ -234,6 +263,17 @@ func cell(m results.Metric, a, b float64, past []float64) Cell {
 		c.Mark = Worse
 	}
 	return c
+}
+
+// Untold says why it cannot be told whether B is worse; "": it can. A point that is lost may be what has become worse.
+func (c Comparison) Untold() string {
+	if len(c.Rows) > 0 && len(c.Lost) == 0 {
+		return ""
+	}
+	if len(c.Lost) == 0 {
+		return "no concurrency was measured by both"
+	}
+	return fmt.Sprintf("%s has no result that counts for concurrency %d", c.B.Name, c.Lost[0])
 }
 
 // Worsened tells whether a metric that gates a run has become worse: by more than a part of its value, or, if that is

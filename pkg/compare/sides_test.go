@@ -213,3 +213,45 @@ func TestWorsened(t *testing.T) {
 		}
 	}
 }
+
+// Whether a run is worse cannot be told if it has lost a point, or if nothing is left to compare; a point that is new
+// is no loss. A concurrency is found where its list has become another.
+func TestLost(t *testing.T) {
+	all := map[int]float64{4: 1000, 16: 1000, 64: 1000}
+	invalid := func(s compare.Side, i int) compare.Side {
+		s.Records[i].Point.Invalid = "x"
+		return s
+	}
+	moved := side("b", nil, all)
+	for i := range moved.Records {
+		moved.Records[i].Point.Index = 2 - i
+	}
+	twice := side("b", nil, map[int]float64{4: 1000, 16: 1000})
+	twice.Records[0].Point.Index, twice.Records[1].Point.Index, twice.Records[1].Point.Concurrency = 5, 6, 4
+	for name, tt := range map[string]struct {
+		a, b   compare.Side
+		rows   int
+		untold string
+	}{
+		"all are there":   {side("a", nil, all), side("b", nil, all), 3, ""},
+		"in another list": {side("a", nil, all), moved, 3, ""},
+		"a new one":       {side("a", nil, map[int]float64{4: 1}), side("b", nil, all), 1, ""},
+		"one is lost": {
+			side("a", nil, all), side("b", nil, map[int]float64{4: 1000, 64: 1000}), 2,
+			"b has no result that counts for concurrency 16",
+		},
+		"one does not count": {
+			side("a", nil, all), invalid(side("b", nil, all), 2), 2, "b has no result that counts for concurrency 64",
+		},
+		"one did not count": {invalid(side("a", nil, all), 2), side("b", nil, all), 2, ""},
+		"it is not known which": {
+			side("a", nil, map[int]float64{4: 1}), twice, 0, "b has no result that counts for concurrency 4",
+		},
+		"nothing was measured": {side("a", nil, nil), side("b", nil, all), 0, "no concurrency was measured by both"},
+	} {
+		c := compare.Compare(tt.a, tt.b, results.History{})
+		if got := c.Untold(); got != tt.untold || len(c.Rows) != tt.rows {
+			t.Errorf("%s: %q, %d rows", name, got, len(c.Rows))
+		}
+	}
+}

@@ -98,7 +98,7 @@ func TestLogsThatAreRefused(t *testing.T) {
 			"its point does not count: 2 of 34 requests failed"},
 		"a client that counts failures is not the one that does not": {
 			"c.log", strings.Replace(log, "622.47", "nan", 1),
-			"its point does not count: metric user_throughput is missing",
+			"its point does not count: metric user_throughput is nan: want a finite number, 0 or more",
 		},
 		"fewer requests": {"c.log", strings.Replace(saLog, "                32", "                31", 1),
 			"its point does not count: only 31 of 32 requests succeeded"},

@@ -152,7 +152,7 @@ func (n Notice) lines(best *report.Best) []string {
 	}
 	measured := fmt.Sprintf("%d of %d points count", count, len(n.Points))
 	if best != nil {
-		measured += fmt.Sprintf("; best: %.4g output tok/s/GPU at concurrency %d", best.TokPerGPU, best.Concurrency)
+		measured += fmt.Sprintf("; best: %.1f output tok/s/GPU at concurrency %d", best.TokPerGPU, best.Concurrency)
 	}
 	if list = append(list, measured); n.Regression != "" {
 		list = append(list, "against earlier runs: "+n.Regression)

@@ -96,6 +96,17 @@ func TestPointsOfNotice(t *testing.T) {
 	}
 }
 
+// The best of fast GPUs is a number without an exponent.
+func TestBestOfFastGPUs(t *testing.T) {
+	in := runs.Passed()
+	for _, pt := range in.Result.Points {
+		pt.Metrics["token_throughput"] *= 100
+	}
+	if n := notice.New(in, notice.Ended{}); !strings.Contains(n.Text, "best: 80000.0 output tok/s/GPU at") {
+		t.Error(n.Text)
+	}
+}
+
 // No cause is none, and a cause has the lines around the one that explains.
 func TestCauseOf(t *testing.T) {
 	if notice.CauseOf(nil) != nil {

@@ -72,6 +72,46 @@ func TestBranches(t *testing.T) {
 	}
 }
 
+// A case that asks for another load under its old name is not compared with what it was, and says why.
+func TestAnotherLoad(t *testing.T) {
+	h := past()
+	for i := range h.Records {
+		h.Records[i].Load.OutputLength = 1024
+	}
+	for length, want := range map[int]protocol.RegressionStatus{1024: Failed, 64: Unknown} {
+		r := measured("new", 50)
+		r[0].Load.OutputLength = length
+		for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
+			v := Default().JudgeRun(Run{Records: r, History: h, Detector: detector, Pinned: []string{"run=run-a"}},
+				h.Records[0].MeasuredAt)
+			const why = ": 20 more asked for another load, or had other servers"
+			if v.Status != want || want == Unknown && !strings.Contains(v.Reason, why) {
+				t.Errorf("%s, %d tokens: %s, %s", detector, length, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
+// What earlier runs have measured and this one has not cannot be told, however good the rest is; what the last ones
+// have not measured either is no longer asked for.
+func TestNotMeasured(t *testing.T) {
+	for without, want := range map[int]protocol.RegressionStatus{0: Unknown, 4: Unknown, 5: Passed, 20: Passed} {
+		h := past()
+		h.Records = h.Records[:20]
+		for i := range 20 - without {
+			h.Records[i].Point.Metrics["al"] = 2.5
+		}
+		for _, detector := range []string{plan.DetectorInterval, plan.DetectorUpstream} {
+			v := Default().JudgeRun(Run{Records: measured("new", 100), History: h, Detector: detector},
+				h.Records[0].MeasuredAt)
+			const why = "concurrency 4: accepted tokens: unknown: it was not measured: "
+			if v.Status != want || want == Unknown && !strings.HasPrefix(v.Reason, why) {
+				t.Errorf("%s, %d without: %s, %s", detector, without, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
 // A variant is judged by its own past alone: what other settings have made faster or slower takes no part.
 func TestVariantsAreApart(t *testing.T) {
 	with := func(run, value string, throughput float64) results.Record {

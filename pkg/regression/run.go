@@ -40,24 +40,29 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 		if r.Point.Invalid != "" || r.Point.Measurement > 0 {
 			continue // one that does not count has failed the run already
 		}
-		past := slices.DeleteFunc(run.History.Of(r.Series(), run.Conditions), func(old results.Record) bool {
-			return old.RunID == r.RunID
-		})
-		pinned := run.History.Of(r.Series(), run.Pinned)
+		past, others := run.History.Of(r, run.Conditions)
+		past = slices.DeleteFunc(past, func(old results.Record) bool { return old.RunID == r.RunID })
+		pinned, _ := run.History.Of(r, run.Pinned)
 		if len(run.Pinned) == 0 {
 			pinned = nil
 		}
 		for _, m := range results.Metrics() {
 			value, ok := m.Value(r.Point, r.GPUs)
 			gates := m.Gates(slices.Contains(decodeAlone, r.Mode))
-			if !ok || !gates && !slices.Contains(shown, m.Name) {
+			if !gates && !(ok && slices.Contains(shown, m.Name)) || !ok && !p.expected(m, past) {
 				continue
 			}
 			s := Series{Metric: m, Concurrency: r.Point.Concurrency, Gates: gates}
 			s.Past, s.Pinned = values(m, past), values(m, pinned)
 			f := p.Judge(s, value)
-			if run.Detector == plan.DetectorUpstream {
+			switch {
+			case !ok:
+				f = missing(s)
+			case run.Detector == plan.DetectorUpstream:
 				f = JudgeUpstream(s, dated(m, past), value, PreMergeFraction, now, time.UTC)
+			}
+			if others > 0 && f.Status == Unknown {
+				f.Reason += fmt.Sprintf(": %d more asked for another load, or had other servers", others)
 			}
 			findings, all, second = append(findings, f), append(all, s), append(second, run.second(m, r))
 		}
@@ -66,6 +71,21 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 		findings = p.Confirm(all, findings, second)
 	}
 	return Sum(run.Detector, findings)
+}
+
+// expected tells whether one of the last earlier runs has measured a metric: what so many have not is no longer part of
+// the test.
+func (p Policy) expected(m results.Metric, past []results.Record) bool {
+	return len(values(m, past[max(0, len(past)-p.FewRuns):])) > 0
+}
+
+// missing is about a metric that earlier runs have measured and this one has not.
+func missing(s Series) Finding {
+	return Finding{
+		Concurrency: s.Concurrency, Metric: s.Metric.Name, Label: s.Metric.Label, Gates: s.Gates, Values: []float64{},
+		Past: len(s.Past), P: 1, Status: Unknown,
+		Reason: fmt.Sprintf("it was not measured: %d earlier runs have it", len(s.Past)),
+	}
 }
 
 // second is a metric of a point as it was measured a second time, NaN if it was not.

@@ -187,8 +187,10 @@ func (m Model) Properties() (list []Property) {
 	}
 	add("used_gpus", strconv.Itoa(m.Setup.UsedGPUs))
 	add("asked_gpus", strconv.Itoa(m.Setup.AskedGPUs))
-	if u := m.Upload; u != nil {
-		add("records_pending", strconv.Itoa(u.Pending))
+	// What the submitting side sends, it sends once the report is made.
+	remote := func(u protocol.UploadReport) bool { return !u.Local }
+	if u := m.Upload; u != nil && slices.ContainsFunc(u.Each(), remote) {
+		add("records_pending", strconv.Itoa(u.Pending-u.LocalPending()))
 	}
 	if r := m.Regression; r != nil {
 		add("regression", r.Status)

@@ -84,14 +84,14 @@ func earlier(in Input) (runs []EarlierRun, notes []string) {
 	slices.SortStableFunc(runs, func(a, b EarlierRun) int { return a.At.Compare(b.At) })
 	if n := len(strange); n > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"%d of the runs to compare with have points of another test, variant, cluster or GPU: those are left "+
-				"out", n))
+			"%d of the runs to compare with have points of another test, variant, load, cluster or GPU: those are "+
+				"left out", n))
 	}
 	return runs, notes
 }
 
-// sameSeries tells whether a record is of the variant of the test, the cluster and the GPU of this run, as far as those
-// are known.
+// sameSeries tells whether a record is of the variant of the test, the cluster, the GPU and the load of this run, as
+// far as those are known.
 func sameSeries(in Input, r results.Record) bool {
 	if r.TestID != in.Plan.Case.TestID || r.Cluster != in.Plan.Cluster.Name ||
 		results.Variant(r.Settings) != results.Variant(in.Plan.Case.Settings) {
@@ -99,7 +99,7 @@ func sameSeries(in Input, r results.Record) bool {
 	}
 	for _, own := range in.Records {
 		a, b := own.Provenance.GPU, r.Provenance.GPU
-		if a != "" && b != "" && a != b {
+		if a != "" && b != "" && a != b || own.Point.Concurrency == r.Point.Concurrency && !own.SameWork(r) {
 			return false
 		}
 	}

@@ -72,7 +72,7 @@ func TestNoSweep(t *testing.T) {
 	}
 }
 
-// Earlier runs of another variant are left out, and a report names its own.
+// Earlier runs of another variant, or load, are left out, and a report names its own.
 func TestEarlierVariants(t *testing.T) {
 	in := passed(4, 8)
 	in.Plan.Case.Settings = []roles.Setting{{Key: batchSize, Value: "8"}}
@@ -83,9 +83,12 @@ func TestEarlierVariants(t *testing.T) {
 		}
 		in.Earlier = append(in.Earlier, other)
 	}
+	longer := in.record("run-longer", pointOf(0, 4, 32, 1), at(0))
+	longer.Load.OutputLength = 4096
+	in.Earlier = append(in.Earlier, longer)
 	m := Build(in)
 	if len(m.Earlier) != 1 || m.Earlier[0].RunID != "run-8" || len(m.Notes) == 0 ||
-		!strings.Contains(m.Notes[0], "2 of the runs to compare with have points of another test, variant") {
+		!strings.Contains(m.Notes[0], "3 of the runs to compare with have points of another test, variant, load") {
 		t.Errorf("%+v, %v", m.Earlier, m.Notes)
 	}
 	var out strings.Builder

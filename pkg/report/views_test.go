@@ -67,7 +67,18 @@ func TestProperties(t *testing.T) {
 	if diff := cmp.Diff(want, m.Properties()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Property{{"used_gpus", "0"}, {"asked_gpus", "0"}}, Model{}.Properties()); diff != "" {
+	unknown := []Property{{"used_gpus", "0"}, {"asked_gpus", "0"}}
+	if diff := cmp.Diff(unknown, Model{}.Properties()); diff != "" {
+		t.Error(diff)
+	}
+	// What the submitting side sends is on its way when the report is made.
+	local := protocol.UploadReport{Pending: 3, Local: true}
+	if diff := cmp.Diff(unknown, Model{Upload: &local}.Properties()); diff != "" {
+		t.Error(diff)
+	}
+	both := protocol.SumUploads(local, protocol.UploadReport{Pending: 2})
+	want = append(unknown, Property{"records_pending", "2"})
+	if diff := cmp.Diff(want, Model{Upload: &both}.Properties()); diff != "" {
 		t.Error(diff)
 	}
 	m = Model{Run: RunInfo{Verdict: protocol.Failed}}

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -66,9 +67,11 @@ type blockParser struct {
 	requested int // what the client says it was asked for; 0: it does not say
 	point     protocol.Point
 	failures  bool // the client counts failed requests
-	inBlock   bool
-	ended     bool
-	marker    string
+	// miscounted and unread are what is printed and cannot be read: the first number of requests, the first metric.
+	miscounted, unread string
+	inBlock            bool
+	ended              bool
+	marker             string
 }
 
 func newBlockParser(w Want) Parser {
@@ -87,7 +90,7 @@ func newSAParser(w Want) Parser {
 
 func (p *blockParser) reset() {
 	p.point = protocol.Point{Index: p.want.Index, Concurrency: p.want.Concurrency, Metrics: map[string]float64{}}
-	p.failures, p.inBlock, p.ended = false, false, false
+	p.failures, p.inBlock, p.ended, p.miscounted, p.unread = false, false, false, "", ""
 }
 
 // Line implements Parser.
@@ -116,34 +119,42 @@ func (p *blockParser) Line(line string) {
 }
 
 func (p *blockParser) read(line string) {
-	count(p.successful, line, &p.point.Successful)
-	p.failures = count(p.failed, line, &p.point.Failed) || p.failures
-	match(p.required, line, p.point.Metrics)
+	p.count("successful requests", p.successful, line, &p.point.Successful)
+	p.failures = p.count("failed requests", p.failed, line, &p.point.Failed) || p.failures
+	if fault := match(p.required, line, p.point.Metrics); fault != "" {
+		note(&p.unread, "%s", fault)
+	}
 }
 
-func count(pattern *regexp.Regexp, line string, n *int) bool {
+func (p *blockParser) count(what string, pattern *regexp.Regexp, line string, n *int) bool {
 	m := pattern.FindStringSubmatch(line)
 	if m == nil {
 		return false
 	}
 	v, err := strconv.Atoi(m[1])
 	if err != nil || v < 0 {
+		note(&p.miscounted, "the number of %s is %.40s: want a whole number", what, m[1])
 		return false
 	}
 	*n = v
 	return true
 }
 
-func match(list []metric, line string, metrics map[string]float64) {
+// match takes the metrics that a line has. The fault names one that is no number, or a negative one.
+func match(list []metric, line string, metrics map[string]float64) (fault string) {
 	for _, m := range list {
 		got := m.pattern.FindStringSubmatch(line)
 		if _, have := metrics[m.name]; got == nil || have {
 			continue
 		}
-		if v, ok := number(got[1]); ok {
-			metrics[m.name] = v
+		v, ok := number(got[1])
+		if !ok || v < 0 {
+			fault = fmt.Sprintf("metric %s is %.40s: %s", m.name, got[1], wantNumber)
+			continue
 		}
+		metrics[m.name] = v
 	}
+	return fault
 }
 
 // Complete implements Parser. A block with another number of requests than asked for may be a warm-up's, and what is
@@ -159,6 +170,9 @@ func (p *blockParser) Point() (protocol.Point, bool) {
 
 // fault tells why the point does not count.
 func (p *blockParser) fault() string {
+	if p.miscounted != "" {
+		return p.miscounted
+	}
 	failed, want := p.point.Failed, p.want.Requests
 	if !p.failures {
 		failed = -1
@@ -171,6 +185,9 @@ func (p *blockParser) fault() string {
 	}
 	if p.marker != "" {
 		return "the client printed " + p.marker
+	}
+	if p.unread != "" {
+		return p.unread
 	}
 	for _, m := range p.required {
 		if _, have := p.point.Metrics[m.name]; !have {

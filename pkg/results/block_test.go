@@ -134,6 +134,7 @@ func TestWarmUpBlock(t *testing.T) {
 
 // A client's exit code is no verdict; what it printed is.
 func TestBlockInvalid(t *testing.T) {
+	const want = ": want a finite number, 0 or more"
 	failures := "Failed requests:                         0\n"
 	tests := map[string]struct{ old, new, want string }{
 		"failed requests": {failures, "Failed requests:                         3\n", "3 of 35 requests failed"},
@@ -155,11 +156,19 @@ func TestBlockInvalid(t *testing.T) {
 			"requests:                     32", "requests:                     0", "no request succeeded",
 		},
 		"missing metric":        {"P99 ITL (ms):                            4.21\n", "", "metric p99_itl is missing"},
-		"not a number":          {"2489.88", "nan", "metric token_throughput is missing"},
-		"infinite":              {"2489.88", "inf", "metric token_throughput is missing"},
-		"two dots":              {"2489.88", "24.89.88", "metric token_throughput is missing"},
-		"a number and a letter": {"2489.88", "2489.88k", "metric token_throughput is missing"},
-		"zero tokens":           {"2489.88", "0.00", "no token came out"},
+		"not a number":          {"2489.88", "nan", "metric token_throughput is nan" + want},
+		"infinite":              {"2489.88", "inf", "metric token_throughput is inf" + want},
+		"two dots":              {"2489.88", "24.89.88", "metric token_throughput is 24.89.88" + want},
+		"a number and a letter": {"2489.88", "2489.88k", "metric token_throughput is 2489.88k" + want},
+		"a negative number":     {"2489.88", "-2489.88", "metric token_throughput is -2489.88" + want},
+		"no count": {
+			"requests:                     32", "requests:                     1,024",
+			"the number of successful requests is 1,024: want a whole number",
+		},
+		"no count of failures": {
+			failures, "Failed requests: few\n", "the number of failed requests is few: want a whole number",
+		},
+		"zero tokens": {"2489.88", "0.00", "no token came out"},
 		"nobody counts failures, and all is well": {failures, "", ""},
 		"an exponent": {"2489.88", "2.48988e+03", ""},
 	}
@@ -232,6 +241,38 @@ func TestJSON(t *testing.T) {
 	feed(p, `{"successful_requests": 32, "metrics": {"token_throughput": 0}}`+"\n")
 	if pt, _ := p.Point(); pt.Invalid == "" {
 		t.Error("no tokens count")
+	}
+}
+
+// A result that cannot be read whole is refused by name, and does not leave the word to the one before it.
+func TestJSONFaults(t *testing.T) {
+	const good = `{"successful_requests": 32, "metrics": {"token_throughput": 7.5}}`
+	const number = ": want a finite number, 0 or more"
+	with := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for line, want := range map[string]string{
+		with("7.5", "NaN"):                       "metrics.token_throughput is NaN" + number,
+		with("7.5", `"7"`):                       `metrics.token_throughput is "7"` + number,
+		with("}}", `, "mean_ttft": -5}}`):        "metrics.mean_ttft is -5" + number,
+		with(": 32", ": -32"):                    "successful_requests is -32" + number,
+		with(": 32", ": 3.5"):                    "successful_requests is 3.5: want a whole number",
+		with(": 32", ": null"):                   "successful_requests is missing",
+		with("{", `{"failed_requests": -3, `):    "failed_requests is -3" + number,
+		with("{", `{"a": 2, "a": 0, `):           `the client's result is not valid: key "a" is there twice`,
+		with(`{"token_throughput": 7.5}`, "[7]"): "the client's result has no object metrics",
+		with("7.5}}", ""):                        "the client's result is not valid: unexpected end of JSON input",
+		with("}}", `, "p99_ttft": null}}`):       "",
+		" " + with(": 32", ": 32.0"):             "",
+		`{"of": ` + with(" 32", " 3") + "}":      "", // the client's log
+	} {
+		p := parserOf(t, "json", want32)
+		feed(p, good+"\n"+line+"\n")
+		pt, ok := p.Point()
+		if !ok || pt.Invalid != want || p.Complete() != (want == "") {
+			t.Errorf("%s: %q, want %q", line, pt.Invalid, want)
+		}
+		if _, have := pt.Metrics["p99_ttft"]; have {
+			t.Errorf("%s: null is a number: %v", line, pt.Metrics)
+		}
 	}
 }
 

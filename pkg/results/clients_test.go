@@ -167,7 +167,7 @@ func TestClientFaults(t *testing.T) {
 		},
 		"a text": {
 			vllm, `"p99_tpot_ms": 4`, `"p99_tpot_ms": "4", "x": 4`,
-			"p99_tpot_ms is 4: want a finite number, 0 or more",
+			`p99_tpot_ms is "4": want a finite number, 0 or more`,
 		},
 		"negative": {
 			sglang, `"mean_itl_ms": 4`, `"mean_itl_ms": -4`,
@@ -215,7 +215,7 @@ func TestClientFaults(t *testing.T) {
 		},
 		"odd load": {
 			sglang, `"max_concurrency": 4`, `"max_concurrency": "4"`,
-			`max_concurrency of the client's result is 4: want a finite number, 0 or more`,
+			`max_concurrency of the client's result is "4": want a finite number, 0 or more`,
 		},
 		"aiperf: load": {
 			aiperf, `"concurrency": 4`, `"concurrency": 8`,

@@ -20,16 +20,35 @@ type History struct {
 	Records []Record `json:"records"`
 }
 
-// Of lists the records of a series that count, and that meet every condition.
-func (h History) Of(series string, conditions []string) (list []Record) {
+// Of lists the records that a point may be compared with: those of its series that ask for the same work, count, and
+// meet every condition. others is how many there are besides that ask for other work.
+func (h History) Of(point Record, conditions []string) (list []Record, others int) {
 	for _, r := range h.Records {
 		// Servers that have served before are no longer what they were: only first measurements are like each other.
 		first := r.Point.Measurement == 0 && !r.Provenance.Warm
-		if first && r.Series() == series && r.Point.Invalid == "" && r.meets(conditions) {
-			list = append(list, r)
+		if !first || r.Series() != point.Series() || r.Point.Invalid != "" || !r.meets(conditions) {
+			continue
 		}
+		if !r.SameWork(point) {
+			others++
+			continue
+		}
+		list = append(list, r)
 	}
-	return list
+	return list, others
+}
+
+// SameWork tells whether two points of a series ask for the same work of servers of the same size, as far as both say
+// what it is: a case's file may have been given another load or layout under the same name, and then the numbers tell
+// nothing about each other.
+func (r Record) SameWork(o Record) bool {
+	same := func(a, b int) bool { return a == b || a == 0 || b == 0 }
+	a, b := r.Load, o.Load
+	ints := same(a.Rounds, b.Rounds) && same(a.InputLength, b.InputLength) && same(a.OutputLength, b.OutputLength) &&
+		same(r.GPUs, o.GPUs) && same(r.CtxServers, o.CtxServers) && same(r.GenServers, o.GenServers)
+	// What was imported does not say how lengths were chosen.
+	imported := r.Provenance.Imported != nil || o.Provenance.Imported != nil
+	return ints && (imported || a.RangeRatio == b.RangeRatio && a.Dataset == b.Dataset && r.Model == o.Model)
 }
 
 // conditionKeys are what a condition may be about.

@@ -52,7 +52,8 @@ func TestWhatOfAHistoryCounts(t *testing.T) {
 	last.RunID = "last"
 	h.Records = append(h.Records, last)
 	of := func(conditions ...string) (runs []string) {
-		for _, r := range h.Of(good.Series(), conditions) {
+		list, _ := h.Of(good, conditions)
+		for _, r := range list {
 			runs = append(runs, r.RunID)
 		}
 		return runs
@@ -117,4 +118,45 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Errorf("%v: %+v became %+v", err, r, same)
 		}
 	})
+}
+
+// Points that ask for other work are not compared, though their case has kept its name: they are counted. What a record
+// does not say is no difference.
+func TestOtherWork(t *testing.T) {
+	point := record("a", 1, 8, 100)
+	point.Load = roles.PointLoad{Rounds: 4, InputLength: 1024, OutputLength: 64, RangeRatio: 0.8, Dataset: "d"}
+	point.Model, point.GPUs, point.CtxServers, point.GenServers = "m", 8, 2, 1
+	for name, tt := range map[string]struct {
+		change func(*results.Record)
+		same   bool
+	}{
+		"the same":                  {func(*results.Record) {}, true},
+		"rounds":                    {func(r *results.Record) { r.Load.Rounds = 8 }, false},
+		"input":                     {func(r *results.Record) { r.Load.InputLength = 8192 }, false},
+		"output":                    {func(r *results.Record) { r.Load.OutputLength = 1024 }, false},
+		"ratio":                     {func(r *results.Record) { r.Load.RangeRatio = 0 }, false},
+		"dataset":                   {func(r *results.Record) { r.Load.Dataset = "" }, false},
+		"model":                     {func(r *results.Record) { r.Model = "n" }, false},
+		"GPUs":                      {func(r *results.Record) { r.GPUs = 16 }, false},
+		"prefill servers":           {func(r *results.Record) { r.CtxServers = 1 }, false},
+		"decode servers":            {func(r *results.Record) { r.GenServers = 2 }, false},
+		"imported, nothing is said": {imported(roles.PointLoad{}), true},
+		"imported, the same":        {imported(roles.PointLoad{InputLength: 1024}), true},
+		"imported, another":         {imported(roles.PointLoad{InputLength: 512}), false},
+	} {
+		old := point
+		tt.change(&old)
+		list, others := results.History{Records: []results.Record{old}}.Of(point, nil)
+		if (len(list) == 1) != tt.same || len(list)+others != 1 || old.SameWork(point) != point.SameWork(old) {
+			t.Errorf("%s: %d to compare with, %d others", name, len(list), others)
+		}
+	}
+}
+
+// imported makes a record one that was imported, of which this is known.
+func imported(load roles.PointLoad) func(*results.Record) {
+	return func(r *results.Record) {
+		r.Load, r.Model, r.GPUs, r.CtxServers, r.GenServers = load, "", 0, 0, 0
+		r.Provenance.Imported = &protocol.Import{}
+	}
 }

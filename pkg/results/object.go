@@ -131,6 +131,9 @@ func (s *scope) take(token json.Token) (key string, found bool) {
 // errMissing is the error of a field that is not there.
 var errMissing = errors.New("is missing")
 
+// wantNumber is what every measured number must be.
+const wantNumber = "want a finite number, 0 or more"
+
 // number is the value of a field that is a finite number and not negative. Without the field the error is errMissing.
 // An error is to be read behind the field's name.
 func (o object) number(key string) (float64, error) {
@@ -140,7 +143,11 @@ func (o object) number(key string) (float64, error) {
 	}
 	v, ok := number(string(raw))
 	if !ok || v < 0 {
-		return 0, fmt.Errorf("is %.40s: want a finite number, 0 or more", strings.Trim(string(raw), `"`))
+		text := string(raw)
+		if bare := strings.Trim(text, `"`); nonFinite([]byte(bare)) != "" { // as the client wrote it
+			text = bare
+		}
+		return 0, fmt.Errorf("is %.40s: %s", text, wantNumber)
 	}
 	return v, nil
 }

@@ -171,7 +171,7 @@ func TestHistoryOfVariants(t *testing.T) {
 	warm.Provenance.Warm = true
 	h := results.History{Records: []results.Record{with("plain", ""), with("a", "8"), warm, with("b", "16")}}
 	for value, want := range map[string]string{"": "r-plain", "8": "r-a", "16": "r-b"} {
-		list := h.Of(with("new", value).Series(), nil)
+		list, _ := h.Of(with("new", value), nil)
 		if len(list) != 1 || list[0].RunID != want {
 			t.Errorf("%q: %+v, want %s", value, list, want)
 		}

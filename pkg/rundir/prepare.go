@@ -45,6 +45,9 @@ func Create(p plan.Plan, s Start) error {
 }
 
 func create(dir Dir, p plan.Plan, s Start) error {
+	if Attempt(dir).Number() >= 0 {
+		return fmt.Errorf("%s is what an attempt of a run is called", filepath.Base(string(dir)))
+	}
 	if _, err := os.Lstat(dir.Plan()); err == nil {
 		return ErrOccupied
 	}

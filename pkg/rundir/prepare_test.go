@@ -112,6 +112,7 @@ func TestCreateFaults(t *testing.T) {
 		"a folder is in the script's place":            {script, "c"},
 		"nobody can make a folder in its parent":       {rundir.Dir("/proc/run"), "c"},
 		"nobody can make a folder in it":               {rundir.Dir("/proc"), "c"},
+		"it would be taken for an attempt":             {rundir.Dir(filepath.Join(parent, "attempt-5")), "c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := create(tt.dir, "1", tt.caseName)

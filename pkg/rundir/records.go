@@ -66,13 +66,22 @@ func (s RecordStore) Read(id string) (results.Record, error) {
 }
 
 // All lists every record that can be read, in the order of their points.
-func (s RecordStore) All() (all []results.Record) {
-	ids, _ := s.IDs()
+func (s RecordStore) All() []results.Record {
+	all, _ := s.ReadAll()
+	return all
+}
+
+// ReadAll is All, and the first fault of what cannot be read.
+func (s RecordStore) ReadAll() (all []results.Record, err error) {
+	ids, err := s.IDs()
 	for _, id := range ids {
-		if rec, err := s.Read(id); err == nil {
+		rec, rerr := s.Read(id)
+		if rerr == nil {
 			all = append(all, rec)
+		} else if err == nil {
+			err = rerr
 		}
 	}
 	slices.SortFunc(all, func(a, b results.Record) int { return a.Point.Index - b.Point.Index })
-	return all
+	return all, err
 }

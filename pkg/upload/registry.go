@@ -32,6 +32,9 @@ func CheckPath(u *url.URL) error {
 	if u.Host != "" || u.Path == "" || u.Opaque != "" {
 		return errors.New("it names no absolute path")
 	}
+	if u.RawQuery != "" || u.ForceQuery { // what is behind it would be lost from the name
+		return errors.New("it has a ?, which is %3F in a path")
+	}
 	return nil
 }
 
@@ -44,8 +47,11 @@ func Folder(rawURL string) string {
 
 func (r Registry) find(rawURL string) (Scheme, *url.URL, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil {
-		return Scheme{}, nil, errors.New("cannot upload: the URL cannot be read") // it may hold a secret
+	switch { // it may hold a secret
+	case err != nil:
+		return Scheme{}, nil, errors.New("cannot upload: the URL cannot be read (a % in a path is %25)")
+	case strings.Contains(rawURL, "#"):
+		return Scheme{}, nil, errors.New("cannot upload: the URL has a #, which is %23 in a path")
 	}
 	if _, has := u.User.Password(); has {
 		return Scheme{}, nil, fmt.Errorf("cannot upload to %s: a password in the URL would be stored: "+

@@ -38,12 +38,35 @@ func TestCheck(t *testing.T) {
 		"shelf://me:hunter2@x/%zz":  "the URL cannot be read",
 		"unknown://me:hunter2@x":    "a password in the URL would be stored",
 		"shelf://me:hunter2@x:port": "the URL cannot be read",
+		"shelf://x/a#b":             "the URL has a #, which is %23 in a path",
+		"shelf://me:1#hunter2@x":    "the URL has a #",
 	} {
 		fails(t, bad, r.Check(bad), want)
 	}
 	fails(t, "no sinks", upload.Registry(nil).Check("shelf://x"), "unknown kind of sink")
 	if s.open != 0 {
 		t.Error("a check opened a sink")
+	}
+}
+
+// The URL of a file is its path and nothing else: what would be left out of its name is refused.
+func TestCheckPath(t *testing.T) {
+	for text, want := range map[string]string{
+		"shelf:///a/b%3F%23%25 c": "", "shelf:///": "",
+		"shelf:a": "it names no absolute path", "shelf://a/b": "it names no absolute path",
+		"shelf:///a?b": "it has a ?", "shelf:///a?": "it has a ?, which is %3F in a path",
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = upload.CheckPath(u)
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if want != "" {
+			fails(t, text, err, want)
+		}
 	}
 }
 

@@ -1,11 +1,14 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +17,34 @@ import (
 	"github.com/disagg/disagg/pkg/rundir"
 )
 
-// Attempts lists the attempts of a run directory, or the one that a folder is.
+// Attempts lists the attempts of a run directory, the oldest first, or the one that a folder is.
 func Attempts(dir string) (run rundir.Dir, attempts []rundir.Attempt, err error) {
 	if a := rundir.Attempt(filepath.Clean(dir)); a.Number() >= 0 && filepath.Base(dir) != "current" {
 		run, attempts = rundir.Dir(filepath.Dir(string(a))), []rundir.Attempt{a}
+		_, err = os.Stat(string(a))
 	} else {
 		run = rundir.Dir(dir)
-		names, _ := filepath.Glob(filepath.Join(dir, "attempt-*"))
-		for _, n := range names {
-			attempts = append(attempts, rundir.Attempt(n))
-		}
+		attempts, err = attemptsIn(dir)
 	}
-	for _, a := range attempts {
-		if _, err := os.Stat(string(a)); err != nil {
-			return "", nil, fmt.Errorf("cannot upload: %w", err)
-		}
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot look for attempts: %w", err)
 	}
 	return run, attempts, nil
+}
+
+// attemptsIn lists the attempts in a folder. One that is not there has none.
+func attemptsIn(dir string) (list []rundir.Attempt, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if a := rundir.Attempt(filepath.Join(dir, e.Name())); a.Number() >= 0 {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b rundir.Attempt) int { return cmp.Compare(a.Number(), b.Number()) })
+	return list, nil
 }
 
 // DrainRun sends what is pending of some attempts to some sinks. The time to wait is for all of them together.
@@ -57,8 +71,8 @@ func (r Registry) DrainRun(ctx context.Context, attempts []rundir.Attempt, urls 
 // historyBound is how long asking one sink for the history may take.
 const historyBound = 15 * time.Second
 
-// History asks sinks for the earlier records of some series: the first one that answers. Of a sink whose file is not
-// there yet there is none.
+// History asks sinks for the earlier records of some series: the first one that has any. Of a sink whose file is not
+// there yet there is none. That there are none is known only if every sink has answered.
 func (r Registry) History(ctx context.Context, urls []string, q Query) results.History {
 	h := results.History{Schema: 1, TakenAt: time.Now().UTC(), Records: []results.Record{}}
 	var faults []string
@@ -73,7 +87,9 @@ func (r Registry) History(ctx context.Context, urls []string, q Query) results.H
 			rec.Document = detectorFields(rec.Document)
 			h.Records = append(h.Records, rec)
 		}
-		return h
+		if len(records) > 0 {
+			return h
+		}
 	}
 	h.Error = strings.Join(faults, "; ")
 	return h
@@ -101,10 +117,11 @@ func detectorFields(doc map[string]any) map[string]any {
 	return kept
 }
 
-// Doubt is a record that was sent, and that the sink does not have as it was sent.
+// Doubt is a record that was sent, and of which the sink does not have, or may not have, what was sent.
 type Doubt struct {
 	ID    string `json:"id"`
 	Found string `json:"found,omitempty"` // the digest that the sink has; "": it has no such record
+	Error string `json:"error,omitempty"` // why our own record cannot be compared with what the sink has
 }
 
 // Verify asks a sink whether it still has what was sent. What it has not, or not as it was sent, is listed.
@@ -122,7 +139,8 @@ func (d Drain) Verify(ctx context.Context) (good int, doubts []Doubt, err error)
 	for _, id := range ids {
 		r, err := d.Outbox.Records().Read(id)
 		if err != nil {
-			return 0, nil, err
+			doubts = append(doubts, Doubt{ID: id, Error: err.Error()})
+			continue
 		}
 		records = append(records, r)
 	}
