@@ -119,10 +119,10 @@ func (s *sending) all(ctx context.Context, ids []string) error {
 func (s *sending) round(ctx context.Context, ids []string) (left []string, wait time.Duration, err error) {
 	if s.sink == nil {
 		if s.sink, err = s.Sinks.Open(ctx, s.URL); err != nil {
-			if errors.Is(err, errDenied) {
-				return nil, 0, err
+			if !errors.Is(err, errDenied) {
+				left = ids
 			}
-			return ids, 0, err
+			return left, 0, errors.Join(err, s.unopened(ids, err))
 		}
 	}
 	var faults faults
@@ -317,6 +317,21 @@ func (s *sending) postpone(records []results.Record, err error, faults *faults) 
 	faults.add(err)
 	for _, r := range records {
 		faults.add(s.tried(r.ID, err))
+	}
+	return nil
+}
+
+// unopened notes why records are pending that nobody has tried to send, since the sink cannot be opened.
+func (s *sending) unopened(ids []string, why error) error {
+	for _, id := range ids {
+		t := s.Outbox.TriesOf(id)
+		if t.Error == why.Error() { // it has been noted before
+			continue
+		}
+		t.Last, t.Error = time.Now().UTC(), why.Error()
+		if err := s.Outbox.Tried(id, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }

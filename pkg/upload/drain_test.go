@@ -66,10 +66,15 @@ func TestSinksForThemselves(t *testing.T) {
 
 // A sink that cannot be reached leaves everything pending, and nothing lost.
 func TestDrainWithoutSink(t *testing.T) {
-	o, _ := save(t, attempt(t), 4, 8)
+	o, ids := save(t, attempt(t), 4, 8)
 	s := shelf{refuses: errors.New("connection refused")}
 	want := protocol.UploadReport{URL: place, Pending: 2, Error: "connection refused"}
 	reports(t, s.drain(o).Run(t.Context()), want)
+	for _, id := range ids { // why is noted, and that nobody has tried to send them
+		if n := o.TriesOf(id); n.Tries != 0 || n.Error != "connection refused" || n.Last.IsZero() {
+			t.Errorf("%s: noted is %+v", id, n)
+		}
+	}
 	s.refuses = nil
 	reports(t, s.drain(o).Run(t.Context()), protocol.UploadReport{URL: place, Sent: 2})
 	o, _ = save(t, attempt(t), 4)
