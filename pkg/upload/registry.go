@@ -6,10 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/disagg/disagg/pkg/results"
 )
 
 // Registry is the kinds of sink that a program has.
@@ -79,6 +82,36 @@ func (r Registry) Open(ctx context.Context, rawURL string) (Sink, error) {
 	}
 	return s.Open(ctx, u)
 }
+
+// OpenToRead opens a sink of which is only read: what is a file or folder that is not there has nothing, and is not
+// made by that.
+func (r Registry) OpenToRead(ctx context.Context, rawURL string) (Sink, error) {
+	s, u, err := r.find(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if s.Local {
+		if _, err := os.Stat(u.Path); errors.Is(err, fs.ErrNotExist) {
+			return nothing{}, nil
+		}
+	}
+	return s.Open(ctx, u)
+}
+
+// nothing is a sink that has nothing.
+type nothing struct{}
+
+var errOnlyRead = errors.New("cannot send to a sink that was opened to read")
+
+func (nothing) Send(_ context.Context, records []results.Record) []Outcome {
+	return Same(len(records), Failed(Later, errOnlyRead))
+}
+
+func (nothing) Stored(context.Context, []results.Record) (map[string]string, error) { return nil, nil }
+
+func (nothing) History(context.Context, Query) ([]results.Record, error) { return nil, nil }
+
+func (nothing) Close() error { return nil }
 
 // Credential reads a secret that a sink's URL refers to: ?NAME_env=VARIABLE names a variable, ?NAME_file=PATH a file
 // that only its owner can read. It is "" if the URL refers to none.

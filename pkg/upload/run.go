@@ -98,7 +98,7 @@ func (r Registry) History(ctx context.Context, urls []string, q Query) results.H
 func (r Registry) historyOf(ctx context.Context, url string, q Query) (records []results.Record, err error) {
 	ctx, cancel := context.WithTimeout(ctx, historyBound)
 	defer cancel()
-	sink, err := r.Open(ctx, url)
+	sink, err := r.OpenToRead(ctx, url)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (d Drain) Verify(ctx context.Context) (good int, doubts []Doubt, err error)
 	if err != nil || len(ids) == 0 {
 		return 0, nil, err
 	}
-	sink, err := d.Sinks.Open(ctx, d.URL)
+	sink, err := d.Sinks.OpenToRead(ctx, d.URL)
 	if err != nil {
 		return 0, nil, err
 	}

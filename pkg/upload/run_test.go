@@ -2,6 +2,7 @@ package upload_test
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,5 +105,25 @@ func TestHistoryOfSeveralSinks(t *testing.T) {
 		if len(h.Records) != want.records || h.From != want.from || h.Error != want.fault {
 			t.Errorf("%s: %+v", urls, h)
 		}
+	}
+}
+
+// Who only reads makes no file or folder: one that is not there has nothing, and all that was sent to it is missing.
+func TestReadingMakesNothing(t *testing.T) {
+	s := &shelf{}
+	a := attempt(t)
+	o, ids := save(t, a, 4, 8)
+	d := s.drain(o)
+	d.Run(t.Context())
+	s.refuses = errors.New("it would be made")
+	d.Sinks[0].Local, d.Sinks[0].Check = true, func(*url.URL) error { return nil }
+	d.URL = "shelf://" + filepath.Join(t.TempDir(), "gone")
+	good, doubts, err := d.Verify(t.Context())
+	if err != nil || good != 0 || len(doubts) != len(ids) || doubts[0].Found != "" || doubts[0].Error != "" {
+		t.Errorf("%d, %+v, %v", good, doubts, err)
+	}
+	h := d.Sinks.History(t.Context(), []string{d.URL}, upload.Query{})
+	if h.Error != "" || h.From != d.URL || len(h.Records) != 0 {
+		t.Errorf("%+v", h)
 	}
 }
