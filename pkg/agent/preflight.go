@@ -48,7 +48,7 @@ func hostOf(p plan.Plan, id scheduler.Identity, runDir string, sup *supervisor.S
 		GPUs: p.Layout.GPUsPerNode, RunDir: runDir, JobVar: id.JobVar, JobID: id.JobID, Off: limits.Off,
 		MinDisk: limits.MinDiskMiB << 20, MinMemory: limits.MinMemoryMiB << 20, MinSharedMemory: limits.MinShmMiB << 20,
 		MaxSharedMemory: limits.MaxShmMiB << 20,
-		ModelsRoot: p.Cluster.ModelsRoot, ModelFolders: p.ModelFolders(), NeedModel: limits.RequireModel,
+		ModelsRoot:      p.Cluster.ModelsRoot, ModelFolders: p.ModelFolders(), NeedModel: limits.RequireModel,
 		Run: func(ctx context.Context, argv ...string) ([]byte, int, error) { return sup.Run(ctx, argv, env) },
 	}
 }
