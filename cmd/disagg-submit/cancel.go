@@ -22,7 +22,7 @@ func cancelCommand() *cli.Command {
 		Description: `The job stops every role in order, keeps what was measured, and leaves the verdict "cancelled".
 A run that is over is left alone. Servers that were kept after a verdict are ended with their job; the verdict stays.
 
-` + aboutRun + `
+` + whatRun + `
 
   disagg-submit cancel 4459
   disagg-submit cancel a3f91b && disagg-submit watch a3f91b`,
@@ -52,7 +52,7 @@ func cancel(c *cli.Context, f runs.Facts) error {
 		return nil
 	case f.Submission == nil:
 		return fmt.Errorf("cannot cancel run %s: it has no job: roles that were started by hand end with Ctrl-C in "+
-			"their terminals", s.ID)
+			"their terminals, or with disagg-submit stop %s", s.ID, command.ShortPath(s.Dir))
 	}
 	sched, err := launch.SchedulerNamed(f.Plan.Launcher)
 	if err != nil {

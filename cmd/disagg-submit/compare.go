@@ -25,7 +25,7 @@ func compareCommand() *cli.Command {
 		ArgsUsage: "RUN RUN…",
 		Description: "Every run is compared with the first, A. A change is judged by what earlier runs of the " +
 			"case span, as the sinks of A's plan know them, or, with --pairs, by measuring both again in one job: " +
-			"nothing of that is sent anywhere.\n\n" + aboutRun + "\n\n" +
+			"nothing of that is sent anywhere.\n\n" + whatRun + "\n\n" +
 			"  disagg-submit compare 4459 4460 4461\n" +
 			"  disagg-submit compare a3f91b 51aa02 --pairs 4 --time 4:00:00",
 		Flags: append([]cli.Flag{

@@ -61,7 +61,7 @@ func restartCommand() *cli.Command {
 		Name:      "restart",
 		Usage:     "end and start one role of a run whose servers are kept",
 		ArgsUsage: "RUN ROLE",
-		Description: aboutRun + " Whoever has started the role does it: the terminal, or the job. The next " +
+		Description: whatRun + " Whoever has started the role does it: the terminal, or the job. The next " +
 			"measurement waits until it is ready, and those that need its address are started anew if that has " +
 			"changed.\n\n" +
 			"  disagg-submit restart 4459 CTX_1\n" +
@@ -94,7 +94,7 @@ func stopCommand() *cli.Command {
 		Name:        "stop",
 		Usage:       "stop every role of a run that still runs, such as servers that were kept",
 		ArgsUsage:   "RUN",
-		Description: aboutRun + "\n\n  disagg-submit stop 4459\n  disagg-submit stop runs/allocation-4459",
+		Description: whatRun + "\n\n  disagg-submit stop 4459\n  disagg-submit stop runs/allocation-4459",
 		Action: func(c *cli.Context) error {
 			name, err := command.One(c, "RUN")
 			if err != nil {

@@ -14,9 +14,12 @@ import (
 	"github.com/disagg/disagg/pkg/upload"
 )
 
-// aboutRun tells what a command's RUN is.
-const aboutRun = "RUN is a run directory or one attempt's folder in it, the id of a job, the id of a run or its " +
-	"beginning, or a part of a run's name. Without RUN the newest run is meant."
+// whatRun tells what a command's RUN is, and aboutRun that of one that can do without.
+const (
+	whatRun = "RUN is a run directory or one attempt's folder in it, the id of a job, the id of a run or its " +
+		"beginning, or a part of a run's name."
+	aboutRun = whatRun + " Without RUN the newest run is meant."
+)
 
 // known is where this user's runs are looked for.
 func known() (c catalog.Catalog, err error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -65,7 +66,7 @@ func launcher(c *cli.Context) (scheduler.Scheduler, error) {
 }
 
 func run(c *cli.Context) error {
-	if err := fitTools(c); err != nil {
+	if err := errors.Join(fitTools(c), atLeast(c, "parallel", 1), atLeast(c, "retry-infra", 0)); err != nil {
 		return err
 	}
 	s, err := launcher(c)
@@ -122,11 +123,8 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 	if c.NArg() > 0 {
 		return launch.Job{}, fmt.Errorf("cannot run %s and an earlier run (--again): choose one", c.Args().First())
 	}
-	for _, name := range []string{
-		"mode", "set", "partition", "account", "pack", "repeat", "time", "ready-timeout", "benchmark-timeout", "upload",
-		"retry-infra", "endpoints", "sample-gpus",
-	} {
-		if c.IsSet(name) {
+	for _, name := range c.LocalFlagNames() { // not those of the environment: they are for every command
+		if !slices.Contains(withAgain(), name) {
 			const advice = "cannot use --%s with --again, which runs what was planned: run the case"
 			return launch.Job{}, fmt.Errorf(advice, name)
 		}
@@ -136,6 +134,21 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 		return launch.Job{}, err
 	}
 	return launch.Rerun(rundir.Dir(dir), c.String("run-dir"), version.Text(), s)
+}
+
+// atLeast refuses a number below the least that means something.
+func atLeast(c *cli.Context, name string, least int) error {
+	if n := c.Int(name); n < least {
+		return fmt.Errorf("cannot use --%s %d: want %d or more", name, n, least)
+	}
+	return nil
+}
+
+// withAgain are the flags that say nothing of what is planned.
+func withAgain() []string {
+	return []string{
+		"again", "run-dir", "launcher", "dry-run", "detach", "no-doctor", "notify", "otlp", "prometheus",
+	}
 }
 
 // sayLeftOut names variables of this shell that would be options of sbatch, and have no effect.

@@ -24,9 +24,9 @@ func statusCommand() *cli.Command {
 		Usage:     "tell how runs are: yours that are not over, or those that are named",
 		ArgsUsage: "[RUN…]",
 		Description: `Of one RUN it shows where every role is, and ends with the verdict's exit code; 75 says that it
-goes on.
+goes on. Without RUN all of yours are told that are not over.
 
-` + aboutRun + `
+` + whatRun + `
 
   disagg-submit status
   disagg-submit status 4459 || disagg-submit logs 4459 --failed

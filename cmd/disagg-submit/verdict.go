@@ -33,7 +33,7 @@ func (w *watcher) verdict(r protocol.Result, a rundir.Attempt) {
 		return
 	}
 	fmt.Fprintf(w.out, "report:  %s\nlogs:    %s\n", command.ShortPath(a.Report()), command.ShortPath(a.Logs()))
-	if r.Kept {
+	if r.Kept && w.stay(a) {
 		w.kept()
 	}
 	showInCI(w.out, report.CIOf(os.Getenv), w.plan, m, a)

@@ -206,6 +206,22 @@ func (w *watcher) deliver() int {
 	return r.Pending + r.Dead
 }
 
+// stayBound is how long asking whether servers stay may take.
+const stayBound = 5 * time.Second
+
+// stay tells whether servers that were kept still run: whoever looks at a run later would be sent to what is gone. If
+// nobody can tell, they do.
+func (w *watcher) stay(a rundir.Attempt) bool {
+	s, err := launch.SchedulerNamed(w.plan.Launcher)
+	if err != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stayBound)
+	defer cancel()
+	alive, err := launch.Alive(ctx, s, a)
+	return len(alive) > 0 || err != nil
+}
+
 // kept says that servers stay, and how to go on.
 func (w *watcher) kept() {
 	end := "disagg-submit stop " + w.name()

@@ -31,7 +31,10 @@ func deaths() []string {
 		"address already in use", "' not found (required by", "> is invalid",
 		// runtimes
 		"terminate called", "unrecognized option", "!failed requests!",
-		"double free or corruption", "invalid pointer",
+		"double free or corruption", "double free detected", "invalid pointer", "corrupted size vs",
+		"corrupted double-linked list", "malloc(): invalid", "malloc(): corrupted", "malloc(): unaligned",
+		"free(): invalid", "realloc(): invalid", "munmap_chunk(): invalid", "malloc_consolidate(): invalid",
+		"transport retry count exceeded",
 		"assertion failed", "assertion `", "fatal python error", "fatal error: ", "panic: ", "panicked at",
 	}
 }
@@ -68,7 +71,8 @@ func pointers() []string {
 func consequences() []string {
 	return append(ends(),
 		"connection reset", "connection refused", "connection closed", "connection aborted", "connection lost",
-		"broken pipe", "endpoint timeout", "remote peer", "peer closed", "remote process exited", "ncclremoteerror",
+		"broken pipe", "endpoint timeout", "retry count exceeded", "failed with error code",
+		"remote peer", "peer closed", "remote process exited", "ncclremoteerror",
 		"socket timeout", "cannot connect to host", "failed to connect to all addresses", "timed out",
 		"timeout after", "wait timeout", "watchdog", "heartbeat", "not ready", "did not become ready",
 		"failed to become ready", "failed to become healthy", "unhealthy", "process died", "process has died",

@@ -10,7 +10,7 @@ func words() []string {
 		"sigquit", "xid", " ecc", "status_", "no cuda", "no space", "quota", "n files", "smashing", "double free",
 		"nvalid", "llegal", "d symbol", "dumped", "died", "is dead", "mismatch", "execv", "dy in use", "cuda f",
 		"nccl f", "a directory", "ugh slots", "e-side as", "e exists", "only file", "e handle", "nt list too",
-		"gnized op", "ught coll",
+		"gnized op", "ught coll", "corrupted", "unaligned", "unt exceed",
 	}
 }
 

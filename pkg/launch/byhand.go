@@ -31,11 +31,15 @@ type ByHand struct {
 	// OnEnd gets how the run ended, if that is for this terminal: why it failed, or, in the benchmark's, what was
 	// measured; nil: nobody does.
 	OnEnd func(report.Model, rundir.Attempt)
+
+	starts bool   // the role is really started
+	jobID  string // of the allocation
 }
 
 // Run joins the allocation's run, making it if this is the first role, and sees one role through. It returns the role's
 // exit code; the benchmark's is that of the verdict, which is shown. The end of the context asks the role to stop.
 func (b ByHand) Run(ctx context.Context) (int, error) {
+	b.starts = true
 	at, alloc, err := b.place(ctx)
 	if err != nil {
 		return 0, err
@@ -87,7 +91,7 @@ func (b ByHand) place(ctx context.Context) (place, scheduler.Allocation, error) 
 		}
 		b.Request.RunDir = filepath.Join(root, "allocation-"+cmp.Or(alloc.JobID, b.Scheduler.Name()))
 	}
-	b.Request.ByHand, b.Request.Scheduler = true, b.Scheduler
+	b.Request.ByHand, b.Request.Scheduler, b.jobID = true, b.Scheduler, alloc.JobID
 	if b.Request.Timeouts.Job == 0 && !alloc.Ends.IsZero() {
 		b.Request.Timeouts.Job = roles.Duration(time.Until(alloc.Ends).Round(time.Second))
 	}

@@ -9,14 +9,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
+	"github.com/disagg/disagg/test/check"
 )
 
 var (
@@ -367,5 +370,116 @@ func TestByHandAgain(t *testing.T) {
 		if err != nil || !strings.HasSuffix(r.RunID, fmt.Sprintf("-%d", attempt)) || r.JobID != "7" {
 			t.Errorf("%s of job %s, %v", r.RunID, r.JobID, err)
 		}
+	}
+}
+
+// starting is a person's shell that really starts a role.
+func starting(b ByHand, r roles.Role) ByHand {
+	b.starts, b.Role = true, r
+	return b
+}
+
+// publish makes a rank of a place one that runs as a step.
+func publish(t *testing.T, at place, r roles.Role, step string) {
+	t.Helper()
+	a := rundir.Dir(at.plan.RunDir).Attempt(at.attempt)
+	_, err := rundir.OpenAttempt(a, at.plan.Case.TestID)
+	if err == nil {
+		err = rundir.Publish(a, protocol.Published{
+			Task: roles.Task{Role: r}, RunID: at.plan.RunID(at.attempt), Step: step, Hub: "127.0.0.1:1",
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// endingSteps is a scheduler whose steps all run until some time.
+type endingSteps struct {
+	scheduler.Scheduler
+	until time.Time
+}
+
+func (e endingSteps) StepRuns(context.Context, string) (bool, error) {
+	return time.Now().Before(e.until), nil
+}
+
+// What runs is not started a second time, whoever asks: only looked at. A step that is about to end is waited for.
+func TestStartTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		role roles.Role
+		all  bool
+		ends bool
+		want []string // nil: it is started
+	}{
+		"a server":            {gen, false, false, []string{"cannot start GEN_0: it runs already, in ", "restart ", " GEN_0"}},
+		"the benchmark":       {bench, false, false, []string{"cannot start BENCHMARK: it runs already, in ", "wait until"}},
+		"all":                 {bench, true, false, []string{"cannot start ", " runs already, in "}},
+		"another server":      {roles.Role{Kind: roles.Ctx}, false, false, nil},
+		"one that is ending":  {gen, false, true, nil},
+		"a benchmark's pause": {bench, false, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := joining(request(t), "7.1", "7.2")
+			first, err := b.join(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			publish(t, first, gen, "7.1")
+			publish(t, first, bench, "7.2")
+			if at, err := b.join(t.Context()); err != nil || at.plan.ID != first.plan.ID {
+				t.Errorf("it cannot be looked at: %v", err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				b = starting(b, tt.role)
+				b.All = tt.all
+				if tt.ends {
+					b.Scheduler = endingSteps{b.Scheduler, time.Now().Add(time.Second)}
+				}
+				at, err := b.join(t.Context())
+				if tt.want != nil {
+					fails(t, err, tt.want...)
+				} else if err != nil || at.plan.ID != first.plan.ID {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+}
+
+// An attempt whose hub is gone without a verdict gets one, and the next benchmark begins another; a server that is
+// started does not.
+func TestHubIsGone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		role    roles.Role
+		hub     bool // was there
+		attempt int
+	}{
+		"the benchmark": {bench, true, 1}, "a server": {gen, true, 0}, "before the hub": {bench, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := joining(request(t), "7.1")
+			first, err := b.join(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			serving(t, first, "7.1")
+			a := rundir.Dir(first.plan.RunDir).Attempt(0)
+			if tt.hub {
+				publish(t, first, bench, "7.2")
+				check.WriteJSON(t, a.State(), protocol.State{Schema: 1, Phase: protocol.Measuring})
+			}
+			at, err := starting(b, tt.role).join(t.Context())
+			if err != nil || at.attempt != tt.attempt {
+				t.Errorf("attempt %d, %v", at.attempt, err)
+			}
+			r, err := rundir.ReadResult(a)
+			if tt.attempt > 0 && (err != nil || r.FirstCause == nil || r.FirstCause.Kind != protocol.HubLost) {
+				t.Errorf("%+v, %v", r.FirstCause, err)
+			}
+			if tt.attempt == 0 && err == nil {
+				t.Errorf("it has the verdict %s", r.Verdict)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/batch"
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -87,7 +88,9 @@ func (b Bench) servers(ctx context.Context) (k keptServers, err error) {
 	if k.called = names(alive); unknown != nil {
 		b.Say(unknown.Error())
 	}
-	return k, nil
+	err = settle(ctx, k.in, hub.Orphan{Plan: b.Plan, JobID: k.jobID, Uploader: b.Uploader})
+	k.next = firstOpen(dir)
+	return k, err
 }
 
 // measure begins an attempt on the servers, and sees its benchmark through.

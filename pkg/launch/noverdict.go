@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -15,23 +17,34 @@ import (
 const lookBound = 5 * time.Second
 
 // NoVerdict says that a job ended without a verdict, how its scheduler says that it ended, why, as far as what the job
-// printed tells, and where to look. A run directory that does not answer is a reason too.
+// printed tells, and where to look. A run directory that does not answer is a reason too. A verdict that is there and
+// cannot be read, such as one of a newer version, is told to be that.
 func NoVerdict(d rundir.Dir, end protocol.JobState) error {
 	how := ""
 	if end.Word != "" {
 		how = ", " + end.Word
 	}
-	type reason struct{ why, where string }
+	type reason struct {
+		why, where string
+		unreadable error
+	}
 	found := make(chan reason, 1)
 	go func() {
-		why, where := lookForReason(d, end)
-		found <- reason{why, where}
+		var r reason
+		if _, err := rundir.ReadResult(rundir.Current(d)); !errors.Is(err, fs.ErrNotExist) {
+			r.unreadable = err
+		}
+		r.why, r.where = lookForReason(d, end)
+		found <- r
 	}()
 	var r reason
 	select {
 	case r = <-found:
 	case <-time.After(lookBound):
-		r = reason{": the run directory does not answer", string(d)}
+		r = reason{why: ": the run directory does not answer", where: string(d)}
+	}
+	if r.unreadable != nil {
+		return fmt.Errorf("the job has ended, and its verdict is not known: %w", r.unreadable)
 	}
 	return fmt.Errorf("the job ended without a verdict%s%s: see %s", how, r.why, r.where)
 }
@@ -55,9 +68,9 @@ func lookForReason(d rundir.Dir, end protocol.JobState) (why, where string) {
 
 // full tells whether nothing more can be written where a folder is.
 func full(dir string) bool {
-	var fs unix.Statfs_t
-	err := unix.Statfs(dir, &fs)
-	return err == nil && fs.Blocks > 0 && (fs.Bavail == 0 || fs.Files > 0 && fs.Ffree == 0)
+	var s unix.Statfs_t
+	err := unix.Statfs(dir, &s)
+	return err == nil && s.Blocks > 0 && (s.Bavail == 0 || s.Files > 0 && s.Ffree == 0)
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/plan"
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
@@ -36,6 +39,17 @@ func Alive(ctx context.Context, s scheduler.Starter, a rundir.Attempt) (alive []
 		}
 	}
 	return alive, errors.Join(errs...)
+}
+
+// MayMeasure tells whether the step of the benchmark in an attempt's session runs, or nobody can tell.
+func MayMeasure(ctx context.Context, s scheduler.Starter, a rundir.Attempt) bool {
+	for _, p := range rundir.PublishedIn(a) {
+		if p.Task == roles.Hub() && p.Step != "" {
+			runs, err := s.StepRuns(ctx, p.Step)
+			return runs || err != nil
+		}
+	}
+	return true
 }
 
 // place is where a role that is started by hand belongs.
@@ -88,25 +102,74 @@ func (b ByHand) joinOrMake(ctx context.Context, dir, next string) (place, error)
 	}
 	last := rundir.Current(rundir.Dir(dir))
 	alive, unknown := Alive(ctx, b.Scheduler, last)
-	if len(differences) == 0 {
-		return open(first, last, len(alive) > 0)
+	if len(differences) > 0 && len(alive) > 0 && !ofMeasurement(differences) {
+		run := plural(len(alive), "runs", "run")
+		err = fmt.Errorf("cannot start %s: %s, and %s of the run in %s %s: stop what runs first, or give another "+
+			"--run-dir", b.Role, some(differences), names(alive), dir, run)
+		return place{}, errors.Join(err, unknown)
 	}
-	if len(alive) == 0 {
+	if err := b.vacant(ctx, last); err != nil {
+		return place{}, err
+	}
+	switch {
+	case len(differences) == 0, len(alive) > 0 && b.Role != roles.Hub().Role: // what is measured is nothing to a server
+		return b.open(ctx, first, last, len(alive) > 0)
+	case len(alive) == 0:
 		b.Say(fmt.Sprintf("this is another plan than that of %s (%s), and none of its servers runs: planned anew in %s",
 			dir, some(differences), next))
 		return b.make(ctx, next, "")
 	}
-	if ofMeasurement(differences) {
-		if b.Role != roles.Hub().Role { // it is a server
-			return open(first, last, true)
-		}
-		b.Say(fmt.Sprintf("another measurement (%s) on the servers of %s: planned in %s", some(differences), dir, next))
-		return b.make(ctx, next, last)
+	b.Say(fmt.Sprintf("another measurement (%s) on the servers of %s: planned in %s", some(differences), dir, next))
+	return b.make(ctx, next, last)
+}
+
+// A step that has ended may be known for a moment longer: so long that is waited for, and asked so often.
+const (
+	vacantBound = 5 * time.Second
+	vacantEvery = 500 * time.Millisecond
+)
+
+// vacant sees to it that nothing runs of what is to be started: a server that is started twice would take the GPUs of
+// the first, which nobody could find any more, and of two benchmarks in one attempt one would show the other's results.
+func (b ByHand) vacant(ctx context.Context, last rundir.Attempt) error {
+	if !b.starts {
+		return nil
 	}
-	run := plural(len(alive), "runs", "run")
-	err = fmt.Errorf("cannot start %s: %s, and %s of the run in %s %s: stop what runs first, or give another --run-dir",
-		b.Role, some(differences), names(alive), dir, run)
-	return place{}, errors.Join(err, unknown)
+	for late := time.After(vacantBound); ; {
+		r, step := b.running(ctx, last)
+		if step == "" {
+			return nil
+		}
+		select {
+		case <-time.After(vacantEvery):
+		case <-late:
+			return fmt.Errorf("cannot start %s: it runs already, in %s: %s", r, last.Dir(), insteadOf(r, last.Dir()))
+		case <-ctx.Done():
+			return fmt.Errorf("cannot start %s: %w", r, context.Cause(ctx))
+		}
+	}
+}
+
+// running is the first of the roles to be started that runs in an attempt's session, and its step; "" if none does, as
+// far as that can be found out.
+func (b ByHand) running(ctx context.Context, last rundir.Attempt) (roles.Role, string) {
+	for _, p := range rundir.PublishedIn(last) {
+		if p.Step == "" || !b.All && p.Task.Role != b.Role {
+			continue
+		}
+		if runs, err := b.Scheduler.StepRuns(ctx, p.Step); runs && err == nil {
+			return p.Task.Role, p.Step
+		}
+	}
+	return roles.Role{}, ""
+}
+
+// insteadOf is what to do in place of starting a role that runs.
+func insteadOf(r roles.Role, dir rundir.Dir) string {
+	if r == roles.Hub().Role {
+		return "wait until it is over, or end it in its terminal"
+	}
+	return fmt.Sprintf("end it in its terminal first, or let that start it anew: disagg-submit restart %s %s", dir, r)
 }
 
 // make makes a run of its own, on the servers of an attempt; "": on its own.
@@ -124,12 +187,46 @@ func (b ByHand) make(ctx context.Context, dir string, servers rundir.Attempt) (p
 }
 
 // open is the attempt of a run that is under way, or the next, which begins on the servers of the last if they run.
-func open(p plan.Plan, last rundir.Attempt, alive bool) (place, error) {
+func (b ByHand) open(ctx context.Context, p plan.Plan, last rundir.Attempt, alive bool) (place, error) {
+	if b.starts && b.measures() {
+		o := hub.Orphan{Plan: p, JobID: b.jobID, Uploader: b.Uploader}
+		if err := settle(ctx, b.Scheduler, o); err != nil {
+			return place{}, err
+		}
+	}
 	at := place{p, firstOpen(rundir.Dir(p.RunDir))}
 	if a := rundir.Dir(p.RunDir).Attempt(at.attempt); a != last && alive {
 		return at, rundir.Continue(a, last)
 	}
 	return at, nil
+}
+
+// settle gives the open attempt of a run its verdict if the hub of it is gone, with the terminal that would have done
+// so: what two hubs have seen and measured must not stand in one attempt.
+func settle(ctx context.Context, s scheduler.Starter, o hub.Orphan) error {
+	n := firstOpen(rundir.Dir(o.Plan.RunDir))
+	o.Attempt, o.RunID = rundir.Dir(o.Plan.RunDir).Attempt(n), o.Plan.RunID(n)
+	seen, err := rundir.ReadState(o.Attempt)
+	if err != nil { // no hub was there
+		return nil
+	}
+	for _, p := range rundir.PublishedIn(o.Attempt) {
+		if p.Task.Role != roles.Hub().Role || p.Step == "" {
+			continue
+		}
+		switch runs, err := s.StepRuns(ctx, p.Step); {
+		case err != nil:
+			return fmt.Errorf("cannot measure again: %w", err)
+		case runs:
+			return fmt.Errorf("cannot measure again: the servers of %s are being measured: wait for that",
+				o.Attempt.Dir())
+		}
+		o.Begun = p.StartedAt
+	}
+	return o.Conclude(protocol.Cause{
+		Role: roles.Hub().Role, Kind: protocol.HubLost, At: seen.At,
+		Detail: "it ended without a verdict, and so did the terminal that had started it",
+	})
 }
 
 // firstOpen is the attempt that is under way: the first without a verdict.

@@ -417,6 +417,23 @@ func TestNoVerdict(t *testing.T) {
 	}
 }
 
+// A verdict that cannot be read is none that is missing.
+func TestUnreadableVerdict(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"schema": 99}`: "schema 99 is not supported: use the version of the tool that wrote it", `{"sch`: "unexpected end",
+	} {
+		a := rundir.Dir(t.TempDir()).Attempt(0)
+		err := os.MkdirAll(string(a), 0o755)
+		if err == nil {
+			err = os.WriteFile(a.Result(), []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fails(t, NoVerdict(a.Dir(), completed.State), "the job has ended, and its verdict is not known: ", want)
+	}
+}
+
 // A run directory that does not answer is named as such, after a while.
 func TestNoVerdictFrozen(t *testing.T) {
 	t.Parallel()

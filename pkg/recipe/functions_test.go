@@ -38,6 +38,7 @@ func TestFunctions(t *testing.T) {
 		`{{default "x" "y"}}`:                   "y",
 		`{{add .Values.port 1}}`:                "8001",
 		`{{add "-1" 1}}`:                        "0",
+		`{{pytest "disagg-e2e-a b'%=+(c)"}}`:    "disagg-e2e-a b'%=+(c)",
 		`{{model .}}`:                           "/models/m",
 		`{{base (model .)}}`:                    "m",
 		`{{dir (model .)}}`:                     "/models",
@@ -75,6 +76,10 @@ func TestTemplatesThatFail(t *testing.T) {
 		`{{indent -1 "a"}}`:    "error calling indent: strings: negative Repeat count",
 		`{{json .Values.a.b}}`: "cannot render template",
 		`{{template "x"}}`:     "cannot ",
+		`{{pytest "cäse"}}`:    `pytest cannot be asked for test "cäse", because of its 'ä': rename the case's file`,
+		`{{pytest "a[b"}}`:     `because of its '['`,
+		`{{pytest "a]"}}`:      `because of its ']'`,
+		`{{pytest "a\\b"}}`:    `because of its '\\'`,
 	} {
 		got, err := recipe.Render("place", text, theData())
 		if err == nil || !strings.Contains(err.Error(), want) || got != "" {

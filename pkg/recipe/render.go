@@ -31,6 +31,7 @@ func templateFuncs() template.FuncMap {
 		"host":     host,
 		"model":    func(d Data) string { return d.ModelPath },
 		"add":      add,
+		"pytest":   pytest,
 		"indent": func(n int, text string) string {
 			pad := strings.Repeat(" ", n)
 			return pad + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+pad)
@@ -57,6 +58,18 @@ func add(text string, n int) (int, error) {
 		return 0, fmt.Errorf("cannot add to %q: want a number", text)
 	}
 	return v + n, nil
+}
+
+// pytest is a text as the id of a parameter in brackets. One with characters that pytest writes otherwise there, or
+// takes for the end, is refused: the test would not be found, after all servers have loaded.
+func pytest(id string) (string, error) {
+	for _, c := range id {
+		if c < ' ' || c > '~' || strings.ContainsRune(`[]\`, c) {
+			const why = "command: pytest cannot be asked for test %q, because of its %q: rename the case's file"
+			return "", Refusal{fmt.Errorf(why, id, c)}
+		}
+	}
+	return id, nil
 }
 
 // empty is a template with the functions that all have. To prepare them costs more than most templates do.

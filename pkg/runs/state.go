@@ -14,10 +14,8 @@ func (f Facts) state(m report.Model) (State, string) {
 	switch {
 	case m.Run.Verdict != "":
 		return f.verdict(m)
-	case f.Submission == nil && f.Hub == nil:
-		return NotSubmitted, "not submitted"
-	case f.Submission == nil: // started by hand: no scheduler can be asked
-		return f.progress()
+	case f.Submission == nil:
+		return f.byHand()
 	}
 	switch f.Job.Phase {
 	case protocol.JobQueued:
@@ -30,6 +28,25 @@ func (f Facts) state(m report.Model) (State, string) {
 	return Unknown, "unknown: " + f.Fault
 }
 
+// byHand is how far a run is that was started by hand, or only prepared.
+func (f Facts) byHand() (State, string) {
+	switch {
+	case f.Lost != "" && len(f.Serving) > 0:
+		return Kept, "no verdict: " + f.Lost + "; its servers stay"
+	case f.Lost != "":
+		return NoVerdict, "no verdict: " + f.Lost
+	case f.Hub != nil:
+		return f.progress()
+	case len(f.Serving) > 0:
+		var here []string
+		for _, r := range f.Serving {
+			here = append(here, r.String())
+		}
+		return Starting, "starting: BENCHMARK is not yet here; servers: " + named(here)
+	}
+	return NotSubmitted, "not submitted"
+}
+
 // verdict is the verdict in words, and whether the run is over with it: servers that were kept hold their nodes.
 func (f Facts) verdict(m report.Model) (State, string) {
 	text := string(m.Run.Verdict)
@@ -37,6 +54,8 @@ func (f Facts) verdict(m report.Model) (State, string) {
 		text += ": " + m.Failure.String()
 	}
 	switch {
+	case len(f.Serving) > 0 && f.Fault == "":
+		return Kept, text + "; its servers stay"
 	case f.Result.Kept && f.Job.Phase == protocol.JobRunning:
 		return Kept, text + "; its servers stay"
 	case f.Result.Kept && f.Fault != "":
@@ -113,16 +132,21 @@ func tally(list []protocol.RoleState) (c count) {
 
 func (c count) servers() string { return fmt.Sprintf("%d of %d servers are ready", c.ready, c.all) }
 
-// mostAbsent is how many roles are named that are not there.
-const mostAbsent = 3
+// mostNamed is how many roles are named of those that are there, or not.
+const mostNamed = 3
 
 func (c count) missing() string {
 	if len(c.absent) == 0 {
 		return ""
 	}
-	named, more := c.absent, ""
-	if n := len(named) - mostAbsent; n > 0 {
-		named, more = named[:mostAbsent], fmt.Sprintf(" and %d more", n)
+	return ", not yet here: " + named(c.absent)
+}
+
+// named names the first of some roles.
+func named(list []string) string {
+	more := ""
+	if n := len(list) - mostNamed; n > 0 {
+		list, more = list[:mostNamed], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf(", not yet here: %s%s", strings.Join(named, ", "), more)
+	return strings.Join(list, ", ") + more
 }

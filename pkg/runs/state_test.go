@@ -35,6 +35,28 @@ func TestState(t *testing.T) {
 		code  int
 	}{
 		"prepared": {Facts{}, NotSubmitted, "not submitted", 75},
+		"by hand, before the benchmark": {
+			Facts{Serving: []roles.Role{{Kind: roles.Gen}, {Kind: roles.Ctx}}},
+			Starting, "starting: BENCHMARK is not yet here; servers: GEN_0, CTX_0", 75,
+		},
+		"by hand, its servers stay": {
+			Facts{
+				Serving: []roles.Role{{Kind: roles.Gen}},
+				Result:  &protocol.Result{Verdict: protocol.Cancelled, ExitCode: 130},
+			},
+			Kept, "cancelled; its servers stay", 130,
+		},
+		"by hand, its hub is gone": {
+			Facts{Hub: hub(protocol.Measuring, nil), Lost: "its benchmark has ended"},
+			NoVerdict, "no verdict: its benchmark has ended", 1,
+		},
+		"by hand, its hub is gone, its servers stay": {
+			Facts{
+				Hub: hub(protocol.Measuring, nil), Lost: "its benchmark has ended",
+				Serving: []roles.Role{{Kind: roles.Gen}},
+			},
+			Kept, "no verdict: its benchmark has ended; its servers stay", 75,
+		},
 		"it waits": {
 			Facts{Submission: submitted, Job: protocol.JobState{Phase: queued, Why: "waits for free nodes"}},
 			Pending, "pending: waits for free nodes", 75,

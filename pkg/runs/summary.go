@@ -21,9 +21,9 @@ const (
 	Loading      State = "loading"       // its servers load
 	Measuring    State = "measuring"     // its benchmark runs
 	Ending       State = "ending"        // its roles are being stopped
-	Kept         State = "kept"          // there is a verdict, and its job goes on with the servers
+	Kept         State = "kept"          // there is a verdict, or its benchmark is gone, and its servers go on
 	Over         State = "over"          // there is a verdict
-	NoVerdict    State = "no_verdict"    // its job is gone, and left none
+	NoVerdict    State = "no_verdict"    // its job, or its benchmark, is gone, and left none
 	Unknown      State = "unknown"       // it cannot be found out
 )
 
@@ -44,8 +44,9 @@ type Facts struct {
 	Hub        *protocol.State      // the hub's view; nil: there is none
 	Records    []results.Record
 	Job        protocol.JobState // as its scheduler tells, if it was asked
+	Serving    []roles.Role      // servers that run, of a run that was started by hand
 	Fault      string            // why its scheduler tells nothing
-	Lost       string            // why there is no verdict, of a job that has ended
+	Lost       string            // why there is no verdict, of a job, or a benchmark, that has ended
 }
 
 // List is what `status --json` and `runs --json` print.
@@ -106,7 +107,9 @@ func Summarize(f Facts) Summary {
 	s.Text = report.Printable(s.Text)
 	switch s.State {
 	case Kept, Over:
-		s.ExitCode = m.Run.ExitCode
+		if s.Verdict != "" {
+			s.ExitCode = m.Run.ExitCode
+		}
 	case NoVerdict:
 		s.ExitCode = f.Job.ExitCode()
 	case Pending:

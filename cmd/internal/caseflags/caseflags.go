@@ -96,6 +96,9 @@ func Request(c *cli.Context) (r launch.Request, err error) {
 	if r.Settings, err = settings(c.StringSlice("set")); err != nil {
 		return r, err
 	}
+	if c.IsSet("repeat") && r.Measurements < 1 { // 0 is what a request has that says nothing
+		return r, fmt.Errorf("cannot plan: --repeat %d: want 1 or more", r.Measurements)
+	}
 	if c.IsSet("sample-gpus") {
 		if err := r.SampleGPUs.UnmarshalText([]byte(c.String("sample-gpus"))); err != nil {
 			return r, fmt.Errorf("cannot read --sample-gpus: %w", err)

@@ -3,8 +3,8 @@
 // Rules:
 //   - What a run directory or its scheduler does not tell is missing, and no reason to tell nothing.
 //   - A run directory that is gone is no run. One that only can be read is as good as an own one.
-//   - Schedulers are asked for runs without a verdict, and for those whose servers were kept; several at a time, each
-//     with a bound.
+//   - Schedulers are asked for runs without a verdict, for those whose servers were kept, and for the servers of those
+//     that were started by hand; several at a time, each with a bound.
 package catalog
 
 import (

@@ -183,6 +183,71 @@ func TestReadKept(t *testing.T) {
 	}
 }
 
+// Of a run that was started by hand the steps are asked for: whether its servers stay, and whether anybody measures them.
+func TestReadByHand(t *testing.T) {
+	gen := roles.Role{Kind: roles.Gen}
+	for name, tt := range map[string]struct {
+		running []string
+		verdict bool
+		home    bool // the servers were started in another run
+		state   runs.State
+	}{
+		"its servers stay":      {[]string{"7.1"}, true, false, runs.Kept},
+		"another's":             {[]string{"7.1"}, true, true, runs.Over},
+		"they are gone":         {nil, true, false, runs.Over},
+		"it is measured":        {[]string{"7.1", "7.2"}, false, false, runs.Measuring},
+		"its benchmark is gone": {[]string{"7.1"}, false, false, runs.Kept},
+		"all of it is gone":     {nil, false, false, runs.NoVerdict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			home := byHand(t, filepath.Join(folder, "run"), map[string]roles.Role{"7.1": gen, "7.2": roles.Hub().Role})
+			a := home
+			if tt.home {
+				a = rundir.Dir(makeRun(t, filepath.Join(folder, "other"), "b-1", 1).Dir).Attempt(0)
+				if err := rundir.Continue(a, home); err != nil {
+					t.Fatal(err)
+				}
+			}
+			check.WriteJSON(t, a.State(), protocol.State{Schema: 1, Phase: protocol.Measuring})
+			if tt.verdict {
+				check.WriteJSON(t, a.Result(), protocol.Result{Schema: 1, Verdict: protocol.Failed, ExitCode: 1})
+			}
+			s := &fake.Scheduler{Running: map[string]bool{}}
+			for _, step := range tt.running {
+				s.Running[step] = true
+			}
+			f, err := readerOf(s).Read(t.Context(), string(a))
+			if sum := runs.Summarize(f); err != nil || sum.State != tt.state {
+				t.Errorf("%v: %s, %q", err, sum.State, sum.Text)
+			}
+		})
+	}
+}
+
+// byHand makes a run that was started by hand, and what its agents have published, by their steps.
+func byHand(t *testing.T, dir string, steps map[string]roles.Role) rundir.Attempt {
+	t.Helper()
+	p := plan.Plan{
+		Schema: 1, ID: "a-1", CreatedAt: begun, RunDir: dir, Launcher: "fake", Case: roles.Case{Name: "c"},
+		Policy: plan.Policy{Interactive: true},
+	}
+	a := rundir.Dir(dir).Attempt(0)
+	err := rundir.Create(p, rundir.Start{Case: []byte("x: 1\n")})
+	if err == nil {
+		_, err = rundir.OpenAttempt(a, "t")
+	}
+	for step, r := range steps {
+		if err == nil {
+			err = rundir.Publish(a, protocol.Published{Task: roles.Task{Role: r}, RunID: p.RunID(0), Step: step})
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 // Many runs are told in their order; one that cannot be read is told so.
 func TestSummaries(t *testing.T) {
 	dir := t.TempDir()

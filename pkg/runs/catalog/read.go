@@ -38,7 +38,7 @@ func AttemptOf(dir string) rundir.Attempt {
 }
 
 // Read reads a run directory, or one attempt of it, and asks its scheduler if there is no verdict, or if servers were
-// kept.
+// kept. Of a run that was started by hand there is no job: its steps are asked for.
 func (r Reader) Read(ctx context.Context, dir string) (runs.Facts, error) {
 	a := AttemptOf(dir)
 	p, err := rundir.ReadPlan(a.Dir().Plan())
@@ -53,8 +53,14 @@ func (r Reader) Read(ctx context.Context, dir string) (runs.Facts, error) {
 		f.Hub = &h
 	}
 	err = readResult(a, &f)
-	if err != nil || f.Submission == nil || f.Result != nil && !f.Result.Kept {
+	if err != nil {
 		return f, err
+	}
+	if f.Submission == nil {
+		return f, r.askSteps(ctx, a, &f)
+	}
+	if f.Result != nil && !f.Result.Kept {
+		return f, nil
 	}
 	r.ask(ctx, &f)
 	if f.Result != nil {
@@ -78,6 +84,29 @@ func readResult(a rundir.Attempt, f *runs.Facts) error {
 		f.Result = &res
 	}
 	return err
+}
+
+// askSteps asks for the servers of a run that was started by hand and, if its hub has begun and left no verdict, for
+// the benchmark. Servers that were started in another run are that one's.
+func (r Reader) askSteps(ctx context.Context, a rundir.Attempt, f *runs.Facts) error {
+	if !f.Plan.Policy.Interactive || a.Home().Dir() != a.Dir() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askBound)
+	defer cancel()
+	s, err := r.Scheduler(f.Plan.Launcher)
+	if err == nil {
+		f.Serving, err = launch.Alive(ctx, s, a)
+	}
+	if err != nil {
+		f.Fault = err.Error()
+		return nil
+	}
+	if f.Result != nil || f.Hub == nil || launch.MayMeasure(ctx, s, a) {
+		return nil
+	}
+	f.Lost = "its benchmark has ended, and so has the terminal in which it was started: start BENCHMARK again"
+	return readResult(a, f) // that may just have been left
 }
 
 // ask asks the scheduler of a run for its job.
