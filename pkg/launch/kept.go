@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/disagg/disagg/pkg/batch"
@@ -87,10 +88,23 @@ func (b Bench) servers(ctx context.Context) (k keptServers, err error) {
 	}
 	if k.called = names(alive); unknown != nil {
 		b.Say(unknown.Error())
+	} else if gone := absent(b.Plan, alive); len(gone) > 0 {
+		b.Say(fmt.Sprintf("%s %s not run: the measurement waits until somebody starts %s", names(gone),
+			plural(len(gone), "does", "do"), plural(len(gone), "it", "them")))
 	}
 	err = settle(ctx, k.in, hub.Orphan{Plan: b.Plan, JobID: k.jobID, Uploader: b.Uploader})
 	k.next = firstOpen(dir)
 	return k, err
+}
+
+// absent are the servers of a plan that are not among those that run.
+func absent(p plan.Plan, alive []roles.Role) (list []roles.Role) {
+	for _, pl := range p.Layout.Placements {
+		if pl.Role != roles.Hub().Role && !slices.Contains(alive, pl.Role) {
+			list = append(list, pl.Role)
+		}
+	}
+	return list
 }
 
 // measure begins an attempt on the servers, and sees its benchmark through.
