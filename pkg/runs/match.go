@@ -14,7 +14,7 @@ import (
 const mostListed = 10
 
 // Match chooses the run that a name means of those that are known, the newest first; "" means the newest. What is
-// exactly a job's id, a run's id or a folder's name goes before a part of one.
+// exactly a job's id, a run's id or a folder's name goes before a part of one, or of a case's name.
 func Match(name string, known []protocol.KnownRun) (protocol.KnownRun, error) {
 	switch {
 	case name == "" && len(known) == 0:
@@ -37,8 +37,8 @@ func Match(name string, known []protocol.KnownRun) (protocol.KnownRun, error) {
 			return protocol.KnownRun{}, ambiguous(name, found)
 		}
 	}
-	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: no folder, job, run id or part of a folder's name is "+
-		"called that: disagg-submit runs lists those that are known", name)
+	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: no folder, job, run id or part of the name of a folder "+
+		"or case is that: disagg-submit runs lists those that are known", name)
 }
 
 func isCalled(name string, k protocol.KnownRun) bool {
@@ -51,7 +51,7 @@ func beginsWith(name string, k protocol.KnownRun) bool {
 }
 
 func contains(name string, k protocol.KnownRun) bool {
-	return strings.Contains(filepath.Base(k.Dir), name)
+	return strings.Contains(filepath.Base(k.Dir), name) || strings.Contains(k.Case, name)
 }
 
 // ambiguous is the error that lists the runs that a name may mean.

@@ -14,16 +14,16 @@ func some() []protocol.KnownRun {
 		{At: at, ID: "a3f91b00-1111", Dir: "/w/runs/dsr1_con2048-20261127-100000-a3f91b", Job: "14"},
 		{At: at.Add(-time.Hour), ID: "9c02e714-1111", Dir: "/w/runs/dsr1_con4096-20261127-090000-9c02e7", Job: "1"},
 		{At: at.Add(-2 * time.Hour), ID: "9c02aa14-1111", Dir: "/w/runs/nightly/01-a", Job: "7"},
-		{At: at.Add(-2 * time.Hour), ID: "9d000000-1111", Dir: "/w/runs/nightly/02-b", Job: "7"},
+		{At: at.Add(-2 * time.Hour), ID: "9d000000-1111", Dir: "/w/runs/nightly/02-b", Case: "dsv3 ü", Job: "7"},
 	}
 }
 
-// A name means a run by its job, its id or the beginning of that, or a part of its folder's name; what is meant exactly
+// A name means a run by its job, its id or the beginning of that, or a part of the name of its folder or case; what is meant exactly
 // goes first.
 func TestMatch(t *testing.T) {
 	for name, want := range map[string]int{
 		"": 0, "14": 0, "1": 1, "a3f91b": 0, "a3f9": 0, "a3f91b00-1111": 0, "a3f91b00-1111-0": 0, "9c02e7": 1,
-		"con4096": 1, "090000": 1, "01-a": 2, "02-": 3, "dsr1_con2048-20261127-100000-a3f91b": 0,
+		"con4096": 1, "v3 ü": 3, "090000": 1, "01-a": 2, "02-": 3, "dsr1_con2048-20261127-100000-a3f91b": 0,
 	} {
 		got, err := Match(name, some())
 		if err != nil || got.ID != some()[want].ID {
