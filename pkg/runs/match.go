@@ -37,8 +37,8 @@ func Match(name string, known []protocol.KnownRun) (protocol.KnownRun, error) {
 			return protocol.KnownRun{}, ambiguous(name, found)
 		}
 	}
-	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: no folder, job, run id or part of the name of a folder "+
-		"or case is that: disagg-submit runs lists those that are known", name)
+	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: no folder, job, run id or part of the name of a "+
+		"folder or case is that: disagg-submit runs lists those that are known", name)
 }
 
 func isCalled(name string, k protocol.KnownRun) bool {
