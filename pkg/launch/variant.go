@@ -49,6 +49,7 @@ func (b Bench) Variant(settings []roles.Setting, runDir, version string) (Job, e
 	q.Provenance.RunDir, q.Provenance.Tool = q.RunDir, version
 	q.Provenance.CaseHash, q.Provenance.PlanHash = c.Origin.SHA256, planHash(q)
 	q.Case.Document = document(q)
+	hideSecrets(&q.Case)
 	return Job{Plan: q, Kept: kept, Scheduler: s}, nil
 }
 
