@@ -170,6 +170,8 @@ func TestStates(t *testing.T) {
 			"echo 'CLUSTER: east'; echo 'RUNNING|None'", protocol.JobState{Phase: protocol.JobRunning, Word: "RUNNING"},
 			false,
 		},
+		"a word that is not known": {`echo "DREAMING|None|N/A|2|1:00|gpu"`, protocol.JobState{}, false},
+		"a site's line":            {`echo "the queue is long"`, protocol.JobState{Phase: protocol.JobEnded}, false},
 		"forgotten": {
 			`echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1`,
 			protocol.JobState{Phase: protocol.JobEnded}, false,

@@ -138,9 +138,12 @@ func (s Slurm) State(ctx context.Context, j scheduler.Job) (protocol.JobState, e
 	}
 	for line := range strings.Lines(out) {
 		q, ok := queuedJob(strings.TrimSpace(line))
+		if !ok {
+			continue // the name of a cluster, or what a site prints
+		}
 		phase := phaseOf(q.word)
-		if !ok || phase == protocol.JobUnknown {
-			continue
+		if phase == protocol.JobUnknown {
+			return protocol.JobState{}, nil // the queue has it, in a state that another version has a word for
 		}
 		st := state(phase, q.word, q.reason)
 		if phase == protocol.JobQueued {
