@@ -101,7 +101,7 @@ func RenderArgs(name string, args []Arg, d Data) ([]string, error) {
 		label := fmt.Sprintf("%s[%d]", name, i)
 		text, err := Render(label, a.Text+a.Words, d)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", label, err)
 		}
 		switch {
 		case a.Words != "":
