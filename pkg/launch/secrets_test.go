@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
@@ -33,5 +36,27 @@ func TestSecretsOfACase(t *testing.T) {
 		if roles, _ := json.Marshal(c.Plan.Case.Env); !strings.Contains(string(roles), `hush 22`) {
 			t.Errorf("%s: the roles miss it: %s", name, roles)
 		}
+	}
+}
+
+// The secrets of two plans that differ are not shown, whatever the difference is of; anything else is.
+func TestSecretsOfDifferences(t *testing.T) {
+	a := keptRun(t, "environment.worker_env_var=HF_TOKEN=hush-111 LOG=A").Plan
+	const client = "environment.client_env_var=API_KEY=hush-3"
+	b := keptRun(t, "environment.worker_env_var=HF_TOKEN='a hush 222' LOG=B", client).Plan
+	b.RunDir, b.Case.File = a.RunDir, a.Case.File
+	var got []string
+	for _, d := range Shown(plan.Differ(a, b)) {
+		if strings.HasPrefix(d.Path, "case.env") {
+			got = append(got, d.String())
+		}
+	}
+	want := []string{
+		`case.env.BENCHMARK none -> {"API_KEY":"[redacted]"}`,
+		"case.env.CTX.HF_TOKEN [redacted] -> [redacted]", "case.env.CTX.LOG A -> B",
+		"case.env.GEN.HF_TOKEN [redacted] -> [redacted]", "case.env.GEN.LOG A -> B",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

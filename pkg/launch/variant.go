@@ -81,7 +81,7 @@ func (b Bench) caseWith(settings []roles.Setting) (roles.Case, []byte, error) {
 // onSameServers tells why a plan needs other servers than those of another, nil if it does not.
 func onSameServers(servers, p plan.Plan, settings []roles.Setting) error {
 	p.RunDir, p.Case.File = servers.RunDir, servers.Case.File
-	for _, d := range plan.Differ(servers, p) {
+	for _, d := range Shown(plan.Differ(servers, p)) {
 		if !plan.OfMeasurement(d.Path) {
 			return otherServers(roles.Label(settings), d.String())
 		}

@@ -13,12 +13,12 @@ import (
 // directory, a job could not be found by its name, or a role would not have its ranks or its log.
 var (
 	decidedOfJob = []string{
-		"--job-name", "-J", "--nodes", "-N", "--time", "-t", "--output", "-o", "--error", "-e", "--open-mode", "--array",
-		"-a", "--wrap", "--wait", "-W", "--test-only",
+		"--job-name", "-J", "--nodes", "-N", "--time", "-t", "--output", "-o", "--error", "-e", "--open-mode",
+		"--array", "-a", "--wrap", "--wait", "-W", "--test-only",
 	}
 	decidedOfStep = []string{
-		"--job-name", "-J", "--nodes", "-N", "--ntasks", "-n", "--ntasks-per-node", "--relative", "-r", "--output", "-o",
-		"--error", "-e", "--input", "-i", "--jobid", "--multi-prog", "--pty", "--test-only",
+		"--job-name", "-J", "--nodes", "-N", "--ntasks", "-n", "--ntasks-per-node", "--relative", "-r", "--output",
+		"-o", "--error", "-e", "--input", "-i", "--jobid", "--multi-prog", "--pty", "--test-only",
 	}
 )
 
