@@ -11,6 +11,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/compare"
+	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/results"
 	"github.com/disagg/disagg/pkg/rundir"
@@ -117,7 +118,9 @@ func comparisons(c *cli.Context) (list []compare.Comparison, err error) {
 	}
 	h := earlierRuns(c, sides[0])
 	for _, b := range sides[1:] {
-		list = append(list, compare.Compare(sides[0], b, h))
+		one := compare.Compare(sides[0], b, h)
+		one.Differs = launch.Shown(one.Differs)
+		list = append(list, one)
 	}
 	return list, nil
 }

@@ -130,6 +130,7 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 	if err == nil {
 		p.Provenance = r.provenance(ctx, p)
 		p.Case.Document = document(p)
+		hideSecrets(&p.Case)
 		err = checkCheckout(p, r.Scheduler == nil)
 	}
 	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err

@@ -260,7 +260,7 @@ func (r Request) differences(ctx context.Context, first plan.Plan) ([]plan.Diffe
 			list = append(list, plan.Difference{Path: limit.path, A: limit.has.String(), B: limit.wants.String()})
 		}
 	}
-	return list, nil
+	return Shown(list), nil
 }
 
 func ofMeasurement(list []plan.Difference) bool {

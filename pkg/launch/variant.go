@@ -49,6 +49,7 @@ func (b Bench) Variant(settings []roles.Setting, runDir, version string) (Job, e
 	q.Provenance.RunDir, q.Provenance.Tool = q.RunDir, version
 	q.Provenance.CaseHash, q.Provenance.PlanHash = c.Origin.SHA256, planHash(q)
 	q.Case.Document = document(q)
+	hideSecrets(&q.Case)
 	return Job{Plan: q, Kept: kept, Scheduler: s}, nil
 }
 
@@ -80,7 +81,7 @@ func (b Bench) caseWith(settings []roles.Setting) (roles.Case, []byte, error) {
 // onSameServers tells why a plan needs other servers than those of another, nil if it does not.
 func onSameServers(servers, p plan.Plan, settings []roles.Setting) error {
 	p.RunDir, p.Case.File = servers.RunDir, servers.Case.File
-	for _, d := range plan.Differ(servers, p) {
+	for _, d := range Shown(plan.Differ(servers, p)) {
 		if !plan.OfMeasurement(d.Path) {
 			return otherServers(roles.Label(settings), d.String())
 		}

@@ -135,6 +135,13 @@ func TestErrorsNameLines(t *testing.T) {
 			"split",
 		"environment:\n  client_env_var: '=x'": `c.yaml:2: environment.client_env_var: "=x" is not ` +
 			`NAME=VALUE`,
+		"environment:\n  worker_env_var: [A=1]": "c.yaml:2: environment.worker_env_var: a list: " +
+			"want one text of NAME=VALUE",
+		"environment:\n  server_env_var: {A: 1}": "environment.server_env_var: keys and values: " +
+			"want one text",
+		"benchmark:\n  concurrency_list: 4\n  mode: [e2e]": "c.yaml:3: benchmark.mode: a list: want a mode",
+		"benchmark:\n  concurrency_list: {4: 8}": "benchmark.concurrency_list: keys and values: " +
+			"want whole numbers",
 		"environment:\n  worker_env_var: A{=1":                            `"A{=1" is not NAME=VALUE`,
 		"environment:\n  worker_env_var: A:=1":                            `"A:=1" is not NAME=VALUE`,
 		"environment:\n  worker_env_var: A/=1":                            `"A/=1" is not NAME=VALUE`,

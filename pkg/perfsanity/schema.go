@@ -181,6 +181,9 @@ func (p parallel) fault() string {
 type vars []roles.Var
 
 func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
+	if err := isText(n, "one text of NAME=VALUE words"); err != nil {
+		return err
+	}
 	words, err := shellwords.Split(n.Value)
 	if err != nil {
 		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
@@ -199,6 +202,17 @@ func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
 	return nil
 }
 
+// isText fails for a list and a mapping: a node's text is empty then, and what stands there would be lost.
+func isText(n *yamlfile.Node, want string) error {
+	switch n.ShortTag() {
+	case "!!seq":
+		return &yamlfile.Error{Line: n.Line, Problem: "a list: want " + want}
+	case "!!map":
+		return &yamlfile.Error{Line: n.Line, Problem: "keys and values: want " + want}
+	}
+	return nil
+}
+
 // isName tells whether every shell takes a text for the name of a variable.
 func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
@@ -208,8 +222,8 @@ func isName(text string) bool {
 
 // UnmarshalYAML reads a mode; an empty one leaves it to the test id.
 func (m *Mode) UnmarshalYAML(n *yamlfile.Node) (err error) {
-	if n.Value == "" || n.Tag == "!!null" {
-		return nil
+	if err := isText(n, "a mode"); err != nil || n.Value == "" || n.Tag == "!!null" {
+		return err
 	}
 	if *m, err = ParseMode(n.Value); err != nil {
 		return &yamlfile.Error{Line: n.Line, Problem: err.Error()}
@@ -255,6 +269,9 @@ func isRatio(r float64) bool { return r >= 0 && !math.IsInf(r, 1) }
 type concurrency []int
 
 func (c *concurrency) UnmarshalYAML(n *yamlfile.Node) error {
+	if err := isText(n, "whole numbers"); err != nil && n.ShortTag() != "!!seq" {
+		return err
+	}
 	words := strings.Fields(n.Value)
 	for _, item := range n.Content {
 		words = append(words, item.Value)

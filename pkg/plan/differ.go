@@ -98,6 +98,7 @@ func tree(p Plan) map[string]any {
 	if c, ok := m["case"].(map[string]any); ok {
 		expand(c, "worker_config")
 		expand(c, "routers")
+		byName(c, "env")
 	}
 	return m
 }
@@ -115,6 +116,21 @@ func expand(of map[string]any, key string) {
 		if isText && err == nil && block.Decode("", "", &held) == nil {
 			texts[name] = held
 		}
+	}
+}
+
+// byName replaces lists of variables in a mapping by their values by name; a later one wins, as in a role.
+func byName(of map[string]any, key string) {
+	lists, _ := of[key].(map[string]any)
+	for kind, list := range lists {
+		vars, _ := list.([]any)
+		values := map[string]any{}
+		for _, v := range vars {
+			if m, ok := v.(map[string]any); ok {
+				values[fmt.Sprint(m["name"])] = m["value"]
+			}
+		}
+		lists[kind] = values
 	}
 }
 

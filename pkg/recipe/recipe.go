@@ -111,5 +111,28 @@ func (r Recipe) validate() error {
 			errs = append(errs, fmt.Errorf("roles.%s: unknown kind: want one of %v", k, roles.Kinds()))
 		}
 	}
+	for _, k := range roles.Kinds() {
+		if r.waitsFor(k, k, map[roles.Kind]bool{}) {
+			errs = append(errs, fmt.Errorf("roles.%s.needs: what it needs waits for it: neither would ever start", k))
+			break
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// waitsFor tells whether a kind is started only after another, perhaps by way of others that were not seen yet. The
+// benchmark waits for every server.
+func (r Recipe) waitsFor(k, other roles.Kind, seen map[roles.Kind]bool) bool {
+	needs := r.Roles[k].Needs
+	list := slices.Concat(needs.Address, needs.Ready)
+	if k == roles.Benchmark {
+		list = roles.Kinds()[:len(roles.Kinds())-1]
+	}
+	if needs.Early || seen[k] {
+		return false
+	}
+	seen[k] = true
+	return slices.ContainsFunc(list, func(next roles.Kind) bool {
+		return next == other || r.waitsFor(next, other, seen)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Rehearse renders every template of a role, its files as a whole. The data is made up; what matters is that all of it
@@ -28,8 +29,13 @@ func (s RoleSpec) Rehearse(d Data) error {
 		texts["results.files"] = s.Results.Files
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
-		if _, err := Render(key, texts[key], d); err != nil {
+		text, err := Render(key, texts[key], d)
+		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
+		}
+		isURL := strings.HasSuffix(key, ".url") && !strings.HasPrefix(key, "env.")
+		if isURL && text != "" && !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
+			return fmt.Errorf("%s: %q: want http://… or https://…", key, text)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(commands)) {

@@ -113,8 +113,11 @@ func RenderArgs(name string, args []Arg, d Data) ([]string, error) {
 	for i, a := range args {
 		label := fmt.Sprintf("%s[%d]", name, i)
 		text, err := Render(label, a.Text+a.Words, d)
+		if _, own := errors.AsType[Refusal](err); own {
+			return nil, err // it says itself what it is about
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", label, err)
 		}
 		switch {
 		case a.Words != "":

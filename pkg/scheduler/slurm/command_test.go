@@ -77,14 +77,29 @@ exit 1`
 		"timed out, but it is there": {timeout, `case "$*" in *--name=d0f0e0d-c*) echo 23;; esac`, "23", false},
 		"no id, but it is there":     {"echo hello", "echo 23", "23", false},
 		"timed out":                  {timeout, "exit 0", "", false},
-		"killed":                     {"kill -9 $$", "exit 1", "", false},
+		"refused, but it is there":   {`echo "error: Invalid account" >&2; exit 1`, "echo 23", "23", false},
+		"an id, and an error": {
+			`echo 23; echo "wrapper: cannot write its log" >&2; exit 1`,
+			`case "$*" in *--name=d0f0e0d-c*) echo 23;; esac`, "23", false,
+		},
+		"an id, an error, no job": {`echo 23; echo "wrapper: no" >&2; exit 1`, "exit 0", "", false},
+		"on another cluster": {
+			`echo "23;east"; echo "wrapper: no" >&2; exit 1`,
+			`case "$*" in *--clusters=east*) echo "CLUSTER: east"; echo 23;; esac`, "23", false,
+		},
+		"no id in the queue's answer": {timeout, `echo "Note: the queue is long"`, "", false},
+		"killed":                      {"kill -9 $$", "exit 1", "", false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			pretend(t, "sbatch", tt.sbatch)
 			pretend(t, "squeue", tt.squeue)
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // looking for it takes some tries
-			defer cancel()
+			ctx := t.Context()
+			if tt.id == "" && !tt.unavailable { // looking for it takes some tries
+				bounded, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+				defer cancel()
+				ctx = bounded
+			}
 			job, err := Slurm{}.Submit(ctx, somePlan(t))
 			if job.ID != tt.id || (err == nil) != (tt.id != "") ||
 				errors.Is(err, scheduler.ErrUnavailable) != tt.unavailable {
@@ -155,6 +170,8 @@ func TestStates(t *testing.T) {
 			"echo 'CLUSTER: east'; echo 'RUNNING|None'", protocol.JobState{Phase: protocol.JobRunning, Word: "RUNNING"},
 			false,
 		},
+		"a word that is not known": {`echo "DREAMING|None|N/A|2|1:00|gpu"`, protocol.JobState{}, false},
+		"a site's line":            {`echo "the queue is long"`, protocol.JobState{Phase: protocol.JobEnded}, false},
 		"forgotten": {
 			`echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1`,
 			protocol.JobState{Phase: protocol.JobEnded}, false,

@@ -37,7 +37,7 @@ func (s Slurm) Examine(ctx context.Context, p plan.Plan, quick bool) []doctor.Fi
 		return answers // the others would say the same
 	}
 	return append(answers, all(ctx, p, []question{
-		s.examinePartition, s.examineArch, s.examineMPI, s.examineContainer, s.wouldTake,
+		s.examineArgs, s.examinePartition, s.examineArch, s.examineMPI, s.examineContainer, s.wouldTake,
 	})...)
 }
 

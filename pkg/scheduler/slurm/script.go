@@ -34,6 +34,9 @@ func (Slurm) Script(p plan.Plan) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot render batch script: %w", err)
 	}
+	if err := checkArgs(p); err != nil {
+		return "", fmt.Errorf("cannot render batch script: %w", err)
+	}
 	options, err := directives(batchOptions(p))
 	if err != nil {
 		return "", fmt.Errorf("cannot render batch script: %w", err)

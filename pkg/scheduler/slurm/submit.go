@@ -26,23 +26,27 @@ func (s Slurm) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
 		submit.Bound = submitBound
 	}
 	out, err := submit.run(ctx, p.RunDir, "sbatch", "--parsable", rundir.Dir(p.RunDir).Script())
-	if id, cluster, ok := jobID(out); ok && err == nil {
-		job.ID, job.Cluster = id, cluster
+	id, cluster, printed := jobID(out)
+	job.Cluster = cluster
+	if printed && err == nil {
+		job.ID = id
 		return job, nil
 	}
-	if err != nil && unreached(err) && busy(err) {
-		return job, fmt.Errorf("%w: %w: %w", scheduler.ErrUnavailable, scheduler.ErrBusy, err)
-	}
-	if err != nil && unreached(err) {
-		return job, fmt.Errorf("%w: %w", scheduler.ErrUnavailable, err)
-	}
+	refused := !printed && unreached(err)
 	if err == nil {
 		err = fmt.Errorf("sbatch printed no job id but %q", strings.TrimSpace(out))
 	}
-	found, ferr := s.findByName(ctx, job.Name)
+	tries := findTries
+	if refused { // to be sure: sbatch itself may have tried twice, and a site's wrapper may fail after sbatch did not
+		tries = 1
+	}
+	found, ferr := s.findByName(ctx, job, tries)
 	if ferr == nil && found != "" {
 		job.ID = found
 		return job, nil
+	}
+	if refused {
+		return job, unavailable(err)
 	}
 	if ferr != nil {
 		err = fmt.Errorf("%w; %w", err, ferr)
@@ -50,6 +54,14 @@ func (s Slurm) Submit(ctx context.Context, p plan.Plan) (scheduler.Job, error) {
 	look, cancel := hints(job.Name)
 	return job, fmt.Errorf("the job may run, although nobody knows whether it was queued: %w: look for it with %s, "+
 		"end it with %s", err, look, cancel)
+}
+
+// unavailable says that no job was queued, and whether that may pass.
+func unavailable(err error) error {
+	if busy(err) {
+		return fmt.Errorf("%w: %w: %w", scheduler.ErrUnavailable, scheduler.ErrBusy, err)
+	}
+	return fmt.Errorf("%w: %w", scheduler.ErrUnavailable, err)
 }
 
 // A job id stands alone in a line of what sbatch --parsable prints, with a cluster behind a semicolon if there are
@@ -77,9 +89,11 @@ const (
 	findPause = 2 * time.Second
 )
 
-// findByName looks for a job of ours in the queue; "" if it is not there.
-func (s Slurm) findByName(ctx context.Context, name string) (id string, err error) {
-	for try := range findTries {
+// findByName looks for a job of ours in the queue, some times; "" if it is not there. What a site prints around the id
+// is none.
+func (s Slurm) findByName(ctx context.Context, j scheduler.Job, tries int) (id string, err error) {
+	args := append([]string{"--noheader", "--states=all", "--name=" + j.Name, "--format=%i"}, clusters(j)...)
+	for try := range tries {
 		if try > 0 {
 			select {
 			case <-ctx.Done():
@@ -88,11 +102,16 @@ func (s Slurm) findByName(ctx context.Context, name string) (id string, err erro
 			}
 		}
 		var out string
-		out, err = s.run(ctx, "", "squeue", "--noheader", "--states=all", "--name="+name, "--format=%i")
-		if err == nil {
-			if ids := strings.Fields(out); len(ids) > 0 {
-				return ids[len(ids)-1], nil
+		if out, err = s.run(ctx, "", "squeue", args...); err != nil {
+			continue
+		}
+		for line := range strings.Lines(out) {
+			if m := plainID().FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				id = m[1]
 			}
+		}
+		if id != "" {
+			return id, nil
 		}
 	}
 	return "", err
@@ -119,9 +138,12 @@ func (s Slurm) State(ctx context.Context, j scheduler.Job) (protocol.JobState, e
 	}
 	for line := range strings.Lines(out) {
 		q, ok := queuedJob(strings.TrimSpace(line))
+		if !ok {
+			continue // the name of a cluster, or what a site prints
+		}
 		phase := phaseOf(q.word)
-		if !ok || phase == protocol.JobUnknown {
-			continue
+		if phase == protocol.JobUnknown {
+			return protocol.JobState{}, nil // the queue has it, in a state that another version has a word for
 		}
 		st := state(phase, q.word, q.reason)
 		if phase == protocol.JobQueued {
