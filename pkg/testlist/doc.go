@@ -8,5 +8,5 @@
 //
 // Terms: a list is a YAML file of blocks, each with a condition and tests, or a text file with one test a line. A waive
 // says that a test is not to be run for now. A marker is what a line says about its test: SKIP (not run), XFAIL and
-// UNSTABLE (run, and not counted), TIMEOUT (its limit in minutes).
+// UNSTABLE (run, and not counted), TIMEOUT (its limit in minutes), ISOLATION (alone: each is).
 package testlist

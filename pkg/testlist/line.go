@@ -34,7 +34,7 @@ type Test struct {
 var (
 	scoped  = lazyregexp.New(`^full:([^/\s]+)/(.*)$`)
 	idOf    = lazyregexp.New(`^(\S+?\[[^\]]*\]|\S+)(?:\s+|$)`)
-	markers = lazyregexp.New(`^(TIMEOUT|SKIP|XFAIL|UNSTABLE)\s*(?:\(([^)]*)\))?\s*`)
+	markers = lazyregexp.New(`^(TIMEOUT|SKIP|XFAIL|UNSTABLE|ISOLATION)\s*(?:\(([^)]*)\))?\s*`)
 	options = lazyregexp.New(`^-[km]\s+(?:"[^"]*"|'[^']*'|\S+)\s*`)
 )
 
@@ -64,7 +64,7 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 		m := markers().FindStringSubmatch(rest)
 		if m == nil {
 			return t, true, fmt.Errorf("%s: cannot read %.200q behind the test: want TIMEOUT (MINUTES), SKIP, "+
-				"XFAIL or UNSTABLE", place, rest)
+				"XFAIL, UNSTABLE or ISOLATION", place, rest)
 		}
 		if err := t.mark(m[1], strings.TrimSpace(m[2])); err != nil {
 			return t, true, err
@@ -90,7 +90,10 @@ func Pasted(text string) (Test, error) {
 }
 
 func (t *Test) mark(name, argument string) error {
-	if name != "TIMEOUT" {
+	switch name {
+	case "ISOLATION": // every test has a job of its own
+		return nil
+	case string(Skip), string(XFail), string(Unstable):
 		t.Marker, t.Reason = Marker(name), argument
 		return nil
 	}

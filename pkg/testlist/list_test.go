@@ -158,18 +158,20 @@ func TestFaults(t *testing.T) {
 func TestPasted(t *testing.T) {
 	const id = ours + "[disagg-e2e-a]"
 	for text, want := range map[string]testlist.Test{
-		id:                                 {ID: id},
-		"  " + id + " TIMEOUT (90)":        {ID: id, Limit: roles.Duration(90 * time.Minute)},
-		id + " TIMEOUT(60) # slow":         {ID: id, Limit: roles.Duration(time.Hour)},
-		id + " # a comment":                {ID: id},
-		id + " SKIP (https://x.invalid)":   {ID: id, Marker: testlist.Skip, Reason: "https://x.invalid"},
-		"full:GB200/" + id + " XFAIL":      {ID: id, Marker: testlist.XFail, Scope: "GB200"},
-		"disagg-e2e-a UNSTABLE":            {ID: "disagg-e2e-a", Marker: testlist.Unstable},
-		"my cases/a TIMEOUT.yaml":          {ID: "my cases/a TIMEOUT.yaml"},
-		"cases[1] a/b.yaml":                {ID: "cases[1] a/b.yaml"},
-		"cases/a#b.yaml":                   {ID: "cases/a#b.yaml"},
-		"unittest/other.py -k \"TIMEOUT\"": {ID: "unittest/other.py -k \"TIMEOUT\""},
-		"":                                 {},
+		id:                                     {ID: id},
+		"  " + id + " TIMEOUT (90)":            {ID: id, Limit: roles.Duration(90 * time.Minute)},
+		id + " TIMEOUT(60) # slow":             {ID: id, Limit: roles.Duration(time.Hour)},
+		id + " # a comment":                    {ID: id},
+		id + " SKIP (https://x.invalid)":       {ID: id, Marker: testlist.Skip, Reason: "https://x.invalid"},
+		"full:GB200/" + id + " XFAIL":          {ID: id, Marker: testlist.XFail, Scope: "GB200"},
+		"disagg-e2e-a TIMEOUT (120) ISOLATION": {ID: "disagg-e2e-a", Limit: roles.Duration(2 * time.Hour)},
+		"disagg-e2e-a ISOLATION SKIP (slow)":   {ID: "disagg-e2e-a", Marker: testlist.Skip, Reason: "slow"},
+		"disagg-e2e-a UNSTABLE":                {ID: "disagg-e2e-a", Marker: testlist.Unstable},
+		"my cases/a TIMEOUT.yaml":              {ID: "my cases/a TIMEOUT.yaml"},
+		"cases[1] a/b.yaml":                    {ID: "cases[1] a/b.yaml"},
+		"cases/a#b.yaml":                       {ID: "cases/a#b.yaml"},
+		"unittest/other.py -k \"TIMEOUT\"":     {ID: "unittest/other.py -k \"TIMEOUT\""},
+		"":                                     {},
 	} {
 		got, err := testlist.Pasted(text)
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(testlist.Test{})); diff != "" || err != nil {
