@@ -3,7 +3,6 @@ package perfsanity
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -191,11 +190,11 @@ func (v *vars) UnmarshalYAML(n *yamlfile.Node) error {
 	*v = nil
 	for _, w := range words {
 		name, value, ok := strings.Cut(w, "=")
-		switch {
-		case !ok || !isName(name):
+		if !ok || !protocol.IsVariable(name) {
 			return &yamlfile.Error{Line: n.Line, Problem: fmt.Sprintf("%.200q is not NAME=VALUE", w)}
-		case slices.ContainsFunc(protocol.Variables(), func(own protocol.Variable) bool { return own.Name == name }):
-			return &yamlfile.Error{Line: n.Line, Problem: name + " is set by the tool and may not be given here"}
+		}
+		if fault := protocol.VariableFault(name); fault != "" {
+			return &yamlfile.Error{Line: n.Line, Problem: name + " " + fault}
 		}
 		*v = append(*v, roles.Var{Name: name, Value: value})
 	}
@@ -211,13 +210,6 @@ func isText(n *yamlfile.Node, want string) error {
 		return &yamlfile.Error{Line: n.Line, Problem: "keys and values: want " + want}
 	}
 	return nil
-}
-
-// isName tells whether every shell takes a text for the name of a variable.
-func isName(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	}) && (text[0] < '0' || text[0] > '9')
 }
 
 // UnmarshalYAML reads a mode; an empty one leaves it to the test id.

@@ -263,6 +263,11 @@ func (p Profile) validate() error {
 			bad("sbatch_args, srun_args: %q: want one option an item, such as --comment=x", a)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		if fault := protocol.VariableFault(name); fault != "" {
+			bad("env: %q %s", name, fault)
+		}
+	}
 	texts := p.texts()
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
 		if HasControl(texts[key]) {

@@ -1,5 +1,7 @@
 package protocol
 
+import "strings"
+
 // Names of the environment variables that the two programs read or set.
 const (
 	EnvRole       = "DISAGG_SERVING_TYPE"
@@ -48,4 +50,24 @@ func Variables() []Variable {
 		{EnvWrap, "disagg-agent by hand", "disagg-agent", "words that are put before the role's command (--wrap)"},
 		{EnvOrphanMark, "disagg-agent", "its orphan reaper", "marks every process of one agent's tree"},
 	}
+}
+
+// VariableFault tells, to be read behind its name, why files may not give children a variable; "" if they may.
+func VariableFault(name string) string {
+	if !IsVariable(name) {
+		return "is no name of a variable"
+	}
+	for _, v := range Variables() {
+		if v.Name == name && v.SetBy != "user" {
+			return "is set by the tool and may not be given here"
+		}
+	}
+	return ""
+}
+
+// IsVariable tells whether every shell takes a text for the name of a variable.
+func IsVariable(name string) bool {
+	return name != "" && (name[0] < '0' || name[0] > '9') && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
 }

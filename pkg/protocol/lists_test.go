@@ -107,6 +107,21 @@ func TestListsAreComplete(t *testing.T) {
 	}
 }
 
+// Files may give children the variables that people set, and any that is not the project's.
+func TestVariableFault(t *testing.T) {
+	for name, want := range map[string]string{
+		"A": "", "_a9": "", protocol.EnvConfigFolder: "",
+		"": "is no name of a variable", "9A": "is no name of a variable", "A=B": "is no name of a variable",
+		"A B": "is no name of a variable", "ä": "is no name of a variable",
+		protocol.EnvPlan: "is set by the tool and may not be given here",
+		protocol.EnvRole: "is set by the tool and may not be given here",
+	} {
+		if got := protocol.VariableFault(name); got != want {
+			t.Errorf("%q %s, want %q", name, got, want)
+		}
+	}
+}
+
 // Every variable says who sets it, who reads it and what for, and bears the tool's name: nobody else's is taken.
 func TestVariablesAreDocumented(t *testing.T) {
 	for _, v := range protocol.Variables() {

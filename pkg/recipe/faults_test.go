@@ -74,6 +74,15 @@ func TestTimeoutsBelowThePeriod(t *testing.T) {
 	}.in(t, "command: [route]", "DISAGG_SERVER")
 }
 
+// Variables of a role have names that every shell takes, and are not those that the tool sets.
+func TestFaultsOfVariables(t *testing.T) {
+	fault{
+		"env: {A: x, B_1: y, DISAGG_CONFIG_FOLDER: z}": "",
+		"env: {DISAGG_PLAN: x}":                        `env: "DISAGG_PLAN" is set by the tool`,
+		"env: {'A=B': x}":                              `env: "A=B" is no name of a variable`,
+	}.in(t, "command: [route]", "DISAGG_SERVER")
+}
+
 // A role is placed, prepared and stopped in the ways that there are.
 func TestFaultsOfRoles(t *testing.T) {
 	const below = "want a path below the rank's own folder"

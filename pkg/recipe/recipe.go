@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
@@ -111,6 +112,9 @@ func (r Recipe) validate() error {
 			errs = append(errs, fmt.Errorf("roles.%s: unknown kind: want one of %v", k, roles.Kinds()))
 		}
 	}
+	for _, fault := range envFaults(r.Env) {
+		errs = append(errs, fmt.Errorf("env: %s", fault))
+	}
 	for _, k := range roles.Kinds() {
 		if r.waitsFor(k, k, map[roles.Kind]bool{}) {
 			errs = append(errs, fmt.Errorf("roles.%s.needs: what it needs waits for it: neither would ever start", k))
@@ -118,6 +122,16 @@ func (r Recipe) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// envFaults tells of variables that children cannot be given.
+func envFaults(env map[string]string) (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if fault := protocol.VariableFault(name); fault != "" {
+			list = append(list, fmt.Sprintf("%q %s", name, fault))
+		}
+	}
+	return list
 }
 
 // waitsFor tells whether a kind is started only after another, perhaps by way of others that were not seen yet. The

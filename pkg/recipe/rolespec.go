@@ -216,6 +216,9 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 	if problem := s.Version.fault(k); problem != "" {
 		bad("version", "%s", problem)
 	}
+	for _, fault := range envFaults(s.Env) {
+		bad("env", "%s", fault)
+	}
 	if s.Again && k != roles.Benchmark {
 		bad("again", "only BENCHMARK can be run again")
 	}
