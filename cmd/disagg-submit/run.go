@@ -123,8 +123,8 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 	if c.NArg() > 0 {
 		return launch.Job{}, fmt.Errorf("cannot run %s and an earlier run (--again): choose one", c.Args().First())
 	}
-	for _, name := range c.LocalFlagNames() { // not those of the environment: they are for every command
-		if !slices.Contains(withAgain(), name) {
+	for _, name := range c.LocalFlagNames() {
+		if !slices.Contains(withAgain(), name) && !ofEnvironment(c, name) {
 			const advice = "cannot use --%s with --again, which runs what was planned: run the case"
 			return launch.Job{}, fmt.Errorf(advice, name)
 		}
@@ -134,6 +134,18 @@ func chosenJob(c *cli.Context, s scheduler.Scheduler) (launch.Job, error) {
 		return launch.Job{}, err
 	}
 	return launch.Rerun(rundir.Dir(dir), c.String("run-dir"), version.Text(), s)
+}
+
+// ofEnvironment tells whether a flag has its value from the environment, which is for every command.
+func ofEnvironment(c *cli.Context, name string) bool {
+	for _, f := range c.Command.Flags {
+		if d, ok := f.(cli.DocGenerationFlag); ok && slices.Contains(f.Names(), name) {
+			return slices.ContainsFunc(d.GetEnvVars(), func(v string) bool {
+				return os.Getenv(v) != "" && os.Getenv(v) == c.String(name)
+			})
+		}
+	}
+	return false
 }
 
 // atLeast refuses a number below the least that means something.

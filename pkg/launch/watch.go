@@ -274,12 +274,18 @@ func (w Watch) conclude(ctx context.Context, out Outcome) Outcome {
 	r.JobID, r.Case, r.TestID = w.Job.ID, w.Plan.Case.Name, w.Plan.Case.TestID
 	out.Result = &r
 	w.OnVerdict(r, "")
-	kept := make(chan error, 1)
-	go func() { kept <- keep(w.Plan, rundir.Current(w.dir()), r) }()
+	type done struct {
+		in  rundir.Attempt
+		err error
+	}
+	kept := make(chan done, 1)
+	go func() { a := rundir.Current(w.dir()); kept <- done{a, keep(w.Plan, a, r)} }()
 	select {
-	case err := <-kept:
-		if err != nil {
-			w.Say(fmt.Sprintf("the verdict was left with the scheduler, and cannot be kept: %v", err))
+	case now := <-kept:
+		if now.err != nil {
+			w.Say(fmt.Sprintf("the verdict was left with the scheduler, and cannot be kept: %v", now.err))
+		} else {
+			w.Say(fmt.Sprintf("the run directory answers again, and has the verdict: %s", now.in))
 		}
 	case <-time.After(keepBound):
 		w.Say("the verdict was left with the scheduler; the run directory still does not answer")

@@ -41,7 +41,7 @@ func onBareHosts() []planted {
 			want: "FAIL  gpu1, gpu2: it has no address: "},
 		{name: "models that the nodes do not see",
 			profile: "models_root: /none/models\npreflight: {require_model: true}",
-			want:    "FAIL  gpu1, gpu2: there is no /none/models/"},
+			want:    "FAIL  gpu1, gpu2: there is no /none/models"},
 		{name: "an engine that is not in PATH", flags: []string{"--set", "serve=no-such-serve"},
 			want: "FAIL  gpu1, gpu2: no-such-serve (GEN) is not found in PATH"},
 	}
