@@ -44,9 +44,9 @@ func (list fault) in(t *testing.T, command, role string) {
 func TestFaultsOfProbes(t *testing.T) {
 	const alone = "method, body, expect and any_status only go with url"
 	fault{
-		"ready: {period: 1s}":                            "ready: want one of url, tcp, command and line",
-		"ready: {url: u, tcp: a}":                        "ready: want one of url, tcp, command and line",
-		"startup: {command: [a], line: x}":               "startup: want one of url, tcp, command and line",
+		"ready: {period: 1s}":                            "ready: want one of url, tcp, command",
+		"ready: {url: u, tcp: a}":                        "ready: want one of url, tcp, command",
+		"startup: {command: [a], line: x}":               "startup: want one of url, tcp, command",
 		"ready: {command: [a]}":                          "",
 		"ready: {tcp: a, method: GET}":                   "ready: " + alone,
 		"ready: {tcp: a, body: '{}'}":                    "ready: " + alone,
