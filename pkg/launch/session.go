@@ -207,8 +207,8 @@ func settle(ctx context.Context, s scheduler.Starter, o hub.Orphan) error {
 	n := firstOpen(rundir.Dir(o.Plan.RunDir))
 	o.Attempt, o.RunID = rundir.Dir(o.Plan.RunDir).Attempt(n), o.Plan.RunID(n)
 	seen, err := rundir.ReadState(o.Attempt)
-	if err != nil { // no hub was there
-		return nil
+	if err != nil {
+		return nil //nolint:nilerr // no hub was there
 	}
 	for _, p := range rundir.PublishedIn(o.Attempt) {
 		if p.Task.Role != roles.Hub().Role || p.Step == "" {

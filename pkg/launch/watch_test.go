@@ -189,8 +189,8 @@ func TestWatchNote(t *testing.T) {
 			if v, took := w.verdict(); v != protocol.Failed || took > 10*time.Second {
 				t.Errorf("%s after %v", v, took)
 			}
-			w.hears(itRuns, "verdict failed")
 			a := w.dir.Attempt(0)
+			w.hears(itRuns, "verdict failed", "the run directory answers again, and has the verdict: "+string(a))
 			if r, err := rundir.ReadResult(a); err != nil || r.ExitCode != 124 {
 				t.Errorf("%+v, %v", r, err)
 			}
@@ -420,7 +420,8 @@ func TestNoVerdict(t *testing.T) {
 // A verdict that cannot be read is none that is missing.
 func TestUnreadableVerdict(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"schema": 99}`: "schema 99 is not supported: use the version of the tool that wrote it", `{"sch`: "unexpected end",
+		`{"schema": 99}`: "schema 99 is not supported: use the version of the tool that wrote it",
+		`{"sch`:          "unexpected end",
 	} {
 		a := rundir.Dir(t.TempDir()).Attempt(0)
 		err := os.MkdirAll(string(a), 0o755)

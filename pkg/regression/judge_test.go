@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		"a time for a token":   {"mean_tpot", steady, 1050, Suspect, "5.0 % worse"},
 		"no earlier run": {"token_throughput", nil, 950, Unknown,
 			"it takes 5 earlier runs, of which there are 0"},
-		"four earlier runs":  {"token_throughput", steady[:4], 500, Unknown, "it takes 5 earlier runs, of which there are 4"},
+		"four earlier runs":  {"token_throughput", steady[:4], 500, Unknown, "5 earlier runs, of which there are 4"},
 		"few earlier runs":   {"token_throughput", steady[:6], 920, Passed, "only a change of 10 % is seen"},
 		"few, and far worse": {"token_throughput", steady[:6], 880, Suspect, "12.0 % worse"},
 		"no number":          {"token_throughput", steady, math.NaN(), Unknown, "no number"},

@@ -77,7 +77,7 @@ func TestProperties(t *testing.T) {
 		t.Error(diff)
 	}
 	both := protocol.SumUploads(local, protocol.UploadReport{Pending: 2})
-	want = append(unknown, Property{"records_pending", "2"})
+	want = append(slices.Clone(unknown), Property{"records_pending", "2"})
 	if diff := cmp.Diff(want, Model{Upload: &both}.Properties()); diff != "" {
 		t.Error(diff)
 	}

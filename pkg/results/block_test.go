@@ -248,7 +248,7 @@ func TestJSON(t *testing.T) {
 func TestJSONFaults(t *testing.T) {
 	const good = `{"successful_requests": 32, "metrics": {"token_throughput": 7.5}}`
 	const number = ": want a finite number, 0 or more"
-	with := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	for line, want := range map[string]string{
 		with("7.5", "NaN"):                       "metrics.token_throughput is NaN" + number,
 		with("7.5", `"7"`):                       `metrics.token_throughput is "7"` + number,

@@ -18,8 +18,8 @@ func some() []protocol.KnownRun {
 	}
 }
 
-// A name means a run by its job, its id or the beginning of that, or a part of the name of its folder or case; what is meant exactly
-// goes first.
+// A name means a run by its job, its id or the beginning of that, or a part of the name of its folder or case; what is
+// meant exactly goes first.
 func TestMatch(t *testing.T) {
 	for name, want := range map[string]int{
 		"": 0, "14": 0, "1": 1, "a3f91b": 0, "a3f9": 0, "a3f91b00-1111": 0, "a3f91b00-1111-0": 0, "9c02e7": 1,

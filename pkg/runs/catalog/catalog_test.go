@@ -183,7 +183,8 @@ func TestReadKept(t *testing.T) {
 	}
 }
 
-// Of a run that was started by hand the steps are asked for: whether its servers stay, and whether anybody measures them.
+// Of a run that was started by hand the steps are asked for: whether its servers stay, and whether anybody
+// measures them.
 func TestReadByHand(t *testing.T) {
 	gen := roles.Role{Kind: roles.Gen}
 	for name, tt := range map[string]struct {
