@@ -1,9 +1,11 @@
 package hostile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/disagg/disagg/pkg/protocol"
@@ -92,7 +94,7 @@ func TestRunDirectoryGoesAway(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	for name, spoil := range map[string]func(d rundir.Dir) error{
-		"removed": func(d rundir.Dir) error { return os.RemoveAll(string(d)) },
+		"removed": removeInUse,
 		"moved":   func(d rundir.Dir) error { return os.Rename(string(d), string(d)+".moved") },
 		"not ours any more": func(d rundir.Dir) error {
 			return filepath.Walk(string(d), func(path string, info os.FileInfo, err error) error {
@@ -115,6 +117,16 @@ func TestRunDirectoryGoesAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// removeInUse removes a folder into which others still write: what they add meanwhile goes in the next try.
+func removeInUse(d rundir.Dir) (err error) {
+	for range 10 {
+		if err = os.RemoveAll(string(d)); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return err
 }
 
 // Where not even the temporary folder has room, there is no verdict, and that is no success: the line says why.
