@@ -218,6 +218,7 @@ func row(a, b results.Record, h results.History) Row {
 	past = slices.DeleteFunc(past, func(old results.Record) bool {
 		return old.RunID == a.RunID || old.RunID == b.RunID
 	})
+	past = results.OncePerRun(past, a)
 	for _, m := range Metrics() {
 		x, inA := m.Value(a.Point, a.GPUs)
 		y, inB := m.Value(b.Point, b.GPUs)

@@ -46,6 +46,9 @@ func (p Policy) JudgeRun(run Run, now time.Time) Verdict {
 		if len(run.Pinned) == 0 {
 			pinned = nil
 		}
+		if run.Detector != plan.DetectorUpstream { // which reads every row of its database
+			past, pinned = results.OncePerRun(past, r), results.OncePerRun(pinned, r)
+		}
 		for _, m := range results.Metrics() {
 			value, ok := m.Value(r.Point, r.GPUs)
 			gates := m.Gates(slices.Contains(decodeAlone, r.Mode))

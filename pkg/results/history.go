@@ -38,6 +38,23 @@ func (h History) Of(point Record, conditions []string) (list []Record, others in
 	return list, others
 }
 
+// OncePerRun keeps one record of each run, the one that stands where the point does: a case may ask for a concurrency
+// several times, and what one run measured twice tells no more than once how runs differ. The order stays.
+func OncePerRun(list []Record, point Record) (once []Record) {
+	at := map[string]int{} // where in once a run is
+	for _, r := range list {
+		i, known := at[r.RunID]
+		switch {
+		case !known:
+			at[r.RunID] = len(once)
+			once = append(once, r)
+		case r.Point.Index == point.Point.Index:
+			once[i] = r
+		}
+	}
+	return once
+}
+
 // SameWork tells whether two points of a series ask for the same work of servers of the same size, as far as both say
 // what it is: a case's file may have been given another load or layout under the same name, and then the numbers tell
 // nothing about each other.

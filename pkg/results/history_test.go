@@ -120,6 +120,25 @@ func FuzzDecodeRecord(f *testing.F) {
 	})
 }
 
+// What a run measured twice under one concurrency counts once, with the point that stands where the judged one does.
+func TestOncePerRun(t *testing.T) {
+	at := func(run string, index int) results.Record {
+		r := record(run, 1, 8, float64(index))
+		r.RunID, r.Point.Index = run, index
+		return r
+	}
+	list := []results.Record{at("a", 0), at("a", 1), at("b", 0), at("c", 1), at("c", 0), at("a", 2)}
+	for index, want := range [][]int{{0, 0, 0}, {1, 0, 1}, {2, 0, 1}} {
+		var got []int
+		for _, r := range results.OncePerRun(list, at("new", index)) {
+			got = append(got, r.Point.Index)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("point %d: %v, want %v", index, got, want)
+		}
+	}
+}
+
 // Points that ask for other work are not compared, though their case has kept its name: they are counted. What a record
 // does not say is no difference.
 func TestOtherWork(t *testing.T) {
