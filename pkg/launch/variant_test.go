@@ -96,6 +96,9 @@ func TestVariant(t *testing.T) {
 	if p.Provenance.CaseHash == b.Plan.Provenance.CaseHash || p.Provenance.PlanHash == b.Plan.Provenance.PlanHash {
 		t.Error("it has the hashes of the kept run")
 	}
+	if _, err := b.Variant(set("benchmark_env_var=A=1"), filepath.Join(t.TempDir(), "two"), "v"); err != nil {
+		t.Errorf("a variable that no server has: %v", err)
+	}
 	for _, d := range plan.Differ(b.Plan, p) {
 		if !plan.OfMeasurement(d.Path) && d.Path != "run_dir" && d.Path != "case.file" {
 			t.Errorf("it differs in %s", d)
