@@ -52,6 +52,10 @@ func addList(c *cli.Context, p *dispatch.Plan) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(tests) == 0 {
+		return fmt.Errorf("there is no test in list %s: want a test id a line (.txt), or tests: with ids (.yml)",
+			c.String("testlist"))
+	}
 	if p.Tests = testlist.Select(tests, f); len(p.Tests) == 0 {
 		return fmt.Errorf("no test of %s is left of %d: check --stage, --gpu, -k, --split", c.String("testlist"),
 			len(tests))
