@@ -29,7 +29,9 @@ func (e invalidError) Unwrap() error { return e.error }
 type conversation[Out, In any] struct {
 	mu      sync.Mutex
 	state   session.Conversation[json.RawMessage, In]
-	saidBye bool // the last frame was written
+	saidBye bool      // the last frame was written
+	wrote   time.Time // when the newest frame was made
+	answers bool      // this side lets the other begin: its signs of life are answers, unless none comes in time
 
 	changed   chan struct{} // holds one token whenever there may be something new to send
 	delivered chan struct{} // holds one token whenever everything has arrived
@@ -103,7 +105,8 @@ func (l lively) Read(b []byte) (int, error) {
 
 // run talks over one connection until it breaks, the context ends or one side says goodbye. Whatever arrives is
 // reported to alive, with the moment at which it was sent, or none for a part of a frame; messages go to deliver, whose
-// error ends the connection.
+// error ends the connection. A sign of life leaves when nothing else has left for a beat, and as an answer to what
+// arrives more than half a beat after the last one: so the side that answers wakes up once for both.
 func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat time.Duration, alive func(sent time.Time),
 	deliver func(In) error) error {
 	c.mu.Lock()
@@ -113,11 +116,12 @@ func (c *conversation[Out, In]) run(ctx context.Context, conn net.Conn, beat tim
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	g.Go(func() error { return c.write(ctx, conn, beat) })
-	g.Go(func() error { return c.read(conn, alive, deliver) })
+	g.Go(func() error { return c.read(conn, beat, alive, deliver) })
 	return g.Wait()
 }
 
-func (c *conversation[Out, In]) read(conn io.Reader, alive func(sent time.Time), deliver func(In) error) error {
+func (c *conversation[Out, In]) read(conn io.Reader, beat time.Duration, alive func(sent time.Time),
+	deliver func(In) error) error {
 	for {
 		var f session.Frame[In]
 		if err := readFrame(lively{conn, alive}, maxFrame, &f); err != nil {
@@ -129,8 +133,8 @@ func (c *conversation[Out, In]) read(conn io.Reader, alive func(sent time.Time),
 				return err
 			}
 		}
-		if len(f.Items) > 0 {
-			notify(c.changed) // an acknowledgement is due
+		if len(f.Items) > 0 || c.silentFor(beat/2) {
+			notify(c.changed) // an acknowledgement is due, or a sign of life soon would be
 		}
 		switch {
 		case f.Bye:
@@ -139,6 +143,13 @@ func (c *conversation[Out, In]) read(conn io.Reader, alive func(sent time.Time),
 			return errGaveUp
 		}
 	}
+}
+
+// silentFor tells whether nothing has left for so long.
+func (c *conversation[Out, In]) silentFor(d time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.wrote) >= d
 }
 
 func (c *conversation[Out, In]) take(f session.Frame[In]) []In {
@@ -162,6 +173,7 @@ func (c *conversation[Out, In]) frame() session.Frame[json.RawMessage] {
 		return room >= 0
 	})
 	f.At = time.Now()
+	c.wrote = f.At
 	if c.state.Waits() {
 		notify(c.changed)
 	}
@@ -169,13 +181,17 @@ func (c *conversation[Out, In]) frame() session.Frame[json.RawMessage] {
 }
 
 func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat time.Duration) error {
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	timeout := beat + time.Second
+	pause, timeout := beat, beat+time.Second
+	if c.answers {
+		pause += beat / 4
+	}
+	next := time.NewTimer(pause)
+	defer next.Stop()
 	for {
 		if err := writeFrame(conn, timeout, c.frame()); err != nil {
 			return err
 		}
+		next.Reset(pause)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -196,7 +212,7 @@ func (c *conversation[Out, In]) write(ctx context.Context, conn net.Conn, beat t
 				return err
 			}
 		case <-c.changed:
-		case <-ticker.C:
+		case <-next.C:
 		}
 	}
 }

@@ -47,7 +47,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConversation[protocol.Command, protocol.Event]()
-		err := c.read(bytes.NewReader(data), func(time.Time) {}, func(e protocol.Event) error {
+		err := c.read(bytes.NewReader(data), time.Second, func(time.Time) {}, func(e protocol.Event) error {
 			return e.Validate()
 		})
 		if err == nil {

@@ -37,9 +37,10 @@ func (q quiet) Read(b []byte) (int, error) {
 	return q.Conn.Read(b)
 }
 
-// beats exchanges signs of life until that breaks.
-func beats(ctx context.Context, conn net.Conn, beat time.Duration, alive func(sent time.Time)) error {
+// beats exchanges signs of life until that breaks. One of the sides only answers.
+func beats(ctx context.Context, conn net.Conn, beat time.Duration, answers bool, alive func(sent time.Time)) error {
 	c := newConversation[struct{}, struct{}]()
+	c.answers = answers
 	return c.run(ctx, quiet{conn, pulseQuiet * beat}, beat, alive, func(struct{}) error { return nil })
 }
 
@@ -70,7 +71,7 @@ func (c *Client) pulseOnce(ctx context.Context, hub string) {
 	defer stop()
 	r, err := ask(conn, c.opts.Token, wish{Hello: &c.opts.Hello, Pulse: true}, pulseQuiet*c.opts.Heartbeat)
 	if err == nil && r.Status == granted {
-		_ = beats(ctx, conn, c.opts.Heartbeat, func(time.Time) { c.pulseHeard() })
+		_ = beats(ctx, conn, c.opts.Heartbeat, false, func(time.Time) { c.pulseHeard() })
 	}
 }
 
@@ -95,7 +96,7 @@ func (s *Server) pulse(conn net.Conn, h protocol.Hello) {
 	if writeFrame(conn, s.opts.Handshake, reply{Status: granted}) != nil {
 		return
 	}
-	_ = beats(ctx, conn, s.opts.Heartbeat, func(sent time.Time) {
+	_ = beats(ctx, conn, s.opts.Heartbeat, true, func(sent time.Time) {
 		if s.trusted(a) {
 			s.alive(h.Task, a, sent)
 		}

@@ -233,6 +233,7 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 		return nil, answer, reply{retry, why}
 	case session.Welcome: // the connection of the one before it may still be open
 		a = &agent{conv: newConversation[protocol.Command, protocol.Event]()}
+		a.conv.answers = true
 		s.agents[h.Task] = a
 	}
 	a.session, a.hangUp, a.heard = state, hangUp, time.Now()
