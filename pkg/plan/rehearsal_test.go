@@ -146,10 +146,10 @@ func TestDifferenceInALine(t *testing.T) {
 // Only what no server depends on may differ between measurements on the same servers.
 func TestOfMeasurement(t *testing.T) {
 	for path, want := range map[string]bool{
-		"case.load": true, "case.load.concurrency": true, "case.env.BENCHMARK.A": true, "gate": true, "gate.mode": true, "upload.sinks": true,
-		"policy.measurements": true, "timeouts.job": true, "timeouts": true,
-		"case": false, "case.loads": false, "case.env.GEN.A": false, "case.model": false, "policy": false, "policy.keep": false, "": false,
-		"gates": false, "timeout": false, "values.load": false,
+		"case.load": true, "case.load.concurrency": true, "case.env.BENCHMARK.A": true, "gate": true,
+		"gate.mode": true, "upload.sinks": true, "policy.measurements": true, "timeouts.job": true, "timeouts": true,
+		"case": false, "case.loads": false, "case.env.GEN.A": false, "case.model": false, "policy": false,
+		"policy.keep": false, "": false, "gates": false, "timeout": false, "values.load": false,
 	} {
 		if got := plan.OfMeasurement(path); got != want {
 			t.Errorf("%q: %v", path, got)
