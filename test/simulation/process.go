@@ -33,7 +33,7 @@ func (p *process) takes(do func()) {
 }
 
 // timer has the process do something later.
-func (p *process) timer(d time.Duration, do func()) { p.w.after(d, func() { p.takes(do) }) }
+func (p *process) timer(d time.Duration, do func()) { p.w.push(p.w.now.Add(d), p, do) }
 
 // kill ends the process, and its connections with it.
 func (p *process) kill() {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Tally is how many simulated jobs went.
@@ -24,14 +25,15 @@ const mostBroken = 20
 // Simulate runs the seeds from first, each with one to three faults, on all processors.
 func Simulate(first, count uint64) (Tally, error) {
 	workers := uint64(runtime.GOMAXPROCS(0))
+	var next atomic.Uint64 // the next seed is that of whoever is free: they do not take equally long
 	tallies, errs := make([]Tally, workers), make([]error, workers)
 	var all sync.WaitGroup
 	for w := range workers {
 		all.Go(func() {
 			t := &tallies[w]
 			t.Matrix = map[Kind]map[string]int{}
-			for seed := first + w; seed < first+count && errs[w] == nil; seed += workers {
-				errs[w] = t.add(seed)
+			for n := next.Add(1) - 1; n < count && errs[w] == nil; n = next.Add(1) - 1 {
+				errs[w] = t.add(first + n)
 			}
 		})
 	}

@@ -25,6 +25,7 @@ func newWorld(seed uint64) *world {
 type due struct {
 	at    int64
 	order int
+	by    *process // does it, if one is named
 	do    func()
 }
 
@@ -73,12 +74,15 @@ func (s *schedule) pop() due {
 var beginning = time.Unix(1_000_000, 0)
 
 // at has something done at a moment, not before now.
-func (w *world) at(t time.Time, do func()) {
+func (w *world) at(t time.Time, do func()) { w.push(t, nil, do) }
+
+// push has something done at a moment, by a process if one is named.
+func (w *world) push(t time.Time, by *process, do func()) {
 	if t.Before(w.now) {
 		t = w.now
 	}
 	w.count++
-	w.queue.push(due{int64(t.Sub(beginning)), w.count, do})
+	w.queue.push(due{int64(t.Sub(beginning)), w.count, by, do})
 }
 
 func (w *world) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
@@ -96,7 +100,11 @@ func (w *world) run(until func() bool, limit time.Time) {
 			return
 		}
 		w.now = beginning.Add(time.Duration(next.at))
-		next.do()
+		if next.by != nil {
+			next.by.takes(next.do)
+		} else {
+			next.do()
+		}
 	}
 }
 
