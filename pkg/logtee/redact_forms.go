@@ -249,9 +249,15 @@ func endsSecret(b []byte) bool {
 	case 'l':
 		return endsFold(b, "CREDENTIAL")
 	case 's':
-		return endsFold(b, "CREDENTIALS")
+		return endsFold(b, "CREDENTIALS") || endsPass(b)
 	}
 	return false
+}
+
+// endsPass tells whether a text ends as DB_PASS does. In small letters a pass is one of a compiler.
+func endsPass(b []byte) bool {
+	before, ok := bytes.CutSuffix(b, []byte("PASS"))
+	return ok && (bytes.HasSuffix(before, []byte("_")) || bytes.HasSuffix(before, []byte("SSH")))
 }
 
 func endsFold(b []byte, suffix string) bool {

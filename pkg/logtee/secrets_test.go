@@ -33,6 +33,7 @@ func TestValuesThatAreLearned(t *testing.T) {
 	for name, want := range map[string]bool{
 		"MY_KEY": true, "my_key": true, "KEY": true, "A_TOKEN": true, "A_SECRET": true, "A_PASSWORD": true,
 		"A_PASSWD": true, "A_PSW": true, "A_PASSPHRASE": true, "A_CREDENTIAL": true, "A_CREDENTIALS": true,
+		"DB_PASS": true, "PASS": false, "SSHPASS": true, "BYPASS": false, "fusion_pass": false, "A_PASSES": false,
 		"KEY_FILE": false, "A_KEYS": false, "PATH": false, "": false, "EY": false, "A_LABEL": false, "ACCESS": false,
 	} {
 		if got := learned(name+"=v4lu3s", "v4lu3s"); got != want {
