@@ -3,16 +3,24 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/logtee"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/pkg/supervisor"
 )
+
+// installOutput is how long what the install command leaves running may hold its output.
+const installOutput = 2 * time.Second
 
 // installCommand prepares a node before any role starts.
 func installCommand() *cli.Command {
@@ -37,14 +45,52 @@ func installCommand() *cli.Command {
 			fmt.Println(protocol.Installing + host)
 			ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			said := lastLine{hide: logtee.NewRedactor(os.Environ()).Text}
 			cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.Cluster.Install)
 			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+			out := io.MultiWriter(os.Stdout, &said)
+			cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, installOutput
 			err = cmd.Run()
-			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-				return command.Exit(protocol.ExitFailed, fmt.Errorf("cannot install: the command ended with %w", err))
+			exit := (*exec.ExitError)(nil)
+			switch {
+			case errors.Is(err, exec.ErrWaitDelay): // what it has started goes on, and holds its output
+				return nil
+			case errors.As(err, &exit):
+				return command.Exit(protocol.ExitFailed, fmt.Errorf("%s%s with code %d%s", protocol.InstallEnded, host,
+					supervisor.ShellCode(exit.ProcessState), said.text()))
 			}
 			return err
 		},
 	}
+}
+
+// lastLine keeps the last line that a command prints.
+type lastLine struct {
+	hide  func(string) string
+	lines *logtee.Splitter
+	last  string
+}
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	if l.lines == nil {
+		l.lines = logtee.NewSplitter(func(line logtee.Line) {
+			if text := strings.TrimSpace(line.Text); text != "" {
+				l.last = text
+			}
+		})
+	}
+	l.lines.Write(b)
+	return len(b), nil
+}
+
+// text is the last line behind a colon, "" if nothing was printed.
+func (l *lastLine) text() string {
+	if l.lines == nil {
+		return ""
+	}
+	l.lines.End()
+	if l.last == "" {
+		return ""
+	}
+	return ": " + l.hide(l.last)
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"os"
 
 	"github.com/disagg/disagg/pkg/decide/steps"
 	"github.com/disagg/disagg/pkg/logtee"
@@ -75,14 +74,20 @@ type installation struct {
 	err   error
 	said  protocol.Diagnosis // by the scheduler
 	began bool               // the install command was run, on some node at least
+	ended string             // where, with which code and what last line, as an agent says
 	last  string             // the last line that was printed
 }
 
 func (b *batch) installOnce(ctx context.Context, cmd *exec.Cmd, log io.Writer) (i installation) {
 	reader := b.opts.Starter.Reader()
 	lines := logtee.NewSplitter(func(l logtee.Line) {
+		text := strings.TrimSpace(l.Text)
+		if _, how, ok := strings.Cut(text, protocol.InstallEnded); ok {
+			i.ended = cmp.Or(i.ended, how) // then the other nodes are stopped
+			return
+		}
 		reader.Line(l.Text)
-		switch text := strings.TrimSpace(l.Text); {
+		switch {
 		case strings.HasPrefix(text, protocol.Installing):
 			i.began = true
 		case text != "":
@@ -102,12 +107,16 @@ func (i installation) mayPass() bool {
 	return !i.ok() && !i.began && i.said.Meaning == protocol.Transient
 }
 
-// detail says why the nodes could not be prepared: in the scheduler's words, else with the last line of the log.
+// detail says why the nodes could not be prepared: in an agent's words, the scheduler's, or with the log's last line.
 func (i installation) detail(tries int) string {
-	detail := fmt.Sprintf("installing ended with code %d", i.code)
+	again := ""
 	if tries > 1 {
-		detail += fmt.Sprintf(" (tried %d times)", tries)
+		again = fmt.Sprintf(" (tried %d times)", tries)
 	}
+	if i.ended != "" {
+		return "installing ended on " + i.ended + again
+	}
+	detail := fmt.Sprintf("installing ended with code %d%s", i.code, again)
 	switch {
 	case i.said.Line != "" && !i.said.Vague:
 		detail += ": " + i.said.Line
@@ -136,12 +145,4 @@ type splitterWriter struct{ *logtee.Splitter }
 func (w splitterWriter) Write(b []byte) (int, error) {
 	w.Splitter.Write(b)
 	return len(b), nil
-}
-
-// signalCode is the code of a process that a signal ended, as a shell would tell it.
-func signalCode(ps *os.ProcessState) int {
-	if ws, ok := ps.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return 128 + int(ws.Signal())
-	}
-	return protocol.ExitFailed
 }

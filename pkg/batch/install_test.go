@@ -25,6 +25,11 @@ func TestInstallFails(t *testing.T) {
 			"installing ended with code 3: ERROR: no distribution found for x"},
 		"the scheduler says why": {"echo 'fake:  node n2 is down' >&2; echo; exit 1",
 			"installing ended with code 1: node n2 is down"},
+		"agents say how it ended": {
+			"echo no such package; for n in n1 n2; do " +
+				"echo disagg-agent: '" + protocol.InstallEnded + "'$n with code 3: no such package; done; exit 143",
+			"installing ended on n1 with code 3: no such package",
+		},
 		"nothing is said": {"kill -9 $$", "installing ended with code 137"},
 	}
 	for name, tt := range tests {

@@ -20,6 +20,7 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/pkg/supervisor"
 )
 
 // start starts a role's step and sees it through in goroutines of its own. It does not block.
@@ -265,10 +266,7 @@ func exitCode(ps *os.ProcessState) int {
 	if ps == nil {
 		return protocol.ExitNotStarted
 	}
-	if code := ps.ExitCode(); code >= 0 {
-		return code
-	}
-	return signalCode(ps)
+	return supervisor.ShellCode(ps)
 }
 
 // beganBound is how long finding out whether a step's agents ran may take.

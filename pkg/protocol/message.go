@@ -182,6 +182,10 @@ const StoppedEarly = "a signal stopped it before it reached the hub"
 // Installing is how an agent begins to tell that it runs the install command of its node.
 const Installing = "installing on "
 
+// InstallEnded is how an agent begins to tell that the install command has failed: on which node, with which code, and
+// what it said last.
+const InstallEnded = "cannot install: it ended on "
+
 // NoSignOfLife is how an agent begins to tell that it has given the hub up.
 const NoSignOfLife = "no sign of life from the hub"
 

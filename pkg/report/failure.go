@@ -26,7 +26,7 @@ func newFailure(in Input, t Timeline) *Failure {
 	f.explain(*c, in)
 	f.quote(*c, in.ExcerptLines)
 	if c.Subject == "" {
-		f.Log = in.RankLogs[c.Task()]
+		f.Log = in.logOf(*c)
 	}
 	for _, s := range in.Result.Secondary {
 		f.Secondary = append(f.Secondary, s.String())
@@ -34,6 +34,22 @@ func newFailure(in Input, t Timeline) *Failure {
 	f.follow(in.Result, t)
 	return f
 }
+
+// logOf is the log of whoever a cause is about, from the attempt's folder; "" if there is none.
+func (in Input) logOf(c protocol.Cause) string {
+	if c.Kind != protocol.InstallFailed {
+		return in.RankLogs[c.Task()]
+	}
+	for _, l := range in.Logs {
+		if l.Name == installLog {
+			return l.Path
+		}
+	}
+	return ""
+}
+
+// installLog is the name of the log of preparing the nodes.
+const installLog = "install"
 
 // String is the failure in one line: see [protocol.Cause.String].
 func (f Failure) String() string {

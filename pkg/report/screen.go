@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // Screen is where a summary is shown.
@@ -49,25 +50,29 @@ func (s Screen) Failure(m Model) (lines []string) {
 		add("  ", text)
 		lines = append(lines, "")
 	}
-	for _, label := range []struct{ name, text string }{
-		{"at", f.Source}, {"client", f.clientIn(s.Attempt)}, {"log", f.placeIn(s.Attempt)},
-		{"try", f.Hint}, {"again", s.Again},
+	var labelled []string
+	for _, label := range []struct {
+		name, text string
+		wrap       func(string, int) []string
+	}{
+		{"at", f.Source, wrapWords}, {"client", f.clientIn(s.Attempt), wrapWords},
+		{"log", f.placeIn(s.Attempt), wrapWords}, {"try", f.Hint, wrap}, {"again", s.Again, wrapWords},
 	} {
 		if label.text == "" {
 			continue
 		}
-		for i, l := range wrap(label.text, s.room("         ")) {
+		for i, l := range label.wrap(label.text, s.room("         ")) {
 			name := label.name
 			if i > 0 {
 				name = ""
 			}
-			lines = append(lines, fmt.Sprintf("  %-7s%s", name, l))
+			labelled = append(labelled, fmt.Sprintf("  %-7s%s", name, harmless(l)))
 		}
 	}
 	for i, l := range lines {
 		lines[i] = s.cut(harmless(l))
 	}
-	return lines
+	return append(lines, labelled...)
 }
 
 // Headline is who is to blame, and what happened.
@@ -141,6 +146,24 @@ func (s Screen) cut(line string) string {
 		return string(runes[:width-2]) + " …"
 	}
 	return line
+}
+
+// wrapWords breaks a text into lines between words alone: a path or a command that is longer than a line stays whole,
+// so that it can be copied. 0: it is left as it is.
+func wrapWords(text string, width int) (lines []string) {
+	line := ""
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+			line = word
+		case width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
 }
 
 // wrap breaks a text into lines of so many characters at most, between words where that is possible; 0: it is left as

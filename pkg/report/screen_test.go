@@ -38,6 +38,32 @@ func TestFailureScreen(t *testing.T) {
 	}
 }
 
+// A path and a command that are longer than a line stay whole, so that they can be copied.
+func TestLongPlacesStayWhole(t *testing.T) {
+	deep := "/shared/" + strings.Repeat("deep/", 20)
+	s := Screen{Width: 60, Attempt: deep + "attempt-0", Again: "disagg-submit run --again " + deep + "run"}
+	screen := strings.Join(s.Failure(Build(outOfMemory())), "\n")
+	for _, want := range []string{s.Attempt + "/logs/ranks/GEN_0.1.log:11\n", " " + deep + "run"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q in\n%s", want, screen)
+		}
+	}
+}
+
+// If nodes could not be prepared, the log of that is named: no rank has one.
+func TestInstallLog(t *testing.T) {
+	in := failed()
+	in.Result.FirstCause = &protocol.Cause{Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: "d"}
+	in.Logs = []Log{{Name: "gen_server_0", Path: "logs/gen_server_0.log"}, {Name: "install", Path: "logs/install.log"}}
+	if f := Build(in).Failure; f.Log != "logs/install.log" {
+		t.Errorf("%q", f.Log)
+	}
+	in.Logs = nil
+	if f := Build(in).Failure; f.Log != "" {
+		t.Errorf("%q", f.Log)
+	}
+}
+
 // What happened is in words for every kind of cause, behind who is to blame; the code's name of the kind is not shown.
 func TestEveryKindHasWords(t *testing.T) {
 	for _, k := range protocol.CauseKinds() {

@@ -73,3 +73,12 @@ func (f *firstBytes) Write(b []byte) (int, error) {
 	f.data = append(f.data, b[:min(len(b), maxOutput-len(f.data))]...)
 	return len(b), nil
 }
+
+// ShellCode is the exit code of a process that has ended as a shell tells it: 128 and the number of the signal if one
+// ended it.
+func ShellCode(ps *os.ProcessState) int {
+	if ws, ok := ps.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ps.ExitCode()
+}

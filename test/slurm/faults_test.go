@@ -50,6 +50,7 @@ type fault struct {
 	verdict protocol.Verdict
 	cause   string        // how the first cause begins: who, on which host, what kind; "" if there is none
 	detail  string        // what it must say
+	screen  []string      // lines of the failure screen, as patterns
 	state   string        // the job's, in sacct
 	step    string        // a step's name, state and code in sacct: 22.05 shows codes from 128 on less 128
 	within  time.Duration // from the cause until nothing is left; 3 s if 0
@@ -189,6 +190,11 @@ func faults() []fault {
 			name: "scancel", env: []string{loading}, when: "started", act: func(j *job) { j.scancel(j.id) },
 			verdict: protocol.Cancelled, cause: "", detail: "cancelled", state: "CANCELLED",
 			within: killWait + 2*time.Second, both: true,
+			screen: []string{
+				`the whole job was cancelled`,
+				`somebody asked for that: stopped by SIGTERM`,
+				`again +disagg-submit run --again .*`,
+			},
 		},
 		{
 			name: "TERM, as before preemption", env: []string{loading}, when: "started",
@@ -199,21 +205,39 @@ func faults() []fault {
 			name: "TERM to a step", env: []string{loading}, when: "started",
 			act: func(j *job) { j.scancel("--signal=TERM", j.step("CTX_1")) }, verdict: protocol.Cancelled,
 			cause: "CTX_1.", detail: "cancelled", state: plain, step: "CTX_1 FAILED 1:0", both: true,
+			screen: []string{
+				`CTX_1\.[01] on gpu3 was cancelled`,
+				`somebody asked for that: stopped by SIGTERM`,
+				`log +\S+/logs/ranks/CTX_1\.[01]\.log`,
+			},
 		},
 		{
 			name: "Slurm warns of the time limit", env: []string{loading}, when: "started",
 			act: func(j *job) { j.scancel("--signal=USR1", j.step("BENCHMARK")) }, verdict: failed,
 			cause: "the whole job: out of time", state: "FAILED 124:0", both: true,
+			screen: []string{
+				`the whole job ran out of time`,
+				`the scheduler warns that the job's time is nearly over \(SIGUSR1\)`,
+			},
 		},
 		{
 			name: "the batch script is killed", env: []string{loading}, when: "started",
 			act: func(j *job) { j.scancel("--batch", "--signal=KILL", j.id) }, verdict: protocol.Cancelled,
 			detail: "cancelled: the batch script", state: "FAILED 0:9", within: killWait + 2*time.Second, both: true,
+			screen: []string{
+				`BENCHMARK.0 on gpu1 was cancelled`,
+				`somebody asked for that: the batch script has ended: the scheduler ends .*`,
+			},
 		},
 		{
 			name: "kill -9 of an agent", env: []string{loading}, when: "started",
 			act: func(j *job) { j.kill9(j.published("CTX_0").PID) }, verdict: failed,
 			cause: "CTX_0.0 on gpu2: its agent is lost", state: plain, both: true, within: 5 * time.Second,
+			screen: []string{
+				`CTX_0.0 on gpu2 vanished`,
+				`its agent is lost: its connection broke and was not back within 1s.*`,
+				`log +\S+/logs/ranks/CTX_0\.0\.log`,
+			},
 		},
 		{
 			name: "kill -9 of a child's leader", env: []string{loading}, when: "started",
@@ -226,6 +250,10 @@ func faults() []fault {
 			act: func(j *job) { j.kill9(j.published("BENCHMARK").PID) }, verdict: failed,
 			cause: "BENCHMARK.0: lost: it ended without a verdict", state: "FAILED 9:0", both: true,
 			within: 5 * time.Second,
+			screen: []string{
+				`BENCHMARK.0 left no verdict`,
+				`it ended without a verdict.*`,
+			},
 		},
 
 		{
@@ -233,12 +261,20 @@ func faults() []fault {
 			act: func(j *job) { j.must(j.Cut("gpu2")) }, heal: func(c *cluster) error { return c.Heal("gpu2") },
 			away: "gpu2", verdict: failed, cause: "host gpu2: lost: all of its agents (2) fell silent",
 			detail: "is not reached from gpu1 and gpu3", state: plain,
+			screen: []string{
+				`host gpu2 vanished`,
+				`all of its agents \(2\) fell silent: no sign of life for 2s, and its host is not reached from .*`,
+			},
 		},
 		{
 			name: "a host is lost", env: []string{loading}, when: "started",
 			act:  func(j *job) { j.must(j.StopNode("gpu2")) },
 			heal: func(c *cluster) error { return c.StartNode("gpu2") }, away: "gpu2", verdict: failed, cause: "CTX_0.",
 			detail: "on gpu2: its agent is lost", state: plain,
+			screen: []string{
+				`CTX_0\.[01] on gpu2 vanished`,
+				`its agent is lost: .*`,
+			},
 		},
 		{
 			name: "two hosts are cut from each other in the benchmark", sim: "BENCHMARK:stall", when: "measuring",
@@ -251,6 +287,10 @@ func faults() []fault {
 			name: "two hosts are cut from each other before the start", env: []string{loading}, when: "submitted",
 			act: func(*job) {}, verdict: failed, cause: "", detail: "its host is not fit: network: gpu", state: plain,
 			heal: func(c *cluster) error { return c.HealBetween("gpu2", "gpu3") },
+			screen: []string{
+				`CTX_[01]\.[01] on gpu[23] is on a host that is not fit`,
+				`network: gpu2 cannot reach gpu3 .*`,
+			},
 		},
 
 		{
@@ -259,10 +299,18 @@ func faults() []fault {
 			detail: "the step ended with code 1 before its agents reached the hub: Couldn't find the " +
 				"specified plugin name for mpi/nonsense",
 			state: plain,
+			screen: []string{
+				`\S+ asked Slurm for the MPI type nonsense, which it does not have`,
+				`try    set mpi in the profile to one of those that srun --mpi=list shows`,
+			},
 		},
 		{
 			name: "no step can start", profile: "srun_args: [--nonsense]\n", verdict: failed,
 			cause: "BENCHMARK.0: the step never began", detail: "nonsense", state: "FAILED 127:0",
+			screen: []string{
+				`BENCHMARK.0 could not run its step`,
+				`.*unrecognized option '--nonsense'`,
+			},
 		},
 		{
 			name: "a step starts at the second try", env: []string{"FAKE_SRUN=1"}, verdict: protocol.Passed,
@@ -270,15 +318,29 @@ func faults() []fault {
 		},
 		{
 			name: "the installation fails", profile: "install: 'echo no such package; exit 3'\n", verdict: failed,
-			cause: "BENCHMARK.0: installing ended with code", state: plain,
+			cause: "BENCHMARK.0: installing ended on gpu", state: plain,
+			screen: []string{
+				`BENCHMARK.0 could not prepare its node`,
+				`installing ended on gpu\d with code 3: no such package`,
+				`log +\S+/attempt-0/logs/install\.log`,
+			},
 		},
 		{
 			name: "no disk is free", profile: "preflight: {off: [gpus, gpu_processes], min_disk_mib: 1000000000}\n",
 			verdict: failed, cause: "", detail: "its host is not fit: disk", state: plain,
+			screen: []string{
+				`\S+ on gpu\d is on a host that is not fit`,
+				`disk: \d+ MiB free in \S+: want 1000000000 MiB`,
+			},
 		},
 		{
 			name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading},
 			verdict: failed, cause: "", detail: "exited with code 1", state: plain,
+			screen: []string{
+				`\S+ on gpu\d could not find the program no-such-program; it exited with code 127`,
+				`> 1 \| trtllm-llmapi-launch: cannot run no-such-program: No such file or directory`,
+				`try    look for it on gpu\d, or in its container: is it on the PATH of the role\?`,
+			},
 		},
 		{
 			name: "the benchmark is not there", flags: []string{"--set", "pytest=no-such-program"}, verdict: failed,
@@ -474,6 +536,7 @@ func (f fault) judge(t *testing.T, j *job, r protocol.Result) {
 		(cause == "") != (f.verdict == protocol.Passed) {
 		t.Errorf("%s: %s; want %s: %s… %s\nsecondary: %v", r.Verdict, cause, f.verdict, f.cause, f.detail, r.Secondary)
 	}
+	f.judgeScreen(t, j)
 	if f.away != "" {
 		return // Slurm waits for the host before it says anything
 	}
@@ -483,6 +546,23 @@ func (f fault) judge(t *testing.T, j *job, r protocol.Result) {
 	}
 	if name, want, _ := strings.Cut(f.step, " "); f.step != "" && steps[name] != want {
 		t.Errorf("sacct says of %s: %s, want %s", name, steps[name], want)
+	}
+}
+
+// judgeScreen looks for lines of the failure screen.
+func (f fault) judgeScreen(t *testing.T, j *job) {
+	t.Helper()
+	if len(f.screen) == 0 {
+		return
+	}
+	out, err := j.command(t.Context(), "disagg-submit", "report", "--format", "text", j.runDir).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, line := range f.screen {
+		if !regexp.MustCompile(`(?m)^ +` + line + `$`).Match(out) {
+			t.Errorf("no line %q on the screen:\n%s", line, out)
+		}
 	}
 }
 
