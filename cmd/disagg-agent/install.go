@@ -55,6 +55,8 @@ func installCommand() *cli.Command {
 			switch {
 			case errors.Is(err, exec.ErrWaitDelay): // what it has started goes on, and holds its output
 				return nil
+			case err != nil && ctx.Err() != nil: // another node failed, and has said so
+				return command.Exit(protocol.ExitFailed, errors.New("stopped while it installed"))
 			case errors.As(err, &exit):
 				return command.Exit(protocol.ExitFailed, fmt.Errorf("%s%s with code %d%s", protocol.InstallEnded, host,
 					supervisor.ShellCode(exit.ProcessState), said.text()))
