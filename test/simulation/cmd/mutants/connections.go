@@ -166,7 +166,7 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "no heartbeats", file: conn,
-		old: "\t\tcase <-ticker.C:\n",
+		old: "\t\tcase <-next.C:\n",
 		new: "",
 	},
 	{
