@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
@@ -45,7 +44,7 @@ func installCommand() *cli.Command {
 			fmt.Println(protocol.Installing + host)
 			ctx, stop := command.UntilSignal(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			said := lastLine{hide: logtee.NewRedactor(os.Environ()).Text}
+			var said logtee.LastLine
 			cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.Cluster.Install)
 			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 			out := io.MultiWriter(os.Stdout, &said)
@@ -58,41 +57,13 @@ func installCommand() *cli.Command {
 			case err != nil && ctx.Err() != nil: // another node failed, and has said so
 				return command.Exit(protocol.ExitFailed, errors.New("stopped while it installed"))
 			case errors.As(err, &exit):
-				return command.Exit(protocol.ExitFailed, fmt.Errorf("%s%s with code %d%s", protocol.InstallEnded, host,
-					supervisor.ShellCode(exit.ProcessState), said.text()))
+				how := fmt.Sprintf("%s with code %d", host, supervisor.ShellCode(exit.ProcessState))
+				if last := said.Text(logtee.NewRedactor(os.Environ()).Text); last != "" {
+					how += ": " + last
+				}
+				return command.Exit(protocol.ExitFailed, errors.New(protocol.InstallEnded+how))
 			}
 			return err
 		},
 	}
-}
-
-// lastLine keeps the last line that a command prints.
-type lastLine struct {
-	hide  func(string) string
-	lines *logtee.Splitter
-	last  string
-}
-
-func (l *lastLine) Write(b []byte) (int, error) {
-	if l.lines == nil {
-		l.lines = logtee.NewSplitter(func(line logtee.Line) {
-			if text := strings.TrimSpace(line.Text); text != "" {
-				l.last = text
-			}
-		})
-	}
-	l.lines.Write(b)
-	return len(b), nil
-}
-
-// text is the last line behind a colon, "" if nothing was printed.
-func (l *lastLine) text() string {
-	if l.lines == nil {
-		return ""
-	}
-	l.lines.End()
-	if l.last == "" {
-		return ""
-	}
-	return ": " + l.hide(l.last)
 }

@@ -77,8 +77,7 @@ func newGPUSampler(log *zap.Logger, raw io.Writer, host string, every time.Durat
 
 // Write implements io.Writer. It is called from one goroutine.
 func (g *gpuSampler) Write(b []byte) (int, error) {
-	g.lines.Write(b)
-	return len(b), nil
+	return g.lines.Write(b)
 }
 
 func (g *gpuSampler) line(l logtee.Line) {

@@ -94,7 +94,7 @@ func (b *batch) installOnce(ctx context.Context, cmd *exec.Cmd, log io.Writer) (
 			i.last = text
 		}
 	})
-	i.code, i.err = runLogged(ctx, cmd, io.MultiWriter(log, splitterWriter{lines}))
+	i.code, i.err = runLogged(ctx, cmd, io.MultiWriter(log, lines))
 	lines.End()
 	i.said = reader.Diagnosis()
 	return i
@@ -138,11 +138,4 @@ func runLogged(ctx context.Context, cmd *exec.Cmd, out io.Writer) (code int, err
 	defer stop()
 	_ = cmd.Wait() // the code tells
 	return exitCode(cmd.ProcessState), nil
-}
-
-type splitterWriter struct{ *logtee.Splitter }
-
-func (w splitterWriter) Write(b []byte) (int, error) {
-	w.Splitter.Write(b)
-	return len(b), nil
 }

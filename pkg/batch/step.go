@@ -185,7 +185,7 @@ func (s *step) copy(from *os.File, lines *logtee.Splitter) {
 			if out := s.batch.opts.Out; out != nil && s.batch.single() {
 				_, _ = out.Write(buf[:n])
 			}
-			lines.Write(buf[:n])
+			_, _ = lines.Write(buf[:n])
 			select {
 			case s.batch.output <- struct{}{}:
 			default:

@@ -67,8 +67,8 @@ type visit struct {
 
 // run runs the command of a visit to its end.
 func (v *visit) run(ctx context.Context, cmd *exec.Cmd) error {
-	out := &lineWriter{logtee.NewSplitter(func(l logtee.Line) { v.said.Line(l.Text, time.Now()) })}
-	said := &lineWriter{logtee.NewSplitter(func(l logtee.Line) { v.note(l.Text) })}
+	out := logtee.NewSplitter(func(l logtee.Line) { v.said.Line(l.Text, time.Now()) })
+	said := logtee.NewSplitter(func(l logtee.Line) { v.note(l.Text) })
 	cmd.Stdout, cmd.Stderr = out, said
 	cmd.WaitDelay = visitPatience                         // for whoever holds the output after it has ended
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches this process alone, which ends the visit
@@ -99,15 +99,6 @@ func endWith(ctx context.Context, p *os.Process, ended <-chan struct{}) {
 	case <-time.After(visitPatience):
 		_ = p.Kill()
 	}
-}
-
-// lineWriter takes an output line by line.
-type lineWriter struct{ *logtee.Splitter }
-
-// Write implements io.Writer.
-func (w *lineWriter) Write(b []byte) (int, error) {
-	w.Splitter.Write(b)
-	return len(b), nil
 }
 
 // note takes a line of the standard error.

@@ -21,18 +21,19 @@ type Splitter struct {
 // NewSplitter gives out lines to emit.
 func NewSplitter(emit func(Line)) *Splitter { return &Splitter{emit: emit} }
 
-// Write takes the next bytes of the stream.
-func (s *Splitter) Write(b []byte) {
-	for len(b) > 0 {
-		i := bytes.IndexByte(b, '\n')
+// Write takes the next bytes of the stream, and never fails.
+func (s *Splitter) Write(b []byte) (int, error) {
+	for rest := b; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n')
 		if i < 0 {
-			s.append(b)
-			return
+			s.append(rest)
+			break
 		}
-		s.append(b[:i])
+		s.append(rest[:i])
 		s.flush(false)
-		b = b[i+1:]
+		rest = rest[i+1:]
 	}
+	return len(b), nil
 }
 
 func (s *Splitter) append(b []byte) {

@@ -122,7 +122,7 @@ func (t *Tee) Run() {
 		if n > 0 {
 			t.tail.write(buf[:n])
 			if t.lines != nil {
-				t.lines.Write(buf[:n])
+				_, _ = t.lines.Write(buf[:n])
 			}
 			if t.aside != nil {
 				t.aside.put(buf[:n])

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
@@ -117,7 +116,7 @@ func run(ctx context.Context, command []string, k Kept) error {
 	if err != nil {
 		return err
 	}
-	var said lastLine
+	var said logtee.LastLine
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = bytes.NewReader(append(data, '\n')), &said, &said, killDelay
 	cmd.Dir = k.Dir
@@ -127,37 +126,8 @@ func run(ctx context.Context, command []string, k Kept) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("it was not done in time")
-	case err != nil && said.text() != "":
-		return fmt.Errorf("%w: %s", err, said.text())
+	case err != nil && said.Text(nil) != "":
+		return fmt.Errorf("%w: %s", err, said.Text(nil))
 	}
 	return err
-}
-
-// lastLine keeps the last line of what is written to it that says something.
-type lastLine struct {
-	splitter *logtee.Splitter
-	line     string
-}
-
-// Write implements io.Writer.
-func (l *lastLine) Write(b []byte) (int, error) {
-	if l.splitter == nil {
-		l.splitter = logtee.NewSplitter(func(line logtee.Line) {
-			if strings.TrimSpace(line.Text) != "" {
-				l.line = line.Text
-			}
-		})
-	}
-	l.splitter.Write(b)
-	return len(b), nil
-}
-
-// mostReason is how much of a line is kept, in bytes.
-const mostReason = 300
-
-func (l *lastLine) text() string {
-	if l.splitter != nil {
-		l.splitter.End()
-	}
-	return strings.ToValidUTF8(l.line[:min(len(l.line), mostReason)], "\ufffd")
 }
