@@ -17,6 +17,7 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/test/check"
 )
 
 // examinedPlan is a plan in its run directory whose roles start programs of the test's.
@@ -45,9 +46,7 @@ func examinedPlan(t *testing.T) plan.Plan {
 func program(t *testing.T, dir, name, script string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
-	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, file, "#!/bin/sh\n"+script+"\n")
 	return file
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // sampled is the agent of a rank that samples two GPUs with a script in the place of nvidia-smi; "": there is none.
@@ -23,10 +24,7 @@ func sampled(t *testing.T, smi string) *agent {
 	t.Helper()
 	folder := t.TempDir()
 	if smi != "" {
-		text := "#!/bin/sh\n" + smi
-		if err := os.WriteFile(filepath.Join(folder, "nvidia-smi"), []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		check.Script(t, filepath.Join(folder, "nvidia-smi"), "#!/bin/sh\n"+smi)
 	}
 	return newAgent(t, gen0, "echo ready; exec /bin/sleep 600", func(a *agent) {
 		a.opts.Plan.Cluster.SampleGPUs = roles.Duration(time.Second)

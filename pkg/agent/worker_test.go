@@ -12,6 +12,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/test/check"
 )
 
 // A child that ends by itself is reported at once. The agent ends when the hub has judged it: with the code of what
@@ -292,9 +293,7 @@ func TestPeersAtStart(t *testing.T) {
 func TestCommandIsAsked(t *testing.T) {
 	launcher := filepath.Join(t.TempDir(), "launcher")
 	script := "#!/bin/sh\ntrap 'echo the launcher was asked' TERM\n\"$@\"\n"
-	if err := os.WriteFile(launcher, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, launcher, script)
 	const command = `trap 'echo the command was asked; exit 5' TERM; echo ready; while :; do sleep 0.05; done`
 	for _, finished := range []bool{true, false} {
 		a := newAgent(t, gen0, command, func(a *agent) {

@@ -16,6 +16,7 @@ import (
 	"github.com/disagg/disagg/pkg/scheduler/fake"
 	"github.com/disagg/disagg/pkg/scheduler/local"
 	"github.com/disagg/disagg/pkg/scheduler/slurm"
+	"github.com/disagg/disagg/test/check"
 )
 
 // prepared is a job whose run directory is there, and its scheduler.
@@ -168,8 +169,6 @@ func TestSchedulers(t *testing.T) {
 func pretend(t *testing.T, name, script string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, filepath.Join(dir, name), "#!/bin/sh\n"+script+"\n")
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }

@@ -11,6 +11,14 @@ import (
 	"github.com/disagg/disagg/test/tool"
 )
 
+// Script writes a program that is run by its first line, and can be run at once.
+func Script(t testing.TB, file, text string) {
+	t.Helper()
+	if err := tool.Write(file, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Programs runs the tests of a package that need both programs: bin gets the path of their folder, which other users
 // can read too. It ends the process. Goroutines that a test leaves behind fail the package.
 func Programs(m *testing.M, bin *string) {

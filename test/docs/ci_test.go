@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/tool"
 )
 
@@ -59,13 +60,7 @@ func followCI(t *testing.T, bin string, env, commands []string) {
 		"checkout/tests/integration/test_lists/waives.txt": test + "[aggr-ctx_only-tiny] SKIP (slow)\n",
 		"bin/disagg-submit": local,
 	} {
-		path := filepath.Join(dir, file)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.Script(t, filepath.Join(dir, file), text)
 	}
 	profile := filepath.Join(tool.Root(), "examples/profiles/sim.yaml")
 	for _, command := range commands {

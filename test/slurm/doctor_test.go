@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/disagg/disagg/test/check"
 )
 
 // planted is a fault of a profile or of nodes, and how doctor must name it. docs/howto/first-run.md lists them.
@@ -139,9 +141,7 @@ func (c *cluster) fits(t *testing.T, profile string) {
 func apptainer(t *testing.T, c *cluster) {
 	t.Helper()
 	const script = "#!/bin/sh\nwhile [ \"$1\" != x.sif ]; do shift; done\nshift\nexec \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(c.bin, "apptainer"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, filepath.Join(c.bin, "apptainer"), script)
 	t.Setenv("PATH", c.bin+":"+os.Getenv("PATH"))
 }
 

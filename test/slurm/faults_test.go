@@ -13,6 +13,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/test/bench"
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/lab"
 	"github.com/disagg/disagg/test/tool"
 )
@@ -398,12 +399,7 @@ if [ "$DISAGG_SERVING_TYPE" = CTX_1 ] && mkdir "${DISAGG_PLAN%/*}/failed-once" 2
 fi
 exec /usr/bin/srun "$@"
 `
-	if err := os.MkdirAll(c.fake(), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(c.fake(), "srun"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, filepath.Join(c.fake(), "srun"), script)
 }
 
 func (c *cluster) fake() string { return filepath.Join(c.Shared(), "fake") }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // playedGPUs plays nvidia-smi on every host.
@@ -28,12 +29,7 @@ done
 func TestSampledOnEveryHost(t *testing.T) {
 	c := start(t, standard(false))
 	folder := filepath.Join(c.Shared(), "played")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "nvidia-smi"), []byte(playedGPUs), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, filepath.Join(folder, "nvidia-smi"), playedGPUs)
 	runDir := filepath.Join(c.Shared(), "sampled")
 	env := []string{"PATH=" + folder + ":" + os.Getenv("PATH")}
 	code, output := c.submit(t, runDir, smallCase, env, "--endpoints", "--sample-gpus", "200ms")

@@ -7,11 +7,11 @@ package tool
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // builtVar names the folder of programs that were built of this source just now.
@@ -36,22 +36,23 @@ func Build(dir string) error {
 	return nil
 }
 
-func copyProgram(to, from, name string) (err error) {
-	in, err := os.Open(filepath.Join(from, name))
+func copyProgram(to, from, name string) error {
+	data, err := os.ReadFile(filepath.Join(from, name))
 	if err != nil {
 		return fmt.Errorf("cannot copy a program that was built: %w", err)
 	}
-	defer in.Close()
-	if err := os.MkdirAll(to, 0o755); err != nil {
+	return Write(filepath.Join(to, name), data)
+}
+
+// Write writes a program, in a folder that is made if need be. It can be run at once: no child that another test starts
+// meanwhile inherits the file while it is open for writing, for which the kernel would answer "text file busy".
+func Write(file string, program []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(filepath.Join(to, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return err
+	return os.WriteFile(file, program, 0o755)
 }
 
 // MissingForSim tells what the sim engine lacks on this machine; "" if nothing.

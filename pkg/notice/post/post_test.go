@@ -22,6 +22,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/notice/post"
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/runs"
 )
 
@@ -245,9 +246,7 @@ func TestCommandLater(t *testing.T) {
 		t.Fatalf("%+v", report)
 	}
 	script := "#!/bin/sh\ncp /dev/stdin \"$1\"\n"
-	if err := os.WriteFile(filepath.Join(first, "tell"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, filepath.Join(first, "tell"), script)
 	t.Chdir(t.TempDir())
 	if again := o.Retry(t.Context(), o.Pending()); !again[0].Sent {
 		t.Errorf("%+v", again)

@@ -71,9 +71,7 @@ func planIn(dir string) plan.Plan {
 func newPlan(t *testing.T, script string) plan.Plan {
 	t.Helper()
 	p := planIn(t.TempDir())
-	if err := os.WriteFile(p.Agent, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, p.Agent, "#!/bin/sh\n"+script+"\n")
 	t.Cleanup(func() {
 		for _, pid := range processes(p.RunDir) {
 			t.Errorf("process %d is left", pid)

@@ -17,6 +17,7 @@ import (
 	"github.com/disagg/disagg/pkg/recipe"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/scheduler"
+	"github.com/disagg/disagg/test/check"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -121,9 +122,7 @@ func TestScriptRuns(t *testing.T) {
 	p := planIn(t, dir, roles.Server{Count: 2, GPUs: 6}, roles.Server{Count: 1, GPUs: 2}, defaults(t))
 	p.Agent = filepath.Join(t.TempDir(), "it's an agent")
 	fake := "#!/bin/bash\nprintf '%s\\n' \"$PPID\" \"$DISAGG_PLAN\" \"$DISAGG_BATCH_START\" \"$@\"\nexit 7\n"
-	if err := os.WriteFile(p.Agent, []byte(fake), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.Script(t, p.Agent, fake)
 	cmd := exec.Command("bash")
 	cmd.Stdin = strings.NewReader(script(t, p))
 	out, _ := cmd.Output()
