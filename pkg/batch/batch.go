@@ -222,7 +222,7 @@ func (b *batch) step(in steps.Input) {
 		case steps.KillHub:
 			b.killHub()
 		case steps.Conclude:
-			b.conclude(e.Cause)
+			b.conclude(e)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/steps"
 	"github.com/disagg/disagg/pkg/hub"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report/gather"
@@ -15,13 +16,13 @@ import (
 )
 
 // conclude makes sure that there is a verdict, in a goroutine of its own: the run directory may not answer.
-func (b *batch) conclude(cause protocol.Cause) {
+func (b *batch) conclude(e steps.Conclude) {
 	done, ended := make(chan error, 1), make(chan error, 1)
 	b.mu.Lock()
 	verdict := b.verdict
 	b.mu.Unlock()
 	b.concluded = done
-	go func() { ended <- b.keep(verdict, cause) }()
+	go func() { ended <- b.keep(verdict, e) }()
 	patience := concludeBound + b.opts.Plan.Timeouts.Upload.Std()
 	if verdict != nil { // the run directory did not answer the hub: hardly anybody waits for it any more
 		patience = noteAfter
@@ -34,7 +35,7 @@ func (b *batch) conclude(cause protocol.Cause) {
 			why = errSilent
 		}
 		if why != nil {
-			why = b.note(verdict, cause, why)
+			why = b.note(verdict, e.Cause, why)
 		}
 		done <- why
 	}()
@@ -62,11 +63,13 @@ func (b *batch) neverBegan(why error) error {
 }
 
 // keep writes the verdict if the hub has not.
-func (b *batch) keep(verdict *protocol.Result, cause protocol.Cause) error {
+func (b *batch) keep(verdict *protocol.Result, e steps.Conclude) error {
 	if verdict != nil {
 		return gather.Keep(b.opts.Plan, b.attempt, *verdict)
 	}
-	return b.orphan().Conclude(cause)
+	o := b.orphan()
+	o.Asked = e.Asked
+	return o.Conclude(e.Cause)
 }
 
 // orphan is the attempt, should its hub leave no verdict.

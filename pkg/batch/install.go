@@ -34,12 +34,13 @@ func (b *batch) install(ctx context.Context) (code int, err error) {
 	cause := protocol.Cause{
 		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: last.detail(tries),
 	}
-	if ctx.Err() != nil {
-		cause.Kind = protocol.EndedBy(b.jobEnds(), b.installed)
+	asked := ctx.Err() != nil
+	if asked {
+		cause.Subject, cause.Kind = protocol.WholeJob, protocol.EndedBy(b.jobEnds(), b.installed)
 		cause.Detail = fmt.Sprintf("the job was asked to end while its nodes were prepared: %v", context.Cause(ctx))
 	}
 	b.disk.Flush(diskPatience)
-	b.conclude(cause)
+	b.conclude(steps.Conclude{Cause: cause, Asked: asked})
 	return protocol.ExitFailed, <-b.concluded
 }
 

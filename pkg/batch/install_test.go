@@ -111,7 +111,7 @@ func TestInstallIsCancelled(t *testing.T) {
 				t.Errorf("code %d", code)
 			}
 			const detail = "the job was asked to end while its nodes were prepared: SIGTERM"
-			if c := j.cause(); c.Kind != tt.kind || c.Detail != detail {
+			if c := j.cause(); c.Kind != tt.kind || c.Subject != protocol.WholeJob || c.Detail != detail {
 				t.Errorf("%+v", c)
 			}
 			if slices.Contains(j.Asked(), "start BENCHMARK") {

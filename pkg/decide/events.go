@@ -139,7 +139,7 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 		m.opts.JobEnds = r.JobEnds
 	}
 	if r.Cancel != "" {
-		m.starterAsked = true
+		m.allAsked = true
 		m.cancel(r.Cancel, now)
 	}
 	for _, name := range pl.Tasks() {

@@ -55,8 +55,11 @@ type (
 		Stuck bool
 		What  string // the operation that is not answered
 	}
-	// Cancel says that somebody wants the job to end.
-	Cancel struct{ Detail string }
+	// Cancel says that the hub is asked to end, which is a request to end the job.
+	Cancel struct {
+		Detail string
+		All    bool // it is known that all of the job is meant, not the benchmark's step alone
+	}
 	// Tick says that time has passed.
 	Tick struct{}
 )

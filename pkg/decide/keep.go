@@ -13,7 +13,7 @@ import (
 func (m *Machine) keeps(t *task) bool {
 	f := m.attribution.Verdict()
 	switch {
-	case m.plan.Policy.Keep == "" || t.Role == roles.Hub().Role || m.starterAsked:
+	case m.plan.Policy.Keep == "" || t.Role == roles.Hub().Role || m.allAsked:
 		return false
 	case f == nil:
 	case m.plan.Policy.Keep != plan.KeepAlways || f.Kind == protocol.TimeLimit || f.Role == t.Role:

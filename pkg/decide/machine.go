@@ -38,18 +38,18 @@ type Machine struct {
 	inquiries   map[string]*inquiry   // about hosts, by name
 	released    bool                  // the servers are no longer needed
 	held        held
-	// starterAsked says that whoever started the steps was asked to end the job.
-	starterAsked bool
-	benchFailed  bool // the benchmark ended by itself, and not well
-	benchEnd     time.Time
-	readBy       time.Time        // when its results must have been read; zero if nobody waits for them
-	points       []protocol.Point // of the first measurement
-	again        again
-	regression   *protocol.RegressionVerdict // nil: there was no comparison
-	regressed    *protocol.Cause             // what follows from it; nil: nothing
-	canceller    protocol.CancelRequest      // who asked for the end of the job; nobody is known without a name
-	disk         Disk                        // how the run directory answers the hub
-	look         time.Time                   // when an agent may count as lost; zero: not before something happens
+	// allAsked says that all of the job is to end: whoever started the steps was asked, or has ended.
+	allAsked    bool
+	benchFailed bool // the benchmark ended by itself, and not well
+	benchEnd    time.Time
+	readBy      time.Time        // when its results must have been read; zero if nobody waits for them
+	points      []protocol.Point // of the first measurement
+	again       again
+	regression  *protocol.RegressionVerdict // nil: there was no comparison
+	regressed   *protocol.Cause             // what follows from it; nil: nothing
+	canceller   protocol.CancelRequest      // who asked for the end of the job; nobody is known without a name
+	disk        Disk                        // how the run directory answers the hub
+	look        time.Time                   // when an agent may count as lost; zero: not before something happens
 
 	effects []Effect // of the present step
 }
@@ -155,6 +155,7 @@ func (m *Machine) take(in Input, now time.Time) {
 		m.disk = in
 	case Cancel:
 		m.benchmark().asked = true
+		m.allAsked = m.allAsked || in.All
 		m.cancel(in.Detail, now)
 	}
 }
@@ -211,6 +212,9 @@ func (m *Machine) Deadline(now time.Time) time.Time {
 	sooner(m.partition.deadline())
 	sooner(m.readBy)
 	sooner(m.again.judgeBy)
+	if m.phase == protocol.Stopping {
+		sooner(m.askedBy())
+	}
 	if len(m.held.facts) > 0 {
 		sooner(m.held.ends)
 	}

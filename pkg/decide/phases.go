@@ -39,7 +39,7 @@ func (m *Machine) advance(now time.Time) {
 	case protocol.Over:
 		return
 	case protocol.Stopping:
-		if m.allGone() {
+		if m.allGone() && !now.Before(m.askedBy()) {
 			m.count(now)
 			m.enter(protocol.Over, now)
 		}

@@ -3,6 +3,7 @@ package decide
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -58,13 +59,31 @@ func (m *Machine) nameJob(c *protocol.Cause) {
 		c.Subject, c.Detail = m.canceller.By, m.canceller.How
 		return
 	}
+	if c.Kind == protocol.TimeLimit || m.wasAsked() {
+		c.Subject = protocol.WholeJob
+	}
+}
+
+// wasAsked tells whether the whole job was asked to end, as far as is known.
+func (m *Machine) wasAsked() bool {
 	asked := map[roles.Role]bool{}
 	for name, t := range m.tasks {
 		if t.asked {
 			asked[name.Role] = true
 		}
 	}
-	if c.Kind == protocol.TimeLimit || m.starterAsked || len(asked) > 1 {
-		c.Subject = "the whole job"
+	return m.allAsked || len(asked) > 1
+}
+
+// askedLag is how much later than the first step the scheduler may ask the others: it asks every host by itself.
+const askedLag = settle
+
+// askedBy is until when the hub of a job that one step's request ended stays, although nothing else is left, to be
+// asked too: no agent that it has stopped can tell any more that the scheduler wanted the whole job to end. Zero if it
+// need not stay.
+func (m *Machine) askedBy() time.Time {
+	if f := m.attribution.Verdict(); f == nil || f.Kind != protocol.CauseCancelled || m.wasAsked() || !m.allGone() {
+		return time.Time{}
 	}
+	return m.since[protocol.Stopping].Add(askedLag + m.extra)
 }

@@ -272,6 +272,47 @@ func TestUnheardWhileLetIn(t *testing.T) {
 	}
 }
 
+// The scheduler asks every host by itself: a hub whose agents have all left because one was asked stays a while, for the
+// request of its own step or of the batch script, which shows that the whole job was meant.
+func TestWholeJobIsAsked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		next Input
+		want string
+	}{
+		"nobody else is":        {nil, "GEN_0.0 on n-GEN_0.0"},
+		"the hub is":            {Cancel{Detail: "SIGTERM"}, protocol.WholeJob},
+		"the batch script is":   {Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "SIGTERM"}}, protocol.WholeJob},
+		"the batch script ends": {Cancel{Detail: "it has ended", All: true}, protocol.WholeJob},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.measuring()
+			b.told(gen0, protocol.EventLeaving, "stopped by SIGTERM")
+			began := b.now
+			b.gone(all...)
+			if d := b.job.Deadline(b.now); b.job.Over() || !d.Equal(began.Add(askedLag)) {
+				t.Fatalf("over %v, deadline %v after the request", b.job.Over(), d.Sub(began))
+			}
+			if tt.next == nil {
+				b.after(askedLag)
+			} else {
+				b.in(tt.next)
+			}
+			if r := b.job.Result(Times{}, b.now); !b.job.Over() || r.FirstCause.Who() != tt.want {
+				t.Errorf("over %v, %v, want %s", b.job.Over(), r.FirstCause, tt.want)
+			}
+		})
+	}
+
+	b := newBench(t)
+	b.measuring()
+	b.in(Cancel{Detail: "the batch script has ended", All: true})
+	b.gone(all...)
+	if r := b.job.Result(Times{}, b.now); !b.job.Over() || r.FirstCause.Who() != protocol.WholeJob {
+		t.Errorf("over %v, %v", b.job.Over(), r.FirstCause)
+	}
+}
+
 // A request to end that comes to every agent is one request: it is not told again as a failure of each of them. After a
 // failure it is secondary, and with an earlier failure nobody is blamed for it.
 func TestRequestToEndIsOne(t *testing.T) {

@@ -108,8 +108,9 @@ func (h *Hub) Run(ctx context.Context) (protocol.Result, bool) {
 			h.step(decide.Tick{})
 		case <-cancelled:
 			cancelled = nil
-			h.step(decide.Cancel{Detail: context.Cause(ctx).Error()})
-			if errors.Is(context.Cause(ctx), ErrBatchEnded) {
+			over := errors.Is(context.Cause(ctx), ErrBatchEnded)
+			h.step(decide.Cancel{Detail: context.Cause(ctx).Error(), All: over})
+			if over {
 				h.writeBeforehand()
 			}
 		}

@@ -3,6 +3,7 @@ package hub
 import (
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/steps"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report/gather"
@@ -16,6 +17,7 @@ type Orphan struct {
 	RunID    string
 	JobID    string
 	Begun    time.Time // when the batch script began
+	Asked    bool      // all of the job was asked to end
 	Uploader string    // as in Options
 }
 
@@ -28,7 +30,7 @@ func (o Orphan) Verdict(cause protocol.Cause, records bool) protocol.Result {
 	}
 	var secondary []protocol.Cause
 	if s, err := rundir.ReadState(o.Attempt); records && err == nil && s.Cause != nil {
-		cause, secondary = *s.Cause, []protocol.Cause{cause} // the hub knew better before it was lost
+		cause, secondary = steps.Knew(*s.Cause, o.Asked), []protocol.Cause{cause}
 	}
 	r := protocol.Result{
 		Schema: 1, RunID: o.RunID, JobID: o.JobID, Case: o.Plan.Case.Name, TestID: o.Plan.Case.TestID,

@@ -68,6 +68,9 @@ func (k CauseKind) Words() string {
 	}[k]
 }
 
+// WholeJob is the subject of a cause that concerns no rank or step by itself.
+const WholeJob = "the whole job"
+
 // Cause is why a job did not pass.
 type Cause struct {
 	Role roles.Role `json:"role"`

@@ -321,12 +321,16 @@ func (j *job) fellOver(a *agent) {
 	}
 }
 
+// askedLag is how much later than one step another, or the batch script, may be asked to end, on machines that are
+// loaded.
+const askedLag = 300 * time.Millisecond
+
 // cancel is scancel: every step and the batch script are asked to end.
 func (j *job) cancel() {
 	for _, pl := range j.plan.Layout.Placements {
-		j.signal(pl.Role)
+		j.after(j.between(0, askedLag), func() { j.signal(pl.Role) })
 	}
-	j.after(j.between(0, 50*time.Millisecond), func() {
+	j.after(j.between(0, askedLag), func() {
 		j.slurm.step(steps.Asked{Why: "SIGTERM"})
 		j.slurm.report(protocol.StepReport{Role: roles.Hub().Role, Cancel: "SIGTERM"})
 	})

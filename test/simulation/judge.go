@@ -114,6 +114,20 @@ func (g Judge) HadToShow() *Fault {
 	return f
 }
 
+// unheard tells whether the request to end a job may not have been heard from the batch script: the hub was lost at
+// about the same time, or the disk did not answer, on which the batch script finds the hub.
+func (g Judge) unheard(cancel *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		switch f.Kind {
+		case KillHub, PauseHub:
+			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag))
+		case FreezeDisk:
+			return !f.At.IsZero() && f.At.Before(cancel.At)
+		}
+		return false
+	})
+}
+
 // apart is how long after a first fault another may be taken for it. The end of a child is known as well as clocks are;
 // by design what others depend on comes first within half a second, and within a second if it is an agent, the end of
 // whose connection TCP may have had to send again; when an agent or a host was lost is only known to a heartbeat.
@@ -188,8 +202,8 @@ func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 		return on(host)
 	case CutPair:
 		return on(host) || on(g.of[f.Other].name)
-	case Cancel:
-		return c.Kind == protocol.CauseCancelled
+	case Cancel: // no step alone is meant
+		return c.Kind == protocol.CauseCancelled && (c.Subject != "" || g.unheard(f))
 	case KillHub, PauseHub:
 		return c.Kind == protocol.HubLost
 	case BenchFails:

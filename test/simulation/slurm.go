@@ -43,7 +43,7 @@ func (s *slurm) step(in steps.Input) {
 		case steps.Report:
 			s.report(e.Report)
 		case steps.Conclude:
-			s.job.after(s.job.between(time.Millisecond, 50*time.Millisecond), func() { s.conclude(e.Cause) })
+			s.job.after(s.job.between(time.Millisecond, 50*time.Millisecond), func() { s.conclude(e) })
 		case steps.Stop:
 			s.job.signal(e.Role)
 		case steps.Start:
@@ -81,12 +81,13 @@ func (s *slurm) ask() {
 }
 
 // conclude gives the verdict if the hub has left none.
-func (s *slurm) conclude(c protocol.Cause) {
+func (s *slurm) conclude(e steps.Conclude) {
 	if s.job.hub != s.hub {
 		return // that attempt has its verdict
 	}
+	c := e.Cause
 	if known := s.job.hub.known; known != nil { // in state.json
-		c = *known
+		c = steps.Knew(*known, e.Asked)
 	}
 	r := protocol.Result{FirstCause: &c}
 	r.Verdict, r.ExitCode = protocol.Judge(&c)

@@ -226,7 +226,7 @@ func faults() []fault {
 			act: func(j *job) { j.scancel("--batch", "--signal=KILL", j.id) }, verdict: protocol.Cancelled,
 			detail: "cancelled: the batch script", state: "FAILED 0:9", within: killWait + 2*time.Second, both: true,
 			screen: []string{
-				`BENCHMARK.0 on gpu1 was cancelled`,
+				`the whole job was cancelled`,
 				`somebody asked for that: the batch script has ended: the scheduler ends .*`,
 			},
 		},

@@ -89,6 +89,13 @@ func (d *driver) cause(kind protocol.CauseKind, detail string) Effect {
 	return Conclude{Cause: protocol.Cause{Role: hub, Kind: kind, Detail: detail, At: d.now}}
 }
 
+// ofAll is a conclusion about the whole job, which was asked to end or not.
+func (d *driver) ofAll(asked bool, kind protocol.CauseKind, detail string) Effect {
+	return Conclude{Asked: asked, Cause: protocol.Cause{
+		Role: hub, Subject: protocol.WholeJob, Kind: kind, Detail: detail, At: d.now,
+	}}
+}
+
 // early says that a step ended with a code.
 func early(code int) string {
 	return fmt.Sprintf("the step ended with code %d before its agents reached the hub", code)

@@ -51,9 +51,36 @@ func TestConclude(t *testing.T) {
 			if tt.asked.Why != "" {
 				d.gets(tt.asked)
 			}
-			d.gets(Ended{Role: hub, Code: tt.code, Began: tt.began}, Seal{Role: hub}, d.cause(tt.kind, tt.text))
+			want := d.cause(tt.kind, tt.text)
+			if tt.kind == protocol.CauseCancelled || tt.kind == protocol.TimeLimit {
+				want = d.ofAll(tt.asked.Why != "", tt.kind, tt.text)
+			}
+			d.gets(Ended{Role: hub, Code: tt.code, Began: tt.began}, Seal{Role: hub}, want)
 			d.leaves(tt.code, true)
 		})
+	}
+}
+
+// What the hub had found before it was lost stands. If that was a request to one step, and all of the job was asked, the
+// hub has only not heard of it.
+func TestKnew(t *testing.T) {
+	one := protocol.Cause{Role: gen, Kind: protocol.CauseCancelled, Detail: "stopped by SIGTERM"}
+	whole, named, crash := one, one, one
+	whole.Subject, named.Subject, crash.Kind = protocol.WholeJob, "ann@login1", protocol.ChildExit
+	for name, tt := range map[string]struct {
+		found protocol.Cause
+		asked bool
+		want  string
+	}{
+		"one step is asked":        {one, false, "GEN_0.0"},
+		"all of the job is":        {one, true, protocol.WholeJob},
+		"it had heard of it":       {whole, true, protocol.WholeJob},
+		"it knew who":              {named, true, "ann@login1"},
+		"something failed earlier": {crash, true, "GEN_0.0"},
+	} {
+		if got := Knew(tt.found, tt.asked); got.Who() != tt.want {
+			t.Errorf("%s: %s, want %s", name, got.Who(), tt.want)
+		}
 	}
 }
 

@@ -247,15 +247,27 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 	if line := s.diagnosis.Line; line != "" {
 		detail += ": " + line
 	}
+	subject := ""
 	switch {
 	case m.hung && began != No:
 		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
-		kind = protocol.TimeLimit
+		kind, subject = protocol.TimeLimit, protocol.WholeJob
 	case m.asked != "":
-		kind, detail = m.endedBy, m.asked
+		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	}
-	m.do(Conclude{Cause: protocol.Cause{Role: s.role, Kind: kind, Detail: detail, At: now.UTC()}})
+	m.do(Conclude{Asked: m.asked != "", Cause: protocol.Cause{
+		Role: s.role, Subject: subject, Kind: kind, Detail: detail, At: now.UTC(),
+	}})
+}
+
+// Knew is the cause that a hub had found before it was lost. If it had heard that a step was asked to end, it may have
+// been lost before it heard that all of the job was.
+func Knew(found protocol.Cause, asked bool) protocol.Cause {
+	if asked && found.Kind == protocol.CauseCancelled && found.Subject == "" {
+		found.Subject = protocol.WholeJob
+	}
+	return found
 }
 
 // Leave tells whether it is time to leave, and with which code: the hub's step has ended, and so have all others, or

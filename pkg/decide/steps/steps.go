@@ -97,7 +97,10 @@ type (
 	// KillHub ends the hub's step at once: it hangs, and nobody is left whom it could tell to stop.
 	KillHub struct{}
 	// Conclude makes sure that there is a verdict; if the hub left none, this is the cause.
-	Conclude struct{ Cause protocol.Cause }
+	Conclude struct {
+		Cause protocol.Cause
+		Asked bool // all of the job was asked to end: see Knew
+	}
 )
 
 func (Retry) effect()    {}

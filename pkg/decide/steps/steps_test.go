@@ -101,7 +101,7 @@ func TestNoStartOnceAsked(t *testing.T) {
 	d.leaves(0, false)
 
 	d = waiting(t, hub)
-	d.gets(asked, Seal{Role: hub}, d.cause(protocol.CauseCancelled, "the job was asked to end: SIGTERM"))
+	d.gets(asked, Seal{Role: hub}, d.ofAll(true, protocol.CauseCancelled, "the job was asked to end: SIGTERM"))
 	d.passes(time.Second)
 	d.leaves(1, true)
 

@@ -204,6 +204,11 @@ var mutants = []mutant{
 		new: "",
 	},
 	{
+		name: "a request to end is one step's", file: phases,
+		old: "m.allGone() && !now.Before(m.askedBy())",
+		new: "m.allGone()",
+	},
+	{
 		name: "a hub that hangs is not asked", file: steps,
 		old: "m.do(AskHub{})",
 		new: "_ = now",
