@@ -34,10 +34,10 @@ const (
 
 // peerTries lets a fifth of the packets of both hosts be lost, which is a third of all between them, without a probe
 // that fails for it in more than one case of forty, nor three in one of fifty thousand.
-var peerTries = healthcheck.Tries{Most: 7, Pause: 250 * time.Millisecond}
+var peerTries = healthcheck.Tries{Most: 7, Pause: 250 * time.Millisecond, Bound: peerTimeout}
 
 func (p peer) probe() healthcheck.Probe {
-	return healthcheck.TCP{Address: p.address, Timeout: peerTimeout, Tries: peerTries}
+	return healthcheck.TCP{Address: p.address, Tries: peerTries}
 }
 
 // cannotReach says who cannot reach whom, and why.

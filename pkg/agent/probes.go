@@ -34,7 +34,7 @@ func (s *service) newProbe(p recipe.Probe) (healthcheck.Probe, error) {
 		return s.logged[p.Line], nil
 	case p.TCP != "":
 		address, err := recipe.Render("tcp", p.TCP, s.data)
-		return healthcheck.TCP{Address: address, Timeout: timeout}, err
+		return healthcheck.TCP{Address: address, Tries: healthcheck.Tries{Bound: timeout}}, err
 	case len(p.Command) > 0:
 		argv, err := recipe.RenderArgs("command", p.Command, s.data)
 		run := func(ctx context.Context) ([]byte, int, error) { return s.sup.Run(ctx, argv, s.env) }

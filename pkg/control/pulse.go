@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/liveness"
@@ -16,9 +17,12 @@ import (
 // seldom are.
 
 const (
-	// pulseQuiet is after how many heartbeats without a sign of life the pulse gets a new connection: a kernel that has
-	// failed for some seconds waits for some more before it tries the old one again.
+	// pulseQuiet is after how many heartbeats without a sign of life the pulse gets a new connection beside the old
+	// one: a kernel that has failed for some seconds waits for some more before it tries again.
 	pulseQuiet = 2
+	// pulseTries is how many new connections are tried at the same time, one a fraction of a heartbeat after the other:
+	// a lost packet delays one of them.
+	pulseTries = 4
 	// pulseTrust is for how many times the silence that means lost the pulse counts while the conversation itself is
 	// silent: whoever can say nothing more is as good as lost.
 	pulseTrust = 3
@@ -38,14 +42,27 @@ func (q quiet) Read(b []byte) (int, error) {
 }
 
 // beats exchanges signs of life until that breaks. One of the sides only answers.
-func beats(ctx context.Context, conn net.Conn, beat time.Duration, answers bool, alive func(sent time.Time)) error {
+func beats(ctx context.Context, conn net.Conn, beat, most time.Duration, answers bool,
+	alive func(sent time.Time)) error {
 	c := newConversation[struct{}, struct{}]()
 	c.answers = answers
-	return c.run(ctx, quiet{conn, pulseQuiet * beat}, beat, alive, func(struct{}) error { return nil })
+	return c.run(ctx, quiet{conn, most}, beat, alive, func(struct{}) error { return nil })
 }
 
-// pulse keeps the agent's pulse up, from when the hub has let it in until the context ends. It beats between the
-// heartbeats of the conversation.
+// pulse is the agent's side of its pulse.
+type pulse struct {
+	client *Client
+	hub    string
+	broke  chan struct{} // holds one token if the pulse has broken
+
+	mu      sync.Mutex
+	heard   time.Time                  // when it last gave a sign of life; zero: it has no connection
+	begun   int                        // how many connections were tried
+	current int                        // the number of the one that it has
+	open    map[int]context.CancelFunc // ends that one, and those that the hub has not let in yet, by number
+}
+
+// pulse keeps the agent's pulse up, from when the hub has let it in until the context ends.
 func (c *Client) pulse(ctx context.Context, hub string) {
 	select {
 	case <-c.attached:
@@ -54,25 +71,113 @@ func (c *Client) pulse(ctx context.Context, hub string) {
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte("pulse " + c.opts.Hello.Session))
 	redial := liveness.Redial{First: c.opts.Heartbeat / 2, Most: c.opts.Heartbeat / 2, Seed: seed.Sum64()}
-	for wait(ctx, redial.Next()) {
-		c.pulseOnce(ctx, hub)
+	p := &pulse{client: c, hub: hub, broke: make(chan struct{}, 1), open: map[int]context.CancelFunc{}}
+	var tries sync.WaitGroup
+	defer tries.Wait()
+	for pause := redial.Next(); p.wait(ctx, pause); {
+		if pause = p.quietIn(); pause > 0 {
+			continue
+		}
+		p.begin(ctx, &tries)
+		pause = redial.Next()
 	}
 }
 
-func (c *Client) pulseOnce(ctx context.Context, hub string) {
-	dialCtx, cancel := context.WithTimeout(ctx, c.opts.Heartbeat)
-	defer cancel()
-	conn, err := c.opts.Dial(dialCtx, hub)
-	if err != nil {
+// wait pauses, less if the pulse breaks, and tells whether to go on.
+func (p *pulse) wait(ctx context.Context, d time.Duration) bool {
+	pause := time.NewTimer(d)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-pause.C:
+	case <-p.broke:
+	}
+	return true
+}
+
+// quietIn is the time until the pulse will have been quiet for too long if it goes on.
+func (p *pulse) quietIn() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(p.heard.Add(pulseQuiet * p.client.opts.Heartbeat))
+}
+
+// begin tries one more connection, unless enough are being tried.
+func (p *pulse) begin(ctx context.Context, tries *sync.WaitGroup) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open) > pulseTries {
 		return
 	}
-	defer conn.Close()
+	p.begun++
+	n := p.begun
+	ctx, p.open[n] = context.WithCancel(ctx)
+	tries.Go(func() {
+		defer p.ended(n)
+		if conn, err := p.connect(ctx); err == nil {
+			defer conn.Close()
+			p.letIn(n)
+			opts := p.client.opts
+			_ = beats(ctx, conn, opts.Heartbeat, opts.Lost, false, func(time.Time) { p.hears(n) })
+		}
+	})
+}
+
+// letIn takes a connection for the pulse's, in place of the last one and of all that are still being tried.
+func (p *pulse) letIn(n int) {
+	p.mu.Lock()
+	p.current = n
+	for other, hangUp := range p.open {
+		if other != n {
+			hangUp()
+		}
+	}
+	p.mu.Unlock()
+	p.hears(n)
+}
+
+func (p *pulse) hears(n int) {
+	p.mu.Lock()
+	if p.current == n {
+		p.heard = time.Now()
+	}
+	p.mu.Unlock()
+	p.client.pulseHeard()
+}
+
+func (p *pulse) ended(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[n]()
+	delete(p.open, n)
+	if p.current == n {
+		p.heard = time.Time{}
+		notify(p.broke)
+	}
+}
+
+func (p *pulse) connect(ctx context.Context) (net.Conn, error) {
+	opts := p.client.opts
+	bound := pulseQuiet * opts.Heartbeat
+	dialCtx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	conn, err := opts.Dial(dialCtx, p.hub)
+	if err != nil {
+		return nil, err
+	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	r, err := ask(conn, c.opts.Token, wish{Hello: &c.opts.Hello, Pulse: true}, pulseQuiet*c.opts.Heartbeat)
-	if err == nil && r.Status == granted {
-		_ = beats(ctx, conn, c.opts.Heartbeat, false, func(time.Time) { c.pulseHeard() })
+	hello := opts.Hello
+	hello.At = time.Now()
+	r, err := ask(conn, opts.Token, wish{Hello: &hello, Pulse: true}, bound)
+	if err == nil && r.Status != granted {
+		err = errRefused
 	}
+	if err != nil {
+		_ = conn.Close()
+	}
+	return conn, err
 }
 
 // pulseHeard takes a sign of life from the pulse.
@@ -96,11 +201,13 @@ func (s *Server) pulse(conn net.Conn, h protocol.Hello) {
 	if writeFrame(conn, s.opts.Handshake, reply{Status: granted}) != nil {
 		return
 	}
-	_ = beats(ctx, conn, s.opts.Heartbeat, true, func(sent time.Time) {
+	hear := func(sent time.Time) {
 		if s.trusted(a) {
 			s.alive(h.Task, a, sent)
 		}
-	})
+	}
+	hear(h.At) // it has proved itself: that is a sign of life
+	_ = beats(ctx, conn, s.opts.Heartbeat, s.opts.Lost, true, hear)
 }
 
 // pulseOf is the agent whose pulse this is, if its conversation has not ended. A newer one means that the older is

@@ -103,10 +103,16 @@ var all = []roles.Task{gen0, gen1, ctx0, server, benchmark}
 
 func (b *bench) tick() { b.in(Tick{}) }
 
-// after lets time pass, in steps in which every agent that is there gives a sign of life, but for some.
+// after lets time pass, in steps in which every agent that is there gives a sign of life, but for some. The hub looks
+// whenever it wants to.
 func (b *bench) after(d time.Duration, silent ...roles.Task) {
 	for end := b.now.Add(d); b.now.Before(end); {
-		b.now = b.now.Add(min(b.job.plan.Timeouts.Heartbeat.Std(), end.Sub(b.now)))
+		next := b.now.Add(min(b.job.plan.Timeouts.Heartbeat.Std(), end.Sub(b.now)))
+		for at := b.job.Deadline(b.now); at.After(b.now) && at.Before(next); at = b.job.Deadline(b.now) {
+			b.now = at
+			b.tick()
+		}
+		b.now = next
 		for _, t := range all {
 			quiet := b.job.tasks[t] == nil || b.job.tasks[t].hello == nil
 			for _, s := range silent {

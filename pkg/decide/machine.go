@@ -50,6 +50,7 @@ type Machine struct {
 	canceller   protocol.CancelRequest      // who asked for the end of the job; nobody is known without a name
 	disk        Disk                        // how the run directory answers the hub
 	look        time.Time                   // when an agent may count as lost; zero: not before something happens
+	late        int                         // how often in a row that look was put off
 
 	effects []Effect // of the present step
 }

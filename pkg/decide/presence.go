@@ -152,12 +152,21 @@ func (m *Machine) returnGrace(t *task) time.Duration {
 	return grace
 }
 
-// lose looks for agents that are lost now, in the order of the plan: those of one host vanish together.
+// mostLate is how often in a row the look for lost agents is put off because it comes late.
+const mostLate = 5
+
+// lose looks for agents that are lost now, in the order of the plan: those of one host vanish together. A hub that
+// looks late, because the machine let it wait, reads what has come meanwhile first.
 func (m *Machine) lose(now time.Time) {
 	if m.look.IsZero() || now.Before(m.look) {
 		return
 	}
-	m.look = time.Time{}
+	if now.Sub(m.look) > backlog && m.late < mostLate {
+		m.late++
+		m.look = now.Add(backlog)
+		return
+	}
+	m.look, m.late = time.Time{}, 0
 	for _, name := range m.order {
 		t := m.tasks[name]
 		if t.hello == nil || t.gone || name == roles.Hub() {

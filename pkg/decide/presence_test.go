@@ -377,6 +377,46 @@ func TestPauseWhileSomethingIsAwaited(t *testing.T) {
 	}
 }
 
+// A hub that the machine let wait when it was to look for lost agents first reads what has come meanwhile. It does not
+// put that off for ever.
+func TestLooksLate(t *testing.T) {
+	lost := func(b *bench) bool { return b.job.Cause() != nil }
+	late := func(b *bench) { // nothing was heard of one agent for nearly too long, and the hub comes late to look
+		b.measuring()
+		b.after(4*time.Second, ctx0)
+		b.now = b.now.Add(1500 * time.Millisecond)
+		b.tick()
+	}
+	b := newBench(t)
+	late(b)
+	b.in(Alive{Task: ctx0})
+	if b.after(time.Minute); lost(b) {
+		t.Errorf("cause %v", b.job.Cause())
+	}
+
+	b = newBench(t)
+	late(b)
+	if lost(b) {
+		t.Fatal("it judges before it has read")
+	}
+	if b.after(backlog, ctx0); !lost(b) {
+		t.Error("the agent is not missed")
+	}
+
+	b = newBench(t)
+	late(b)
+	for range mostLate {
+		if lost(b) {
+			t.Fatal("it judges before it has read")
+		}
+		b.now = b.now.Add(2 * backlog).Add(time.Millisecond)
+		b.tick()
+	}
+	if !lost(b) {
+		t.Error("the look is put off for ever")
+	}
+}
+
 // However an agent's connection ends, it is not looked for later than one that is silent.
 func TestBrokenAndSilent(t *testing.T) {
 	b := benchWith(t, func(in *plan.Input) {

@@ -272,16 +272,18 @@ func TestUnheardWhileLetIn(t *testing.T) {
 	}
 }
 
-// The scheduler asks every host by itself: a hub whose agents have all left because one was asked stays a while, for the
-// request of its own step or of the batch script, which shows that the whole job was meant.
+// The scheduler asks every host by itself: a hub whose agents have all left because one was asked stays a while, for
+// the request of its own step or of the batch script, which shows that the whole job was meant.
 func TestWholeJobIsAsked(t *testing.T) {
 	for name, tt := range map[string]struct {
 		next Input
 		want string
 	}{
-		"nobody else is":        {nil, "GEN_0.0 on n-GEN_0.0"},
-		"the hub is":            {Cancel{Detail: "SIGTERM"}, protocol.WholeJob},
-		"the batch script is":   {Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "SIGTERM"}}, protocol.WholeJob},
+		"nobody else is": {nil, "GEN_0.0 on n-GEN_0.0"},
+		"the hub is":     {Cancel{Detail: "SIGTERM"}, protocol.WholeJob},
+		"the batch script is": {
+			Step{Report: protocol.StepReport{Role: benchmark.Role, Cancel: "SIGTERM"}}, protocol.WholeJob,
+		},
 		"the batch script ends": {Cancel{Detail: "it has ended", All: true}, protocol.WholeJob},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,10 +12,15 @@ import (
 type Tries struct {
 	Most  int           // 0: once
 	Pause time.Duration // until the next is begun while none has been answered
+	Bound time.Duration // how long an answer to any of them is waited for
 }
 
+// beat is how often Connect looks whether it runs.
+const beat = 50 * time.Millisecond
+
 // Connect connects and hangs up. It returns nil if one of the tries is answered, the answer if that is a refusal, and
-// otherwise, at the end of the context, its error.
+// otherwise context.DeadlineExceeded once the bound is over, or the error of the context. A time in which this process
+// stood still does not count: the answer may have come meanwhile.
 func Connect(ctx context.Context, address string, tries Tries) error {
 	most := max(tries.Most, 1)
 	answers := make(chan error, most)
@@ -26,8 +31,20 @@ func Connect(ctx context.Context, address string, tries Tries) error {
 	dialer := &net.Dialer{KeepAlive: -1} // it is closed at once
 	next := time.NewTimer(0)
 	defer next.Stop()
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	last := time.Now()
+	end := last.Add(tries.Bound)
 	for begun, failed := 0, 0; ; {
 		select {
+		case <-ticker.C:
+			now := time.Now()
+			if gap := now.Sub(last); gap > 2*beat {
+				end = end.Add(gap - beat)
+			}
+			if last = now; !now.Before(end) {
+				return context.DeadlineExceeded
+			}
 		case <-next.C:
 			if begun++; begun < most {
 				next.Reset(tries.Pause)

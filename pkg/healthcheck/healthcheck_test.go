@@ -1,6 +1,7 @@
 package healthcheck_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/healthcheck"
+	"github.com/disagg/disagg/test/check"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -389,11 +394,13 @@ func TestText(t *testing.T) {
 	}
 }
 
+var patient = healthcheck.Tries{Bound: 5 * time.Second}
+
 func TestTCP(t *testing.T) {
-	if f := failure(t, healthcheck.TCP{Address: talker(t, ""), Timeout: 5 * time.Second}); f != nil {
+	if f := failure(t, healthcheck.TCP{Address: talker(t, ""), Tries: patient}); f != nil {
 		t.Error(f)
 	}
-	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Timeout: 5 * time.Second}); f == nil ||
+	if f := failure(t, healthcheck.TCP{Address: "127.0.0.1:1", Tries: patient}); f == nil ||
 		f.Reason != healthcheck.Refused {
 		t.Errorf("got %v", f)
 	}
@@ -401,18 +408,74 @@ func TestTCP(t *testing.T) {
 
 // A host that does not answer at all is tried until the time is over.
 func TestTCPTimeout(t *testing.T) {
-	address := full(t)
+	_, address := full(t)
 	probe := healthcheck.TCP{
-		Address: address, Timeout: 300 * time.Millisecond,
-		Tries: healthcheck.Tries{Most: 4, Pause: 50 * time.Millisecond},
+		Address: address,
+		Tries:   healthcheck.Tries{Most: 4, Pause: 50 * time.Millisecond, Bound: 300 * time.Millisecond},
 	}
 	if f := failure(t, probe); f == nil || f.Reason != healthcheck.Timeout {
 		t.Errorf("got %v", f)
 	}
 }
 
-// full is the address of a listener that takes nobody any more: the kernel drops what is sent there.
-func full(t *testing.T) string {
+// What is answered while the process stands still counts, although the time is over when it goes on.
+func TestTCPStandsStill(t *testing.T) {
+	const addressVar = "CONNECT_TO"
+	if address := os.Getenv(addressVar); address != "" {
+		fmt.Println("begins")
+		err := healthcheck.Connect(t.Context(), address, healthcheck.Tries{Bound: 500 * time.Millisecond})
+		fmt.Println("ends:", err)
+		return
+	}
+	fd, address := full(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTCPStandsStill$")
+	cmd.Env = append(os.Environ(), addressVar+"="+address)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "begins" {
+	}
+	check.Eventually(t, "it connects", func() bool { return connecting(t, address) })
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	client, _, err := unix.Accept(fd) // there is room now for the packet that the kernel sends again after a second
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(client)
+	check.Eventually(t, "it is answered", func() bool { return !connecting(t, address) })
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if !lines.Scan() || lines.Text() != "ends: <nil>" {
+		t.Errorf("%q", lines.Text())
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// connecting tells whether somebody waits for the first answer of a listener.
+func connecting(t *testing.T, address string) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const synSent = "02"
+	_, port, _ := strings.Cut(address, ":")
+	n, _ := strconv.Atoi(port)
+	return strings.Contains(string(table), fmt.Sprintf("0100007F:%04X %s", n, synSent))
+}
+
+// full is a listener that takes nobody any more, and its address: the kernel drops what is sent there.
+func full(t *testing.T) (listener int, address string) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -427,11 +490,11 @@ func full(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	address = fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
 	for {
 		conn, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
 		if err != nil {
-			return address
+			return fd, address
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 	}

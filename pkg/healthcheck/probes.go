@@ -12,14 +12,11 @@ import (
 // TCP probes whether somebody accepts connections.
 type TCP struct {
 	Address string // host:port
-	Timeout time.Duration
 	Tries   Tries
 }
 
 // Probe connects.
 func (p TCP) Probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
 	if err := Connect(ctx, p.Address, p.Tries); err != nil {
 		return networkFailure(err)
 	}

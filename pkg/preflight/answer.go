@@ -16,17 +16,11 @@ import (
 
 // How a host is tried: many times, a moment after each other, because packets are lost; a host whose packets are lost,
 // one way or the other, in a third of all cases fails to answer once in ten million.
-const (
-	answerTries = 16
-	answerPause = 25 * time.Millisecond
-	answerBound = 750 * time.Millisecond // of all tries
-)
+var hostTries = healthcheck.Tries{Most: 16, Pause: 25 * time.Millisecond, Bound: 750 * time.Millisecond}
 
 // HostsAnswer tells by name whether the hosts at addresses answer at all: a connection that is refused is an answer of
 // the host's kernel.
 func HostsAnswer(ctx context.Context, addresses map[string]string) map[string]bool {
-	ctx, cancel := context.WithTimeout(ctx, answerBound)
-	defer cancel()
 	answers := make(map[string]bool, len(addresses))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -56,6 +50,6 @@ func Reached(ctx context.Context, addresses map[string]string) protocol.Event {
 
 // answersAt tries one address until it answers.
 func answersAt(ctx context.Context, address string) bool {
-	err := healthcheck.Connect(ctx, address, healthcheck.Tries{Most: answerTries, Pause: answerPause})
+	err := healthcheck.Connect(ctx, address, hostTries)
 	return err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -61,8 +61,8 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-// What the hub had found before it was lost stands. If that was a request to one step, and all of the job was asked, the
-// hub has only not heard of it.
+// What the hub had found before it was lost stands. If that was a request to one step, and all of the job was asked,
+// the hub has only not heard of it.
 func TestKnew(t *testing.T) {
 	one := protocol.Cause{Role: gen, Kind: protocol.CauseCancelled, Detail: "stopped by SIGTERM"}
 	whole, named, crash := one, one, one
