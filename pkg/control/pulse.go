@@ -20,8 +20,8 @@ const (
 	// pulseQuiet is after how many heartbeats without a sign of life the pulse gets a new connection beside the old
 	// one: a kernel that has failed for some seconds waits for some more before it tries again.
 	pulseQuiet = 2
-	// pulseTries is how many new connections are tried at the same time, one a fraction of a heartbeat after the other:
-	// a lost packet delays one of them.
+	// pulseTries is how many new connections are tried at the same time while the conversation is quiet too, one a
+	// fraction of a heartbeat after the other: a lost packet delays one of them.
 	pulseTries = 4
 	// pulseTrust is for how many times the silence that means lost the pulse counts while the conversation itself is
 	// silent: whoever can say nothing more is as good as lost.
@@ -72,13 +72,13 @@ func (c *Client) pulse(ctx context.Context, hub string) {
 	_, _ = seed.Write([]byte("pulse " + c.opts.Hello.Session))
 	redial := liveness.Redial{First: c.opts.Heartbeat / 2, Most: c.opts.Heartbeat / 2, Seed: seed.Sum64()}
 	p := &pulse{client: c, hub: hub, broke: make(chan struct{}, 1), open: map[int]context.CancelFunc{}}
-	var tries sync.WaitGroup
-	defer tries.Wait()
+	var running sync.WaitGroup
+	defer running.Wait()
 	for pause := redial.Next(); p.wait(ctx, pause); {
 		if pause = p.quietIn(); pause > 0 {
 			continue
 		}
-		p.begin(ctx, &tries)
+		p.begin(ctx, &running)
 		pause = redial.Next()
 	}
 }
@@ -104,16 +104,23 @@ func (p *pulse) quietIn() time.Duration {
 }
 
 // begin tries one more connection, unless enough are being tried.
-func (p *pulse) begin(ctx context.Context, tries *sync.WaitGroup) {
+func (p *pulse) begin(ctx context.Context, running *sync.WaitGroup) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.open) > pulseTries {
+	tries, most := len(p.open), 1
+	if p.open[p.current] != nil {
+		tries--
+	}
+	if p.client.quietFor(pulseQuiet * p.client.opts.Heartbeat) {
+		most = pulseTries
+	}
+	if tries >= most {
 		return
 	}
 	p.begun++
 	n := p.begun
 	ctx, p.open[n] = context.WithCancel(ctx)
-	tries.Go(func() {
+	running.Go(func() {
 		defer p.ended(n)
 		if conn, err := p.connect(ctx); err == nil {
 			defer conn.Close()
@@ -127,14 +134,13 @@ func (p *pulse) begin(ctx context.Context, tries *sync.WaitGroup) {
 // letIn takes a connection for the pulse's, in place of the last one and of all that are still being tried.
 func (p *pulse) letIn(n int) {
 	p.mu.Lock()
-	p.current = n
+	p.current, p.heard = n, time.Now()
 	for other, hangUp := range p.open {
 		if other != n {
 			hangUp()
 		}
 	}
 	p.mu.Unlock()
-	p.hears(n)
 }
 
 func (p *pulse) hears(n int) {
@@ -178,6 +184,13 @@ func (p *pulse) connect(ctx context.Context) (net.Conn, error) {
 		_ = conn.Close()
 	}
 	return conn, err
+}
+
+// quietFor tells whether the conversation has given no sign of life for so long.
+func (c *Client) quietFor(d time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.heard) > d
 }
 
 // pulseHeard takes a sign of life from the pulse.
