@@ -22,22 +22,44 @@ func Prune(a Attempt, keep []string, dryRun bool) (freed int64, err error) {
 			kept = append(kept, info)
 		}
 	}
+	root, err := openFolder(string(a))
+	if err != nil {
+		return 0, fmt.Errorf("cannot prune: %w", err)
+	}
+	defer root.Close()
 	var faults []error
 	for _, dir := range []string{a.Logs(), a.join("work"), a.Output()} {
-		n, err := pruneFolder(dir, kept, dryRun)
+		n, err := pruneFolder(root, filepath.Base(dir), kept, dryRun)
 		freed += n
 		if err != nil {
-			faults = append(faults, fmt.Errorf("cannot prune: %w", err))
+			faults = append(faults, fmt.Errorf("cannot prune %s: %w", dir, err))
 		}
 	}
 	return freed, errors.Join(faults...)
 }
 
+// openFolder opens a folder that is no link. What is done in it cannot leave it.
+func openFolder(dir string) (*os.Root, error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := root.Stat("."); err != nil || !os.SameFile(info, opened) {
+		_ = root.Close()
+		return nil, fmt.Errorf("%s is a link, and links are not followed here: remove it", dir)
+	}
+	return root, nil
+}
+
 // pruneFolder deletes a folder, but for some files, the folders in which they are, and links that may lead to them.
-func pruneFolder(dir string, keep []os.FileInfo, dryRun bool) (freed int64, err error) {
+func pruneFolder(in *os.Root, dir string, keep []os.FileInfo, dryRun bool) (freed int64, err error) {
 	var folders []string
 	var faults []error
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	visit := func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -54,7 +76,7 @@ func pruneFolder(dir string, keep []os.FileInfo, dryRun bool) (freed int64, err 
 			return nil //nolint:nilerr // somebody else has deleted it
 		}
 		if !dryRun {
-			if err := os.Remove(path); err != nil {
+			if err := in.Remove(path); err != nil {
 				faults = append(faults, err)
 				return nil
 			}
@@ -63,10 +85,18 @@ func pruneFolder(dir string, keep []os.FileInfo, dryRun bool) (freed int64, err 
 			freed += info.Size()
 		}
 		return nil
-	})
+	}
+	switch info, e := in.Lstat(dir); {
+	case e != nil:
+		err = visit(dir, nil, e)
+	case info.IsDir():
+		err = fs.WalkDir(in.FS(), dir, visit)
+	default:
+		err = visit(dir, fs.FileInfoToDirEntry(info), nil)
+	}
 	for _, f := range slices.Backward(folders) {
 		if !dryRun {
-			_ = os.Remove(f) // it stays if something in it does
+			_ = in.Remove(f) // it stays if something in it does
 		}
 	}
 	return freed, errors.Join(append(faults, err)...)

@@ -108,3 +108,32 @@ func TestPrune(t *testing.T) {
 		t.Error("a folder that is no attempt's was pruned")
 	}
 }
+
+// An attempt that is a link to another folder is refused, and so is what a link leads to instead of a folder of its.
+func TestPruneFollowsNoLink(t *testing.T) {
+	victim, _ := fullAttempt(t)
+	before := left(t, victim)
+	d := rundir.Dir(t.TempDir())
+	if err := os.Symlink(string(victim), string(d.Attempt(0))); err != nil {
+		t.Fatal(err)
+	}
+	if freed, err := rundir.Prune(d.Attempt(0), nil, false); err == nil || freed != 0 {
+		t.Errorf("%d bytes, %v", freed, err)
+	}
+	a := d.Attempt(1)
+	if err := os.Mkdir(string(a), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim.Logs(), a.Logs()); err != nil {
+		t.Fatal(err)
+	}
+	if freed, err := rundir.Prune(a, nil, false); err != nil || freed != 0 {
+		t.Errorf("%d bytes, %v", freed, err)
+	}
+	if diff := cmp.Diff(before, left(t, victim)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := os.Lstat(a.Logs()); err == nil {
+		t.Error("the link itself is left")
+	}
+}

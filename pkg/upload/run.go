@@ -32,14 +32,15 @@ func Attempts(dir string) (run rundir.Dir, attempts []rundir.Attempt, err error)
 	return run, attempts, nil
 }
 
-// attemptsIn lists the attempts in a folder. One that is not there has none.
+// attemptsIn lists the attempts in a folder. One that is not there has none. A link to a folder is no attempt: it may
+// lead to somebody else's files.
 func attemptsIn(dir string) (list []rundir.Attempt, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if a := rundir.Attempt(filepath.Join(dir, e.Name())); a.Number() >= 0 {
+		if a := rundir.Attempt(filepath.Join(dir, e.Name())); a.Number() >= 0 && e.IsDir() {
 			list = append(list, a)
 		}
 	}
