@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/report"
@@ -95,7 +97,9 @@ func (w *watcher) tidy() {
 	if err != nil {
 		return
 	}
-	sent, err := deliverLeftovers(context.Background(), rundir.IndexIn(data), w.plan.RunDir)
+	ctx, stop := command.UntilSignal(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	sent, err := deliverLeftovers(ctx, rundir.IndexIn(data), w.plan.RunDir)
 	if sent > 0 {
 		fmt.Fprintf(w.out, "records: %d of earlier runs were sent, too\n", sent)
 	}

@@ -25,6 +25,10 @@ func (w *watcher) submit(ctx context.Context, job launch.Job) (err error) {
 	job.OnBusy = w.sayBusy
 	w.plan = job.Plan
 	takeHistory(ctx, w.plan, w.progress.Say)
+	if ctx.Err() != nil {
+		w.progress.Say("nothing was submitted; what was prepared stays in %s", command.ShortPath(job.Plan.RunDir))
+		return &submissionError{protocol.ExitCancelled, context.Cause(ctx)}
+	}
 	if w.job, err = job.Submit(ctx); w.job.ID == "" {
 		if errors.Is(err, scheduler.ErrUnavailable) {
 			w.progress.Say("nothing was submitted; what was prepared stays in %s", command.ShortPath(job.Plan.RunDir))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -33,6 +34,7 @@ type watcher struct {
 	progress  report.Progress
 	screen    *screen
 	judged    bool // the verdict of the present attempt is there
+	leaves    bool // somebody wanted this process to end while it sent records
 	// undelivered is how many records of the last job are not where they must be.
 	undelivered int
 	tools       tools
@@ -128,7 +130,9 @@ func (w *watcher) follow(ctx context.Context) (launch.Outcome, error) {
 	w.screen.end()
 	if out.Result != nil {
 		w.undelivered = w.deliver()
-		w.tidy()
+		if !w.leaves {
+			w.tidy()
+		}
 	}
 	return out, err
 }
@@ -197,13 +201,43 @@ func (w *watcher) deliver() int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.plan.Timeouts.Upload.Std())
 	defer cancel()
-	r := deliver(ctx, w.plan, attempts)
+	ctx, stop := command.UntilSignal(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	r := w.send(ctx, attempts)
 	report.Uploads(w.out, r)
 	if r.Error != "" {
 		fmt.Fprintf(w.out, "upload:  failed, the records stay pending: %s\n", report.Printable(r.Error))
 		fmt.Fprintf(w.out, "         to send them: disagg-submit upload drain %s\n", w.name())
 	}
 	return r.Pending + r.Dead
+}
+
+// leaveBound is how long whoever is asked to end while records are sent waits for what is on its way.
+const leaveBound = time.Second
+
+// send delivers until that is done, or somebody wants this process to end: what is not sent by then stays pending.
+func (w *watcher) send(ctx context.Context, attempts []rundir.Attempt) protocol.UploadReport {
+	done := make(chan protocol.UploadReport, 1)
+	go func() { done <- deliver(ctx, w.plan, attempts) }()
+	select {
+	case r := <-done:
+		return r
+	case <-ctx.Done():
+	}
+	w.leaves = !errors.Is(context.Cause(ctx), context.DeadlineExceeded)
+	select {
+	case r := <-done:
+		return r
+	case <-time.After(leaveBound): // a database that does not answer need not end with the context
+		r := protocol.UploadReport{Error: fmt.Sprintf("stopped (%v)", context.Cause(ctx))}
+		for _, a := range attempts {
+			for _, s := range w.plan.Upload.Sinks {
+				pending, _ := a.OpenOutbox(upload.Folder(s.URL)).Pending()
+				r.Pending += len(pending)
+			}
+		}
+		return r
+	}
 }
 
 // stayBound is how long asking whether servers stay may take.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -273,9 +274,14 @@ func ReadCancel(d Dir) (r protocol.CancelRequest, err error) {
 	return r, err
 }
 
-// ReadResult reads an attempt's verdict; the error is [os.ErrNotExist] while there is none.
+// ReadResult reads an attempt's verdict; the error is [os.ErrNotExist] while there is none. A file
+// without one of the verdicts is damaged.
 func ReadResult(a Attempt) (r protocol.Result, err error) {
-	if err = readJSON(a.Result(), &r, &r.Schema); err != nil {
+	err = readJSON(a.Result(), &r, &r.Schema)
+	if err == nil && !slices.Contains(protocol.Verdicts(), r.Verdict) {
+		err = fmt.Errorf("%s holds no verdict (%.20q): it is damaged", a.Result(), r.Verdict)
+	}
+	if err != nil {
 		err = fmt.Errorf("cannot read result: %w", err)
 	}
 	return r, err

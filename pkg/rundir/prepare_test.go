@@ -293,7 +293,7 @@ func TestReadersRefuse(t *testing.T) {
 			if err := reader.read(); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("without the file: %v", err)
 			}
-			writeFile(t, reader.file, `{"schema": 1}`, 0o644)
+			writeFile(t, reader.file, `{"schema": 1, "verdict": "passed"}`, 0o644)
 			if err := reader.read(); err != nil {
 				t.Error(err)
 			}
@@ -306,6 +306,21 @@ func TestReadersRefuse(t *testing.T) {
 				fails(t, text, reader.read(), "cannot read "+name+": "+reader.file+": ", want)
 			}
 		})
+	}
+}
+
+// A file that holds no verdict is damaged.
+func TestReadResultWithoutVerdict(t *testing.T) {
+	a := rundir.Dir(t.TempDir()).Attempt(0)
+	must(t, os.Mkdir(string(a), 0o755))
+	for text, good := range map[string]bool{
+		`{"schema":1}`: false, `{"schema":1,"verdict":"maybe","exit_code":1}`: false,
+		`{"schema":1,"verdict":"passed"}`: true, `{"schema":1,"verdict":"failed","exit_code":3}`: true,
+	} {
+		must(t, os.WriteFile(a.Result(), []byte(text), 0o600))
+		if _, err := rundir.ReadResult(a); (err == nil) != good {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
@@ -400,7 +415,7 @@ func TestKeepFaults(t *testing.T) {
 	fails(t, "no folder", d.Attempt(0).Keep(protocol.Result{Schema: 1}, report), "cannot write the verdict: ", "")
 	a := d.Attempt(1)
 	writeFile(t, filepath.Dir(a.Report()), "a file", 0o644)
-	if err := a.Keep(protocol.Result{Schema: 1, Lost: "2 writes"}, report); err != nil {
+	if err := a.Keep(protocol.Result{Schema: 1, Verdict: protocol.Passed, Lost: "2 writes"}, report); err != nil {
 		t.Error(err)
 	}
 	r, err := rundir.ReadResult(a)
