@@ -26,7 +26,7 @@ func Prune(a Attempt, keep []string, dryRun bool) (freed int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("cannot prune: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	var faults []error
 	for _, dir := range []string{a.Logs(), a.join("work"), a.Output()} {
 		n, err := pruneFolder(root, filepath.Base(dir), kept, dryRun)
