@@ -201,20 +201,21 @@ func (c *Client) converse(ctx context.Context) error {
 		case errors.Is(err, syscall.ECONNREFUSED): // the hub's port is its own: nobody listens there once it has ended
 			return fmt.Errorf("the hub has ended: %w", err)
 		}
-		wait(ctx, redial.Next())
+		wait(ctx, redial.Next(), nil)
 	}
 }
 
-// wait pauses, and tells whether to go on.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait pauses, less if something happens earlier (nil: nothing does), and tells whether to go on.
+func wait(ctx context.Context, d time.Duration, earlier <-chan struct{}) bool {
 	pause := time.NewTimer(d)
 	defer pause.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-pause.C:
-		return true
+	case <-earlier:
 	}
+	return true
 }
 
 // heard tells whether the hub knows of a goodbye: it closes the connection then, and lets nobody in who has said it.

@@ -74,26 +74,13 @@ func (c *Client) pulse(ctx context.Context, hub string) {
 	p := &pulse{client: c, hub: hub, broke: make(chan struct{}, 1), open: map[int]context.CancelFunc{}}
 	var running sync.WaitGroup
 	defer running.Wait()
-	for pause := redial.Next(); p.wait(ctx, pause); {
+	for pause := redial.Next(); wait(ctx, pause, p.broke); {
 		if pause = p.quietIn(); pause > 0 {
 			continue
 		}
 		p.begin(ctx, &running)
 		pause = redial.Next()
 	}
-}
-
-// wait pauses, less if the pulse breaks, and tells whether to go on.
-func (p *pulse) wait(ctx context.Context, d time.Duration) bool {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-pause.C:
-	case <-p.broke:
-	}
-	return true
 }
 
 // quietIn is the time until the pulse will have been quiet for too long if it goes on.

@@ -131,8 +131,8 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "only the first connection is tried", file: client,
-		old: "\t\twait(ctx, redial.Next())",
-		new: "\t\tif worked {\n\t\t\treturn err\n\t\t}\n\t\twait(ctx, redial.Next())",
+		old: "\t\twait(ctx, redial.Next(), nil)",
+		new: "\t\tif worked {\n\t\t\treturn err\n\t\t}\n\t\twait(ctx, redial.Next(), nil)",
 	},
 	{
 		name: "a refusal is not believed", file: client,
