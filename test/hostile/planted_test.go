@@ -134,10 +134,6 @@ func TestLookingAtAHostileRun(t *testing.T) {
 		{"disagg-submit", "watch", string(d)}, {"disagg-submit", "status", string(d)},
 		{"disagg-agent", "batch", "--plan", d.Plan()},
 	} {
-		o := p.see(args...)
-		o.oneLine(t, protocol.ExitUsage, "cannot read ")
-		if o.mostMB > inputMB || o.took > inputTime {
-			t.Errorf("%q took %d MB and %v", args, o.mostMB, o.took)
-		}
+		p.cheap(args...).oneLine(t, protocol.ExitUsage, "cannot read ")
 	}
 }
