@@ -10,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/notice"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/test/check"
 	"github.com/disagg/disagg/test/runs"
 )
 
@@ -93,18 +92,10 @@ func TestLeftOfStuckDisk(t *testing.T) {
 	if err := os.Mkdir(w.plan.RunDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	fifo := filepath.Join(w.plan.RunDir, "plan.json") // opening it does not return
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.Stuck(t, filepath.Join(w.plan.RunDir, "plan.json"), "")
 	failed := runs.Died().Result
 	l := w.left(launch.Outcome{Result: &failed}, time.Millisecond)
 	if l.in.Result.Verdict != protocol.Failed || l.attempt != "" {
 		t.Errorf("the verdict is %q, the attempt %q", l.in.Result.Verdict, l.attempt)
 	}
-	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits for the reader, and lets it go on
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = f.Close()
 }

@@ -59,17 +59,24 @@ func TestVerdictIsLeftAsNote(t *testing.T) {
 	}
 }
 
-// A run directory that does not answer holds nobody up: the verdict is left with the scheduler. The folder of records
-// plays the frozen disk: reading it never ends.
+// A run directory that does not answer holds nobody up: the verdict is left with the scheduler. A record that
+// cannot be read plays the frozen disk.
 func TestRunDirectoryDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	j := newJob(t, map[string]string{"BENCHMARK": published(bench, "7.0") + `mkfifo "$A/records/x.json"; exit 1`})
+	j := newJob(t, map[string]string{"BENCHMARK": published(bench, "7.0") + "exit 1"})
+	if _, err := rundir.OpenAttempt(j.attempt, "t"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(j.attempt.Records(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	answer := check.Stuck(t, j.attempt.Records()+"/x.json", "")
 	j.run(t.Context())
 	if r := j.note(); r.FirstCause == nil || r.FirstCause.Kind != protocol.HubLost {
 		t.Errorf("%+v", r)
 	}
 	j.says("the run directory does not answer: the verdict is left as a note with the job")
-	thaw(t, j.attempt.Records()+"/x.json")
+	answer()
 	check.Eventually(t, "the verdict is written all the same", func() bool {
 		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
 		return check.Exists(j.attempt.Result()) && len(temporary) == 0
@@ -110,18 +117,6 @@ func TestNeverBegan(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
-	}
-}
-
-// thaw lets a reader of a pipe go on.
-func thaw(t *testing.T, fifo string) {
-	t.Helper()
-	fd, err := unix.Open(fifo, unix.O_WRONLY|unix.O_NONBLOCK, 0)
-	if err == nil {
-		err = errors.Join(os.Remove(fifo), unix.Close(fd)) // who reads next finds nothing to wait for
-	}
-	if err != nil {
-		t.Error(err)
 	}
 }
 

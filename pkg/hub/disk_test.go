@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // A run directory that does not answer holds up neither a decision nor a command nor the end: the verdict is handed
@@ -71,15 +70,9 @@ func TestRunDirectoryHangs(t *testing.T) {
 
 // Results that cannot be read do not keep the nodes: the job ends with the points that were read before.
 func TestResultsCannotBeRead(t *testing.T) {
-	var stuck string
-	var writer *os.File // lets the reader go
 	j := newJob(t, func(j *job) {
-		t.Cleanup(func() { _ = writer.Close() }) // when the hub has gone
 		j.opts.DiskPatience = 100 * time.Millisecond
-		stuck = filepath.Join(j.results, "client.1.log")
-		if err := unix.Mkfifo(stuck, 0o600); err != nil { // whoever opens it waits for somebody who writes
-			t.Fatal(err)
-		}
+		check.Stuck(t, filepath.Join(j.results, "client.1.log"), "")
 	})
 	j.serving()
 	j.measure(0, point(4, 10)+"\n")
@@ -88,13 +81,6 @@ func TestResultsCannotBeRead(t *testing.T) {
 	j.leave(all...)
 	if r := j.over(); len(r.Points) != 1 || r.FirstCause.Task() != gen1 {
 		t.Errorf("points %v, cause %v", r.Points, r.FirstCause)
-	}
-	var err error
-	if writer, err = os.OpenFile(stuck, os.O_RDWR, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(stuck); err != nil { // an open that is interrupted begins again
-		t.Fatal(err)
 	}
 }
 

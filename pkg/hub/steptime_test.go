@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // stepTime is a statistic of the steps in a point, in milliseconds.
@@ -133,21 +132,12 @@ func TestStepTimesAreNotKnown(t *testing.T) {
 // A log that cannot be read costs the verdict nothing but these values, and the nodes no more than the patience that
 // there is with a disk.
 func TestStepLogCannotBeRead(t *testing.T) {
-	var stuck string
-	var writer *os.File // lets the reader go
 	j := newJob(t, func(j *job) {
-		t.Cleanup(func() { _ = writer.Close() }) // when the hub has gone
 		onePoint(j)
 		j.opts.DiskPatience = bound / 10 // which the disk itself must not need
 	})
 	j.seals(gen0, gen1)
-	stuck = j.opts.Attempt.RankLog(gen0)
-	if err := os.Remove(stuck); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mkfifo(stuck, 0o600); err != nil { // whoever opens it waits for somebody who writes
-		t.Fatal(err)
-	}
+	check.Stuck(t, j.opts.Attempt.RankLog(gen0), "")
 	j.serving()
 	j.measure(0, point(4, 10)+"\n")
 	j.exit(benchmark, protocol.Outcome{})
@@ -158,12 +148,5 @@ func TestStepLogCannotBeRead(t *testing.T) {
 	e := j.entries(protocol.EntryStepTimes)
 	if len(e) != 1 || !strings.Contains(e[0].Detail, "does not show the logs of the generation servers in time") {
 		t.Errorf("journal %+v", e)
-	}
-	var err error
-	if writer, err = os.OpenFile(stuck, os.O_RDWR, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(stuck); err != nil { // an open that is interrupted begins again
-		t.Fatal(err)
 	}
 }

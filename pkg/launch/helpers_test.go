@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/scheduler"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
@@ -61,21 +60,4 @@ func fails(t *testing.T, err error, want ...string) {
 			t.Errorf("%q does not say %q", err, text)
 		}
 	}
-}
-
-// freeze makes a file whose reader waits until the end of the test.
-func freeze(t *testing.T, file string) {
-	t.Helper()
-	if err := unix.Mkfifo(file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		fd, err := unix.Open(file, unix.O_WRONLY|unix.O_NONBLOCK, 0)
-		if err == nil {
-			err = unix.Close(fd)
-		}
-		if err != nil {
-			t.Errorf("nobody reads: %v", err)
-		}
-	})
 }

@@ -3,7 +3,6 @@ package launch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -29,7 +28,7 @@ func Rerun(earlier rundir.Dir, runDir, version string, s scheduler.Scheduler) (J
 	if err != nil {
 		return Job{}, fmt.Errorf("cannot run %s again: %w", earlier, err)
 	}
-	kept, err := os.ReadFile(filepath.Join(string(earlier), "case", filepath.Base(p.Case.File)))
+	kept, err := rundir.ReadRegular(filepath.Join(string(earlier), "case", filepath.Base(p.Case.File)))
 	if err != nil {
 		return Job{}, fmt.Errorf("cannot run %s again: %w", earlier, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -58,7 +57,7 @@ func NewSeries(folder string, parts []Part, limit roles.Duration, s scheduler.Sc
 
 // job is the part in a run directory of its own.
 func (part Part) job(runDir string, s scheduler.Scheduler) (Job, error) {
-	kept, err := os.ReadFile(rundir.Dir(part.Plan.RunDir).Case(part.Plan.Case.Name))
+	kept, err := rundir.ReadRegular(rundir.Dir(part.Plan.RunDir).Case(part.Plan.Case.Name))
 	if err != nil {
 		return Job{}, fmt.Errorf("cannot read the case of %s: %w", part.Name, err)
 	}

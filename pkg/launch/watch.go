@@ -302,5 +302,6 @@ func keep(p plan.Plan, a rundir.Attempt, r protocol.Result) error {
 	return gather.Keep(p, a, r)
 }
 
-// keepBound is how long keeping a verdict that was left with the scheduler may take.
-const keepBound = 30 * time.Second
+// keepBound is how long keeping a verdict that was left with the scheduler may take: who waits for the exit code waits
+// as long for a run directory that does not answer.
+const keepBound = 10 * time.Second

@@ -20,6 +20,7 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler/fake"
+	"github.com/disagg/disagg/test/check"
 )
 
 // What schedulers answer.
@@ -358,7 +359,7 @@ func TestWatchIsIdle(t *testing.T) {
 }
 
 // A run directory that does not answer holds nobody up whose verdict was left as a note. A journal that cannot be
-// read to its end plays the frozen disk.
+// opened plays the frozen disk.
 func TestWatchFrozenRunDirectory(t *testing.T) {
 	t.Parallel()
 	w := newWatcher(t, gone)
@@ -366,7 +367,7 @@ func TestWatchFrozenRunDirectory(t *testing.T) {
 		Phase: protocol.JobEnded, Note: `{"schema": 1, "run_id": "p-0", "verdict": "failed"}`,
 	}}}
 	w.begin(0)
-	freeze(t, w.dir.Attempt(0).Events())
+	check.Stuck(t, w.dir.Attempt(0).Events(), "")
 	if v, took := w.verdict(); v != protocol.Failed || took > bound {
 		t.Errorf("%s after %v", v, took)
 	}
@@ -439,7 +440,7 @@ func TestUnreadableVerdict(t *testing.T) {
 func TestNoVerdictFrozen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	freeze(t, filepath.Join(dir, "slurm-7.out"))
+	check.Stuck(t, filepath.Join(dir, "slurm-7.out"), "")
 	err := NoVerdict(rundir.Dir(dir), completed.State)
 	fails(t, err, "without a verdict, COMPLETED: the run directory does not answer: see "+dir)
 }

@@ -103,7 +103,7 @@ const lastWordsSize = 64 << 10
 // LastWords is the last line that the first process of a job printed, "" if there is none: the batch script's own
 // output, which tells why a job ended before it had begun. Of a crash it is the line that says what happened.
 func LastWords(d Dir) string {
-	f, err := os.Open(JobOutput(d))
+	f, err := OpenRegular(JobOutput(d))
 	if err != nil {
 		return ""
 	}

@@ -42,7 +42,7 @@ func (x Index) Add(r protocol.KnownRun) error {
 
 // Runs lists all runs, the newest first. What cannot be read is passed over.
 func (x Index) Runs() (runs []protocol.KnownRun, err error) {
-	data, err := os.ReadFile(x.file)
+	data, err := ReadRegular(x.file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("cannot read the list of runs: %w", err)
 	}

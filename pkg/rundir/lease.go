@@ -66,7 +66,7 @@ func leaseText() string {
 
 // takeOver takes a lease away from a holder that has gone. It is an error if the holder has not.
 func (l *Lease) takeOver() error {
-	data, err := os.ReadFile(l.file)
+	data, err := ReadRegular(l.file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // it was given back
 	}
@@ -87,7 +87,7 @@ func (l *Lease) takeOver() error {
 		return fmt.Errorf("cannot take over the lease of the outbox: %w", err)
 	}
 	defer os.Remove(aside)
-	if moved, err := os.ReadFile(aside); err == nil && string(moved) != held {
+	if moved, err := ReadRegular(aside); err == nil && string(moved) != held {
 		_ = os.Link(aside, l.file) // it was a new one: it goes back
 		return LeaseHeld{Owner: owner(string(moved))}
 	}
@@ -139,7 +139,7 @@ func (l *Lease) renew() {
 		case <-l.stop:
 			return
 		case <-tick.C:
-			if data, err := os.ReadFile(l.file); err == nil && string(data) == l.text {
+			if data, err := ReadRegular(l.file); err == nil && string(data) == l.text {
 				now := unix.Timespec{Nsec: unix.UTIME_NOW}                                 // by the file system's clock
 				_ = unix.UtimesNanoAt(unix.AT_FDCWD, l.file, []unix.Timespec{now, now}, 0) // else it ends by its age
 			}
@@ -151,7 +151,7 @@ func (l *Lease) renew() {
 func (l *Lease) Release() {
 	close(l.stop)
 	l.over.Wait()
-	if data, err := os.ReadFile(l.file); err == nil && string(data) == l.text {
+	if data, err := ReadRegular(l.file); err == nil && string(data) == l.text {
 		_ = os.Remove(l.file)
 	}
 }

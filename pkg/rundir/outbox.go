@@ -74,7 +74,7 @@ func (o Outbox) Tried(id string, t Tries) error {
 
 // TriesOf tells how often it was tried to send a pending record; it is zero if it was not.
 func (o Outbox) TriesOf(id string) (t Tries) {
-	data, err := os.ReadFile(o.file(pending, id))
+	data, err := ReadRegular(o.file(pending, id))
 	if err != nil || json.Unmarshal(data, &t) != nil {
 		return Tries{}
 	}
@@ -135,7 +135,7 @@ func (o Outbox) list(state string) ([]string, error) {
 
 // Reason is why a record is dead.
 func (o Outbox) Reason(id string) string {
-	data, _ := os.ReadFile(o.file(dead, id))
+	data, _ := ReadRegular(o.file(dead, id))
 	return string(data)
 }
 

@@ -172,12 +172,12 @@ const maxJSON = 64 << 20
 
 // readJSON reads a file into v, of which schema is the part that says how the rest is to be understood.
 func readJSON(file string, v any, schema *int) error {
-	f, err := os.Open(file)
+	f, err := OpenRegular(file)
 	if err != nil {
 		return err // it names the file
 	}
 	defer f.Close()
-	return decode(f, v, schema)
+	return decode(f.File, v, schema)
 }
 
 func decode(f *os.File, v any, schema *int) error {

@@ -53,12 +53,7 @@ func (s RecordStore) IDs() ([]string, error) {
 
 // Read reads a record.
 func (s RecordStore) Read(id string) (results.Record, error) {
-	f, err := os.Open(s.file(id))
-	var data []byte
-	if err == nil {
-		data, err = readAll(f, maxJSON)
-		_ = f.Close()
-	}
+	data, err := ReadRegular(s.file(id))
 	if err != nil {
 		return results.Record{}, fmt.Errorf("cannot read record %s: %w", id, err)
 	}

@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -18,6 +19,9 @@ type Regular struct {
 // and a pipe no writer.
 func OpenRegular(name string) (Regular, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.EAGAIN) && isRegular(name) { // its file server has lent it to somebody, and asks for it back
+		f, err = os.Open(name)
+	}
 	if err != nil {
 		return Regular{}, err
 	}
@@ -30,4 +34,19 @@ func OpenRegular(name string) (Regular, error) {
 		return Regular{}, err
 	}
 	return Regular{File: f, Modified: info.ModTime()}, nil
+}
+
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// ReadRegular reads a regular file that is no larger than any of ours.
+func ReadRegular(name string) ([]byte, error) {
+	f, err := OpenRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f.File, maxJSON)
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/rundir"
+	"github.com/disagg/disagg/test/check"
 )
 
 // A regular file is opened, with the time at which it was written. A pipe, a folder and what is not there are refused
@@ -30,5 +31,15 @@ func TestOpenRegular(t *testing.T) {
 	} {
 		_, err := rundir.OpenRegular(name)
 		fails(t, name, err, want, "")
+	}
+}
+
+// A regular file that its file server has lent to somebody is waited for.
+func TestOpenLentFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	time.AfterFunc(10*time.Millisecond, check.Stuck(t, file, "text"))
+	text, err := rundir.ReadRegular(file)
+	if string(text) != "text" || err != nil {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -3,7 +3,6 @@ package rundir
 import (
 	"bytes"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/disagg/disagg/pkg/results"
@@ -50,7 +49,7 @@ const tailPiece = 64 << 10
 
 // more reads the next piece of the file; false: there is none.
 func (t *Tail) more() bool {
-	f, err := os.Open(t.File)
+	f, err := OpenRegular(t.File)
 	if err != nil {
 		return false // not begun yet
 	}
