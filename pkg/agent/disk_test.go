@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -17,6 +19,7 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/supervisor"
+	"github.com/disagg/disagg/test/check"
 )
 
 // fullPipe puts a pipe in the place of a file that takes nothing any more: whoever writes to it waits until the test
@@ -39,10 +42,12 @@ func fullPipe(t *testing.T, file string) {
 	}
 	t.Cleanup(func() {
 		defer f.Close()
-		for err := error(nil); err == nil; { // until nobody waits any more
-			_ = f.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-			_, err = f.Read(make([]byte, 1<<20))
-		}
+		check.Eventually(t, "nobody waits any more", func() bool {
+			_ = f.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			_, _ = f.Read(make([]byte, 1<<20))
+			stacks := make([]byte, 1<<20)
+			return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("logtee.(*Tee).Run("))
+		})
 	})
 }
 

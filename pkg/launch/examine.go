@@ -20,6 +20,7 @@ import (
 	"github.com/disagg/disagg/pkg/doctor"
 	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/roles"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/scheduler"
 )
 
@@ -129,7 +130,7 @@ func localKind(folder string) string {
 
 // archOf is the architecture that a program is for, as Go names it; "" if it is no program of Linux that is known.
 func archOf(file string) string {
-	f, err := os.Open(file)
+	f, err := rundir.OpenRegular(file)
 	if err != nil {
 		return ""
 	}

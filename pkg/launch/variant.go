@@ -2,7 +2,6 @@ package launch
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -69,7 +68,7 @@ func (b Bench) caseWith(settings []roles.Setting) (roles.Case, []byte, error) {
 	file := rundir.Dir(p.RunDir).Case(p.Case.Name)
 	c, kept, err := loadSettled(p.Recipe, settings, perfsanity.Source{
 		Name: p.Case.TestID, Mode: p.Case.Mode, Folder: filepath.Dir(file), Checkout: p.Checkout,
-		ModelsRoot: p.Cluster.ModelsRoot, Models: p.Cluster.Models, Test: test, Read: os.ReadFile,
+		ModelsRoot: p.Cluster.ModelsRoot, Models: p.Cluster.Models, Test: test, Read: rundir.ReadRegular,
 	})
 	before := slices.DeleteFunc(slices.Clone(p.Case.Settings), func(old roles.Setting) bool {
 		return slices.ContainsFunc(c.Settings, func(s roles.Setting) bool { return s.Key == old.Key })

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // Look reads what is at a path, to compare it with what another host sees there: of a file its bytes, of a folder the
@@ -50,7 +51,7 @@ func digest(path string) (string, error) {
 			fmt.Fprintf(sum, "%q %d\n", e.Name(), size)
 		}
 	} else {
-		f, err := os.Open(path)
+		f, err := rundir.OpenRegular(path)
 		if err != nil {
 			return "", err
 		}

@@ -75,6 +75,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"what decides is pure", "pkg/decide/a.go", "package decide\nimport \"time\"\nvar x = time.Now()\n"},
 		{"what decides is pure", "pkg/decide/a.go", "package decide\nfunc f() { go f() }\n"},
 		{"one writer", "pkg/hub/a.go", "package hub\nimport \"os\"\nvar _ = os.WriteFile\n"},
+		{"regular files", "pkg/hub/a.go", "package hub\nimport \"os\"\nvar _ = os.ReadFile\n"},
 		{"names of schedulers", "pkg/agent/a.go", "package agent\nconst v = \"SLURM_JOB_ID\"\n"},
 		{"one importer of yaml", "pkg/recipe/a.go", "package recipe\nimport _ \"gopkg.in/yaml.v3\"\n"},
 		{"documentation", "pkg/hub/a.go", "package hub\nfunc New2() {}\n"},

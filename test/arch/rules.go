@@ -97,7 +97,8 @@ type rule func([]file) []string
 // rules are all of them, by name.
 var rules = map[string]rule{
 	"every package is known": everyPackageIsKnown, "imports": importDirections, "what decides is pure": purity,
-	"one writer": oneWriter, "names of schedulers": schedulerNames, "one importer of yaml": yamlImporters,
+	"one writer": oneWriter, "regular files": regularFiles,
+	"names of schedulers": schedulerNames, "one importer of yaml": yamlImporters,
 	"documentation": documentation, "size": size, "what agents link": agentLinks,
 }
 

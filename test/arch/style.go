@@ -45,6 +45,34 @@ func oneWriter(files []file) (broken []string) {
 	return broken
 }
 
+// reads are the functions of package os that wait for a pipe in the place of a file that nobody writes to.
+var reads = []string{"Open", "ReadFile"}
+
+// mayRead are packages that read nothing that is anybody else's, and why.
+var mayRead = map[string]string{
+	"pkg/rundir":     "it lists folders, and has the function that refuses what is no regular file",
+	"pkg/atomicfile": "it makes folders durable",
+	"pkg/supervisor": "the kernel's files",
+	"pkg/preflight":  "the kernel's files",
+	"pkg/upload":     "a password's file, which its user names",
+}
+
+// regularFiles: what is read of folders that others may write to is opened by rundir.OpenRegular.
+func regularFiles(files []file) (broken []string) {
+	for _, f := range files {
+		if _, may := mayRead[f.folder]; may || !strings.HasPrefix(f.folder, "pkg/") {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if name, ok := selected(n, "os"); ok && slices.Contains(reads, name) {
+				broken = append(broken, fmt.Sprintf("%s: os.%s: use rundir.OpenRegular", f.at(n), name))
+			}
+			return true
+		})
+	}
+	return broken
+}
+
 // maySay are packages that may spell a scheduler's name: its own, and those that read what others
 // write: upstream's files, and logs.
 var maySay = []string{"pkg/scheduler/slurm", "pkg/perfsanity", "pkg/diagnose"}

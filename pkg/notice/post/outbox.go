@@ -16,6 +16,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/notice"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // The states of a notice, which are folders of files that are named by its id.
@@ -110,11 +111,11 @@ func (o Outbox) all(state string) (list []Kept) {
 		if !ok || strings.HasPrefix(id, ".") {
 			continue
 		}
-		f, err := os.Open(o.file(state, id))
+		f, err := rundir.OpenRegular(o.file(state, id))
 		if err != nil {
 			continue
 		}
-		if k, err := read(f, id); err == nil {
+		if k, err := read(f.File, id); err == nil {
 			list = append(list, k)
 		}
 		_ = f.Close()
@@ -144,7 +145,7 @@ var errBusy = errors.New("another process sends it")
 
 // try sends a pending notice, unless another process does, and notes how that went.
 func (o Outbox) try(ctx context.Context, id string) (r Report) {
-	f, err := os.Open(o.file(pending, id))
+	f, err := rundir.OpenRegular(o.file(pending, id))
 	if errors.Is(err, fs.ErrNotExist) { // another process was faster
 		return Report{Notice: notice.Notice{ID: id}, Sent: o.wasSent(id)}
 	}
@@ -152,11 +153,11 @@ func (o Outbox) try(ctx context.Context, id string) (r Report) {
 		return Report{Notice: notice.Notice{ID: id}, Err: fmt.Errorf("cannot read the notice %s: %w", id, err)}
 	}
 	defer f.Close() // which gives up the lock
-	k, err := read(f, id)
+	k, err := read(f.File, id)
 	if r = (Report{Target: k.Target, Notice: k.Notice, Err: err}); err != nil {
 		return r
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil || !o.isOf(f, id) {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil || !o.isOf(f.File, id) {
 		r.Err = errBusy
 		return r
 	}

@@ -127,7 +127,7 @@ func Keep(p plan.Plan, a rundir.Attempt, r protocol.Result) error {
 // attempt reads what an attempt has left.
 func attempt(p plan.Plan, a rundir.Attempt, r protocol.Result, most int64) report.Input {
 	in := report.Input{
-		Plan: p, Result: r, Entries: journal(a), Records: a.RecordStore().All(), RankLogs: rankLogs(p, a),
+		Plan: p, Result: r, Entries: rundir.ReadJournal(a), Records: a.RecordStore().All(), RankLogs: rankLogs(p, a),
 		Logs: roleLogs(a),
 	}
 	if h, err := rundir.ReadHistory(a.Dir()); err == nil {
@@ -156,20 +156,6 @@ func lastRuns(records []results.Record, most int) (list []results.Record) {
 		list = append(list, r)
 	}
 	return list
-}
-
-// journal reads an attempt's journal.
-func journal(a rundir.Attempt) []protocol.Entry {
-	if !isFile(a.Events()) {
-		return nil
-	}
-	return rundir.ReadJournal(a)
-}
-
-// isFile tells whether a file can be read to its end: a device may have none.
-func isFile(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
 }
 
 const logSuffix = ".log"

@@ -4,19 +4,16 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/disagg/disagg/pkg/diagnose"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 // locate finds the lines of an excerpt in a log, and returns their numbers, from 1; nil if they are not in so much of
 // its beginning. Of several places the first counts: that is the one which explains.
 func locate(file string, excerpt []string, most int64) []int {
-	if !isFile(file) {
-		return nil
-	}
-	f, err := os.Open(file)
+	f, err := rundir.OpenRegular(file)
 	if err != nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/atomicfile"
 	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/upload"
 )
 
@@ -92,7 +93,7 @@ func (s sink) Stored(_ context.Context, records []results.Record) (map[string]st
 }
 
 func read(file string) (results.Record, error) {
-	data, err := os.ReadFile(file)
+	data, err := rundir.ReadRegular(file)
 	if err != nil {
 		return results.Record{}, fmt.Errorf("cannot read record: %w", err)
 	}

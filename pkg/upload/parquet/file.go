@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	pq "github.com/parquet-go/parquet-go"
 
 	"github.com/disagg/disagg/pkg/results"
+	"github.com/disagg/disagg/pkg/rundir"
 )
 
 const (
@@ -43,7 +43,12 @@ func encodeFile(records []results.Record) ([]byte, error) {
 
 // readFile reads the records of a file.
 func readFile(name string) ([]results.Record, error) {
-	data, err := os.ReadFile(name)
+	f, err := rundir.OpenRegular(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read records: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read records: %w", err)
 	}
