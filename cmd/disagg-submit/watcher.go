@@ -176,6 +176,9 @@ func (w *watcher) exit(out launch.Outcome, err error) error {
 	switch {
 	case errors.As(err, &submission):
 		return command.Exit(submission.code, submission.err)
+	case err != nil && out.Result == nil && out.End.Phase == protocol.JobEnded:
+		return command.Exit(protocol.ExitPending, fmt.Errorf("left (%w) while the verdict of %s was waited for, "+
+			"which has ended. disagg-submit watch %s", err, w.what(), w.name()))
 	case err != nil && out.Result == nil:
 		return command.Exit(protocol.ExitPending,
 			fmt.Errorf("left (%w); %s goes on. %s", err, w.what(), w.wayBack()))

@@ -61,6 +61,7 @@ type seen struct {
 	state   *protocol.State // nil: it has not changed
 	verdict *protocol.Result
 	again   bool // an attempt after the one that had the verdict has begun
+	damaged bool // there is a verdict that cannot be read
 }
 
 // Run watches until the job has ended and its verdict is there, or nothing more is to be expected. The end of the
@@ -97,6 +98,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 		timer.Reset(idle(m.Deadline()))
 		select {
 		case <-ctx.Done():
+			if m.Ended() {
+				out.End, _ = m.Over()
+			}
 			return out, context.Cause(ctx)
 		case s := <-news:
 			newest = max(newest, s.attempt.Number())
@@ -106,6 +110,9 @@ func (w Watch) Run(ctx context.Context) (Outcome, error) {
 			}
 			if len(s.entries) > 0 {
 				step(watch.Began{})
+			}
+			if s.damaged {
+				step(watch.Unreadable{})
 			}
 			for _, e := range s.entries {
 				w.OnEntry(e)
@@ -207,7 +214,7 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	journal := rundir.Follow(w.dir())
-	var last, judged rundir.Attempt // the one that was seen, and the one whose verdict was; "": none
+	var last, judged, damaged rundir.Attempt // the one that was seen, whose verdict was, and was no good; "": none
 	for ctx.Err() == nil {
 		attempt := rundir.Current(w.dir())
 		now := seen{attempt: attempt}
@@ -215,20 +222,23 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 		if attempt != judged && rundir.HasResult(attempt) {
 			if r, err := rundir.ReadResult(attempt); err == nil {
 				now.verdict = &r
+			} else if now.damaged = attempt != damaged; now.damaged {
+				damaged = attempt
 			}
 		}
 		_, now.entries = journal.Read()
 		if s, changed := journal.ReadState(); changed {
 			now.state = &s
 		}
-		now.again = judged != "" && attempt != judged
+		now.again = judged != "" && attempt != judged || damaged != "" && attempt != damaged
 		if now.again {
-			judged = ""
+			judged, damaged = "", ""
 		}
 		if now.verdict != nil {
 			judged = attempt
 		}
-		if now.verdict != nil || now.again || len(now.entries) > 0 || now.state != nil || attempt != last {
+		if attempt != last || now.again || now.damaged || now.verdict != nil || now.state != nil ||
+			len(now.entries) > 0 {
 			last = attempt
 			select {
 			case news <- now:

@@ -436,6 +436,26 @@ func TestUnreadableVerdict(t *testing.T) {
 	}
 }
 
+// A verdict that cannot be read is not waited for as long as one that may still come, and whoever leaves meanwhile is
+// not told that the job goes on.
+func TestWatchUnreadableVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatcher(t, gone)
+		w.begin(0)
+		if err := os.WriteFile(w.dir.Attempt(0).Result(), []byte(`{"sch`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := w.watch(t.Context()); err != nil || out.Result != nil || time.Since(w.begun) > 10*time.Second {
+			t.Errorf("%+v, %v, after %v", out, err, time.Since(w.begun))
+		}
+		ctx, leave := context.WithTimeout(t.Context(), 3*time.Second)
+		defer leave()
+		if out, err := w.watch(ctx); err == nil || out.End.Phase != protocol.JobEnded {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+}
+
 // A run directory that does not answer is named as such, after a while.
 func TestNoVerdictFrozen(t *testing.T) {
 	t.Parallel()

@@ -53,7 +53,8 @@ func pages(t *testing.T) (list []string) {
 
 // copied are the parts of the project that pages need.
 var copied = []string{
-	"cmd", "docs", "examples", "pkg", "test/arch", "test/check", "test/tool", "test/python", "Makefile", "go.mod", "go.sum",
+	"cmd", "docs", "examples", "pkg", "test/arch", "test/check", "test/tool", "test/python",
+	"Makefile", "go.mod", "go.sum",
 }
 
 // project copies the project into a folder that ends with the test.

@@ -264,7 +264,8 @@ func faults() []fault {
 			detail: "is not reached from gpu1 and gpu3", state: plain,
 			screen: []string{
 				`host gpu2 vanished`,
-				`all of its agents \(2\) fell silent: no sign of life for 2(\.\d)?s, and its host is not reached from .*`,
+				`all of its agents \(2\) fell silent: no sign of life for 2(\.\d)?s, and its host is not reached ` +
+					`from .*`,
 			},
 		},
 		{

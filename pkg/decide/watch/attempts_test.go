@@ -84,6 +84,31 @@ func TestCancelledWhileItWaited(t *testing.T) {
 	}
 }
 
+// A verdict that cannot be read is not waited for as long as one that is not there; that of the next attempt is.
+func TestUnreadable(t *testing.T) {
+	const margin = askMost*5/4 + time.Second // until the queue is asked
+	for name, tt := range map[string]struct {
+		events map[time.Duration]Input
+		bound  time.Duration
+	}{
+		"while it ran":        {map[time.Duration]Input{time.Second: Unreadable{}}, hardlyBound},
+		"after its end":       {map[time.Duration]Input{minute + margin: Unreadable{}}, hardlyBound + margin},
+		"of the last attempt": {map[time.Duration]Input{1: Unreadable{}, time.Second: NewAttempt{}}, verdictBound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := watched(t, changes(states{0: running, minute: completed}))
+			s.events = tt.events
+			if tt.bound == verdictBound {
+				s.goesOn(minute + verdictBound)
+			}
+			s.isOver(minute + tt.bound + margin - s.at)
+			if s.m.Ended() {
+				t.Error("it is over, and still ends")
+			}
+		})
+	}
+}
+
 // A verdict that was left as a note is as good as one on disk, which is waited for a little all the same.
 func TestNote(t *testing.T) {
 	noted := completed

@@ -125,13 +125,13 @@ func (m *Machine) believe() {
 }
 
 // hardly shortens the wait for a verdict of which little hope is left: the job never ran, or left its verdict as a note
-// because the run directory did not take it.
+// because the run directory did not take it, or its file is damaged.
 func (m *Machine) hardly() bool {
 	bound := hardlyBound
 	switch {
 	case m.end.NeverRan:
 		bound = neverBound
-	case m.end.Note == "" && (m.ran || m.end.Cause != protocol.CauseCancelled):
+	case !m.damaged && m.end.Note == "" && (m.ran || m.end.Cause != protocol.CauseCancelled):
 		return false
 	}
 	if soon := m.now.Add(bound); soon.Before(m.until) {

@@ -47,6 +47,7 @@ type Machine struct {
 	stage   stage
 	ran     bool // it was seen to run
 	verdict bool
+	damaged bool // the verdict's file is there, and cannot be read
 	queued  bool // the queue said once, after the verdict, that the job waits in it
 
 	asking, recalling bool      // a question is open
@@ -69,6 +70,9 @@ func New(job string, seed uint64, now time.Time) *Machine {
 // Over tells whether there is nothing to wait for any more, and how the job ended as far as its scheduler says. It
 // may be over with a verdict or without one.
 func (m *Machine) Over() (end protocol.JobState, isOver bool) { return m.end, m.stage == over }
+
+// Ended tells whether the end of the job is believed while its verdict is waited for.
+func (m *Machine) Ended() bool { return m.stage == awaiting }
 
 // Deadline is when the machine must be given a Tick at the latest; zero if it has no need of one.
 func (m *Machine) Deadline() (first time.Time) {
@@ -109,8 +113,12 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		m.ran = true
 	case Verdict:
 		m.seeVerdict()
+	case Unreadable:
+		if m.damaged = true; m.stage == awaiting {
+			m.hardly()
+		}
 	case NewAttempt:
-		if m.verdict {
+		if m.damaged = false; m.verdict {
 			m.again("has begun another attempt")
 		}
 	}

@@ -44,6 +44,8 @@ type (
 	Began struct{}
 	// Verdict says that the verdict of the present attempt is there.
 	Verdict struct{}
+	// Unreadable says that the file of that verdict is there, and cannot be read: little hope is left for it.
+	Unreadable struct{}
 	// NewAttempt says that the job has begun another attempt, which has no verdict yet.
 	NewAttempt struct{}
 	// Tick says that time has passed.
@@ -55,6 +57,7 @@ func (History) input()    {}
 func (Output) input()     {}
 func (Began) input()      {}
 func (Verdict) input()    {}
+func (Unreadable) input() {}
 func (NewAttempt) input() {}
 func (Tick) input()       {}
 
