@@ -94,7 +94,7 @@ func (s *service) check(before func()) {
 	go func() {
 		before()
 		// The benchmark is asked when its child has ended, and this context with it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), checkTimeout)
+		ctx, cancel := healthcheck.Within(context.WithoutCancel(s.ctx), checkTimeout)
 		defer cancel()
 		faults := make([]string, len(peers))
 		e := protocol.Event{Kind: protocol.EventChecked}

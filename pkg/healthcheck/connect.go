@@ -15,42 +15,26 @@ type Tries struct {
 	Bound time.Duration // how long an answer to any of them is waited for
 }
 
-// beat is how often Connect looks whether it runs.
-const beat = 50 * time.Millisecond
-
 // Connect connects and hangs up. It returns nil if one of the tries is answered, the answer if that is a refusal, and
-// otherwise context.DeadlineExceeded once the bound is over, or the error of the context. A time in which this process
-// stood still does not count: the answer may have come meanwhile.
+// otherwise context.DeadlineExceeded once the bound is over, as [Within] measures it, or the error of the context.
 func Connect(ctx context.Context, address string, tries Tries) error {
 	most := max(tries.Most, 1)
 	answers := make(chan error, most)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	tryCtx, cancel := context.WithCancel(ctx)
+	ctx, cancel := Within(ctx, tries.Bound)
 	defer cancel()
 	dialer := &net.Dialer{KeepAlive: -1} // it is closed at once
 	next := time.NewTimer(0)
 	defer next.Stop()
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	last := time.Now()
-	end := last.Add(tries.Bound)
 	for begun, failed := 0, 0; ; {
 		select {
-		case <-ticker.C:
-			now := time.Now()
-			if gap := now.Sub(last); gap > 2*beat {
-				end = end.Add(gap - beat)
-			}
-			if last = now; !now.Before(end) {
-				return context.DeadlineExceeded
-			}
 		case <-next.C:
 			if begun++; begun < most {
 				next.Reset(tries.Pause)
 			}
 			wg.Go(func() {
-				conn, err := dialer.DialContext(tryCtx, "tcp", address)
+				conn, err := dialer.DialContext(ctx, "tcp", address)
 				if err == nil {
 					_ = conn.Close()
 				}

@@ -59,7 +59,7 @@ func (h HTTP) Text(ctx context.Context, path string) (string, error) {
 
 // ask sends one request and returns the body of a good answer, or its first limit bytes.
 func (h HTTP) ask(ctx context.Context, limit int64) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	ctx, cancel := Within(ctx, h.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, h.method(), h.URL, strings.NewReader(h.Body))
 	if err != nil {

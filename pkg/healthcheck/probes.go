@@ -32,7 +32,7 @@ type Command struct {
 
 // Probe runs the command once.
 func (p Command) Probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	ctx, cancel := Within(ctx, p.Timeout)
 	defer cancel()
 	output, code, err := p.Run(ctx)
 	switch {
