@@ -8,9 +8,11 @@
 package gather
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,13 +107,13 @@ func Render(m report.Model) (Report, error) {
 	return Report{Files: files, JUnit: junit}, err
 }
 
-// Write leaves a report in an attempt's folder, and junit.xml in the run directory.
-func (r Report) Write(a rundir.Attempt) error {
-	var faults []error
-	for name, content := range r.Files {
-		faults = append(faults, a.WriteReport(name, content))
+// Write leaves a report in an attempt's folder, and junit.xml in the run directory: as much as can be written. The
+// error is the first that was met; the others are alike.
+func (r Report) Write(a rundir.Attempt) (err error) {
+	for _, name := range slices.Sorted(maps.Keys(r.Files)) {
+		err = cmp.Or(err, a.WriteReport(name, r.Files[name]))
 	}
-	return errors.Join(append(faults, a.Dir().WriteJUnit(r.JUnit))...)
+	return cmp.Or(err, a.Dir().WriteJUnit(r.JUnit))
 }
 
 // Keep leaves a verdict that the hub itself could not write, with its report. A verdict that is there stays. The

@@ -196,6 +196,22 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// A folder that takes no report is one fault, however many files there are; what can be written elsewhere is.
+func TestWriteFails(t *testing.T) {
+	p, a := run(t, 2)
+	write(t, filepath.Dir(a.Report()), "a file where the report's folder is to be")
+	made, err := Make(p, a, failed(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Write(a); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	if data, err := os.ReadFile(a.Dir().JUnit()); err != nil || !strings.Contains(string(data), "<failure") {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
 // A verdict is kept even if its report cannot be written, and says what is missing; one that is there stays.
 func TestKeepKeepsTheVerdict(t *testing.T) {
 	p, a := run(t, 2)
