@@ -98,6 +98,7 @@ func TestVerdictLine(t *testing.T) {
 			r, err := rundir.ReadResult(j.attempt)
 			if err != nil && len(j.Notes()) > 0 { // a disk as slow as this one did not answer
 				r = j.note()
+				j.written()
 			}
 			if r.ExitCode != tt.want {
 				t.Errorf("%+v, %v", r, err)

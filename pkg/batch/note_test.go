@@ -59,6 +59,15 @@ func TestVerdictIsLeftAsNote(t *testing.T) {
 	}
 }
 
+// written waits until the verdict is written although nobody waited for it.
+func (j *job) written() {
+	j.t.Helper()
+	check.Eventually(j.t, "the verdict is written all the same", func() bool {
+		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
+		return check.Exists(j.attempt.Result()) && len(temporary) == 0
+	})
+}
+
 // A run directory that does not answer holds nobody up: the verdict is left with the scheduler. A record that
 // cannot be read plays the frozen disk.
 func TestRunDirectoryDoesNotAnswer(t *testing.T) {
@@ -77,10 +86,7 @@ func TestRunDirectoryDoesNotAnswer(t *testing.T) {
 	}
 	j.says("the run directory does not answer: the verdict is left as a note with the job")
 	answer()
-	check.Eventually(t, "the verdict is written all the same", func() bool {
-		temporary, _ := filepath.Glob(string(j.attempt) + "/.*")
-		return check.Exists(j.attempt.Result()) && len(temporary) == 0
-	})
+	j.written()
 }
 
 // A job that cannot use its run directory, or whose attempt is another job's, leaves its verdict with the scheduler at

@@ -289,7 +289,7 @@ func TestVerdictWithoutReport(t *testing.T) {
 // A verdict that is there stays: the hub's own is not written over another's.
 func TestVerdictStays(t *testing.T) {
 	j := newJob(t, nil)
-	r := protocol.Result{Schema: 1, Verdict: protocol.Errored}
+	r := protocol.Result{Schema: 1, Verdict: protocol.Errored, ExitCode: 1}
 	if err := gather.Keep(j.opts.Plan, j.opts.Attempt, r); err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestVerdictBeforehand(t *testing.T) {
 	}
 
 	j = newJob(t, nil)
-	r := protocol.Result{Schema: 1, Verdict: protocol.Errored}
+	r := protocol.Result{Schema: 1, Verdict: protocol.Errored, ExitCode: 1}
 	if err := gather.Keep(j.opts.Plan, j.opts.Attempt, r); err != nil {
 		t.Fatal(err)
 	}

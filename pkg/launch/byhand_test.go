@@ -352,7 +352,8 @@ func TestFirstOpen(t *testing.T) {
 		if got := firstOpen(d); got != want {
 			t.Errorf("attempt %d: want %d", got, want)
 		}
-		if err := d.Attempt(want).Keep(protocol.Result{Schema: 1, Verdict: protocol.Failed}, nil); err != nil {
+		r := protocol.Result{Schema: 1, Verdict: protocol.Failed, ExitCode: 1}
+		if err := d.Attempt(want).Keep(r, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -80,6 +80,9 @@ func (w *watcher) hears(want ...string) {
 // keep leaves a verdict in an attempt, as a hub does.
 func (w *watcher) keep(attempt int, v protocol.Verdict) {
 	r := protocol.Result{Schema: 1, RunID: fmt.Sprintf("id-%d", attempt), Verdict: v}
+	if v != protocol.Passed {
+		r.ExitCode = 1
+	}
 	if err := w.dir.Attempt(attempt).Keep(r, nil); err != nil {
 		w.t.Error(err)
 	}
@@ -206,7 +209,7 @@ func TestWatchNote(t *testing.T) {
 			if err := os.WriteFile(string(w.dir.Attempt(0)), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w.Records = []fake.Answer{note(`{"schema": 1, "run_id": "p-0", "verdict": "failed"}`)}
+			w.Records = []fake.Answer{note(`{"schema": 1, "run_id": "p-0", "verdict": "failed", "exit_code": 1}`)}
 			if v, _ := w.verdict(); v != protocol.Failed {
 				t.Error(v)
 			}
@@ -364,7 +367,7 @@ func TestWatchFrozenRunDirectory(t *testing.T) {
 	t.Parallel()
 	w := newWatcher(t, gone)
 	w.Records = []fake.Answer{{State: protocol.JobState{
-		Phase: protocol.JobEnded, Note: `{"schema": 1, "run_id": "p-0", "verdict": "failed"}`,
+		Phase: protocol.JobEnded, Note: `{"schema": 1, "run_id": "p-0", "verdict": "failed", "exit_code": 1}`,
 	}}}
 	w.begin(0)
 	check.Stuck(t, w.dir.Attempt(0).Events(), "")

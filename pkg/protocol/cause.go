@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +22,17 @@ const (
 // Verdicts lists every verdict.
 func Verdicts() []Verdict { return []Verdict{Passed, Failed, Cancelled, Errored} }
 
-func (v Verdict) known() bool { return slices.Contains(Verdicts(), v) }
+// Check tells what is wrong with a verdict with whose exit code a process is to end: one that there is not is none, and
+// only a test that passed has the code 0, which one that is too large would become.
+func (v Verdict) Check(code int) error {
+	if !slices.Contains(Verdicts(), v) {
+		return fmt.Errorf("%.20q is no verdict", v)
+	}
+	if code < 0 || code > 255 || code == ExitPassed && v != Passed {
+		return fmt.Errorf("the verdict %s cannot have the exit code %d", v, code)
+	}
+	return nil
+}
 
 // CauseKind is what went wrong first.
 type CauseKind string

@@ -75,8 +75,11 @@ func ParseNote(text string) (n Note, err error) {
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		return n, fmt.Errorf("cannot read note: %w", err)
 	}
-	if n.Schema != 1 || !n.Verdict.known() {
+	if n.Schema != 1 {
 		return n, errors.New("cannot read note: it is no verdict")
+	}
+	if err := n.Verdict.Check(n.ExitCode); err != nil {
+		return n, fmt.Errorf("cannot read note: %w", err)
 	}
 	return n, nil
 }

@@ -117,7 +117,7 @@ func TestParseNote(t *testing.T) {
 		"":                                   "cannot read note: unexpected end",
 		"my job":                             "cannot read note: invalid",
 		"{}":                                 "it is no verdict",
-		`{"schema": 1}`:                      "it is no verdict",
+		`{"schema": 1}`:                      "is no verdict",
 		`{"schema": 2, "verdict": "passed"}`: "it is no verdict",
 		`{"verdict": "passed"}`:              "it is no verdict",
 		`{"schema": 1, "verdict": "passed"} more`: "cannot read note: invalid",

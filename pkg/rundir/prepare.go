@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -274,12 +273,14 @@ func ReadCancel(d Dir) (r protocol.CancelRequest, err error) {
 	return r, err
 }
 
-// ReadResult reads an attempt's verdict; the error is [os.ErrNotExist] while there is none. A file
-// without one of the verdicts is damaged.
+// ReadResult reads an attempt's verdict; the error is [os.ErrNotExist] while there is none. A file without one of the
+// verdicts is damaged, and so is one with the exit code of a test that passed, and another verdict.
 func ReadResult(a Attempt) (r protocol.Result, err error) {
 	err = readJSON(a.Result(), &r, &r.Schema)
-	if err == nil && !slices.Contains(protocol.Verdicts(), r.Verdict) {
-		err = fmt.Errorf("%s holds no verdict (%.20q): it is damaged", a.Result(), r.Verdict)
+	if err == nil {
+		if err = r.Verdict.Check(r.ExitCode); err != nil {
+			err = fmt.Errorf("%s is damaged: %w", a.Result(), err)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("cannot read result: %w", err)

@@ -320,6 +320,7 @@ func TestReadResultWithoutVerdict(t *testing.T) {
 	must(t, os.Mkdir(string(a), 0o755))
 	for text, good := range map[string]bool{
 		`{"schema":1}`: false, `{"schema":1,"verdict":"maybe","exit_code":1}`: false,
+		`{"schema":1,"verdict":"failed"}`: false, `{"schema":1,"verdict":"failed","exit_code":256}`: false,
 		`{"schema":1,"verdict":"passed"}`: true, `{"schema":1,"verdict":"failed","exit_code":3}`: true,
 	} {
 		must(t, os.WriteFile(a.Result(), []byte(text), 0o600))
