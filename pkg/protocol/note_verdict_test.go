@@ -7,8 +7,8 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// A note is read only if its verdict is one that there is, and its exit code does not deny it: what the comment of a job
-// says is shown and kept as the verdict.
+// A note is read only if its verdict is one that there is, and its exit code does not deny it: what the comment of a
+// job says is shown and kept as the verdict.
 func TestNoteOfAnUnknownVerdict(t *testing.T) {
 	note := func(v protocol.Verdict, code int) (protocol.Note, error) {
 		return protocol.ParseNote(fmt.Sprintf(`{"schema":1,"verdict":"%s","exit_code":%d}`, v, code))
