@@ -2,7 +2,6 @@ package rundir
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,17 +41,24 @@ func (x Index) Add(r protocol.KnownRun) error {
 
 // Runs lists all runs, the newest first. What cannot be read is passed over.
 func (x Index) Runs() (runs []protocol.KnownRun, err error) {
-	data, err := ReadRegular(x.file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	f, err := OpenRegular(x.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot read the list of runs: %w", err)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
+	defer f.Close()
+	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxJSON)
 	for lines.Scan() {
 		var r protocol.KnownRun
 		if json.Unmarshal(lines.Bytes(), &r) == nil && filepath.IsAbs(r.Dir) {
 			runs = append(runs, r)
 		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("cannot read the list of runs: %w", err)
 	}
 	slices.Reverse(runs)
 	return runs, nil
