@@ -103,13 +103,12 @@ func (w *world) shared(a *agent) bool {
 	return false
 }
 
-// judgeDrop tells whether the hub may give an agent up.
-func (w *world) judgeDrop(h *hubEnd, a *agent, late bool) {
+// judgeDrop tells whether the hub may give an agent up that it last heard at a time.
+func (w *world) judgeDrop(a *agent, heard time.Duration, late bool) {
 	if !w.excused(a, w.beat) && !a.gone() {
 		w.violated("the hub gives up %s without a reason", a.id)
 	}
-	e := h.ears[a.plan.link.Name]
-	quiet := w.net.Now() - e.since()
+	quiet := w.net.Now() - heard
 	if !late && quiet < w.lost-w.beat/20 && !w.paused(w.net.Now()-w.lost, w.net.Now()) {
 		w.violated("the hub gives up %s after a silence of %v", a.id, quiet)
 	}

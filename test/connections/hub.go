@@ -35,6 +35,7 @@ type place struct {
 	gone      time.Duration // when it was given up, or said goodbye; 0: it is there
 	silence   liveness.Silence
 	brokeAt   time.Duration // 0: it is connected
+	heardLast time.Duration // before its connection broke
 }
 
 // startHub begins a hub.
@@ -185,7 +186,7 @@ func (h *hubEnd) take(in control.Inbound) {
 		p.connected, p.gone = false, max(now, 1)
 		h.w.tell("%s has given the hub up", p.agent.id)
 	case in.Broke:
-		p.connected, p.brokeAt = false, max(now, 1)
+		p.connected, p.brokeAt, p.heardLast = false, max(now, 1), h.ears[p.agent.plan.link.Name].since()
 		h.w.tell("%s: its connection broke %s", p.agent.id, in.Fault)
 	case in.Bye:
 		p.connected, p.gone = false, max(now, 1)
@@ -289,7 +290,11 @@ func (h *hubEnd) judge() {
 		p.agent.mu.Unlock()
 		h.w.tell("the hub gives up %s, late: %t", p.agent.id, late)
 		h.server.Drop(t)
-		h.w.judgeDrop(h, p.agent, late)
+		heard := h.ears[p.agent.plan.link.Name].since()
+		if p.brokeAt > 0 { // since then a pulse does not count
+			heard = p.heardLast
+		}
+		h.w.judgeDrop(p.agent, heard, late)
 		if p.agent.plan.follows && p.agent.id == p.agent.plan.link.Name {
 			h.w.takesOver(p.agent.plan)
 		}
