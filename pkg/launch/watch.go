@@ -220,10 +220,11 @@ func (w Watch) look(ctx context.Context, news chan<- seen) {
 		now := seen{attempt: attempt}
 		// The verdict is written after the journal's last entry: in this order all entries come first.
 		if attempt != judged && rundir.HasResult(attempt) {
-			if r, err := rundir.ReadResult(attempt); err == nil {
+			switch r, err := rundir.ReadResult(attempt); {
+			case err == nil:
 				now.verdict = &r
-			} else if now.damaged = attempt != damaged; now.damaged {
-				damaged = attempt
+			case attempt != damaged:
+				now.damaged, damaged = true, attempt
 			}
 		}
 		_, now.entries = journal.Read()

@@ -22,8 +22,8 @@ const (
 // Verdicts lists every verdict.
 func Verdicts() []Verdict { return []Verdict{Passed, Failed, Cancelled, Errored} }
 
-// Check tells what is wrong with a verdict with whose exit code a process is to end: one that there is not is none, and
-// only a test that passed has the code 0, which one that is too large would become.
+// Check returns an error if the verdict is unknown, or if no process may end with that exit code for it: only a test
+// that passed ends with 0. Codes above 255 are refused too: a parent sees the lowest byte alone, which may be 0.
 func (v Verdict) Check(code int) error {
 	if !slices.Contains(Verdicts(), v) {
 		return fmt.Errorf("%.20q is no verdict", v)

@@ -19,7 +19,7 @@ type Regular struct {
 // and a pipe no writer.
 func OpenRegular(name string) (Regular, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.EAGAIN) && isRegular(name) { // its file server has lent it to somebody, and asks for it back
+	if errors.Is(err, unix.EAGAIN) && isRegular(name) { // a lease on it, such as a file server's, is being broken
 		f, err = os.Open(name)
 	}
 	if err != nil {

@@ -34,8 +34,8 @@ func TestOpenRegular(t *testing.T) {
 	}
 }
 
-// A regular file that its file server has lent to somebody is waited for.
-func TestOpenLentFile(t *testing.T) {
+// A regular file on which somebody else has a lease is waited for.
+func TestOpenLeasedFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	time.AfterFunc(10*time.Millisecond, check.Stuck(t, file, "text"))
 	text, err := rundir.ReadRegular(file)

@@ -30,14 +30,17 @@ var mayWrite = map[string]string{
 }
 
 // oneWriter: one package writes run directories.
-func oneWriter(files []file) (broken []string) {
+func oneWriter(files []file) []string { return uses(files, writes, mayWrite, "only rundir writes") }
+
+// uses finds what packages below pkg use of package os that only those may which are listed.
+func uses(files []file, names []string, allowed map[string]string, advice string) (broken []string) {
 	for _, f := range files {
-		if _, may := mayWrite[f.folder]; may || !strings.HasPrefix(f.folder, "pkg/") {
+		if _, may := allowed[f.folder]; may || !strings.HasPrefix(f.folder, "pkg/") {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if name, ok := selected(n, "os"); ok && slices.Contains(writes, name) {
-				broken = append(broken, fmt.Sprintf("%s: os.%s: only rundir writes", f.at(n), name))
+			if name, ok := selected(n, "os"); ok && slices.Contains(names, name) {
+				broken = append(broken, fmt.Sprintf("%s: os.%s: %s", f.at(n), name, advice))
 			}
 			return true
 		})
@@ -58,19 +61,8 @@ var mayRead = map[string]string{
 }
 
 // regularFiles: what is read of folders that others may write to is opened by rundir.OpenRegular.
-func regularFiles(files []file) (broken []string) {
-	for _, f := range files {
-		if _, may := mayRead[f.folder]; may || !strings.HasPrefix(f.folder, "pkg/") {
-			continue
-		}
-		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if name, ok := selected(n, "os"); ok && slices.Contains(reads, name) {
-				broken = append(broken, fmt.Sprintf("%s: os.%s: use rundir.OpenRegular", f.at(n), name))
-			}
-			return true
-		})
-	}
-	return broken
+func regularFiles(files []file) []string {
+	return uses(files, reads, mayRead, "use rundir.OpenRegular")
 }
 
 // maySay are packages that may spell a scheduler's name: its own, and those that read what others
