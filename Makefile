@@ -61,7 +61,7 @@ simulate: ## run a million simulated jobs with one to three faults each: about f
 
 .PHONY: replay
 replay: ## play seeds of the simulation, and faults while the benchmark runs, on the lab: about three hours
-	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed' ./test/slurm \
+	set -o pipefail; go test -v -count=1 -timeout 6h -run 'TestReplay|TestPlayed|TestHubIsKilled' ./test/slurm \
 	  -args -seed 1 -seeds 200 -repeat 20 | grep -v '^=== '
 
 .PHONY: alarms

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,7 @@ type player struct {
 	paused   map[int]time.Time // until when processes stand still
 	all      time.Time         // until when all of them do
 	events   int               // bytes of events.ndjson that have been read
+	begun    []beginning       // of the phases
 	due      []action
 	stopAt   time.Time
 	freeAt   time.Time       // when nothing was left
@@ -46,6 +48,12 @@ type player struct {
 
 // actor is a child and its agent.
 type actor struct{ child, agent int }
+
+// beginning is when a phase began.
+type beginning struct {
+	phase protocol.Phase
+	at    time.Time
+}
 
 // action is something that the player does at a moment.
 type action struct {
@@ -242,6 +250,7 @@ func (p *player) read() {
 }
 
 func (p *player) entered(phase protocol.Phase, at time.Time) {
+	p.begun = append(p.begun, beginning{phase, at})
 	if phase == protocol.Stopping {
 		p.stopAt = at
 	}
@@ -254,9 +263,10 @@ func (p *player) entered(phase protocol.Phase, at time.Time) {
 
 func (p *player) do(at time.Time, do func()) { p.due = append(p.due, action{at, do}) }
 
-// act does what is due.
+// act does what is due, the earlier first.
 func (p *player) act() {
 	waiting := p.due
+	slices.SortStableFunc(waiting, func(a, b action) int { return a.at.Compare(b.at) })
 	p.due = nil
 	for _, a := range waiting {
 		if time.Now().Before(a.at) {
@@ -302,9 +312,13 @@ func (p *player) vanished(host string) {
 }
 
 // measured tells whether the benchmark has left its result.
-func (p *player) measured() bool {
-	files, _ := filepath.Glob(filepath.Join(p.attempt(), "work", "*", "client.0.log"))
-	return len(files) > 0
+func (p *player) measured() bool { return len(p.clientFiles()) > 0 }
+
+// clientFiles lists the files in which the benchmark has left its result.
+func (p *player) clientFiles() []string {
+	files, err := filepath.Glob(filepath.Join(p.attempt(), "work", "*", "client.0.log"))
+	p.must(err)
+	return files
 }
 
 func (p *player) fall(task roles.Task, f simulation.Fall) {
