@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -158,20 +159,29 @@ func (p *player) healLater(f *simulation.Fault, heal func() error) {
 }
 
 // hold traces a process, so that nobody can reap it when it is killed: whoever waits for it waits until the tracer lets
-// go. A process in an uninterruptible wait is the same to its agent.
+// go. A process in an uninterruptible wait is the same to its agent. Signals reach it as if nobody traced it.
 func (p *player) hold(pid int) bool {
 	held, end := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // a tracer is a thread
 		defer runtime.UnlockOSThread()
-		_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid), 0, 0, 0, 0)
-		if errno != 0 {
-			held <- errno
+		if err := ptrace(unix.PTRACE_SEIZE, pid, 0); err != nil {
+			held <- err
 			return
 		}
 		held <- nil
-		<-end
-		_, _, _ = unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(pid), 0, 0, 0, 0)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				passSignal(pid)
+				continue
+			case <-end:
+			}
+			break
+		}
+		_ = ptrace(unix.PTRACE_DETACH, pid, 0)
 		var status unix.WaitStatus
 		_, _ = unix.Wait4(pid, &status, unix.WALL|unix.WNOHANG, nil)
 	}()
@@ -181,4 +191,32 @@ func (p *player) hold(pid int) bool {
 	}
 	p.release = append(p.release, end)
 	return true
+}
+
+// passSignal lets a traced process have the signal that it stands still for. Its end is not looked at: that would let
+// its parent reap it.
+func passSignal(pid int) {
+	var info struct {
+		signo, errno, code, _, _, _, status int32 // siginfo_t of SIGCHLD
+		_                                   [100]byte
+	}
+	err := unix.Waitid(unix.P_PID, pid, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WSTOPPED|unix.WNOHANG|unix.WALL, nil)
+	if err != nil || info.signo == 0 {
+		return
+	}
+	switch sig := info.status & 0xff; {
+	case info.status>>8 != unix.PTRACE_EVENT_STOP:
+		_ = ptrace(unix.PTRACE_CONT, pid, int(sig))
+	case sig == int32(unix.SIGTRAP): // it may go on
+		_ = ptrace(unix.PTRACE_CONT, pid, 0)
+	default: // it is to stand still
+		_ = ptrace(unix.PTRACE_LISTEN, pid, 0)
+	}
+}
+
+func ptrace(request, pid, data int) error {
+	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(pid), 0, uintptr(data), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
