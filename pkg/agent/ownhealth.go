@@ -24,16 +24,20 @@ type ownHealth struct {
 	slow    time.Duration    // how long a probe may be without an answer before that means anything
 	busy    healthcheck.Work // while it works, that means nothing; nil: it always does
 	worked  func() bool      // since asked; nil: nobody looks
+	starved healthcheck.Work // while it gets no processor, that means nothing either; nil: it always does
+	waits   func() bool      // for a processor, since soon after it was asked; nil: nobody has looked
 }
 
 // slowAnswer is how long a probe without a short timeout may be without an answer.
 const slowAnswer = time.Second
 
-// noting wraps the live probe, which has a timeout, of a service that may be busy.
-func (h *ownHealth) noting(p healthcheck.Probe, timeout time.Duration, busy healthcheck.Work) healthcheck.Probe {
+// noting wraps the live probe, which has a timeout, of a service that may be busy, or starved.
+func (h *ownHealth) noting(
+	p healthcheck.Probe, timeout time.Duration, busy, starved healthcheck.Work,
+) healthcheck.Probe {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.slow, h.busy = slowAnswer, busy
+	h.slow, h.busy, h.starved = slowAnswer, busy, starved
 	if timeout > 0 {
 		h.slow = min(slowAnswer, timeout/2)
 	}
@@ -48,6 +52,9 @@ type notingProbe struct {
 // Probe implements healthcheck.Probe.
 func (n notingProbe) Probe(ctx context.Context) error {
 	n.health.ask(time.Now())
+	if n.health.starved != nil { // to look takes a moment: most answer sooner
+		defer time.AfterFunc(n.health.slow/4, n.health.look).Stop()
+	}
 	err := n.probe.Probe(ctx)
 	n.health.answer(time.Now(), err, ctx.Err() != nil)
 	return err
@@ -56,10 +63,18 @@ func (n notingProbe) Probe(ctx context.Context) error {
 func (h *ownHealth) ask(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asked, h.begun = now, true
+	h.asked, h.begun, h.waits = now, true, nil
 	if h.busy != nil {
 		h.worked = h.busy()
 	}
+}
+
+// look begins to look whether a service that has not answered yet gets a processor.
+func (h *ownHealth) look() {
+	waits := h.starved()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waits = waits
 }
 
 func (h *ownHealth) answer(now time.Time, err error, ended bool) {
@@ -107,7 +122,7 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 	switch {
 	case h.streak > 1 || h.streak == 1 && (h.silent || waited > h.slow): // a single bad answer may have passed
 		return h.failing, h.since.UTC()
-	case waited > h.slow && (h.worked == nil || !h.worked()):
+	case waited > h.slow && !(h.worked != nil && h.worked()) && !(h.waits != nil && h.waits()):
 		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
 	}
 	return "", time.Time{}

@@ -50,7 +50,7 @@ func TestOwnHealth(t *testing.T) {
 							return ctx.Err()
 						}
 						return answer
-					}), 0, nil)
+					}), 0, nil, nil)
 					_ = probe.Probe(ctx)
 					time.Sleep(time.Second)
 				}
@@ -82,7 +82,7 @@ func TestBusy(t *testing.T) {
 				return &healthcheck.Failure{Reason: healthcheck.Timeout}
 			}
 		})
-		probe := h.noting(healthcheck.Excuse(silent, busy.Work), 2*time.Second, busy.Work)
+		probe := h.noting(healthcheck.Excuse(silent, busy.Work), 2*time.Second, busy.Work, nil)
 		ask := func(works bool) {
 			if works {
 				time.AfterFunc(time.Second, func() { busy.Line("iter 1"); busy.Line("a warning") })
@@ -105,6 +105,36 @@ func TestBusy(t *testing.T) {
 			t.Errorf("it works when it is stopped, and %s", why)
 		}
 	})
+}
+
+// A service that gets no processor and has not answered for a second is not unwell; it is looked at only if it does not
+// answer soon.
+func TestStarvedService(t *testing.T) {
+	for name, tt := range map[string]struct {
+		takes time.Duration
+		waits bool
+		looks int
+		why   string
+	}{
+		"it answers":                       {100 * time.Millisecond, true, 0, ""},
+		"it gets no processor":             {3 * time.Second, true, 1, ""},
+		"it gets processors and is silent": {3 * time.Second, false, 1, "it has not answered for 1.5s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var h ownHealth
+				looks := 0
+				look := func() func() bool { looks++; return func() bool { return tt.waits } }
+				probe := h.noting(probeFunc(func(context.Context) error { time.Sleep(tt.takes); return nil }), 0, nil, look)
+				go func() { _ = probe.Probe(t.Context()) }()
+				time.Sleep(1500 * time.Millisecond)
+				if why, _ := h.unwell(time.Now()); why != tt.why || looks != tt.looks {
+					t.Errorf("%q, looked at %d times", why, looks)
+				}
+				time.Sleep(tt.takes)
+			})
+		})
+	}
 }
 
 // Time on processors is work from a share on.

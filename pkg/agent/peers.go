@@ -125,13 +125,14 @@ func (s *service) check(before func()) {
 }
 
 // checkOwn tells why this service does not answer its live probe, "" if it does, or has none, or need not answer yet.
+// One that gets no processor cannot answer so soon, and says nothing about itself by that.
 func (s *service) checkOwn(ctx context.Context) string {
 	if s.spec.Live == nil || !s.own.watched() {
 		return ""
 	}
 	probe, err := s.liveProbe(*s.spec.Live)
 	if err == nil {
-		err = probe.Probe(ctx)
+		err = healthcheck.Excuse(probe, s.starved).Probe(ctx)
 	}
 	if err == nil {
 		return ""

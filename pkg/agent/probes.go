@@ -17,6 +17,9 @@ func (s *service) liveProbe(p recipe.Probe) (healthcheck.Probe, error) {
 	return probe, err
 }
 
+// starved begins to look whether the service gets a processor.
+func (s *service) starved() (waits func() bool) { return s.child.Starved() }
+
 func rule(p recipe.Probe) healthcheck.Rule {
 	return healthcheck.Rule{Period: time.Duration(p.Period), Successes: p.Successes, Failures: p.Failures}
 }

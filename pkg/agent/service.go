@@ -200,7 +200,7 @@ func (s *service) watchLive(p recipe.Probe) {
 		s.tell(protocol.Event{Kind: protocol.EventUnhealthy, Detail: err.Error()})
 		return
 	}
-	rule(p).Watch(s.ctx, s.own.noting(probe, time.Duration(p.Timeout), s.busy), func(err error) {
+	rule(p).Watch(s.ctx, s.own.noting(probe, time.Duration(p.Timeout), s.busy, s.starved), func(err error) {
 		if err == nil {
 			s.tell(protocol.Event{Kind: protocol.EventRecovered})
 			return

@@ -203,25 +203,28 @@ func (m *Machine) missed(d time.Duration) {
 
 // Deadline is when the machine must be given a Tick at the latest, if nothing happens before.
 func (m *Machine) Deadline(now time.Time) time.Time {
-	first := m.phaseEnds()
-	sooner := func(at time.Time) {
+	waits := []time.Time{
+		m.phaseEnds(), m.attribution.Deadline(), m.partition.deadline(), m.readBy, m.again.judgeBy, m.look,
+	}
+	if m.phase == protocol.Stopping {
+		waits = append(waits, m.askedBy())
+	}
+	if len(m.held.facts) > 0 {
+		waits = append(waits, m.held.ends)
+	}
+	first := earliest(waits...)
+	if first.IsZero() {
+		return first
+	}
+	return earliest(first, now.Add(m.clock.Beat)) // while it waits, its clock must notice a pause
+}
+
+// earliest is the first of some times, of which zero is none.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, at := range times {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
-	}
-	sooner(m.attribution.Deadline())
-	sooner(m.partition.deadline())
-	sooner(m.readBy)
-	sooner(m.again.judgeBy)
-	if m.phase == protocol.Stopping {
-		sooner(m.askedBy())
-	}
-	if len(m.held.facts) > 0 {
-		sooner(m.held.ends)
-	}
-	if !m.look.IsZero() {
-		sooner(m.look)
-		sooner(now.Add(m.clock.Beat)) // the clock must notice a pause
 	}
 	return first
 }

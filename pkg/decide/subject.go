@@ -85,5 +85,9 @@ func (m *Machine) askedBy() time.Time {
 	if f := m.attribution.Verdict(); f == nil || f.Kind != protocol.CauseCancelled || m.wasAsked() || !m.allGone() {
 		return time.Time{}
 	}
-	return m.since[protocol.Stopping].Add(askedLag + m.extra)
+	lag := askedLag + m.extra
+	if m.extra > 0 { // the pause may have been longer by a beat
+		lag += m.clock.Beat
+	}
+	return m.since[protocol.Stopping].Add(lag)
 }

@@ -1,11 +1,13 @@
 package supervisor_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +50,7 @@ func programs() map[string]program {
 		"hog":         hog,
 		"hogs":        hogs,
 		"hog-a-while": func(a []string) int { hog(a); time.Sleep(1500 * time.Millisecond); return 0 },
+		"crowd":       crowd,
 		"traceback":   traceback,
 		"stdin":       func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
 		"supervised":  supervised,
@@ -216,6 +219,32 @@ func hogs(args []string) int {
 		_ = cmd.Wait()
 	}
 	return 0
+}
+
+// crowd is so many threads that want the same processor for ever, after everybody else.
+func crowd(args []string) int {
+	var cpus unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		panic(err)
+	}
+	first := 0
+	for !cpus.IsSet(first) {
+		first++
+	}
+	cpus.Zero()
+	cpus.Set(first)
+	for range number(args[0]) {
+		go func() {
+			runtime.LockOSThread()
+			if err := errors.Join(unix.SchedSetaffinity(0, &cpus), unix.Setpriority(unix.PRIO_PROCESS, 0, 19)); err != nil {
+				panic(err)
+			}
+			for {
+			}
+		}()
+	}
+	ready()
+	select {}
 }
 
 func traceback([]string) int {

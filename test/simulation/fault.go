@@ -122,6 +122,9 @@ func Kinds() []Kind {
 	}
 }
 
+// ofTheJob tells whether a fault is of the whole job, whatever has become of its task.
+func (k Kind) ofTheJob() bool { return k == FreezeDisk || k == Cancel || k == PauseAll || k == PointIsLost }
+
 // happen breaks what is to be broken, unless that has ended.
 func (j *job) happen(f *Fault) {
 	a := j.agents[f.Task]
@@ -129,7 +132,7 @@ func (j *job) happen(f *Fault) {
 		j.at(j.standsStill.Add(j.between(time.Millisecond, 2*time.Second)), func() { j.happen(f) })
 		return
 	}
-	if j.result != nil || a.proc.dead && f.Kind != FreezeDisk {
+	if j.result != nil || a.proc.dead && !f.Kind.ofTheJob() {
 		return
 	}
 	if !j.strike(f, a) {
