@@ -28,6 +28,7 @@ type child struct {
 	since     time.Time
 	abandoned bool
 	startedAt time.Time
+	atStart   []func() // what is to happen once it has started
 	port      int // of its service: no two have the same
 }
 
@@ -50,6 +51,10 @@ func (c *child) start() {
 			if c.a.task.Leader() {
 				c.serve()
 			}
+			for _, happen := range c.atStart {
+				happen()
+			}
+			c.atStart = nil
 		})
 	})
 }

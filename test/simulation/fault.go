@@ -122,6 +122,11 @@ func Kinds() []Kind {
 	}
 }
 
+// OfAChild tells whether a fault is of what an agent supervises, and has to wait until that has started.
+func (k Kind) OfAChild() bool {
+	return slices.Contains([]Kind{Crash, ExitZero, KillChild, Hang, Stuck, BenchFails}, k)
+}
+
 // ofTheJob tells whether a fault is of the whole job, whatever has become of its task.
 func (k Kind) ofTheJob() bool { return k == FreezeDisk || k == Cancel || k == PauseAll || k == PointIsLost }
 
@@ -144,10 +149,10 @@ func (j *job) happen(f *Fault) {
 
 // strike does it, and tells whether there was anything to break.
 func (j *job) strike(f *Fault, a *agent) bool {
-	c := a.child
+	if f.Kind.OfAChild() {
+		return j.strikeChild(f, a.child)
+	}
 	switch f.Kind {
-	case Crash, ExitZero, KillChild, Hang, Stuck, BenchFails:
-		return j.strikeChild(f, c)
 	case KillAgent, KillHub:
 		a.killed()
 	case PauseAgent, PauseHub:
@@ -191,7 +196,11 @@ func (j *job) strike(f *Fault, a *agent) bool {
 	return true
 }
 
+// strikeChild breaks a child; one that has not started yet is broken as soon as it has.
 func (j *job) strikeChild(f *Fault, c *child) bool {
+	if !c.started {
+		c.atStart = append(c.atStart, func() { j.happen(f) })
+	}
 	if !c.started || c.ended {
 		return false
 	}

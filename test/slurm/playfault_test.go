@@ -26,7 +26,11 @@ func (p *player) happen(f *simulation.Fault) {
 		p.do(p.all.Add(300*time.Millisecond), func() { p.happen(f) })
 		return // nothing happens while everything stands still
 	}
-	if p.strike(f) {
+	_, begun := p.actors[f.Task]
+	switch {
+	case f.Kind.OfAChild() && !begun:
+		p.do(at.Add(time.Millisecond), func() { p.happen(f) })
+	case p.strike(f):
 		f.At = at
 	}
 }
@@ -39,17 +43,11 @@ var childSignals = map[simulation.Kind]syscall.Signal{
 
 // strike does it, and tells whether there was anything to break.
 func (p *player) strike(f *simulation.Fault) bool {
-	a, begun := p.actors[f.Task]
 	host := p.labHost(f.Task)
-	if f.Kind == simulation.Hang {
-		return begun && !p.dead[f.Task] && p.pause(f.For, a.child)
-	}
-	if sig, ok := childSignals[f.Kind]; ok {
-		return begun && !p.dead[f.Task] && p.signal(a.child, sig)
+	if f.Kind.OfAChild() {
+		return !p.dead[f.Task] && p.strikeChild(f, p.actors[f.Task].child)
 	}
 	switch f.Kind {
-	case simulation.Stuck:
-		return begun && !p.dead[f.Task] && p.hold(a.child)
 	case simulation.KillAgent, simulation.KillHub:
 		return p.signal(p.agent(f.Task), syscall.SIGKILL)
 	case simulation.PauseAgent, simulation.PauseHub:
@@ -74,6 +72,17 @@ func (p *player) strike(f *simulation.Fault) bool {
 		return p.pause(f.For, p.everybody()...)
 	}
 	return true
+}
+
+func (p *player) strikeChild(f *simulation.Fault, pid int) bool {
+	switch f.Kind {
+	case simulation.Hang:
+		return p.pause(f.For, pid)
+	case simulation.Stuck:
+		return p.hold(pid)
+	default:
+		return p.signal(pid, childSignals[f.Kind])
+	}
 }
 
 // labHost is the lab's name of a task's host.

@@ -64,8 +64,7 @@ func replay(t *testing.T, c *cluster, seed uint64) likeness {
 	like := asDrawn
 	if !sameCause(simulated, r.FirstCause) {
 		like = other
-		again := drawForLab(t, seed)
-		again.Faults = p.struck()
+		again := p.asPlayed(drawForLab(t, seed))
 		if simulated = simulate(t, again); sameCause(simulated, r.FirstCause) {
 			like = asStruck
 		}
@@ -93,8 +92,10 @@ func simulate(t *testing.T, s simulation.Scenario) *protocol.Cause {
 	return r.Cause
 }
 
-// struck are the faults that happened, each at the time since the beginning of its phase at which it did.
-func (p *player) struck() (list []*simulation.Fault) {
+// asPlayed is the scenario as it was on the lab: with the faults that happened, each at the time since the beginning of
+// its phase at which it did, and a benchmark that lasted as long as that.
+func (p *player) asPlayed(s simulation.Scenario) simulation.Scenario {
+	s.Faults = nil
 	for _, f := range p.scenario.Faults {
 		if f.At.IsZero() {
 			continue
@@ -105,10 +106,13 @@ func (p *player) struck() (list []*simulation.Fault) {
 				g.Phase, g.After = b.phase, f.At.Sub(b.at)
 			}
 		}
+		if g.Phase == protocol.Measuring && g.After >= s.Measures() {
+			s = s.Measuring(g.After + time.Millisecond)
+		}
 		g.At = time.Time{}
-		list = append(list, &g)
+		s.Faults = append(s.Faults, &g)
 	}
-	return list
+	return s
 }
 
 // judge checks that a verdict names one of the faults that happened, that there is one if it had to show, and that what
