@@ -125,7 +125,8 @@ func TestStarvedService(t *testing.T) {
 				var h ownHealth
 				looks := 0
 				look := func() func() bool { looks++; return func() bool { return tt.waits } }
-				probe := h.noting(probeFunc(func(context.Context) error { time.Sleep(tt.takes); return nil }), 0, nil, look)
+				answers := probeFunc(func(context.Context) error { time.Sleep(tt.takes); return nil })
+				probe := h.noting(answers, 0, nil, look)
 				go func() { _ = probe.Probe(t.Context()) }()
 				time.Sleep(1500 * time.Millisecond)
 				if why, _ := h.unwell(time.Now()); why != tt.why || looks != tt.looks {

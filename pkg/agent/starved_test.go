@@ -66,7 +66,8 @@ func TestAskedWhileStarved(t *testing.T) {
 				}),
 			}
 			if tt.why == "" {
-				check.Eventually(t, "all of it runs", func() bool { return s.child.Vitals().CPU > 200*time.Millisecond })
+				const some = 200 * time.Millisecond
+				check.Eventually(t, "all of it runs", func() bool { return s.child.Vitals().CPU > some })
 			}
 			if s.child.PID() == 0 {
 				t.Fatalf("%+v", s.child.Outcome())

@@ -236,10 +236,11 @@ func crowd(args []string) int {
 	for range number(args[0]) {
 		go func() {
 			runtime.LockOSThread()
-			if err := errors.Join(unix.SchedSetaffinity(0, &cpus), unix.Setpriority(unix.PRIO_PROCESS, 0, 19)); err != nil {
+			err := errors.Join(unix.SchedSetaffinity(0, &cpus), unix.Setpriority(unix.PRIO_PROCESS, 0, 19))
+			if err != nil {
 				panic(err)
 			}
-			for {
+			for n := 0; n >= 0; n ^= 1 { // for ever
 			}
 		}()
 	}

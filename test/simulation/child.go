@@ -29,7 +29,7 @@ type child struct {
 	abandoned bool
 	startedAt time.Time
 	atStart   []func() // what is to happen once it has started
-	port      int // of its service: no two have the same
+	port      int      // of its service: no two have the same
 }
 
 func (c *child) job() *job { return c.a.job }

@@ -128,7 +128,9 @@ func (k Kind) OfAChild() bool {
 }
 
 // ofTheJob tells whether a fault is of the whole job, whatever has become of its task.
-func (k Kind) ofTheJob() bool { return k == FreezeDisk || k == Cancel || k == PauseAll || k == PointIsLost }
+func (k Kind) ofTheJob() bool {
+	return k == FreezeDisk || k == Cancel || k == PauseAll || k == PointIsLost
+}
 
 // happen breaks what is to be broken, unless that has ended.
 func (j *job) happen(f *Fault) {

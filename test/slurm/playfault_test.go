@@ -209,7 +209,8 @@ func passSignal(pid int) {
 		signo, errno, code, _, _, _, status int32 // siginfo_t of SIGCHLD
 		_                                   [100]byte
 	}
-	err := unix.Waitid(unix.P_PID, pid, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WSTOPPED|unix.WNOHANG|unix.WALL, nil)
+	const stops = unix.WSTOPPED | unix.WNOHANG | unix.WALL
+	err := unix.Waitid(unix.P_PID, pid, (*unix.Siginfo)(unsafe.Pointer(&info)), stops, nil)
 	if err != nil || info.signo == 0 {
 		return
 	}
@@ -224,7 +225,8 @@ func passSignal(pid int) {
 }
 
 func ptrace(request, pid, data int) error {
-	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(pid), 0, uintptr(data), 0, 0); errno != 0 {
+	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(pid), 0, uintptr(data), 0, 0)
+	if errno != 0 {
 		return errno
 	}
 	return nil
