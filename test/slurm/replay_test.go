@@ -89,6 +89,9 @@ func simulate(t *testing.T, s simulation.Scenario) *protocol.Cause {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, b := range r.Broken {
+		t.Errorf("%s is broken: %s", s, b)
+	}
 	return r.Cause
 }
 
@@ -115,8 +118,8 @@ func (p *player) asPlayed(s simulation.Scenario) simulation.Scenario {
 	return s
 }
 
-// judge checks that a verdict names one of the faults that happened, that there is one if it had to show, and that what
-// was measured is recorded.
+// judge checks that a verdict names one of the faults that happened, and the first if no other happened at about the
+// same time; that there is one if it had to show; and that what was measured is recorded.
 func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 	p.t.Helper()
 	if !p.recordedOnce() {
@@ -136,11 +139,18 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 	}
 	for _, f := range struck {
 		if g.Names(f, *r.FirstCause) {
-			return f
+			named = f
+			break
 		}
 	}
-	p.t.Errorf("the cause is none of the faults %v: %v; secondary: %v", struck, r.FirstCause, r.Secondary)
-	return nil
+	first := g.First()
+	switch {
+	case named == nil:
+		p.t.Errorf("the cause is none of the faults %v: %v; secondary: %v", struck, r.FirstCause, r.Secondary)
+	case g.Unmistakable(first) && !g.Names(first, *r.FirstCause):
+		p.t.Errorf("the cause is not the first fault, %s: %v; secondary: %v", first, r.FirstCause, r.Secondary)
+	}
+	return named
 }
 
 // sameCause tells whether two verdicts name the same, in the same words for what kind it is.
