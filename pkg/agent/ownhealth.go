@@ -55,9 +55,24 @@ func (n notingProbe) Probe(ctx context.Context) error {
 	if n.health.starved != nil { // to look takes a moment: most answer sooner
 		defer time.AfterFunc(n.health.slow/4, n.health.look).Stop()
 	}
-	err := n.probe.Probe(ctx)
+	err := n.health.explained(n.probe.Probe(ctx))
 	n.health.answer(time.Now(), err, ctx.Err() != nil)
 	return err
+}
+
+// explained adds to the failure of a service that gave no answer that it got no processor.
+func (h *ownHealth) explained(err error) error {
+	f, ok := errors.AsType[*healthcheck.Failure](err)
+	if !ok || f.Reason != healthcheck.Timeout {
+		return err
+	}
+	h.mu.Lock()
+	waits := h.waits
+	h.mu.Unlock()
+	if waits == nil || !waits() {
+		return err
+	}
+	return &healthcheck.Failure{Reason: f.Reason, Detail: f.Detail + "; its threads wait for a processor"}
 }
 
 func (h *ownHealth) ask(now time.Time) {

@@ -138,6 +138,27 @@ func TestStarvedService(t *testing.T) {
 	}
 }
 
+// A service that fails because it gives no answer says so if that is because it gets no processor.
+func TestStarvedServiceSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h ownHealth
+		waits := true
+		silent := probeFunc(func(context.Context) error {
+			time.Sleep(time.Second)
+			return &healthcheck.Failure{Reason: healthcheck.Timeout, Detail: "it does not answer"}
+		})
+		probe := h.noting(silent, time.Second, nil, func() func() bool { return func() bool { return waits } })
+		err := probe.Probe(t.Context())
+		if want := "timeout: it does not answer; its threads wait for a processor"; err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		waits = false
+		if err := probe.Probe(t.Context()); err.Error() != "timeout: it does not answer" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // Time on processors is work from a share on.
 func TestCPUWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
