@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/pkg/supervisor"
@@ -20,6 +22,9 @@ import (
 
 // installOutput is how long what the install command leaves running may hold its output.
 const installOutput = 2 * time.Second
+
+// noteBound is how long a node on which the command failed waits for the run directory.
+const noteBound = time.Second
 
 // installCommand prepares a node before any role starts.
 func installCommand() *cli.Command {
@@ -61,9 +66,22 @@ func installCommand() *cli.Command {
 				if last := said.Text(logtee.NewRedactor(os.Environ()).Text); last != "" {
 					how += ": " + last
 				}
+				noteInstall(p, how)
 				return command.Exit(protocol.ExitFailed, errors.New(protocol.InstallEnded+how))
 			}
 			return err
 		},
 	}
+}
+
+// noteInstall notes how the install command ended, unless another node has, or the run directory does not answer. By
+// hand there is no attempt.
+func noteInstall(p plan.Plan, how string) {
+	attempt, err := strconv.Atoi(os.Getenv(protocol.EnvAttempt))
+	if err != nil {
+		return
+	}
+	disk := rundir.NewDisk(rundir.DiskOptions{})
+	disk.Create(rundir.Dir(p.RunDir).Attempt(attempt).InstallEnded(), []byte(how), nil)
+	disk.Close(noteBound)
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/disagg/disagg/cmd/internal/command"
+	"github.com/disagg/disagg/pkg/launch"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/regression"
 	"github.com/disagg/disagg/pkg/report"
@@ -72,6 +74,9 @@ func judge(c *cli.Context) (v regression.Verdict, err error) {
 	}
 	if c.IsSet("pin") {
 		run.Pinned = c.StringSlice("pin")
+	}
+	if err := launch.CheckComparison(run.Detector, slices.Concat(run.Conditions, run.Pinned)); err != nil {
+		return v, err
 	}
 	if run.Records, err = o.attempts[len(o.attempts)-1].RecordStore().ReadAll(); err != nil {
 		return v, fmt.Errorf("cannot compare with earlier runs: %w", err) // the rest could pass without it

@@ -34,6 +34,10 @@ func (b *batch) install(ctx context.Context) (code int, err error) {
 	cause := protocol.Cause{
 		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: last.detail(tries),
 	}
+	if last.ended == "" {
+		last.ended = b.installEnded()
+		cause.Detail = last.detail(tries)
+	}
 	asked := ctx.Err() != nil
 	if asked {
 		cause.Subject, cause.Kind = protocol.WholeJob, protocol.EndedBy(b.jobEnds(), b.installed)
@@ -42,6 +46,23 @@ func (b *batch) install(ctx context.Context) (code int, err error) {
 	b.disk.Flush(diskPatience)
 	b.conclude(steps.Conclude{Cause: cause, Asked: asked})
 	return protocol.ExitFailed, <-b.concluded
+}
+
+// installEnded is how preparing ended by what an agent has noted, "" if none has: what agents print is lost with the
+// step if the scheduler ends it at once.
+func (b *batch) installEnded() string {
+	noted := make(chan string, 1)
+	b.disk.Do("read install.ended", 0, func() error {
+		how, err := rundir.ReadRegular(b.attempt.InstallEnded())
+		noted <- string(how)
+		return err
+	}, nil)
+	select {
+	case how := <-noted:
+		return how
+	case <-time.After(diskPatience):
+		return ""
+	}
 }
 
 // tryInstall prepares the nodes, again if that never began on any of them and may the next time. It returns the last

@@ -30,6 +30,11 @@ func TestInstallFails(t *testing.T) {
 				"echo disagg-agent: '" + protocol.InstallEnded + "'$n with code 3: no such package; done; exit 143",
 			"installing ended on n1 with code 3: no such package",
 		},
+		"what agents said is lost with the step": {
+			"echo srun: Force Terminated StepId=7.0 >&2; printf '%s' 'n1 with code 3: no such package' >" +
+				`"${DISAGG_PLAN%/*}/attempt-$DISAGG_ATTEMPT/logs/install.ended"; exit 143`,
+			"installing ended on n1 with code 3: no such package",
+		},
 		"nothing is said": {"kill -9 $$", "installing ended with code 137"},
 	}
 	for name, tt := range tests {

@@ -77,6 +77,9 @@ func (b ByHand) measures() bool { return b.All || b.Role == roles.Hub().Role }
 
 // place finds the run and the attempt in which the role is to be started, and the allocation.
 func (b ByHand) place(ctx context.Context) (place, scheduler.Allocation, error) {
+	if _, err := b.wrap(); err != nil {
+		return place{}, scheduler.Allocation{}, err
+	}
 	alloc, err := b.Scheduler.Allocation(ctx)
 	if err != nil {
 		return place{}, alloc, err
@@ -117,11 +120,20 @@ func (b ByHand) Preview(ctx context.Context, environ []string) (agent.Child, err
 	if err != nil {
 		return agent.Child{}, err
 	}
-	wrap, err := shellwords.Split(b.Wrap)
+	wrap, err := b.wrap()
 	if err != nil {
-		return agent.Child{}, fmt.Errorf("cannot read --wrap: %w", err)
+		return agent.Child{}, err
 	}
 	return preview(at.plan, b.Role, at.attempt, wrap, environ)
+}
+
+// wrap is the words that are put before the role's command.
+func (b ByHand) wrap() ([]string, error) {
+	words, err := shellwords.Split(b.Wrap)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read --wrap %q: %w", b.Wrap, err)
+	}
+	return words, nil
 }
 
 func roleNames(l roles.Layout) string {

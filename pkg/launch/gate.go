@@ -17,13 +17,8 @@ func (r Request) gate() (plan.Gate, error) {
 	if !slices.Contains(plan.GateModes(), g.Mode) {
 		return g, fmt.Errorf("unknown gate %q: want one of %s", g.Mode, joined(plan.GateModes()))
 	}
-	if !slices.Contains(plan.Detectors(), g.Detector) {
-		return g, fmt.Errorf("unknown detector %q: want one of %s", g.Detector, strings.Join(plan.Detectors(), ", "))
-	}
-	for _, c := range slices.Concat(g.History, g.Pinned) {
-		if err := results.CheckCondition(c); err != nil {
-			return g, err
-		}
+	if err := CheckComparison(g.Detector, slices.Concat(g.History, g.Pinned)); err != nil {
+		return g, err
 	}
 	if r.Confirm == nil {
 		g.Confirm = g.Mode == plan.GateFail || g.Mode == plan.GateStrict
@@ -31,6 +26,19 @@ func (r Request) gate() (plan.Gate, error) {
 		g.Confirm = *r.Confirm && g.Mode != plan.GateOff
 	}
 	return g, nil
+}
+
+// CheckComparison tells what is wrong with the method of a comparison and its conditions.
+func CheckComparison(detector string, conditions []string) error {
+	if !slices.Contains(plan.Detectors(), detector) {
+		return fmt.Errorf("unknown detector %q: want one of %s", detector, strings.Join(plan.Detectors(), ", "))
+	}
+	for _, c := range conditions {
+		if err := results.CheckCondition(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func joined[T ~string](list []T) string {

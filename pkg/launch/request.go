@@ -133,6 +133,9 @@ func (r Request) Make(ctx context.Context) (Job, error) {
 		hideSecrets(&p.Case)
 		err = checkCheckout(p, r.Scheduler == nil)
 	}
+	if err == nil && r.Scheduler != nil { // what the batch script refuses is said before anything is submitted
+		_, err = r.Scheduler.Script(p)
+	}
 	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err
 }
 

@@ -60,16 +60,24 @@ func (noScript) Script(plan.Plan) (string, error) { return "", errors.New("canno
 // A preparation that fails leaves nothing behind.
 func TestPrepareFails(t *testing.T) {
 	r := request(t)
-	r.Scheduler = noScript{&fake.Scheduler{}}
 	r.RunDir = filepath.Join(t.TempDir(), "runs", "run")
 	job, err := r.Make(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	job.Scheduler = noScript{&fake.Scheduler{}}
 	fails(t, job.Prepare(), "cannot render script")
 	if _, err := os.Lstat(filepath.Dir(r.RunDir)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something is left: %v", err)
 	}
+}
+
+// A plan of which there can be no batch script is refused when it is made: nothing was submitted before it.
+func TestMakeWithoutScript(t *testing.T) {
+	r := request(t)
+	r.Scheduler = noScript{&fake.Scheduler{}}
+	_, err := r.Make(t.Context())
+	fails(t, err, "cannot render script")
 }
 
 // A submitted job is noted with everything that names it.

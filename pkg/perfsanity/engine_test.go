@@ -125,7 +125,9 @@ func TestSizes(t *testing.T) {
 	}{
 		"{}": {0, 1, ""},
 		"{tensor_parallel_size: 2, pipeline_parallel_size: 3, context_parallel_size: 4}": {0, 24, ""},
-		"{tensor_parallel_size: 0, pipeline_parallel_size: 3}":                           {0, 3, ""},
+		"{tensor_parallel_size: 0, pipeline_parallel_size: 3}": {
+			0, 3, "gen.tensor_parallel_size: 0: want at least 1",
+		},
 		"{x: 1}":                        {8, 8, ""},
 		"{tensor_parallel_size: 1}":     {8, 8, ""},
 		"{tensor_parallel_size: 8}":     {8, 8, ""},

@@ -214,6 +214,11 @@ func size(b yamlfile.Block, explicit int, file, key string) (p parallel, err err
 	if err := b.Decode(file, key, &p); err != nil {
 		return p, err
 	}
+	for _, name := range []string{"tensor_parallel_size", "pipeline_parallel_size", "context_parallel_size"} {
+		if n, ok := b.Get(name).Scalar(); ok && n == "0" {
+			return p, &yamlfile.Error{File: file, Line: b.Line(), Key: key + "." + name, Problem: "0: want at least 1"}
+		}
+	}
 	p.explicit = explicit
 	if problem := p.fault(); problem != "" {
 		return p, &yamlfile.Error{File: file, Line: b.Line(), Key: key, Problem: problem}

@@ -184,7 +184,11 @@ func (p Plan) rehearse() error {
 			continue // it differs from the one before in its number
 		}
 		d := p.Rehearsal(pl)
-		if err := p.Spec(pl.Role).Rehearse(d); err != nil {
+		err := p.pointsApart(pl.Role)
+		if err == nil {
+			err = p.Spec(pl.Role).Rehearse(d)
+		}
+		if err != nil {
 			return fmt.Errorf("recipe %s: roles.%s.%w", p.Recipe.Name, pl.Role.Kind, err)
 		}
 		for name, text := range p.Cluster.Env {

@@ -41,6 +41,17 @@ func (p Plan) PointFiles(runID string, dirs recipe.Dirs) (files []string, err er
 // indexMark stands for a point's index in the pattern of the client's files.
 const indexMark = "{index}"
 
+// pointsApart checks that each of several points has a file of its own: a number in a file for all of them could count
+// for each.
+func (p Plan) pointsApart(r roles.Role) error {
+	n, spec := len(p.Case.Load.Points()), p.Spec(r).Results
+	if r == roles.Hub().Role && spec != nil && n > 1 && !strings.Contains(spec.Files, indexMark) {
+		return fmt.Errorf("results.files: %q has no %s: the case has %d points, and each needs a file of its own",
+			spec.Files, indexMark, n)
+	}
+	return nil
+}
+
 // PointFile is the file of one point, by the pattern that a recipe gives. The index stands where the last mark is: a
 // folder's name may look like one.
 func PointFile(pattern string, index int) string {

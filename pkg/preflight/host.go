@@ -20,13 +20,16 @@ func mib(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 // disk looks for room where the run directory and the temporary folder are.
 func (h Host) disk(context.Context) []protocol.Finding {
 	var found []protocol.Finding
-	for dir, need := range map[string]int64{h.RunDir: h.MinDisk, orElse(h.Temp, os.TempDir()): h.MinDisk / 10} {
+	for _, place := range []struct {
+		dir  string
+		need int64
+	}{{h.RunDir, h.MinDisk}, {orElse(h.Temp, os.TempDir()), h.MinDisk / 10}} {
 		var fs unix.Statfs_t
-		if err := unix.Statfs(dir, &fs); err != nil {
+		if err := unix.Statfs(place.dir, &fs); err != nil {
 			continue // what cannot be asked is for rundir to find
 		}
-		if free := int64(fs.Bavail) * fs.Bsize; free < need {
-			what := fmt.Sprintf("%s free in %s: want %s", mib(free), dir, mib(need))
+		if free := int64(fs.Bavail) * fs.Bsize; free < place.need {
+			what := fmt.Sprintf("%s free in %s: want %s", mib(free), place.dir, mib(place.need))
 			found = append(found, fatal(protocol.CheckDisk, what)...)
 		}
 	}

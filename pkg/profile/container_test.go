@@ -63,17 +63,17 @@ comment: "a\nb"
 account: "c\u009b1m"
 `
 	const want = `p.yaml: schema: 2 is not supported: want 1
-name: missing
-gpus: "all": want gpus-per-node, gres or none
-container.image: missing
-container.kind: "docker": want pyxis, apptainer or singularity
-container: args are for apptainer, and name is for pyxis
-arch: "sparc": want amd64 or arm64
-run_root: "relative": want an absolute path
-preflight.off: no check "nothing": want all, or some of CHECKS
-sbatch_args, srun_args: "bad": want one option an item, such as --comment=x
-account: "c\u009b1m" has a control character
-comment: "a\nb" has a control character`
+p.yaml: name: missing
+p.yaml: gpus: "all": want gpus-per-node, gres or none
+p.yaml: container.image: missing
+p.yaml: container.kind: "docker": want pyxis, apptainer or singularity
+p.yaml: container: args are for apptainer, and name is for pyxis
+p.yaml: arch: "sparc": want amd64 or arm64
+p.yaml: run_root: "relative": want an absolute path
+p.yaml: preflight.off: no check "nothing": want all, or some of CHECKS
+p.yaml: sbatch_args, srun_args: "bad": want one option per item, such as --comment=x
+p.yaml: account: "c\u009b1m" has a control character
+p.yaml: comment: "a\nb" has a control character`
 	for range 20 { // a map has another order each time
 		_, err := profile.Parse("p.yaml", []byte(text))
 		if err == nil {

@@ -81,13 +81,13 @@ func FuzzDraft(f *testing.F) {
 		d := profile.NewDraft("x", note)
 		d.Set("partition", value, note)
 		d.Offer("account", value, note)
-		d.Set("unset", []string{value}, note)
+		d.Set("upload", []string{value}, note)
 		p, err := profile.Parse("x.yaml", d.Text())
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, d.Text())
 		}
-		if p.Partition != value || p.Account != "" || len(p.Unset) != 1 || p.Unset[0] != value {
-			t.Errorf("%q became %q, %q, with an account of %q:\n%s", value, p.Partition, p.Unset, p.Account, d.Text())
+		if p.Partition != value || p.Account != "" || len(p.Upload) != 1 || p.Upload[0] != value {
+			t.Errorf("%q became %q, %q, with an account of %q:\n%s", value, p.Partition, p.Upload, p.Account, d.Text())
 		}
 	})
 }

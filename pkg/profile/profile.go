@@ -9,7 +9,6 @@ package profile
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -214,8 +213,8 @@ func ParseExtending(file string, data []byte, read Reader) (Profile, error) {
 	} else if err := yamlfile.Decode(file, data, &p); err != nil {
 		return Profile{}, err
 	}
-	if err := p.validate(); err != nil {
-		return Profile{}, fmt.Errorf("%s: %w", file, err)
+	if err := yamlfile.In(file, p.faults()); err != nil {
+		return Profile{}, err
 	}
 	if p.MPI == "none" {
 		p.MPI = ""
@@ -224,11 +223,11 @@ func ParseExtending(file string, data []byte, read Reader) (Profile, error) {
 	return p, nil
 }
 
-func (p Profile) validate() error {
-	var errs []error
+// faults lists what is wrong with a profile.
+func (p Profile) faults() (errs []error) {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if p.Schema != 1 {
-		bad("schema: %d is not supported: want 1", p.Schema)
+	if fault := yamlfile.SchemaFault(p.Schema); fault != "" {
+		bad("%s", fault)
 	}
 	if p.Name == "" {
 		bad("name: missing")
@@ -259,9 +258,20 @@ func (p Profile) validate() error {
 		}
 	}
 	for _, a := range slices.Concat(p.SbatchArgs, p.SrunArgs) {
-		if !strings.HasPrefix(a, "-") {
-			bad("sbatch_args, srun_args: %q: want one option an item, such as --comment=x", a)
+		if !strings.HasPrefix(a, "-") || strings.Contains(a, " -") {
+			bad("sbatch_args, srun_args: %q: want one option per item, such as --comment=x", a)
 		}
+	}
+	for _, pattern := range p.Unset {
+		if _, err := path.Match(pattern, ""); err != nil {
+			bad("unset: %q is not a valid pattern: want for example NCCL_*", pattern)
+		}
+	}
+	if p.Agent != "" && !path.IsAbs(p.Agent) {
+		bad("agent: %q: want an absolute path", p.Agent)
+	}
+	if n := p.Preflight.MinDiskMiB; n < 0 {
+		bad("preflight.min_disk_mib: %d: want at least 0", n)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		if fault := protocol.VariableFault(name); fault != "" {
@@ -274,7 +284,7 @@ func (p Profile) validate() error {
 			bad("%s: %q has a control character", key, texts[key])
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // texts lists what ends up in the batch script or on a command line, by key.

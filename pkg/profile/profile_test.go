@@ -70,17 +70,21 @@ func TestChecksAreSwitchedOff(t *testing.T) {
 // What no cluster can need is refused, by file and key, and of several faults each is told.
 func TestProfileFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"schema: 1\nname: x\npartitoin: y\n":              "p.yaml:3: partitoin: unknown key",
-		"schema: 1\nname: x\nkill_wait: 30\n":             `p.yaml:3: kill_wait: "30" is not a duration`,
-		"schema: 3\nname: x\n":                            "schema: 3 is not supported",
-		"schema: 1\n":                                     "name: missing",
-		"{}\n":                                            "schema: 0 is not supported: want 1\nname: missing",
-		"schema: 1\nname: x\ngpus: some\n":                `gpus: "some": want gpus-per-node, gres or none`,
-		"schema: 1\nname: x\nsbatch_args: [x]\n":          `sbatch_args, srun_args: "x"`,
-		"schema: 1\nname: x\nsrun_args: [x]\n":            `sbatch_args, srun_args: "x"`,
-		"schema: 1\nname: x\ncontainer: {name: y}\n":      "container.image: missing",
-		"schema: 1\nname: x\npreflight: {off: [gpu]}\n":   `preflight.off: no check "gpu": want all, or some of gpus,`,
-		"schema: 1\nname: x\nsbatch_args: [\"-x\\ny\"]\n": `sbatch_args: "-x\ny" has a control character`,
+		"schema: 1\nname: x\npartitoin: y\n":                  "p.yaml:3: partitoin: unknown key",
+		"schema: 1\nname: x\nkill_wait: 30\n":                 `p.yaml:3: kill_wait: "30" is not a duration`,
+		"schema: 3\nname: x\n":                                "schema: 3 is not supported",
+		"schema: 1\n":                                         "name: missing",
+		"{}\n":                                                "p.yaml: schema: missing: add schema: 1\np.yaml: name: missing",
+		"schema: 1\nname: x\ngpus: some\n":                    `gpus: "some": want gpus-per-node, gres or none`,
+		"schema: 1\nname: x\nsbatch_args: [x]\n":              `sbatch_args, srun_args: "x"`,
+		"schema: 1\nname: x\nsrun_args: [--a --b]\n":          `"--a --b": want one option per item`,
+		"schema: 1\nname: x\nunset: ['[']\n":                  `unset: "[" is not a valid pattern: want for example NCCL_*`,
+		"schema: 1\nname: x\nagent: rel\n":                    `agent: "rel": want an absolute path`,
+		"schema: 1\nname: x\npreflight: {min_disk_mib: -1}\n": "preflight.min_disk_mib: -1: want at least 0",
+		"schema: 1\nname: x\nsrun_args: [x]\n":                `sbatch_args, srun_args: "x"`,
+		"schema: 1\nname: x\ncontainer: {name: y}\n":          "container.image: missing",
+		"schema: 1\nname: x\npreflight: {off: [gpu]}\n":       `preflight.off: no check "gpu": want all, or some of gpus,`,
+		"schema: 1\nname: x\nsbatch_args: [\"-x\\ny\"]\n":     `sbatch_args: "-x\ny" has a control character`,
 	} {
 		_, err := profile.Parse("p.yaml", []byte(text))
 		fails(t, text, err, want)

@@ -75,8 +75,8 @@ func Parse(file string, data []byte, read func(name string) ([]byte, error)) (Re
 	if err := yamlfile.Decode(file, data, &r); err != nil {
 		return Recipe{}, err
 	}
-	if err := r.validate(); err != nil {
-		return Recipe{}, fmt.Errorf("%s: %w", file, err)
+	if err := yamlfile.In(file, r.faults()); err != nil {
+		return Recipe{}, err
 	}
 	for kind, s := range r.Roles {
 		for i := range s.Files {
@@ -88,10 +88,13 @@ func Parse(file string, data []byte, read func(name string) ([]byte, error)) (Re
 	return r, nil
 }
 
-func (r Recipe) validate() error {
-	var errs []error
-	if r.Schema != 1 {
-		errs = append(errs, fmt.Errorf("schema: %d is not supported: want 1", r.Schema))
+// faults lists what is wrong with a recipe.
+func (r Recipe) faults() (errs []error) {
+	if fault := yamlfile.SchemaFault(r.Schema); fault != "" {
+		errs = append(errs, errors.New(fault))
+	}
+	if r.Name == "" {
+		errs = append(errs, errors.New("name: missing"))
 	}
 	for _, k := range roles.Kinds() {
 		s, ok := r.Roles[k]
@@ -117,11 +120,11 @@ func (r Recipe) validate() error {
 	}
 	for _, k := range roles.Kinds() {
 		if r.waitsFor(k, k, map[roles.Kind]bool{}) {
-			errs = append(errs, fmt.Errorf("roles.%s.needs: what it needs waits for it: neither would ever start", k))
+			errs = append(errs, fmt.Errorf("roles.%s.needs: it needs a role that waits for it: neither would start", k))
 			break
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // envFaults tells of variables that children cannot be given.
@@ -146,6 +149,9 @@ func (r Recipe) waitsFor(k, other roles.Kind, seen map[roles.Kind]bool) bool {
 		return false
 	}
 	seen[k] = true
+	if slices.Contains(needs.Ready, k) || slices.Contains(needs.Address, k) {
+		list = append(slices.Clone(list), k)
+	}
 	return slices.ContainsFunc(list, func(next roles.Kind) bool {
 		return next == other || r.waitsFor(next, other, seen)
 	})

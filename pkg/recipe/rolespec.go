@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"path"
 	"regexp"
@@ -227,17 +228,19 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 			bad(fmt.Sprintf("files[%d]", i), "%s", problem)
 		}
 	}
-	for key, p := range s.probes() {
-		if problem := p.fault(key == "live"); problem != "" {
+	probes := s.probes()
+	for _, key := range slices.Sorted(maps.Keys(probes)) {
+		if problem := probes[key].fault(key == "live"); problem != "" {
 			bad(key, "%s", problem)
 		}
 	}
-	for key, kinds := range map[string][]roles.Kind{
-		"peers": s.Peers, "needs.address": s.Needs.Address, "needs.ready": s.Needs.Ready,
-	} {
-		for _, other := range kinds {
+	for _, list := range []struct {
+		key   string
+		kinds []roles.Kind
+	}{{"peers", s.Peers}, {"needs.address", s.Needs.Address}, {"needs.ready", s.Needs.Ready}} {
+		for _, other := range list.kinds {
 			if !slices.Contains(roles.Kinds(), other) {
-				bad(key, "unknown kind %s: want one of %v", other, roles.Kinds())
+				bad(list.key, "unknown kind %s: want one of %v", other, roles.Kinds())
 			}
 		}
 	}

@@ -51,6 +51,26 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
+// In is the faults that were found in a file, one per line with the file's name; nil if there are none.
+func In(file string, faults []error) error {
+	var errs []error
+	for _, fault := range faults {
+		errs = append(errs, fmt.Errorf("%s: %w", file, fault))
+	}
+	return errors.Join(errs...)
+}
+
+// SchemaFault tells what is wrong with the number of a file's schema, "" if nothing is.
+func SchemaFault(schema int) string {
+	switch schema {
+	case 0:
+		return "schema: missing: add schema: 1"
+	case 1:
+		return ""
+	}
+	return fmt.Sprintf("schema: %d is not supported: want 1", schema)
+}
+
 // mostShown is how many bytes of a key, and of a problem, an error shows: both may quote what the file holds.
 const mostShown = 500
 

@@ -160,6 +160,8 @@ func sameCause(a, b *protocol.Cause) bool {
 		return a == b
 	case a.Subject != "":
 		return a.Subject == b.Subject && a.Kind == b.Kind
+	case a.Kind == protocol.CauseCancelled: // of a step any rank may be the first to hear it
+		return a.Role == b.Role && a.Kind == b.Kind
 	}
 	return a.Role == b.Role && a.Kind == b.Kind && (a.Host == b.Host || a.Host == "" || b.Host == "")
 }
