@@ -41,7 +41,7 @@ test: ## run every test, on a real Slurm of virtual hosts too; installs what is 
 	test/run
 
 .PHONY: unit
-unit: ## run the unit tests, which need nothing but Go
+unit: ## run the unit tests, which need Go and a C compiler
 	go test -race -shuffle=on ./cmd/... ./pkg/... ./docs/... ./test/arch
 
 .PHONY: test-engines

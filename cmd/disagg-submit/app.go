@@ -13,12 +13,14 @@ func app() *cli.App {
 		Usage:   "plan, submit and watch disaggregated serving tests",
 		Version: version.Text(),
 		Description: `CASE is a YAML path, a config's base name, a test id, or a line of a test list.
-Flags may stand before or behind it.
+Flags may stand before or after it.
 RUN is a run directory, the id of a job or of a run, or a part of a run's name; without it, where that is
 allowed, the newest run is meant.
 
-Exit codes: 0 passed; 1 a role or the test failed; 3 it passed, and is worse than earlier runs; 64 usage or
-configuration; 69 the scheduler refused, or cannot be reached, and there is no job; 70 a fault of the tool; 75 left, the
+Exit codes: 0 passed; 1 a role or the test failed; 3 the test passed, but --gate found it worse than
+earlier runs; 64 usage or
+configuration; 69 the scheduler refused, or cannot be reached, and there is no job; 70 disagg-submit or
+disagg-agent itself failed; 75 left, the
 job goes on, or uploads are pending; 124 a deadline or the time limit; 130 cancelled.
 
   disagg-submit run --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM CASE.yaml

@@ -48,7 +48,7 @@ func cancel(c *cli.Context, f runs.Facts) error {
 	s := runs.Summarize(f)
 	switch {
 	case s.State.IsOver():
-		fmt.Fprintf(c.App.Writer, "run %s is over, nothing is cancelled: %s\n", s.ID, s.Text)
+		fmt.Fprintf(c.App.Writer, "run %s is over (%s): nothing to cancel\n", s.ID, s.Text)
 		return nil
 	case f.Submission == nil:
 		return fmt.Errorf("cannot cancel run %s: it has no job: roles that were started by hand end with Ctrl-C in "+

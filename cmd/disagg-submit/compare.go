@@ -22,7 +22,7 @@ import (
 func compareCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
-		Usage:     "tell what is different between runs: what they ran, and what they measured",
+		Usage:     "show how runs differ, in what they ran and in what they measured",
 		ArgsUsage: "RUN RUN…",
 		Description: "Every run is compared with the first, A. A change is judged by what earlier runs of the " +
 			"case span, as the sinks of A's plan know them, or, with --pairs, by measuring both again in one job: " +

@@ -31,7 +31,7 @@ the options, and the container, of the case's own.
   disagg-submit doctor --profile my-cluster.yaml --trtllm-dir ~/TensorRT-LLM --nodes 2 CASE`,
 		Flags: slices.Concat(caseFlags(), []cli.Flag{
 			launcherFlag(), jsonFlag(),
-			&cli.IntFlag{Name: "nodes", Usage: "let `N` nodes look at themselves, and at the way to each other"},
+			&cli.IntFlag{Name: "nodes", Usage: "also run checks on `N` nodes, and between them"},
 		}),
 		Action: examine,
 	}

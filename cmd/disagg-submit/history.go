@@ -18,7 +18,7 @@ func gateFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "gate", Value: string(plan.GateReport),
-			Usage: "`WHAT` follows from being worse than earlier runs: off, report, fail (exit with 3), strict (also " +
+			Usage: "`WHAT` to do if it is worse than earlier runs: off, report, fail (exit with 3), strict (also " +
 				"if it cannot be told)",
 		},
 		&cli.StringFlag{

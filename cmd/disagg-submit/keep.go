@@ -21,9 +21,8 @@ func keepFlags() []cli.Flag {
 			Name: "keep", Usage: "keep the servers when the benchmark is over, until Ctrl-C or disagg-submit stop",
 		},
 		&cli.StringFlag{
-			Name: "keep-for",
-			Usage: "keep the servers of a run that passed for `TIME` in which nothing is measured, such as 30m or " +
-				"00:30:00",
+			Name:  "keep-for",
+			Usage: "after a pass, keep the servers until nothing was measured for `TIME`, such as 30m or 00:30:00",
 		},
 	}
 }

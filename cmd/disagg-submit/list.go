@@ -18,18 +18,20 @@ import (
 func listFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "testlist", Usage: "run the tests of a `LIST` (.yml or .txt), also below the checkout"},
-		&cli.StringFlag{Name: "stage", Usage: "of the list: `STAGE`, pre_merge or post_merge"},
-		&cli.StringFlag{Name: "gpu", Usage: "of the list: `NAME` of the GPU that blocks, and waives, must be for"},
-		&cli.StringFlag{Name: "select", Aliases: []string{"k"}, Usage: "of the list: tests whose id contains `TEXT`"},
-		&cli.StringFlag{Name: "split", Usage: "of the list: the Nth of M groups, `N/M`"},
-		&cli.StringFlag{Name: "waives", Usage: "of the list: leave out what this `LIST` waives"},
+		&cli.StringFlag{Name: "stage", Usage: "with --testlist: only blocks for `STAGE`, pre_merge or post_merge"},
+		&cli.StringFlag{Name: "gpu", Usage: "with --testlist: only blocks and waives for GPU `NAME`"},
+		&cli.StringFlag{
+			Name: "select", Aliases: []string{"k"}, Usage: "with --testlist: only tests whose id contains `TEXT`",
+		},
+		&cli.StringFlag{Name: "split", Usage: "with --testlist: the Nth of M groups, `N/M`"},
+		&cli.StringFlag{Name: "waives", Usage: "with --testlist: leave out what this `LIST` waives"},
 		&cli.StringFlag{
 			Name: "allowance",
-			Usage: "of the list: `LIMIT` that a job gets beside its test's TIMEOUT, such as 30m; wins over " +
-				"allowance in the profile",
+			Usage: "with --testlist: `TIME` that a job gets on top of its test's TIMEOUT, such as 30m; wins " +
+				"over allowance in the profile",
 			DefaultText: "the profile's, then 30m",
 		},
-		&cli.BoolFlag{Name: "strict", Usage: "of the list: exit with 1 if a test is none that this tool runs"},
+		&cli.BoolFlag{Name: "strict", Usage: "with --testlist: exit with 1 if this tool cannot run a test"},
 	}
 }
 
@@ -45,7 +47,7 @@ func addList(c *cli.Context, p *dispatch.Plan) (err error) {
 	f := testlist.Filter{Stage: c.String("stage"), GPU: c.String("gpu"), Contains: c.String("select")}
 	if c.IsSet("split") {
 		if f.Group, f.Groups, err = testlist.ParseSplit(c.String("split")); err != nil {
-			return fmt.Errorf("--split: %w", err)
+			return fmt.Errorf("cannot read --split: %w", err)
 		}
 	}
 	tests, err := readList(c, c.String("testlist"))
@@ -57,8 +59,8 @@ func addList(c *cli.Context, p *dispatch.Plan) (err error) {
 			c.String("testlist"))
 	}
 	if p.Tests = testlist.Select(tests, f); len(p.Tests) == 0 {
-		return fmt.Errorf("no test of %s is left of %d: check --stage, --gpu, -k, --split", c.String("testlist"),
-			len(tests))
+		return fmt.Errorf("none of the %d tests of %s is selected: check --stage, --gpu, -k, --split", len(tests),
+			c.String("testlist"))
 	}
 	if c.IsSet("waives") {
 		p.Waives, err = readList(c, c.String("waives"))

@@ -34,7 +34,7 @@ func profileCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "init", Usage: "ask this cluster, and write down what it says",
-				Description: `What it does not say stands there to be filled in.
+				Description: `What the cluster does not say is left as blanks to fill in.
 
   disagg-submit profile init
   disagg-submit profile init --partition gpu --output my-cluster.yaml`,
@@ -86,7 +86,7 @@ func profileInit(c *cli.Context) error {
 // more than a profile takes.
 func writeDraft(c *cli.Context, draft *profile.Draft) error {
 	if _, err := profile.Parse("profile", draft.Text()); err != nil {
-		fmt.Fprintf(c.App.ErrWriter, "disagg-submit: this is to be mended before it can be used: %v\n", err)
+		fmt.Fprintf(c.App.ErrWriter, "disagg-submit: fix this before you use it: %v\n", err)
 	}
 	file := c.String("output")
 	if file == "" {

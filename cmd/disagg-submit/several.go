@@ -68,7 +68,7 @@ func entriesOf(c *cli.Context, s scheduler.Scheduler, folder string) ([]dispatch
 		return nil, err
 	}
 	if c.NArg() == 0 {
-		return nil, fmt.Errorf("want one CASE or more, have none: see %s --help", c.Command.HelpName)
+		return nil, fmt.Errorf("want a CASE, or --testlist LIST: see %s --help", c.Command.HelpName)
 	}
 	if p.Tests, err = dispatch.Cases(c.Args().Slice()); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "tell how runs are: yours that are not over, or those that are named",
+		Usage:     "show the state of your active runs, or of the runs that you name",
 		ArgsUsage: "[RUN…]",
 		Description: `Of one RUN it shows where every role is, and ends with the verdict's exit code; 75 says that it
 goes on. Without RUN all of yours are told that are not over.

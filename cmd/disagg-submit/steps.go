@@ -21,7 +21,7 @@ import (
 func stepsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "steps",
-		Usage:     "tell how long the steps of decode took on the device, by the logs of the generation servers",
+		Usage:     "show how long decode steps took on the device, from the logs of the generation servers",
 		ArgsUsage: "[RUN] | LOG…",
 		Description: `LOG is the log of one generation server. A log has steps if the engine prints them
 (print_iter_log). All of a log counts, whatever was measured meanwhile: a run of several points is described as a

@@ -100,7 +100,7 @@ func TestDifferences(t *testing.T) {
 		change func(*plan.Plan)
 		says   []string
 	}{
-		"nothing": {nil, []string{"differs: nothing that is known", "not recorded by both: engine version"}},
+		"nothing": {nil, []string{"differs: nothing known", "not recorded for both: engine version"}},
 		"a worker's setting": {
 			func(p *plan.Plan) { p.Case.WorkerConfig[roles.Gen] = "max_batch_size: 128\nkv: {dtype: fp8}\n" },
 			[]string{"differs: case.worker_config.GEN.max_batch_size 64 -> 128. Nothing else: one variable"},
@@ -114,7 +114,7 @@ func TestDifferences(t *testing.T) {
 			"checkout abc -> def with changes",
 		}},
 		"where it is kept": {
-			func(p *plan.Plan) { p.RunDir, p.Case.File = "/elsewhere", "/x" }, []string{"nothing that is known"},
+			func(p *plan.Plan) { p.RunDir, p.Case.File = "/elsewhere", "/x" }, []string{"nothing known"},
 		},
 	} {
 		var out strings.Builder

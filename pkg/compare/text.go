@@ -87,7 +87,7 @@ func (c Comparison) whatDiffers() string {
 	var b strings.Builder
 	switch len(c.Differs) {
 	case 0:
-		b.WriteString("differs: nothing that is known")
+		b.WriteString("differs: nothing known")
 	case 1:
 		fmt.Fprintf(&b, "differs: %s. Nothing else: one variable", c.Differs[0])
 	default:
@@ -101,7 +101,7 @@ func (c Comparison) whatDiffers() string {
 		}
 	}
 	if len(c.Unknown) > 0 {
-		fmt.Fprintf(&b, "\nnot recorded by both: %s", strings.Join(c.Unknown, ", "))
+		fmt.Fprintf(&b, "\nnot recorded for both: %s", strings.Join(c.Unknown, ", "))
 	}
 	return b.String()
 }

@@ -44,8 +44,8 @@ func TestWholeText(t *testing.T) {
 	}
 	want := `A a
 B b failed
-differs: nothing that is known
-not recorded by both: GPU, checkout
+differs: nothing known
+not recorded for both: GPU, checkout
 b has no concurrency 8
 
 conc tok/s/GPU tok/s/user median TTFT ms P99 TTFT ms median TPOT ms P99 TPOT ms
@@ -89,7 +89,7 @@ func TestLegend(t *testing.T) {
 
 // Without a row there is no table, and the reason stands alone.
 func TestNoRows(t *testing.T) {
-	want := "A  a\nB  b\ndiffers: nothing that is known\nmissing\n\nno concurrency was measured by both\n"
+	want := "A  a\nB  b\ndiffers: nothing known\nmissing\n\nno concurrency was measured by both\n"
 	got := printed(t, compare.Comparison{
 		A: compare.Label{Name: "a"}, B: compare.Label{Name: "b"}, Missing: []string{"missing"},
 	})

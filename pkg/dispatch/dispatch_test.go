@@ -102,7 +102,7 @@ func TestPlan(t *testing.T) {
 		"planned 2 8 30m0s trtllm-serve disagg-gen_only-a the list says",
 		`refused disagg-e2e-missing cannot find case`,
 		"not ours aggr-agg-s aggregated, one node: it is an aggregated test on one node",
-		"skipped disagg-a by its line slow",
+		"skipped disagg-a SKIP in the list: slow",
 		"waived aggr-ctx_only-a broken (w.txt:1)",
 		"not ours unittest_other.py another test",
 		"7 tests: 2 planned, 1 refused, 1 skipped, 1 waived, 2 not ours",

@@ -62,7 +62,7 @@ func (p Plan) Entries(ctx context.Context) []Entry {
 // plan plans the run of an entry, or says why there can be none. The number tells its folder from others.
 func (p Plan) plan(ctx context.Context, e *Entry, number int) {
 	if e.Test.Marker == testlist.Skip {
-		e.Status, e.Detail = Skipped, strings.TrimSpace("by its line "+e.Test.Reason)
+		e.Status, e.Detail = Skipped, strings.TrimSpace("SKIP in the list: "+e.Test.Reason)
 		return
 	}
 	if why, ok := testlist.Waived(p.Waives, e.Test, p.Platform); ok {

@@ -2,8 +2,8 @@
 // over the services that a role depends on. It knows nothing of processes, roles or Slurm.
 //
 // Rules:
-//   - Only 2xx is healthy, and only if the body says what it must. A connection that is accepted, a 3xx or a 503 is
-//     not.
+//   - Only 2xx is healthy, unless the probe takes any status, and only if the body says what it must. A connection that
+//     is accepted, a 3xx or a 503 is not.
 //   - A probe uses a connection of its own and no proxy: clusters export http_proxy, and a kept-alive connection can
 //     outlive the service's ability to accept new ones.
 //   - The reasons why a probe failed are told apart, because "refused" and "timeout" have different owners.

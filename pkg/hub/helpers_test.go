@@ -71,7 +71,7 @@ func newJob(t *testing.T, change func(*job)) *job {
 		t.Fatal(err)
 	}
 	benchSpec := serve.Roles[roles.Benchmark]
-	benchSpec.Results = &recipe.Results{Format: "json", Files: "unused"}
+	benchSpec.Results = &recipe.Results{Format: "json", Files: "unused.{index}"}
 	serve.Roles[roles.Benchmark] = benchSpec
 	j := &job{
 		t: t, agents: map[roles.Task]control.Link{}, ends: map[roles.Task]protocol.Outcome{}, results: t.TempDir(),

@@ -129,7 +129,7 @@ func (j *journal) verdict(r protocol.Result) {
 func (j *journal) upload(r protocol.UploadReport) {
 	e := protocol.Entry{Kind: protocol.EntryUpload, Detail: fmt.Sprintf("%d sent, %d pending", r.Sent, r.Pending)}
 	if local := r.LocalPending(); local > 0 {
-		e.Detail = fmt.Sprintf("%d sent, %d pending, %d for the submitting side", r.Sent, r.Pending-local, local)
+		e.Detail = fmt.Sprintf("%d sent, %d pending, %d left to disagg-submit", r.Sent, r.Pending-local, local)
 	}
 	if r.Error != "" {
 		e.Detail += ": " + r.Error

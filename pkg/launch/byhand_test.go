@@ -103,7 +103,7 @@ func TestByHandFaults(t *testing.T) {
 	t.Setenv("SLURM_JOB_ID", "")
 	b, _ := shell(t, gen)
 	_, err := b.Run(t.Context())
-	fails(t, err, "begin with salloc")
+	fails(t, err, "run salloc first")
 }
 
 // joining is a shell that joins what is in a request's run directory, where servers run, and what it says.

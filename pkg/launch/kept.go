@@ -83,8 +83,8 @@ func (b Bench) servers(ctx context.Context) (k keptServers, err error) {
 	}
 	alive, unknown := Alive(ctx, k.in, k.last)
 	if len(alive) == 0 {
-		return k, fmt.Errorf("cannot measure again: no server of the run in %s runs: they are kept by hand, and by "+
-			"disagg-submit run --keep", dir)
+		return k, fmt.Errorf("cannot measure again: no server of the run in %s is running: start them by hand, or "+
+			"with disagg-submit run --keep", dir)
 	}
 	if k.called = names(alive); unknown != nil {
 		b.Say(unknown.Error())

@@ -52,7 +52,7 @@ func (src Source) find() (f found, err error) {
 	}
 	if !f.isID {
 		if strings.Contains(src.Name, "::") || strings.Contains(src.Name, ".py") {
-			return f, &NotOurs{otherTest, fmt.Sprintf("%.200q", src.Name), "it is another test than perf-sanity's"}
+			return f, &NotOurs{otherTest, fmt.Sprintf("%.200q", src.Name), "it is not a perf-sanity test"}
 		}
 		if ext := filepath.Ext(src.Name); ext == ".yaml" || ext == ".yml" {
 			f.id.Config, f.file = strings.TrimSuffix(filepath.Base(src.Name), ext), src.Name
@@ -62,6 +62,9 @@ func (src Source) find() (f found, err error) {
 			return f, nil
 		}
 		f.id.Config = src.Name
+	}
+	if src.Name == "" {
+		return f, errors.New("cannot find a case: its name is empty")
 	}
 	if f.id.Config != filepath.Base(f.id.Config) {
 		return f, fmt.Errorf("cannot find case %q: a config's name has no folders", src.Name)

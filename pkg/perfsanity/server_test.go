@@ -188,8 +188,8 @@ func TestNotFound(t *testing.T) {
 		{Source{Name: "c", Folder: "/own"}, "cannot read case: permission denied"},
 		{Source{Name: "disagg-e2e-"}, `cannot read test id "disagg-e2e-": it names no config`},
 		{Source{Name: "disagg-ctx_only-c"}, "ctx_only is run by an aggregated test: want aggr-ctx_only-c"},
-		{Source{Name: "test_x.py -k y"}, `cannot run "test_x.py -k y": it is another test than perf-sanity's`},
-		{Source{Name: "a::b"}, `cannot run "a::b": it is another test`},
+		{Source{Name: "test_x.py -k y"}, `cannot run "test_x.py -k y": it is not a perf-sanity test`},
+		{Source{Name: "a::b"}, `cannot run "a::b": it is not a perf-sanity test`},
 	} {
 		tt.src.Read = func(string) ([]byte, error) { return nil, fs.ErrPermission }
 		if _, _, err := Load(tt.src); err == nil || !strings.Contains(err.Error(), tt.want) {

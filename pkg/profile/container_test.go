@@ -146,7 +146,7 @@ func TestHowDeep(t *testing.T) {
 		return "file-" + name, fmt.Appendf(nil, "extends: b%d\npartition: p%d\n", n-1, n), nil
 	}
 	for n, want := range map[int]string{
-		1: "", 8: "", 9: "file-b2: extends: b1: that is too deep, or not possible here",
+		1: "", 8: "", 9: "file-b2: extends: b1: more than 8 profiles deep, or a profile that extends itself",
 		99: "file-b99: extends: no other",
 	} {
 		p, err := profile.ParseExtending("own", fmt.Appendf(nil, "name: own\nextends: b%d\n", n), read)
@@ -158,7 +158,7 @@ func TestHowDeep(t *testing.T) {
 		}
 	}
 	_, err := profile.Parse("p.yaml", []byte("schema: 1\nname: x\nextends: other\n"))
-	if err == nil || err.Error() != "p.yaml: extends: other: that is too deep, or not possible here" {
+	if err == nil || err.Error() != "p.yaml: extends: other: no profile can be extended here" {
 		t.Errorf("%v", err)
 	}
 	_, err = profile.ParseExtending("own", []byte("extends: b1\npartitoin: x\n"), read)

@@ -15,8 +15,12 @@ const mostBases = 8
 
 // extended is a profile's block with what it does not say itself.
 func extended(file string, own yamlfile.Block, name string, read Reader, left int) (yamlfile.Block, error) {
-	if read == nil || left == 0 {
-		return own, fmt.Errorf("%s: extends: %s: that is too deep, or not possible here", file, name)
+	switch {
+	case read == nil:
+		return own, fmt.Errorf("%s: extends: %s: no profile can be extended here", file, name)
+	case left == 0:
+		return own, fmt.Errorf("%s: extends: %s: more than %d profiles deep, or a profile that extends itself", file,
+			name, mostBases)
 	}
 	baseFile, data, err := read(name, file)
 	if err != nil {

@@ -141,7 +141,7 @@ func TestExtends(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"schema: 1\nname: x\nextends: gone":                 "own: extends: there is no gone beside own",
-		"schema: 1\nname: x\nextends: ring":                 "ring: extends: ring: that is too deep",
+		"schema: 1\nname: x\nextends: ring":                 "ring: extends: ring: more than 8 profiles deep",
 		"schema: 1\nname: x\nextends: bad":                  "bad:2: ",
 		"schema: 1\nname: x\nextends: root\npartitoin: gpu": "partitoin: unknown key",
 		"schema: 1\nname: x\nextends: root\narch: sparc":    `arch: "sparc": want amd64 or arm64`,

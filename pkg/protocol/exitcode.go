@@ -9,7 +9,7 @@ const (
 	ExitRegression    = 3   // the results are worse than earlier ones
 	ExitUsage         = 64  // usage or configuration
 	ExitUnavailable   = 69  // the scheduler refused, or cannot be reached, and no job of ours can exist
-	ExitInternal      = 70  // a fault of the tool
+	ExitInternal      = 70  // disagg-submit or disagg-agent itself failed; a job whose cause is agent_error ends with 1
 	ExitPending       = 75  // something goes on: results are still to be sent, or the job runs and is no longer watched
 	ExitDeadline      = 124 // a deadline or the time limit passed
 	ExitNotStarted    = 125 // a child was never started

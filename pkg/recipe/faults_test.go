@@ -44,9 +44,9 @@ func (list fault) in(t *testing.T, command, role string) {
 func TestFaultsOfProbes(t *testing.T) {
 	const alone = "method, body, expect and any_status only go with url"
 	fault{
-		"ready: {period: 1s}":                            "ready: want one of url, tcp, command",
-		"ready: {url: u, tcp: a}":                        "ready: want one of url, tcp, command",
-		"startup: {command: [a], line: x}":               "startup: want one of url, tcp, command",
+		"ready: {period: 1s}":                            "ready: want exactly one of url, tcp, command",
+		"ready: {url: u, tcp: a}":                        "ready: want exactly one of url, tcp, command",
+		"startup: {command: [a], line: x}":               "startup: want exactly one of url, tcp, command",
 		"ready: {command: [a]}":                          "",
 		"ready: {tcp: a, method: GET}":                   "ready: " + alone,
 		"ready: {tcp: a, body: '{}'}":                    "ready: " + alone,
@@ -120,7 +120,7 @@ func TestFaultsOfRoles(t *testing.T) {
 		"files: [{path: a/.., text: x}]":                   `files[0]: path "a/..": ` + below,
 	}.in(t, "command: [route]", "DISAGG_SERVER")
 	fault{
-		"placement: first":                   `placement: "first": GEN and CTX always have nodes of their own`,
+		"placement: first":                   `placement: "first": only DISAGG_SERVER and BENCHMARK can be placed`,
 		"version: {key: k}":                  "version: want {url: URL, key: PATH}",
 		"version: {url: u, key: k}":          "",
 		"needs: {early: true, ready: [CTX]}": "",

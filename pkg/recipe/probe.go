@@ -127,7 +127,7 @@ func (p *Probe) fault(live bool) string {
 	_, lineErr := regexp.Compile(p.Line)
 	switch {
 	case ways != 1:
-		return "want one of url, tcp, command and line"
+		return "want exactly one of url, tcp, command or line"
 	case p.URL == "" && (p.Method != "" || p.Body != "" || len(p.Expect) > 0 || p.AnyStatus):
 		return "method, body, expect and any_status only go with url"
 	case lineErr != nil:

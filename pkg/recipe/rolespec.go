@@ -17,7 +17,7 @@ import (
 type RoleSpec struct {
 	// Tasks is how many processes a role has.
 	Tasks roles.TasksPer `yaml:"tasks" json:"tasks"`
-	// Placement is where a coordinator or benchmark runs; GEN and CTX always have nodes of their own.
+	// Placement is where the coordinator or the benchmark runs; that of GEN and CTX cannot be chosen.
 	Placement roles.PlacedOn `yaml:"placement" json:"placement,omitempty"`
 	// MPI says that it joins PMIx and keeps the launcher's variables.
 	MPI bool `yaml:"mpi" json:"mpi,omitempty"`
@@ -200,7 +200,7 @@ func (s RoleSpec) validate(k roles.Kind) []error {
 		bad("tasks", "%q: only GEN and CTX have more than one", s.Tasks)
 	}
 	if k.Worker() && s.Placement != "" {
-		bad("placement", "%q: GEN and CTX always have nodes of their own", s.Placement)
+		bad("placement", "%q: only DISAGG_SERVER and BENCHMARK can be placed", s.Placement)
 	}
 	if !slices.Contains([]roles.PlacedOn{"", roles.FirstNode, roles.LastNode, roles.OwnNode}, s.Placement) {
 		bad("placement", "%q: want first, last or own", s.Placement)

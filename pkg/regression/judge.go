@@ -60,7 +60,7 @@ func (p Policy) Judge(s Series, value float64) Finding {
 		f.Status, f.Reason = Unknown, "the value is no number"
 	case base.N < p.FewRuns:
 		f.Status = Unknown
-		f.Reason = fmt.Sprintf("it takes %d earlier runs, of which there are %d%s", p.FewRuns, base.N, since)
+		f.Reason = fmt.Sprintf("it needs %d earlier runs, and has %d%s", p.FewRuns, base.N, since)
 	case base.Mean <= 0:
 		f.Status, f.Reason = Unknown, fmt.Sprintf("the baseline is %v", base.Mean)
 	case base.N < p.EnoughRuns:

@@ -114,8 +114,8 @@ func (a Attempt) RoleLog(r roles.Role) string { return a.join("logs", r.LogName(
 // InstallLog is the log of preparing the nodes.
 func (a Attempt) InstallLog() string { return a.join("logs", "install.log") }
 
-// InstallEnded is the file in which the node on which preparing failed first says how: what its agent prints may be lost
-// with the step.
+// InstallEnded is the file in which the node on which preparing failed first says how: what its agent prints may be
+// lost with the step.
 func (a Attempt) InstallEnded() string { return a.join("logs", "install.ended") }
 
 // RankLog is the file of one child's raw output.

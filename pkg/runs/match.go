@@ -37,8 +37,8 @@ func Match(name string, known []protocol.KnownRun) (protocol.KnownRun, error) {
 			return protocol.KnownRun{}, ambiguous(name, found)
 		}
 	}
-	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: no folder, job, run id or part of the name of a "+
-		"folder or case is that: disagg-submit runs lists those that are known", name)
+	return protocol.KnownRun{}, fmt.Errorf("cannot find run %q: it is not a folder, a job id, a run id or part of a "+
+		"known name: disagg-submit runs lists all", name)
 }
 
 func isCalled(name string, k protocol.KnownRun) bool {
@@ -57,7 +57,7 @@ func contains(name string, k protocol.KnownRun) bool {
 // ambiguous is the error that lists the runs that a name may mean.
 func ambiguous(name string, found []protocol.KnownRun) error {
 	lines := []string{
-		fmt.Sprintf("cannot tell which run is meant by %q, it may be one of %d: say an id", name, len(found)),
+		fmt.Sprintf("%q matches %d runs: give an id", name, len(found)),
 	}
 	for i, k := range found {
 		if i == mostListed {

@@ -35,9 +35,9 @@ func TestMatch(t *testing.T) {
 // A name of several runs is refused, with the list of them, and so is that of none.
 func TestNoMatch(t *testing.T) {
 	for name, want := range map[string][]string{
-		"7":    {`"7", it may be one of 2`, "9c02aa  ", "9d0000  ", "/w/runs/nightly/02-b"},
-		"dsr1": {"one of 2", "a3f91b  ", "9c02e7  "},
-		"9c02": {"one of 2", "9c02e7  ", "9c02aa  "},
+		"7":    {`"7" matches 2 runs`, "9c02aa  ", "9d0000  ", "/w/runs/nightly/02-b"},
+		"dsr1": {"matches 2 runs", "a3f91b  ", "9c02e7  "},
+		"9c02": {"matches 2 runs", "9c02e7  ", "9c02aa  "},
 		"x":    {`cannot find run "x"`, "disagg-submit runs lists"},
 	} {
 		got, err := Match(name, some())

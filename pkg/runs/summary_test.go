@@ -141,7 +141,7 @@ func TestAmbiguous(t *testing.T) {
 		t.Fatal("a name of twelve means one")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if len(lines) != 12 || lines[0] != `cannot tell which run is meant by "same", it may be one of 12: say an id` ||
+	if len(lines) != 12 || lines[0] != `"same" matches 12 runs: give an id` ||
 		lines[1] != "  000000  2026-11-27 10:00  /w/same-0" || lines[11] != "  and 2 more" {
 		t.Errorf("%v", err)
 	}

@@ -11,6 +11,6 @@
 //   - Secrets are given by reference (?password_env=NAME, ?password_file=PATH), never in a URL: that is stored and
 //     shown.
 //
-// Terms: a sink is a place that keeps records, named by a URL. The outbox holds one empty marker file a record. A drain
-// sends what is pending.
+// Terms: a sink is a place that keeps records, named by a URL. The outbox has one hard link per record and state. A
+// drain sends what is pending.
 package upload

@@ -41,8 +41,8 @@ func Flags() []cli.Flag {
 		},
 		&cli.StringSliceFlag{
 			Name: "set",
-			Usage: "use `KEY=VALUE` in place of what profile, recipe or else the case has: KEY is the name of a " +
-				"value of the recipe, or a path into the case or its end, such as gen.max_batch_size; may be repeated",
+			Usage: "override: `KEY=VALUE`, where KEY is the name of a value of the recipe, or a path into the case " +
+				"or its end, such as gen.max_batch_size; may be repeated",
 		},
 		&cli.BoolFlag{
 			Name: "pack", Usage: "let servers that are smaller than a node share one, like pack: true in the profile",

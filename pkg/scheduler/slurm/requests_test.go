@@ -135,7 +135,7 @@ func TestAllocationOfOddJobs(t *testing.T) {
 		}
 	}
 	_, err := Slurm{Environ: []string{}}.Allocation(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "begin with salloc, or export SLURM_JOB_ID") {
+	if err == nil || !strings.Contains(err.Error(), "run salloc first, export SLURM_JOB_ID") {
 		t.Errorf("%v", err)
 	}
 }

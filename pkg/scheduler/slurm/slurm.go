@@ -196,8 +196,8 @@ func (s Slurm) StepRuns(ctx context.Context, step string) (bool, error) {
 func (s Slurm) Allocation(ctx context.Context) (scheduler.Allocation, error) {
 	jobID, _, err := s.Job()
 	if err != nil {
-		return scheduler.Allocation{}, errors.New("cannot start a role by hand: this shell has no allocation: begin " +
-			"with salloc, or export SLURM_JOB_ID")
+		return scheduler.Allocation{}, errors.New("cannot start a role: this shell has no allocation: run salloc " +
+			"first, export SLURM_JOB_ID, or use --launcher local")
 	}
 	out, err := s.run(ctx, "", "scontrol", "show", "job", jobID)
 	if err != nil {
