@@ -131,7 +131,7 @@ func (b ByHand) Preview(ctx context.Context, environ []string) (agent.Child, err
 func (b ByHand) wrap() ([]string, error) {
 	words, err := shellwords.Split(b.Wrap)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read --wrap %q: %w", b.Wrap, err)
+		return nil, fmt.Errorf("cannot read --wrap: %w", err)
 	}
 	return words, nil
 }
