@@ -135,6 +135,8 @@ func (g Judge) apart(first, f *Fault) time.Duration {
 	const clocks, settle, again = 250 * time.Millisecond, 500 * time.Millisecond, time.Second
 	ofChildren := []Kind{Crash, ExitZero, KillChild}
 	switch {
+	case first.Kind == KillHub: // the scheduler says so within 100 ms
+		return settle + 150*time.Millisecond
 	case first.Kind == PauseHub:
 		return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
 	case first.Kind == KillAgent, slices.Contains([]Kind{LoseHost, CutHost, CutPair}, f.Kind):
@@ -157,8 +159,8 @@ func (g Judge) needs(r, other roles.Role) bool {
 }
 
 // Unmistakable tells whether the first fault that mattered happened long before anything else, and cannot have gone
-// unnoticed: it ended a process that must be there, in a job whose hub lives, or stopped the hub for longer than agents
-// wait for it. Then it must be named, whatever failed because of it or was heard before it.
+// unnoticed: it ended a process that must be there, in a job whose hub lives, or the hub, or stopped that for longer than
+// agents wait for it. Then it must be named, whatever failed because of it or was heard before it.
 func (g Judge) Unmistakable(first *Fault) bool {
 	if first == nil || first.Phase == protocol.Launching {
 		return false
@@ -169,6 +171,7 @@ func (g Judge) Unmistakable(first *Fault) bool {
 		if g.hubWasLost() {
 			return false
 		}
+	case KillHub:
 	case PauseHub:
 		if first.For > 0 && first.For < limits.Lost.Std()+2*limits.Heartbeat.Std() {
 			return false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // TestSeed tells the story of the seed in SIMULATION_SEED.
@@ -86,6 +87,24 @@ func TestWithoutFaults(t *testing.T) {
 		if r.Cause != nil || len(r.Broken) > 0 || r.By != "hub" || r.Took > time.Minute {
 			story := strings.Join(r.Story, "\n")
 			t.Fatalf("%s: %v by the %s after %v, %v\n%s", s, r.Cause, r.By, r.Took, r.Broken, story)
+		}
+	}
+}
+
+// Seeds seldom draw a hub that is killed shortly before somebody cancels the job: whoever gives the verdict in its place
+// must not take the one for the other.
+func TestHubIsKilledBeforeSomebodyCancels(t *testing.T) {
+	for after := 700 * time.Millisecond; after < 1100*time.Millisecond; after += time.Millisecond {
+		s := Scripted(0,
+			&Fault{Task: roles.Hub(), Kind: KillHub, Phase: protocol.Measuring},
+			&Fault{Task: roles.Hub(), Kind: Cancel, Phase: protocol.Measuring, After: after})
+		s.Seed = uint64(after)
+		r, err := Run(s, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Broken) > 0 {
+			t.Fatalf("%s: %v\n%s", s, r.Broken, strings.Join(r.Story, "\n"))
 		}
 	}
 }

@@ -103,11 +103,20 @@ func (s *slurm) ended(a *agent, code int, killed bool) {
 		s.doomed[role] = true
 		s.job.after(s.job.between(10*time.Millisecond, 1500*time.Millisecond), func() { s.killStep(role) })
 	}
-	if s.left[role] == 0 {
-		s.job.after(s.job.between(5*time.Millisecond, 100*time.Millisecond), func() {
-			s.proc.takes(func() { s.step(steps.Ended{Role: role, Code: s.codes[role], Began: steps.Yes}) })
+	if s.left[role] > 0 {
+		return
+	}
+	said := s.job.between(5*time.Millisecond, 100*time.Millisecond)
+	ended := said
+	if killed && role == roles.Hub().Role { // its reaper is part of the step, and Slurm looks once a second
+		ended += s.job.between(0, time.Second)
+		s.job.after(said, func() {
+			s.proc.takes(func() { s.step(steps.Said{Role: role, Ranks: map[int][]int{code: {a.task.Rank}}}) })
 		})
 	}
+	s.job.after(ended, func() {
+		s.proc.takes(func() { s.step(steps.Ended{Role: role, Code: s.codes[role], Began: steps.Yes}) })
+	})
 }
 
 // says is what a step prints.

@@ -61,6 +61,30 @@ func TestConclude(t *testing.T) {
 	}
 }
 
+// A hub that had ended before anybody wanted the end is lost, although its step ends after that: Slurm takes a while to
+// see that nothing is left of it. At about the same time it may have been asked, and have ended because of that.
+func TestHubFellBefore(t *testing.T) {
+	for after, want := range map[time.Duration]protocol.CauseKind{
+		askedLag: protocol.CauseCancelled, askedLag + 1: protocol.HubLost,
+	} {
+		d := drive(t, hub)
+		d.gets(Said{Role: hub, Ranks: map[int][]int{137: {0}}})
+		d.m.Step(Tick{}, d.now)
+		d.now = d.now.Add(after)
+		d.m.Step(Asked{Why: "SIGTERM", Ends: zero.Add(time.Hour)}, d.now)
+		d.now = d.now.Add(time.Second)
+		var got []protocol.CauseKind
+		for _, e := range d.m.Step(Ended{Role: hub, Code: 137, Began: Yes}, d.now) {
+			if c, ok := e.(Conclude); ok {
+				got = append(got, c.Cause.Kind)
+			}
+		}
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("asked %v later: %v, want %s", after, got, want)
+		}
+	}
+}
+
 // What the hub had found before it was lost stands. If that was a request to one step, and all of the job was asked,
 // the hub has only not heard of it.
 func TestKnew(t *testing.T) {

@@ -44,6 +44,8 @@ type Machine struct {
 	steps   []*step
 	now     time.Time          // of the last input
 	asked   string             // why the end is wanted; "": it is not
+	askedAt time.Time          // when that was first heard
+	hubGone time.Time          // when the scheduler first said that the hub had ended; zero: it has not
 	endedBy protocol.CauseKind // on whose account
 	code    int                // of the hub's step
 	over    time.Time          // when that ended; zero before
@@ -98,6 +100,9 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 	case InUse:
 		m.use(now)
 	case Asked:
+		if m.asked == "" {
+			m.askedAt = now
+		}
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
 		m.letGo(now)
@@ -253,12 +258,21 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
 		kind, subject = protocol.TimeLimit, protocol.WholeJob
-	case m.asked != "":
+	case m.asked != "" && !m.fellBefore():
 		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	}
 	m.do(Conclude{Asked: m.asked != "", Cause: protocol.Cause{
 		Role: s.role, Subject: subject, Kind: kind, Detail: detail, At: now.UTC(),
 	}})
+}
+
+// askedLag is how much later than the hub its starter may be asked to end by the same request: the scheduler asks every
+// step by itself.
+const askedLag = 500 * time.Millisecond
+
+// fellBefore tells whether the hub had ended before anybody wanted the end. Its step takes up to a second longer.
+func (m *Machine) fellBefore() bool {
+	return !m.hubGone.IsZero() && m.askedAt.Sub(m.hubGone) > askedLag
 }
 
 // Knew is the cause that a hub had found before it was lost. If it had heard that a step was asked to end, it may have
