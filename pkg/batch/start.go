@@ -139,6 +139,7 @@ func (b *batch) askHub() {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hubBound)
 		defer cancel()
-		b.in(steps.HubAnswered{OK: b.hub.ask(ctx, protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID}) == nil})
+		err := b.hub.ask(ctx, protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID})
+		b.in(steps.HubAnswered{OK: err == nil, Gone: errors.Is(err, syscall.ECONNREFUSED)})
 	}()
 }

@@ -135,8 +135,8 @@ func (g Judge) apart(first, f *Fault) time.Duration {
 	const clocks, settle, again = 250 * time.Millisecond, 500 * time.Millisecond, time.Second
 	ofChildren := []Kind{Crash, ExitZero, KillChild}
 	switch {
-	case first.Kind == KillHub: // the scheduler says so within 100 ms
-		return settle + 150*time.Millisecond
+	case first.Kind == KillHub:
+		return clocks
 	case first.Kind == PauseHub:
 		return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
 	case first.Kind == KillAgent, slices.Contains([]Kind{LoseHost, CutHost, CutPair}, f.Kind):

@@ -73,6 +73,10 @@ func (s *slurm) report(r protocol.StepReport) {
 // ask asks the hub for a sign of life.
 func (s *slurm) ask() {
 	h := s.job.hub
+	if h.published && h.proc.dead && !h.proc.host.dead { // its host says that nobody listens
+		s.proc.timer(s.job.between(0, 2*time.Millisecond), func() { s.step(steps.HubAnswered{Gone: true}) })
+		return
+	}
 	answered := false
 	if h.published {
 		h.proc.takes(func() { answered = true })
@@ -106,13 +110,9 @@ func (s *slurm) ended(a *agent, code int, killed bool) {
 	if s.left[role] > 0 {
 		return
 	}
-	said := s.job.between(5*time.Millisecond, 100*time.Millisecond)
-	ended := said
-	if killed && role == roles.Hub().Role { // its reaper is part of the step, and Slurm looks once a second
+	ended := s.job.between(5*time.Millisecond, 100*time.Millisecond)
+	if killed && role == roles.Hub().Role { // Slurm may see only at its next look that nothing is left of it
 		ended += s.job.between(0, time.Second)
-		s.job.after(said, func() {
-			s.proc.takes(func() { s.step(steps.Said{Role: role, Ranks: map[int][]int{code: {a.task.Rank}}}) })
-		})
 	}
 	s.job.after(ended, func() {
 		s.proc.takes(func() { s.step(steps.Ended{Role: role, Code: s.codes[role], Began: steps.Yes}) })

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,7 +38,15 @@ func drive(t *testing.T, list ...roles.Role) *driver {
 // gets gives the machine an input and compares what it does about it.
 func (d *driver) gets(in Input, want ...Effect) {
 	d.t.Helper()
-	if diff := cmp.Diff(want, d.m.Step(in, d.now)); diff != "" {
+	got := d.m.Step(in, d.now)
+	if i := slices.Index(got, Effect(AskHub{})); i >= 0 && !d.hangs {
+		got = slices.Delete(got, i, i+1)
+		defer d.gets(HubAnswered{OK: true})
+	}
+	if len(got) == 0 {
+		got = nil
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		d.t.Errorf("at %v, %+v: %s", d.now.Sub(zero), in, diff)
 	}
 }

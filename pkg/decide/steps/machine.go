@@ -44,8 +44,6 @@ type Machine struct {
 	steps   []*step
 	now     time.Time          // of the last input
 	asked   string             // why the end is wanted; "": it is not
-	askedAt time.Time          // when that was first heard
-	hubGone time.Time          // when the scheduler first said that the hub had ended; zero: it has not
 	endedBy protocol.CauseKind // on whose account
 	code    int                // of the hub's step
 	over    time.Time          // when that ended; zero before
@@ -54,6 +52,7 @@ type Machine struct {
 	silent  int                // how often in a row it has not answered
 	asking  bool               // it is being asked
 	hung    bool               // it hangs
+	gone    bool               // it had ended when the end was wanted
 	kept    bool               // servers are kept
 	idle    time.Time          // when they have been for long enough; zero: never
 	let     bool               // they were, and have been asked to stop
@@ -92,7 +91,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 	case Output:
 		m.heard = now
 	case HubAnswered:
-		m.hubAnswered(in.OK)
+		m.hubAnswered(in)
 	case Wanted:
 		if s := m.find(in.Role); s != nil {
 			m.wanted(s)
@@ -100,8 +99,8 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 	case InUse:
 		m.use(now)
 	case Asked:
-		if m.asked == "" {
-			m.askedAt = now
+		if hub := m.find(roles.Hub().Role); m.asked == "" && !m.asking && hub != nil && !hub.ended {
+			m.ask()
 		}
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
@@ -126,9 +125,15 @@ func (m *Machine) watchHub(now time.Time) {
 	}
 }
 
-func (m *Machine) hubAnswered(ok bool) {
+func (m *Machine) ask() {
+	m.askHub, m.asking = time.Time{}, true
+	m.do(AskHub{})
+}
+
+func (m *Machine) hubAnswered(in HubAnswered) {
 	m.asking = false
-	if ok {
+	m.gone = m.gone || in.Gone && m.asked != ""
+	if in.OK {
 		m.silent = 0
 		return
 	}
@@ -142,8 +147,7 @@ func (m *Machine) hubAnswered(ok bool) {
 // expire acts on what is due.
 func (m *Machine) expire(now time.Time) {
 	if !m.askHub.IsZero() && !now.Before(m.askHub) {
-		m.askHub, m.asking = time.Time{}, true
-		m.do(AskHub{})
+		m.ask()
 	}
 	if !m.idle.IsZero() && !now.Before(m.idle) {
 		m.letGo(now)
@@ -258,21 +262,12 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
 		kind, subject = protocol.TimeLimit, protocol.WholeJob
-	case m.asked != "" && !m.fellBefore():
+	case m.asked != "" && !m.gone:
 		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	}
 	m.do(Conclude{Asked: m.asked != "", Cause: protocol.Cause{
 		Role: s.role, Subject: subject, Kind: kind, Detail: detail, At: now.UTC(),
 	}})
-}
-
-// askedLag is how much later than the hub its starter may be asked to end by the same request: the scheduler asks every
-// step by itself.
-const askedLag = 500 * time.Millisecond
-
-// fellBefore tells whether the hub had ended before anybody wanted the end. Its step takes up to a second longer.
-func (m *Machine) fellBefore() bool {
-	return !m.hubGone.IsZero() && m.askedAt.Sub(m.hubGone) > askedLag
 }
 
 // Knew is the cause that a hub had found before it was lost. If it had heard that a step was asked to end, it may have

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
-	"github.com/disagg/disagg/pkg/roles"
 )
 
 // How long the hub is not told of ranks that ended, because their step may be tried again: until the scheduler has said
@@ -22,9 +21,6 @@ func (m *Machine) said(s *step, in Said, now time.Time) {
 	m.heard = now
 	s.unsaid = s.unsaid || in.Diagnosis != s.diagnosis
 	s.diagnosis, s.gone = in.Diagnosis, in.Ranks
-	if s.role == roles.Hub().Role && len(in.Ranks) > 0 && m.hubGone.IsZero() {
-		m.hubGone = now
-	}
 	for code, list := range s.gone {
 		if len(list) > len(s.ranks[code]) && s.goneAt.IsZero() {
 			s.goneAt = now

@@ -38,7 +38,10 @@ type (
 	// Output says that something arrived from a step.
 	Output struct{}
 	// HubAnswered says whether the hub answered when it was last asked.
-	HubAnswered struct{ OK bool }
+	HubAnswered struct {
+		OK   bool
+		Gone bool // nobody listens any more where it did
+	}
 	// Asked says that the starter was asked to end, by a person or by the scheduler.
 	Asked struct {
 		Why  string
@@ -92,7 +95,8 @@ type (
 	Seal struct{ Role roles.Role }
 	// Report tells the hub about a step. RunID is left to the caller.
 	Report struct{ Report protocol.StepReport }
-	// AskHub asks the hub for a sign of life; the answer is HubAnswered.
+	// AskHub asks the hub for a sign of life; the answer is HubAnswered. When the end is wanted, it tells a hub that
+	// had ended before: Slurm takes up to a second to see that nothing is left of its step.
 	AskHub struct{}
 	// KillHub ends the hub's step at once: it hangs, and nobody is left whom it could tell to stop.
 	KillHub struct{}

@@ -211,7 +211,12 @@ var mutants = []mutant{
 	{
 		name: "a hub that hangs is not asked", file: steps,
 		old: "m.do(AskHub{})",
-		new: "_ = now",
+		new: "_ = m",
+	},
+	{
+		name: "a hub that ended before somebody cancelled is not named", file: steps,
+		old: `m.asked != "" && !m.gone`,
+		new: `m.asked != ""`,
 	},
 	{
 		name: "a lost hub leaves no verdict", file: steps,
