@@ -19,7 +19,7 @@ import (
 func batchCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "batch",
-		Usage: "start one step a role, keep their logs, and end with the code of BENCHMARK",
+		Usage: "start one step per role, keep their logs, and end with the code of BENCHMARK",
 		Description: `The batch script does this, inside of the job.
 
   disagg-agent batch --plan runs/RUN/plan.json

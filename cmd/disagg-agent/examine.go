@@ -72,7 +72,7 @@ func examine(c *cli.Context) error {
 	return nil
 }
 
-// visitor is who this task of a visit is: one a node.
+// visitor is who this task of a visit is: one per node.
 func visitor(p plan.Plan, nodes int) (scheduler.Identity, error) {
 	s, err := launch.SchedulerNamed(p.Launcher)
 	if err != nil {

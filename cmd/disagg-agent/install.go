@@ -31,7 +31,7 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "run the profile's install command on this node",
-		Description: `The batch script does this, once a node.
+		Description: `The batch script does this, once per node.
 
   disagg-agent install --plan runs/RUN/plan.json
   srun disagg-agent install --plan runs/RUN/plan.json`,

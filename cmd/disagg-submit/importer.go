@@ -24,7 +24,7 @@ type importer struct {
 	asked  []string // URLs that were asked for
 	labels imported.Labels
 	dryRun bool
-	own    []*importBox // for what has no plan, one a sink
+	own    []*importBox // for what has no plan, one per sink
 	boxes  []*importBox // that something was put into, or was in before
 
 	files, imported, known, refused int

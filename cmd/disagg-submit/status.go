@@ -125,7 +125,7 @@ func chosenRuns(c *cli.Context) ([]protocol.KnownRun, error) {
 // longestState is how much of a state a line shows, in characters.
 const longestState = 72
 
-// printStatus prints a line a run. A long state is cut if that is wanted.
+// printStatus prints a line per run. A long state is cut if that is wanted.
 func printStatus(out io.Writer, list []runs.Summary, now time.Time, cut bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\tJOB\tSTATE\tAGE\tCASE")

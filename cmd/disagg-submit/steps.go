@@ -64,7 +64,7 @@ func generationLogs(args []string) ([]string, error) {
 	a := catalog.AttemptOf(dir)
 	p, err := rundir.ReadPlan(a.Dir().Plan())
 	if err != nil {
-		return nil, fmt.Errorf("cannot find the logs of %s: it is no run directory, or not yours: %w", dir, err)
+		return nil, fmt.Errorf("cannot find the logs of %s: it is not a run directory, or not yours: %w", dir, err)
 	}
 	var logs []string
 	for i := range p.Case.Servers[roles.Gen].Count {

@@ -106,7 +106,7 @@ func tellUpload(out io.Writer, r protocol.UploadReport) error {
 	return command.Exit(uploadCode(r), nil)
 }
 
-// printUpload prints a line a sink.
+// printUpload prints a line per sink.
 func printUpload(out io.Writer, r protocol.UploadReport) {
 	for _, r := range r.Each() {
 		dead := ""

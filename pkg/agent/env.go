@@ -11,8 +11,8 @@ import (
 	"github.com/disagg/disagg/pkg/recipe"
 )
 
-// mpiVars are what MPI launchers set. A process that is no rank of an MPI job, but sees them or a scheduler's, tries to
-// join one and dies ("PMI2_Init failed to initialize").
+// mpiVars are what MPI launchers set. A process that is not a rank of an MPI job, but sees them or a scheduler's, tries
+// to join one and dies ("PMI2_Init failed to initialize").
 var mpiVars = [...]string{"PMI*", "PMIX*", "OMPI_*", "PRTE*", "MPI*"}
 
 // LauncherVars are the variables of schedulers' tasks, as [scheduler.Identifier] lists them.

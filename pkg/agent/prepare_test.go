@@ -43,7 +43,7 @@ func TestRunsCommand(t *testing.T) {
 	}
 }
 
-// A prefix such as numactl becomes what it starts: it is no part of what is looked for.
+// A prefix such as numactl becomes what it starts: it is not part of what is looked for.
 func TestBareCommand(t *testing.T) {
 	words, text := recipe.Arg{Words: "numactl -m 0,1"}, recipe.Arg{Text: "serve"}
 	tests := map[string]struct{ command, want []recipe.Arg }{

@@ -49,7 +49,7 @@ func (x Examiner) tryPrograms(ctx context.Context, p plan.Plan, sup *supervisor.
 	return found
 }
 
-// trials are the programs of one role. MPI is kept out: a trial is no rank.
+// trials are the programs of one role. MPI is kept out: a trial is not a rank.
 func (x Examiner) trials(p plan.Plan, pl roles.Placement) []trial {
 	kind := pl.Role.Kind
 	p.Recipe.Roles = maps.Clone(p.Recipe.Roles)

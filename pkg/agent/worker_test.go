@@ -233,7 +233,7 @@ func TestNeverStarted(t *testing.T) {
 			func(s *recipe.RoleSpec) { s.Command[0].Text = "no-such-command" }, protocol.ExitNotFound,
 			"no-such-command",
 		},
-		"it is no program": {
+		"it is not a program": {
 			func(s *recipe.RoleSpec) { s.Command[0].Text = "/etc/passwd" }, protocol.ExitNotExecutable, "/etc/passwd",
 		},
 	}

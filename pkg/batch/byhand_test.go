@@ -17,7 +17,7 @@ import (
 	"github.com/disagg/disagg/pkg/scheduler/fake"
 )
 
-// A role that is started by hand prints to the terminal of its person, is no part of a batch script, and ends with
+// A role that is started by hand prints to the terminal of its person, is not part of a batch script, and ends with
 // its own code. There is no verdict without a hub.
 func TestByHand(t *testing.T) {
 	t.Parallel()

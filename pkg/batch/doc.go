@@ -1,4 +1,4 @@
-// Package batch is the batch script's part: it starts one step a role, keeps their logs, notices the end of every
+// Package batch is the batch script's part: it starts one step per role, keeps their logs, notices the end of every
 // step at once, and ends with the code of BENCHMARK. It also starts a single role by hand, and all roles on one
 // machine.
 //

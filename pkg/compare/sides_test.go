@@ -172,7 +172,7 @@ func TestWhichWayIsBetter(t *testing.T) {
 	}
 }
 
-// Neither side is a measure of what is usual: what they measured is no part of their history. Earlier runs
+// Neither side is a measure of what is usual: what they measured is not part of their history. Earlier runs
 // that are all alike are no reason to take every change for one.
 func TestHistoryIsOfOthers(t *testing.T) {
 	a, b := side("a", nil, map[int]float64{4: 1000}), side("b", nil, map[int]float64{4: 900})

@@ -37,7 +37,7 @@ func (b *bench) found(t roles.Task, s protocol.Findings) {
 	b.report(t, protocol.Event{Kind: protocol.EventPreflight, Findings: &s})
 }
 
-// One agent a host looks at it, every leader tries the way, and nothing starts before all have answered.
+// One agent per host looks at it, every leader tries the way, and nothing starts before all have answered.
 func TestPreflight(t *testing.T) {
 	b := preflightBench(t)
 	b.expect("GEN_0.0 preflight", "CTX_0.0 preflight", "DISAGG_SERVER.0 preflight", // each the first of its host

@@ -144,7 +144,7 @@ func (m *Machine) door(host string) (r roles.Role, address string) {
 	return roles.Role{}, ""
 }
 
-// witnesses are agents that were just heard, one a host, those of the hub's own host last.
+// witnesses are agents that were just heard, one per host, those of the hub's own host last.
 func (m *Machine) witnesses(host string, now time.Time) (list []roles.Task) {
 	seen := map[string]bool{host: true}
 	own := m.benchmark().host()

@@ -123,7 +123,7 @@ func Visible(line []byte) []byte {
 }
 
 // Shown is what people see of a line: what a carriage return has overwritten is left out, and so are colours and what
-// is no text.
+// is not text.
 func Shown(line []byte) []byte { return text(last(line)) }
 
 // last is what is left of a line when carriage returns have overwritten the rest.

@@ -105,7 +105,7 @@ func asciiLower(text string) string {
 }
 
 // Whatever a line is: what is shown of it is text without colours, and never more than there was, but for the marks of
-// what is no text.
+// what is not text.
 func FuzzShown(f *testing.F) {
 	f.Add([]byte("a\rb\x1b[31mc\xff"))
 	f.Add([]byte("\x1b[\x1b[m"))

@@ -90,7 +90,7 @@ func TestExceptionsThatSayNothing(t *testing.T) {
 	})
 }
 
-// A message that ends with a colon goes on in the next line, and pydantic's in two; an empty line is no part of it.
+// A message that ends with a colon goes on in the next line, and pydantic's in two; an empty line is not part of it.
 func TestMessagesThatGoOn(t *testing.T) {
 	headlines(t, map[string]struct{ log, want string }{
 		"a colon":       {"RuntimeError: it failed:\n  no room\n  more\n", "RuntimeError: it failed: no room"},

@@ -109,7 +109,7 @@ func oneLine(text string) string {
 	return text
 }
 
-// Plans shows what would be run, a line a run: nodes, GPUs, limit and recipe, or why not.
+// Plans shows what would be run, a line per run: nodes, GPUs, limit and recipe, or why not.
 func Plans(out io.Writer, entries []Entry) error {
 	rows := [][]string{{"STATUS", "NODES", "GPUS", "LIMIT", "RECIPE", "TEST", "WHY"}}
 	for _, e := range entries {

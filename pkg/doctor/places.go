@@ -75,7 +75,8 @@ func agent(p plan.Plan, h Host) Finding {
 		return Doubt(check, "doctor --nodes 1 looks there", "agent %s is not on this host: only the nodes may see it",
 			p.Agent)
 	case at.Arch == "":
-		return Doubt(check, "correct agent in the profile if that is wrong", "agent %s is no program of Linux", p.Agent)
+		return Doubt(check, "correct agent in the profile if that is wrong", "agent %s is not a program of Linux",
+			p.Agent)
 	case at.Arch != want && !p.OneMachine:
 		return Bad(check, "name one for "+want+" in the profile (agent), or correct arch",
 			"agent %s is a program for %s: the nodes have %s", p.Agent, at.Arch, want)

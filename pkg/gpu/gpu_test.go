@@ -56,13 +56,13 @@ func TestParseFaults(t *testing.T) {
 		"2026/11/27 22:30:01, x, 1, 1, 1":             `the index of the GPU is "x"`,
 		"2026/11/27 22:30:01, -1, 1, 1, 1":            `the index of the GPU is "-1"`,
 		"2026/11/27 22:30:01, 99999, 1, 1, 1":         `the index of the GPU is "99999"`,
-		"2026/11/27 22:30:01, 0, 101, 1, 1":           `"101" is no number from 0 to 100`,
-		"2026/11/27 22:30:01, 0, 1, -1, 1":            `"-1" is no number from 0 to 1.6777216e+07`,
-		"2026/11/27 22:30:01, 0, 1, 1, inf":           `"inf" is no number from 0 to 100000`,
-		"2026/11/27 22:30:01, 0, 1, 1, nan":           `"nan" is no number`,
-		"2026/11/27 22:30:01, 0, 1, 1, ":              `"" is no number`,
+		"2026/11/27 22:30:01, 0, 101, 1, 1":           `"101" is not a number from 0 to 100`,
+		"2026/11/27 22:30:01, 0, 1, -1, 1":            `"-1" is not a number from 0 to 1.6777216e+07`,
+		"2026/11/27 22:30:01, 0, 1, 1, inf":           `"inf" is not a number from 0 to 100000`,
+		"2026/11/27 22:30:01, 0, 1, 1, nan":           `"nan" is not a number`,
+		"2026/11/27 22:30:01, 0, 1, 1, ":              `"" is not a number`,
 		"2026/11/27 22:30:01, 0, 1, 1, 1, 1":          "6 fields: want 5",
-		"2026/11/27 22:30:01, 0, 87 %, 1024 MiB, 1 W": `"87 %" is no number`,
+		"2026/11/27 22:30:01, 0, 87 %, 1024 MiB, 1 W": `"87 %" is not a number`,
 	} {
 		if _, err := gpu.Parse(line); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", line, err, want)

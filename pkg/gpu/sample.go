@@ -89,7 +89,7 @@ func number(text string, most float64) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(v >= 0 && v <= most) {
-		return 0, fmt.Errorf("%q is no number from 0 to %g", text, most)
+		return 0, fmt.Errorf("%q is not a number from 0 to %g", text, most)
 	}
 	return v, nil
 }

@@ -5,7 +5,7 @@
 //   - A record says that it was imported, from which file with which content, and where its time comes from.
 //   - The id of a point that a plan asked for is the one it would have had. Any other follows from the content that was
 //     read, the case and the point: the same content gives the same record, whatever its file is called.
-//   - A point that does not count is no record: it is refused with the reason, and keeps no other one back.
+//   - A point that does not count is not a record: it is refused with the reason, and keeps no other one back.
 //   - What is not said is absent. Numbers are read whole or refused.
 //   - Files are opened by the caller.
 //

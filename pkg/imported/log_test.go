@@ -117,7 +117,7 @@ func TestLogsThatAreRefused(t *testing.T) {
 		}
 	}
 	for l, want := range map[string]string{
-		"":            "cannot tell which case it is of: its folder's name is no test id: pass --case NAME",
+		"":            "cannot tell which case it is of: its folder's name is not a test id: pass --case NAME",
 		"disagg-e2e-": `cannot read test id "disagg-e2e-": it names no config`,
 	} {
 		_, err := imported.Log(source("/logs/x.log", log), imported.Labels{TestID: l})

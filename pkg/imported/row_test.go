@@ -184,9 +184,9 @@ func TestRowsThatAreRefused(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":                          "it is no JSON: EOF",
-		`{"conc": NaN}`:             "it is no JSON: invalid character 'N' looking for beginning of value",
-		`{"tput_per_gpu": 1} {}`:    "it is no JSON: something stands behind its first value",
+		"":                          "it is not JSON: EOF",
+		`{"conc": NaN}`:             "it is not JSON: invalid character 'N' looking for beginning of value",
+		`{"tput_per_gpu": 1} {}`:    "it is not JSON: something follows its first value",
 		`[1, "x", null]`:            "it has no result of InferenceX: no object has a tput_per_gpu",
 		`{"schema": 2, "id": "ab"}`: "it has no result of InferenceX: no object has a tput_per_gpu",
 	} {

@@ -42,10 +42,10 @@ func decodeRows(data []byte) (rows []map[string]any, err error) {
 	decoder.UseNumber()
 	var all any
 	if err := decoder.Decode(&all); err != nil {
-		return nil, fmt.Errorf("it is no JSON: %w", err)
+		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it is no JSON: something stands behind its first value")
+		return nil, errors.New("it is not JSON: something follows its first value")
 	}
 	var add func(any)
 	add = func(v any) {

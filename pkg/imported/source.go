@@ -106,7 +106,7 @@ func (l Labels) ofLog(path string) (c roles.Case, err error) {
 	case is:
 		c.Name, c.Mode = cmp.Or(c.Name, id.Config), string(id.Mode)
 	case l.Case == "" && l.TestID == "":
-		return c, errors.New("cannot tell which case it is of: its folder's name is no test id: pass --case NAME")
+		return c, errors.New("cannot tell which case it is of: its folder's name is not a test id: pass --case NAME")
 	}
 	c.Name, c.TestID = cmp.Or(c.Name, c.TestID), cmp.Or(c.TestID, c.Name)
 	return c, nil

@@ -89,7 +89,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// A client that says one concurrency twice has run once; 0, and what is no number, says nothing.
+// A client that says one concurrency twice has run once; 0, and what is not a number, says nothing.
 func TestConcurrencyOfLog(t *testing.T) {
 	_, silent, _ := strings.Cut(log, "Maximum request concurrency: 8\n")
 	for _, tt := range []struct{ path, text, want string }{

@@ -100,7 +100,7 @@ func placeAt(path string, program bool) (p doctor.Place) {
 		folder = filepath.Dir(folder)
 	}
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
-		p.Denied = folder + " is no folder"
+		p.Denied = folder + " is not a folder"
 	} else if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
 		p.Denied = fmt.Sprintf("%s: %v", folder, err)
 	}
@@ -128,7 +128,7 @@ func localKind(folder string) string {
 	}[stat.Type]
 }
 
-// archOf is the architecture that a program is for, as Go names it; "" if it is no program of Linux that is known.
+// archOf is the architecture that a program is for, as Go names it; "" if it is not a program of Linux that is known.
 func archOf(file string) string {
 	f, err := rundir.OpenRegular(file)
 	if err != nil {

@@ -69,7 +69,7 @@ func TestPlaceAt(t *testing.T) {
 	if p := placeAt(file, true); !p.There || p.Arch != "" {
 		t.Errorf("a script is a program: %+v", p)
 	}
-	if p := placeAt(filepath.Join(file, "below"), false); p.There || !strings.Contains(p.Denied, "is no folder") {
+	if p := placeAt(filepath.Join(file, "below"), false); p.There || !strings.Contains(p.Denied, "is not a folder") {
 		t.Errorf("%+v", p)
 	}
 	self, err := os.Executable()

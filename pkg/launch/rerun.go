@@ -17,7 +17,7 @@ import (
 func Rerun(earlier rundir.Dir, runDir, version string, s scheduler.Scheduler) (Job, error) {
 	p, err := rundir.ReadPlan(earlier.Plan())
 	if err != nil {
-		return Job{}, fmt.Errorf("cannot run %s again: it is no run directory, or not yours: %w", earlier, err)
+		return Job{}, fmt.Errorf("cannot run %s again: it is not a run directory, or not yours: %w", earlier, err)
 	}
 	switch {
 	case p.Policy.Interactive:

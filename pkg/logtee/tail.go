@@ -72,7 +72,7 @@ func (t *tailBuffer) end(n int) ([]byte, time.Time) {
 	return append(append([]byte(nil), older[max(0, len(older)-n):]...), newer...), t.at
 }
 
-// lines are the last lines, as people read them: what a carriage return has overwritten is left out, what is no text
+// lines are the last lines, as people read them: what a carriage return has overwritten is left out, what is not text
 // is replaced, and secrets are taken out. That comes before a line is cut to what is shown, so that no part of one is
 // left.
 func (t *tailBuffer) lines(n int, hide func(string) string) []string {

@@ -190,7 +190,7 @@ func TestFaults(t *testing.T) {
 		"below none": {
 			"tensor_parallel_size: 6", "tensor_parallel_size: -6", "worker_config.gen: a size of -6: want at least 1",
 		},
-		"a product that is no number": {
+		"a product that is not a number": {
 			"tensor_parallel_size: 6", "tensor_parallel_size: 4611686018427387904",
 			"worker_config.gen: one server has more than 100000 GPUs",
 		},

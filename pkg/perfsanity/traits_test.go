@@ -137,7 +137,7 @@ func TestDraftMayBeSet(t *testing.T) {
 func TestSettleFaults(t *testing.T) {
 	f := found{file: "c.yaml", data: []byte("a: [")}
 	if _, err := f.settle([]roles.Setting{{Key: "a", Value: "1"}}); err == nil {
-		t.Error("a text that is no YAML was settled")
+		t.Error("a text that is not YAML was settled")
 	}
 	if settled, err := f.settle(nil); err != nil || settled != nil {
 		t.Errorf("without a setting nothing is read: %v, %v", settled, err)

@@ -124,7 +124,7 @@ func (p Plan) check() error {
 	switch {
 	case name != filepath.Base(name) || p.Case.TestID != filepath.Base(p.Case.TestID):
 		errs = append(errs,
-			fmt.Errorf("cannot plan: the case's name %.200q or its test id %.200q is no plain name", name,
+			fmt.Errorf("cannot plan: the case's name %.200q or its test id %.200q is not a plain name", name,
 				p.Case.TestID))
 	case len(name) > maxName:
 		errs = append(errs, fmt.Errorf("cannot plan: the case's name %.40q… has %d bytes: want at most %d",

@@ -50,8 +50,8 @@ func TestControlCharacters(t *testing.T) {
 func TestNamesOfFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		strings.Repeat("n", 200): "", strings.Repeat("n", 201): "has 201 bytes: want at most 200",
-		strings.Repeat("ä", 101): "has 202 bytes", "a/b": `name "a/b" or its test id "disagg-e2e-c" is no plain name`,
-		"../x": "is no plain name", "": "is no plain name",
+		strings.Repeat("ä", 101): "has 202 bytes", "a/b": `name "a/b" or its test id "disagg-e2e-c" is not a plain name`,
+		"../x": "is not a plain name", "": "is not a plain name",
 	} {
 		in := input(t)
 		in.Case.Name = name
@@ -151,7 +151,7 @@ func TestFaultsTogether(t *testing.T) {
 	in := input(t)
 	in.RunDir, in.Case.TestID, in.Profile.SampleGPUs, in.Policy.Measurements = "/\n", "a/b", 1, -1
 	_, err := plan.Build(in)
-	for _, want := range []string{"run directory", "no plain name", "sampled every 1ns", "--repeat -1"} {
+	for _, want := range []string{"run directory", "not a plain name", "sampled every 1ns", "--repeat -1"} {
 		fails(t, err, want)
 	}
 }

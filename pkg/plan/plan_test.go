@@ -132,7 +132,7 @@ func TestPlanFaults(t *testing.T) {
 			`profile c: env.A: "a\x00b" has a NUL character`,
 		},
 		"partition":         {func(in *plan.Input) { in.Profile.Partition = "a\nb" }, "partition (--partition)"},
-		"path as a test id": {func(in *plan.Input) { in.Case.TestID = "../../x" }, "no plain name"},
+		"path as a test id": {func(in *plan.Input) { in.Case.TestID = "../../x" }, "not a plain name"},
 		"no servers":        {func(in *plan.Input) { in.Case.Servers = nil }, "it has no servers"},
 		"reserved key": {func(in *plan.Input) { in.Case.WorkerConfig[roles.Gen] = "internal_request_auth_key: mine\n" },
 			"worker.yaml: internal_request_auth_key: is given by the case ({{.Worker}}) and by the recipe"},

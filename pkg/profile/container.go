@@ -22,7 +22,7 @@ type Container struct {
 	Name   string   `yaml:"name" json:"name,omitempty"`
 	Mounts []string `yaml:"mounts" json:"mounts,omitempty"`
 	Dir    string   `yaml:"dir" json:"dir,omitempty"` // working directory; "": the image's
-	// Args are more options of apptainer exec, one an item, such as --nv.
+	// Args are more options of apptainer exec, one per item, such as --nv.
 	Args []string `yaml:"args" json:"args,omitempty"`
 }
 

@@ -51,7 +51,7 @@ type Profile struct {
 	Licenses    string `yaml:"licenses" json:"licenses,omitempty"`
 	Comment     string `yaml:"comment" json:"comment,omitempty"`
 	Exclude     string `yaml:"exclude" json:"exclude,omitempty"`
-	// SbatchArgs are more options of the job, SrunArgs of every step; one option an item.
+	// SbatchArgs are more options of the job, SrunArgs of every step; one option per item.
 	SbatchArgs []string `yaml:"sbatch_args" json:"sbatch_args,omitempty"`
 	SrunArgs   []string `yaml:"srun_args" json:"srun_args,omitempty"`
 	// Container is how roles are put into a container; nil: they run on the bare host.
@@ -80,7 +80,7 @@ type Profile struct {
 	Unset []string `yaml:"unset" json:"unset,omitempty"`
 	// Values are values of the recipe; those of other recipes are passed over.
 	Values map[string]string `yaml:"values" json:"values,omitempty"`
-	// Install is a command that is run once a node before any role; "": nothing.
+	// Install is a command that is run once per node before any role; "": nothing.
 	Install string `yaml:"install" json:"install,omitempty"`
 	// Preflight is what hosts must have before any model is loaded.
 	Preflight Preflight `yaml:"preflight" json:"preflight"`

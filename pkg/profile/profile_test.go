@@ -197,7 +197,7 @@ func TestHolds(t *testing.T) {
 // Variables of a profile have names that every shell takes, and are not those that the tool sets.
 func TestVariables(t *testing.T) {
 	for env, want := range map[string]string{
-		"{A: x, DISAGG_CONFIG_FOLDER: y}": "", "{'A B': x}": `env: "A B" is no name of a variable`,
+		"{A: x, DISAGG_CONFIG_FOLDER: y}": "", "{'A B': x}": `env: "A B" is not a name of a variable`,
 		"{DISAGG_SERVING_TYPE: x}": `env: "DISAGG_SERVING_TYPE" is set by the tool`,
 	} {
 		_, err := profile.Parse("p.yaml", []byte("schema: 1\nname: p\nenv: "+env))

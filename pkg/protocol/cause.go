@@ -87,7 +87,7 @@ type Cause struct {
 	Role roles.Role `json:"role"`
 	Rank int        `json:"rank"`
 	Host string     `json:"host,omitempty"`
-	// Subject names what is meant if it is no rank: a host, or the whole job. Role and rank are then those who told.
+	// Subject names what is meant if it is not a rank: a host, or the whole job. Role and rank are then those who told.
 	Subject string    `json:"subject,omitempty"`
 	Kind    CauseKind `json:"kind"`
 	// Detail says in one line what happened.

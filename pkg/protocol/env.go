@@ -55,7 +55,7 @@ func Variables() []Variable {
 // VariableFault tells, to be read behind its name, why files may not give children a variable; "" if they may.
 func VariableFault(name string) string {
 	if !IsVariable(name) {
-		return "is no name of a variable"
+		return "is not a name of a variable"
 	}
 	for _, v := range Variables() {
 		if v.Name == name && v.SetBy != "user" {

@@ -111,8 +111,8 @@ func TestListsAreComplete(t *testing.T) {
 func TestVariableFault(t *testing.T) {
 	for name, want := range map[string]string{
 		"A": "", "_a9": "", protocol.EnvConfigFolder: "",
-		"": "is no name of a variable", "9A": "is no name of a variable", "A=B": "is no name of a variable",
-		"A B": "is no name of a variable", "ä": "is no name of a variable",
+		"": "is not a name of a variable", "9A": "is not a name of a variable", "A=B": "is not a name of a variable",
+		"A B": "is not a name of a variable", "ä": "is not a name of a variable",
 		protocol.EnvPlan: "is set by the tool and may not be given here",
 		protocol.EnvRole: "is set by the tool and may not be given here",
 	} {

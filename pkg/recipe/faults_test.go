@@ -79,7 +79,7 @@ func TestFaultsOfVariables(t *testing.T) {
 	fault{
 		"env: {A: x, B_1: y, DISAGG_CONFIG_FOLDER: z}": "",
 		"env: {DISAGG_PLAN: x}":                        `env: "DISAGG_PLAN" is set by the tool`,
-		"env: {'A=B': x}":                              `env: "A=B" is no name of a variable`,
+		"env: {'A=B': x}":                              `env: "A=B" is not a name of a variable`,
 	}.in(t, "command: [route]", "DISAGG_SERVER")
 }
 

@@ -57,7 +57,7 @@ func (p Policy) Judge(s Series, value float64) Finding {
 	f.Past, f.Baseline, f.Worse = base.N, base.Mean, s.worse(value, base.Mean)
 	switch {
 	case math.IsNaN(value) || math.IsInf(value, 0):
-		f.Status, f.Reason = Unknown, "the value is no number"
+		f.Status, f.Reason = Unknown, "the value is not a number"
 	case base.N < p.FewRuns:
 		f.Status = Unknown
 		f.Reason = fmt.Sprintf("it needs %d earlier runs, and has %d%s", p.FewRuns, base.N, since)

@@ -38,7 +38,7 @@ func TestJudge(t *testing.T) {
 		"four earlier runs":  {"token_throughput", steady[:4], 500, Unknown, "it needs 5 earlier runs, and has 4"},
 		"few earlier runs":   {"token_throughput", steady[:6], 920, Passed, "only a change of 10 % is seen"},
 		"few, and far worse": {"token_throughput", steady[:6], 880, Suspect, "12.0 % worse"},
-		"no number":          {"token_throughput", steady, math.NaN(), Unknown, "no number"},
+		"no number":          {"token_throughput", steady, math.NaN(), Unknown, "not a number"},
 		"a baseline of 0":    {"token_throughput", make([]float64, 30), 1, Unknown, "the baseline is 0"},
 		"too much noise": {"token_throughput", about(1000, 0.12, 30), 1000, Unknown,
 			"vary so much that only a drop of"},

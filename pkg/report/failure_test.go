@@ -191,7 +191,7 @@ func TestConsequencesAreCounted(t *testing.T) {
 	if f := failureOf(cause, change); f.StoppedAfter != 0 || f.Seconds != 0 {
 		t.Errorf("of no time: %+v", f)
 	}
-	cause.Subject = "host n2" // which is no rank: all that it stopped are others
+	cause.Subject = "host n2" // which is not a rank: all that it stopped are others
 	reason = cause.Who() + ": x"
 	if f := failureOf(cause, change); f.Stopped != 3 || f.Log != "" {
 		t.Errorf("%+v", f)

@@ -20,7 +20,7 @@ type Model struct {
 	Metrics []MetricInfo `json:"metrics"`
 	// Points are all that the case asks for, in its order, those included that were not measured.
 	Points []PointInfo `json:"points"`
-	// Again is what was measured afterwards on the same servers. It is no part of curves, bests and comparisons.
+	// Again is what was measured afterwards on the same servers. It is not part of curves, bests and comparisons.
 	Again []Measurement `json:"again,omitempty"`
 	// Earlier runs of the same series, oldest first, with the points of them that count.
 	Earlier []EarlierRun `json:"earlier,omitempty"`

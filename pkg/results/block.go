@@ -140,7 +140,7 @@ func (p *blockParser) count(what string, pattern *regexp.Regexp, line string, n 
 	return true
 }
 
-// match takes the metrics that a line has. The fault names one that is no number, or a negative one.
+// match takes the metrics that a line has. The fault names one that is not a number, or a negative one.
 func match(list []metric, line string, metrics map[string]float64) (fault string) {
 	for _, m := range list {
 		got := m.pattern.FindStringSubmatch(line)

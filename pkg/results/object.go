@@ -12,7 +12,7 @@ import (
 type object map[string]json.RawMessage
 
 // parseObject reads an object strictly: a key that is there twice is an error, at any depth. Python writes numbers that
-// are none as bare words (NaN, Infinity), which is no JSON; they become texts, so that only a field that is read and
+// are none as bare words (NaN, Infinity), which is not JSON; they become texts, so that only a field that is read and
 // has one is refused.
 func parseObject(text []byte) (object, error) {
 	text = quoteNonFinite(text)

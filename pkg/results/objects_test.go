@@ -96,7 +96,7 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// What stands around a result is no part of it.
+// What stands around a result is not part of it.
 func TestAroundAResult(t *testing.T) {
 	for _, file := range []string{"vllm/good.json", "sglang/good.jsonl", "aiperf/good.json"} {
 		text, client := clientFile(t, file), filepath.Dir(file)

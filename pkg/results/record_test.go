@@ -46,7 +46,7 @@ func TestRecordID(t *testing.T) {
 	}
 }
 
-// What was imported is named by its content, in whatever run. When its file was written is no part of its digest; when
+// What was imported is named by its content, in whatever run. When its file was written is not part of its digest; when
 // it was measured is.
 func TestImportedRecord(t *testing.T) {
 	made := func(run, content string, dated protocol.TimeFrom, at int64) results.Record {

@@ -2,9 +2,10 @@ package results
 
 import "sync"
 
-// vllmClient is vLLM's `vllm bench serve --save-result`: one flat object in a file, or one a line with --append-result.
-// It writes the latency of requests only if --percentile-metrics has e2el, and the percentiles of --metric-percentiles.
-// Its acceptance length is that of the measured requests, the difference of the server's counters.
+// vllmClient is vLLM's `vllm bench serve --save-result`: one flat object in a file, or one per line with
+// --append-result. It writes the latency of requests only if --percentile-metrics has e2el, and the percentiles of
+// --metric-percentiles. Its acceptance length is that of the measured requests, the difference of the server's
+// counters.
 var vllmClient = sync.OnceValue(func() objectClient {
 	return flatClient{
 		fields: append([]flatField{

@@ -124,7 +124,7 @@ func (a Attempt) RankLog(t roles.Task) string { return a.join("logs", "ranks", t
 // AgentLog is the file of one agent's own log.
 func (a Attempt) AgentLog(t roles.Task) string { return a.join("logs", "agents", t.String()+".log") }
 
-// GPULogs is the folder of samples of GPUs, one file a host.
+// GPULogs is the folder of samples of GPUs, one file per host.
 func (a Attempt) GPULogs() string { return a.join("logs", "gpu") }
 
 // GPULog is the file with the samples of a host's GPUs.

@@ -300,7 +300,7 @@ func TestReadersRefuse(t *testing.T) {
 			}
 			must(t, os.Remove(reader.file))
 			must(t, unix.Mkfifo(reader.file, 0o600))
-			fails(t, "a pipe", reader.read(), "", "is no regular file")
+			fails(t, "a pipe", reader.read(), "", "is not a regular file")
 			must(t, os.Remove(reader.file))
 			for text, want := range map[string]string{
 				`{"schema": 2}`: "schema 2 is not supported",
@@ -337,7 +337,7 @@ func TestReadersAreBounded(t *testing.T) {
 	must(t, os.Mkdir(string(a), 0o755))
 	symlink(t, "/dev/zero", a.Result())
 	_, err := rundir.ReadResult(a)
-	fails(t, "a device", err, "cannot read result: ", "is no regular file")
+	fails(t, "a device", err, "cannot read result: ", "is not a regular file")
 	symlink(t, "/dev/zero", a.Events())
 	(&rundir.Tail{File: a.Events()}).Read(func([]byte) { t.Error("a device has lines") })
 	symlink(t, "/dev/zero", filepath.Join(string(d), "x.out"))

@@ -38,7 +38,7 @@ func Prune(a Attempt, keep []string, dryRun bool) (freed int64, err error) {
 	return freed, errors.Join(faults...)
 }
 
-// openFolder opens a folder that is no link. What is done in it cannot leave it.
+// openFolder opens a folder that is not a link. What is done in it cannot leave it.
 func openFolder(dir string) (*os.Root, error) {
 	info, err := os.Lstat(dir)
 	if err != nil {

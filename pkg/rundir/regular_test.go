@@ -27,7 +27,7 @@ func TestOpenRegular(t *testing.T) {
 	}
 	must(t, f.Close())
 	for name, want := range map[string]string{
-		pipe: pipe + " is no regular file", dir: dir + " is no regular file", file + "x": "open " + file + "x: ",
+		pipe: pipe + " is not a regular file", dir: dir + " is not a regular file", file + "x": "open " + file + "x: ",
 	} {
 		_, err := rundir.OpenRegular(name)
 		fails(t, name, err, want, "")

@@ -95,7 +95,7 @@ type Allocation struct {
 // Starter is the side of the batch script, or of an engineer's shell inside an allocation.
 type Starter interface {
 	// Steps prepares the processes that start all ranks of a role: one command for a scheduler that starts tasks
-	// itself, one a rank for one that does not. env is what is added to the environment of the tasks.
+	// itself, one per rank for one that does not. env is what is added to the environment of the tasks.
 	Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, error)
 	// Install makes the command that prepares each node once: it runs the plan's install command, if there is one, and
 	// makes what the steps share. nil if there is nothing to do.
@@ -133,7 +133,7 @@ type Reader interface {
 // Identifier is the side of a task.
 type Identifier interface {
 	// TaskVars lists patterns of the variables by which the scheduler speaks to a task, and which of them every child
-	// keeps although it is no rank of an MPI job: upstream's scripts read them.
+	// keeps although it is not a rank of an MPI job: upstream's scripts read them.
 	TaskVars() (patterns, kept []string)
 	// Identify tells from the environment which task of a role this process is.
 	Identify(getenv func(string) string, pl roles.Placement) (Identity, error)

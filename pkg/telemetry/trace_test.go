@@ -128,7 +128,7 @@ func TestBeforeTheFirstPhase(t *testing.T) {
 	}
 }
 
-// That a job is over is no part of it that takes time.
+// That a job is over is not part of it that takes time.
 func TestOverIsNoPhase(t *testing.T) {
 	in := runs.Passed()
 	in.Entries = append(in.Entries, protocol.Entry{

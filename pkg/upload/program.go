@@ -16,7 +16,7 @@ import (
 )
 
 // DrainBy lets another program send what is pending for some sinks: the databases' drivers are no part of an agent, of
-// which there is one a rank. The program prints its report as JSON. The end of the context kills it, and leaves the
+// which there is one per rank. The program prints its report as JSON. The end of the context kills it, and leaves the
 // rest pending.
 func DrainBy(ctx context.Context, program []string, a rundir.Attempt, urls []string) protocol.UploadReport {
 	before, err := pendingOf(a, urls)

@@ -112,7 +112,7 @@ list:
 	}
 }
 
-// A text that cannot be rendered, or whose result is no YAML, is told by its key.
+// A text that cannot be rendered, or whose result is not YAML, is told by its key.
 func TestExpandFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: {b: [x, bad]}":          "f.a.b[1]: no such field",

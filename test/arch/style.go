@@ -53,7 +53,7 @@ var reads = []string{"Open", "ReadFile"}
 
 // mayRead are packages that read nothing that is anybody else's, and why.
 var mayRead = map[string]string{
-	"pkg/rundir":     "it lists folders, and has the function that refuses what is no regular file",
+	"pkg/rundir":     "it lists folders, and has the function that refuses what is not a regular file",
 	"pkg/atomicfile": "it makes folders durable",
 	"pkg/supervisor": "the kernel's files",
 	"pkg/preflight":  "the kernel's files",

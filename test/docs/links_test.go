@@ -93,7 +93,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// A link is dead if its file or its heading is not there; what is code is no link.
+// A link is dead if its file or its heading is not there; what is code is not a link.
 func TestDeadLinks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.md")
 	page := code("# One, `two`: 3\n[a](#one-two-3) [b](a.md#one-two-3) [c](.) [d](https://x.y/z)\n`[e](f.md)`\n" +

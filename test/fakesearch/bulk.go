@@ -28,7 +28,7 @@ func (s *Server) bulk(body []byte, f Fault) (int, any) {
 			} `json:"create"`
 		}
 		if err := json.Unmarshal(lines[i], &action); err != nil || !json.Valid(lines[i+1]) {
-			return http.StatusBadRequest, refusal("x_content_parse_exception", "a line is no JSON")
+			return http.StatusBadRequest, refusal("x_content_parse_exception", "a line is not JSON")
 		}
 		item := object{"_index": action.Create.Index, "_id": action.Create.ID}
 		if planted := f.Items[i/2]; planted != 0 {

@@ -44,7 +44,7 @@ func TestHarmfulCases(t *testing.T) {
 		},
 		"name with a line":  {"a\nb.yaml", goodCase, "has a control character"},
 		"name that colours": {"a\x1b[31m.yaml", goodCase, "has a control character"},
-		"no name at all":    {".yaml", goodCase, "is no plain name"},
+		"no name at all":    {".yaml", goodCase, "is not a plain name"},
 		"long name":         {strings.Repeat("n", 240) + ".yaml", goodCase, "want at most 200"},
 		"path in a test id": {"disagg-e2e-../../case", goodCase, "has no folders"},
 		"a device":          {"/dev/zero.yaml", "", "no such file"},

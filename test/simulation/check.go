@@ -144,7 +144,7 @@ func (j *job) ranBetween(from, to time.Time) time.Duration {
 	return ran
 }
 
-// slack is how long what is no part of the budgets may take: noticing that the hub hangs, and ending its step.
+// slack is how long what is not part of the budgets may take: noticing that the hub hangs, and ending its step.
 const slack = 15 * time.Second
 
 // checkTime checks that the job was over in time.

@@ -109,7 +109,7 @@ func parseTask(text string) (roles.Task, error) {
 	}
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 0 {
-		return roles.Task{}, fmt.Errorf("the rank %q is no number", number)
+		return roles.Task{}, fmt.Errorf("the rank %q is not a number", number)
 	}
 	return roles.Task{Role: r, Rank: n}, nil
 }

@@ -48,7 +48,8 @@ func read(dir string, most int64) (report.Input, rundir.Attempt, error) {
 	}
 	p, err := rundir.ReadPlan(a.Dir().Plan())
 	if err != nil {
-		return report.Input{}, a, fmt.Errorf("cannot report on %s: it is no run directory, or not yours: %w", dir, err)
+		return report.Input{}, a,
+			fmt.Errorf("cannot report on %s: it is not a run directory, or not yours: %w", dir, err)
 	}
 	r, err := rundir.ReadResult(a)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +73,7 @@ func unfinished(p plan.Plan, a rundir.Attempt) protocol.Result {
 // Records are those of every attempt of a run directory.
 func Records(dir string) (list []results.Record, err error) {
 	if _, err := rundir.ReadPlan(rundir.Dir(dir).Plan()); err != nil {
-		return nil, fmt.Errorf("cannot compare with %s: it is no run directory, or not yours: %w", dir, err)
+		return nil, fmt.Errorf("cannot compare with %s: it is not a run directory, or not yours: %w", dir, err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -231,7 +231,7 @@ func TestKeepKeepsTheVerdict(t *testing.T) {
 	}
 }
 
-// What is no run directory is said to be none.
+// What is not a run directory is said to be none.
 func TestNoRun(t *testing.T) {
 	dir := t.TempDir()
 	if _, _, err := Run(dir); err == nil || !strings.Contains(err.Error(), "cannot report on "+dir) {

@@ -64,7 +64,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// A folder is meant by its path, from any folder a run by its name; what is no folder and has a path is left to who
+// A folder is meant by its path, from any folder a run by its name; what is not a folder and has a path is left to who
 // reads it.
 func TestFind(t *testing.T) {
 	home := t.TempDir()

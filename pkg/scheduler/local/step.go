@@ -20,8 +20,8 @@ import (
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-// Steps implements scheduler.Starter: one agent a rank. Ranks of MPI roles get what mpirun would give them. Nobody else
-// ends an agent whose batch script was killed, so it is bound to that.
+// Steps implements scheduler.Starter: one agent per rank. Ranks of MPI roles get what mpirun would give them. Nobody
+// else ends an agent whose batch script was killed, so it is bound to that.
 func (*Local) Steps(p plan.Plan, r roles.Role, env []string) ([]*exec.Cmd, error) {
 	pl, ok := p.Layout.Find(r)
 	if !ok {
@@ -173,7 +173,7 @@ func (*Local) TaskVars() (patterns, kept []string) { return nil, nil }
 func (*Local) Identify(getenv func(string) string, _ roles.Placement) (scheduler.Identity, error) {
 	text := getenv(protocol.EnvRank)
 	if text == "" {
-		return scheduler.Identity{}, errors.New("cannot tell which rank this is: this is no rank of a job: " +
+		return scheduler.Identity{}, errors.New("cannot tell which rank this is: this is not a rank of a job: " +
 			"to start a role by hand, pass --config CASE in an allocation's shell")
 	}
 	rank, err := strconv.Atoi(text)

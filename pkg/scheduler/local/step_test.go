@@ -14,7 +14,7 @@ import (
 	"github.com/disagg/disagg/pkg/supervisor"
 )
 
-// A step is one agent a rank, each with what a scheduler's task would have, in a process group of its own.
+// A step is one agent per rank, each with what a scheduler's task would have, in a process group of its own.
 func TestSteps(t *testing.T) {
 	p := newPlan(t, `echo "$DISAGG_SERVING_TYPE $DISAGG_RANK $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE," \
 		"$OMPI_COMM_WORLD_LOCAL_RANK here"`)

@@ -107,8 +107,8 @@ func TestNoTime(t *testing.T) {
 	}
 }
 
-// A file that is no record, or another one, is told by its id: it is neither what was asked for nor passed over. What
-// is no file of records is passed over.
+// A file that is not a record, or another one, is told by its id: it is neither what was asked for nor passed over.
+// What is no file of records is passed over.
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
 	record := sinktest.Records("a1", 0, 4)[0]

@@ -24,7 +24,7 @@ import (
 // Scheme is the sink's kind.
 func Scheme() upload.Scheme {
 	return upload.Scheme{
-		Name: "parquet", Form: "parquet:///absolute/folder", About: "a folder with a Parquet file a run", Local: true,
+		Name: "parquet", Form: "parquet:///absolute/folder", About: "a folder with a Parquet file per run", Local: true,
 		Check: upload.CheckPath, Open: open,
 	}
 }
