@@ -11,6 +11,7 @@ import (
 	"github.com/disagg/disagg/cmd/internal/command"
 	"github.com/disagg/disagg/pkg/batch"
 	"github.com/disagg/disagg/pkg/launch"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/rundir"
 )
@@ -82,7 +83,7 @@ func runSeries(ctx context.Context, o batch.Options) (code int) {
 		more = o.Plan.Series.Runs
 	}
 	for again := len(more) > 0; ; {
-		if over := again && rundir.HasResult(rundir.Current(rundir.Dir(o.Plan.RunDir))); !over {
+		if !again || !passed(o.Plan) { // a job that is started again does what has not passed
 			var err error
 			if code, err = batch.Run(ctx, o); err != nil {
 				o.Say(err.Error())
@@ -99,4 +100,10 @@ func runSeries(ctx context.Context, o batch.Options) (code int) {
 		}
 		o.Plan, o.Begun, more = next, time.Now(), more[1:]
 	}
+}
+
+// passed tells whether a run has a verdict, and it passed.
+func passed(p plan.Plan) bool {
+	r, err := rundir.ReadResult(rundir.Current(rundir.Dir(p.RunDir)))
+	return err == nil && r.Verdict == protocol.Passed
 }

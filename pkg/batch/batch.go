@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	dir := rundir.Dir(o.Plan.RunDir)
 	b := &batch{
 		opts: o, attempt: dir.Attempt(o.Attempt), runID: o.Plan.RunID(o.Attempt),
-		machine: steps.New(o.Roles, o.Plan.Policy),
+		machine: steps.New(o.Roles, o.Plan.Policy, o.Plan.Timeouts.Launch.Std(), time.Now()),
 		inputs:  make(chan steps.Input), output: make(chan struct{}, 1), done: make(chan struct{}),
 		running: map[roles.Role]*step{}, former: map[string]bool{}, alone: alone,
 	}

@@ -140,6 +140,8 @@ func (b *batch) askHub() {
 		ctx, cancel := context.WithTimeout(context.Background(), hubBound)
 		defer cancel()
 		err := b.hub.ask(ctx, protocol.StepReport{Role: roles.Hub().Role, RunID: b.runID})
-		b.in(steps.HubAnswered{OK: err == nil, Gone: errors.Is(err, syscall.ECONNREFUSED)})
+		b.in(steps.HubAnswered{
+			OK: err == nil, Gone: errors.Is(err, syscall.ECONNREFUSED), Absent: errors.Is(err, errNoHub),
+		})
 	}()
 }

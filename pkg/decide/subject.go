@@ -55,7 +55,7 @@ func (m *Machine) CancelledBy(r protocol.CancelRequest) { m.canceller = r }
 // nameJob names who cancelled the job, if that is known; else the job when all of it was asked to end, and not one rank
 // or step: whoever started the steps was asked too, or more than one step was.
 func (m *Machine) nameJob(c *protocol.Cause) {
-	if m.canceller.By != "" && c.Kind == protocol.CauseCancelled {
+	if m.canceller.By != "" && c.Kind == protocol.CauseCancelled && m.atStop(m.canceller.At) {
 		c.Subject, c.Detail = m.canceller.By, m.canceller.How
 		return
 	}
@@ -63,6 +63,12 @@ func (m *Machine) nameJob(c *protocol.Cause) {
 		c.Subject = protocol.WholeJob
 	}
 }
+
+// cancelLag is how long before the stop somebody can have asked for it at most, and how far off the clock of whoever
+// did may be. An older request had no effect, such as one that never reached the scheduler.
+const cancelLag = 10 * time.Minute
+
+func (m *Machine) atStop(t time.Time) bool { return m.since[protocol.Stopping].Sub(t).Abs() < cancelLag }
 
 // wasAsked tells whether the whole job was asked to end, as far as is known.
 func (m *Machine) wasAsked() bool {

@@ -145,14 +145,27 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 		"somebody is known to have asked": {
 			func(b *bench) {
 				leaves(b, all...)
-				b.job.CancelledBy(protocol.CancelRequest{By: "ann@login1", How: "by disagg-submit cancel"})
+				b.job.CancelledBy(protocol.CancelRequest{
+					At: b.now, By: "ann@login1", How: "by disagg-submit cancel",
+				})
 			},
 			"ann@login1: cancelled: by disagg-submit cancel",
+		},
+		"somebody asked two hours before": {
+			func(b *bench) {
+				leaves(b, all...)
+				b.job.CancelledBy(protocol.CancelRequest{
+					At: b.now.Add(-2 * time.Hour), By: "ann@login1", How: "by disagg-submit cancel",
+				})
+			},
+			"the whole job: cancelled: stopped by SIGTERM",
 		},
 		"somebody asked, when the time was over": {
 			func(b *bench) {
 				b.told(gen0, protocol.EventWarned, "the time is nearly over")
-				b.job.CancelledBy(protocol.CancelRequest{By: "ann@login1", How: "by disagg-submit cancel"})
+				b.job.CancelledBy(protocol.CancelRequest{
+					At: b.now, By: "ann@login1", How: "by disagg-submit cancel",
+				})
 			},
 			"the whole job: out of time: the time is nearly over",
 		},

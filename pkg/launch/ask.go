@@ -58,7 +58,11 @@ func Cancel(ctx context.Context, s scheduler.Submitter, j scheduler.Job, d rundi
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return s.Cancel(ctx, j)
+	err := s.Cancel(ctx, j)
+	if err != nil { // the job may go on: should it end for another reason, nobody is to be named for that
+		_ = rundir.WithdrawCancel(d)
+	}
+	return err
 }
 
 // noteBound is how long leaving word of who cancels may take.

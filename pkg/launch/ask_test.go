@@ -76,10 +76,16 @@ func TestCancelSaysWho(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	s.CancelErr = errors.New("refused")
+	if err := Cancel(t.Context(), s, scheduler.Job{ID: "7"}, d, "by hand"); !errors.Is(err, s.CancelErr) {
+		t.Error(err)
+	}
+	if r, err := rundir.ReadCancel(d); err == nil {
+		t.Errorf("%s did not end the job, and would be named for its end", r.By)
+	}
 	if err := Cancel(t.Context(), s, scheduler.Job{ID: "7"}, d+"/nowhere", "by hand"); !errors.Is(err, s.CancelErr) {
 		t.Error(err)
 	}
-	if len(s.Asked()) != 2 {
+	if len(s.Asked()) != 3 {
 		t.Errorf("asked %v", s.Asked())
 	}
 }

@@ -265,6 +265,9 @@ func WriteCancel(d Dir, r protocol.CancelRequest) error {
 	return nil
 }
 
+// WithdrawCancel takes back that somebody asked for the end of the job.
+func WithdrawCancel(d Dir) error { return os.Remove(d.Cancel()) }
+
 // ReadCancel reads who asked for the end of the job; the error is [os.ErrNotExist] if nobody did.
 func ReadCancel(d Dir) (r protocol.CancelRequest, err error) {
 	if err = readJSON(d.Cancel(), &r, &r.Schema); err != nil {

@@ -33,7 +33,7 @@ func newSlurm(j *job, h *host) *slurm {
 			list = append(list, pl.Role)
 		}
 	}
-	s.machine = steps.New(list, j.plan.Policy)
+	s.machine = steps.New(list, j.plan.Policy, j.plan.Timeouts.Launch.Std(), j.now)
 	return s
 }
 
@@ -77,10 +77,12 @@ func (s *slurm) ask() {
 		s.proc.timer(s.job.between(0, 2*time.Millisecond), func() { s.step(steps.HubAnswered{Gone: true}) })
 		return
 	}
-	answered := false
-	if h.published {
-		h.proc.takes(func() { answered = true })
+	if !h.published {
+		s.proc.timer(0, func() { s.step(steps.HubAnswered{Absent: true}) })
+		return
 	}
+	answered := false
+	h.proc.takes(func() { answered = true })
 	s.proc.timer(3*time.Second, func() { s.step(steps.HubAnswered{OK: answered && !h.proc.dead}) })
 }
 

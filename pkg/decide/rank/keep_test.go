@@ -82,7 +82,7 @@ func TestKeptWhileStarting(t *testing.T) {
 	b.in(startWith("a:1"), keep, startWith("a:2"))
 	b.did = nil
 	b.in(rank.Started{PID: 9})
-	b.expect("stop false 0s")
+	b.expect("endprobes", "stop false 0s")
 	b.in(rank.Ended{Outcome: stopped(0)}, rank.Done{Outcome: stopped(0)})
 	b.expect("start")
 }

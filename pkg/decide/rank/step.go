@@ -137,6 +137,7 @@ func (m *Machine) started(pid int, now time.Time) {
 	}
 	m.stage, m.pid = running, pid
 	if m.replace != nil {
+		m.do(EndProbes{})
 		m.do(Stop{Reason: otherPeers})
 		return
 	}

@@ -20,6 +20,9 @@ var (
 	zero = time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
 )
 
+// launch is how long a hub may take to appear.
+const launch = time.Minute
+
 // busy is what a scheduler says of a step that may begin if it is tried again.
 var busy = protocol.Diagnosis{Meaning: protocol.Transient, Line: "Socket timed out"}
 
@@ -32,7 +35,7 @@ type driver struct {
 }
 
 func drive(t *testing.T, list ...roles.Role) *driver {
-	return &driver{t: t, m: New(list, plan.Policy{}), now: zero}
+	return &driver{t: t, m: New(list, plan.Policy{}, launch, zero), now: zero}
 }
 
 // gets gives the machine an input and compares what it does about it.

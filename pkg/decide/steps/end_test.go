@@ -193,6 +193,49 @@ func TestHubHangs(t *testing.T) {
 	}
 }
 
+// A hub of which nothing is known yet may only be slow to begin: it is waited for as long as agents have to arrive. If
+// it never begins, the step that failed before is named.
+func TestHubIsNotThereYet(t *testing.T) {
+	d := drive(t, hub, gen)
+	d.hangs = true
+	line := protocol.Diagnosis{Line: "pyxis: cannot import the image"}
+	d.gets(Said{Role: gen, Diagnosis: line}, words(gen, line))
+	d.gets(Ended{Role: gen, Code: 1, Began: No}, Seal{Role: gen}, ended(gen, 1, early(1), line))
+	for at := askHubEvery; at < launch; at += askHubEvery {
+		d.passes(askHubEvery, AskHub{})
+		d.gets(HubAnswered{Absent: true})
+	}
+	d.passes(askHubEvery, AskHub{})
+	d.gets(HubAnswered{Absent: true})
+	d.passes(askHubEvery, AskHub{})
+	d.gets(HubAnswered{Absent: true}, KillHub{})
+	want := Conclude{Cause: protocol.Cause{
+		Role: gen, Kind: protocol.StepFailed, Detail: early(1) + ": " + line.Line, At: d.now,
+	}}
+	d.gets(Ended{Role: hub, Code: 137, Began: No}, Seal{Role: hub}, want)
+}
+
+// A step that is to be started anew is not, once somebody wants the end, or the job is over. One that waits for its next
+// try is tried at once.
+func TestNotAnewAfterTheEnd(t *testing.T) {
+	for name, in := range map[string]Input{
+		"somebody wants the end": Asked{Why: "SIGTERM"}, "the hub has ended": Ended{Role: hub, Code: 1, Began: Yes},
+	} {
+		m := New([]roles.Role{hub, gen, ctx}, plan.Policy{Keep: plan.KeepPassed}, launch, zero)
+		m.Step(Wanted{Role: gen}, zero)
+		m.Step(in, zero.Add(time.Second))
+		for _, e := range m.Step(Ended{Role: gen, Code: 1, Began: Yes}, zero.Add(2*time.Second)) {
+			if _, ok := e.(Start); ok {
+				t.Errorf("%s, and a step is started", name)
+			}
+		}
+	}
+	d := waiting(t, gen)
+	d.gets(Wanted{Role: gen}, Start{Role: gen})
+	d.gets(Ended{Role: gen, Code: 9, Began: Yes}, Seal{Role: gen},
+		ended(gen, 9, early(9)+" (tried 2 times)", protocol.Diagnosis{}))
+}
+
 // draw makes up an input.
 func draw(rt *rapid.T, now time.Time) Input {
 	role := rapid.SampledFrom([]roles.Role{hub, gen, ctx}).Draw(rt, "role")
@@ -210,7 +253,7 @@ func draw(rt *rapid.T, now time.Time) Input {
 	case 2:
 		return Output{}
 	case 3:
-		return HubAnswered{OK: rapid.Bool().Draw(rt, "ok"), Gone: rapid.Bool().Draw(rt, "gone")}
+		return HubAnswered{OK: rapid.Bool().Draw(rt, "ok"), Gone: rapid.Bool().Draw(rt, "gone"), Absent: rapid.Bool().Draw(rt, "absent")}
 	case 4:
 		return Asked{Why: "x", Ends: now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(rt, "ends")) * time.Second)}
 	default:
@@ -222,7 +265,7 @@ func draw(rt *rapid.T, now time.Time) Input {
 // started that was not announced, a verdict is made sure of exactly once, and after the hub's end it is left in time.
 func TestAlwaysEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m, now := New([]roles.Role{hub, gen, ctx}, plan.Policy{}), zero
+		m, now := New([]roles.Role{hub, gen, ctx}, plan.Policy{}, launch, zero), zero
 		concluded, retries := 0, map[roles.Role]int{}
 		step := func(in Input) {
 			for _, e := range m.Step(in, now) {

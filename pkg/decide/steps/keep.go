@@ -50,6 +50,8 @@ func (m *Machine) wanted(s *step) {
 	case s.role == roles.Hub().Role || m.asked != "" || !m.over.IsZero() && !m.kept:
 	case s.ended:
 		m.anew(s)
+	case !s.again.IsZero(): // its next try is the new one
+		s.again = m.now
 	case !s.wanted:
 		s.wanted = true
 		m.do(Stop{Role: s.role, Anew: true})

@@ -41,27 +41,31 @@ type step struct {
 // Machine is the state of a job's steps. It is not safe for concurrent use.
 type Machine struct {
 	policy  plan.Policy
+	launch  time.Duration // a hub may take so long to appear
 	steps   []*step
-	now     time.Time          // of the last input
-	asked   string             // why the end is wanted; "": it is not
-	endedBy protocol.CauseKind // on whose account
-	code    int                // of the hub's step
-	over    time.Time          // when that ended; zero before
-	heard   time.Time          // when something last arrived from the others
-	askHub  time.Time          // when the hub is to be asked whether it lives; zero: not while others are left
-	silent  int                // how often in a row it has not answered
-	asking  bool               // it is being asked
-	hung    bool               // it hangs
-	gone    bool               // it had ended when the end was wanted
-	kept    bool               // servers are kept
-	idle    time.Time          // when they have been for long enough; zero: never
-	let     bool               // they were, and have been asked to stop
+	begun   time.Time           // when this was made
+	failed  protocol.StepReport // the first step that ended for good, but for the hub's
+	now     time.Time           // of the last input
+	asked   string              // why the end is wanted; "": it is not
+	endedBy protocol.CauseKind  // on whose account
+	code    int                 // of the hub's step
+	over    time.Time           // when that ended; zero before
+	heard   time.Time           // when something last arrived from the others
+	askHub  time.Time           // when the hub is to be asked whether it lives; zero: not while others are left
+	silent  int                 // how often in a row it has not answered
+	asking  bool                // it is being asked
+	hung    bool                // it hangs
+	gone    bool                // it had ended when the end was wanted
+	kept    bool                // servers are kept
+	idle    time.Time           // when they have been for long enough; zero: never
+	let     bool                // they were, and have been asked to stop
 	effects []Effect
 }
 
-// New begins with the roles whose steps are about to be started.
-func New(list []roles.Role, p plan.Policy) *Machine {
-	m := &Machine{policy: p}
+// New begins with the roles whose steps are about to be started. A hub may take as long to appear as agents have to
+// arrive.
+func New(list []roles.Role, p plan.Policy, launch time.Duration, now time.Time) *Machine {
+	m := &Machine{policy: p, launch: launch, begun: now}
 	for _, r := range list {
 		m.steps = append(m.steps, &step{role: r, ranks: map[int][]int{}})
 	}
@@ -133,8 +137,11 @@ func (m *Machine) ask() {
 func (m *Machine) hubAnswered(in HubAnswered) {
 	m.asking = false
 	m.gone = m.gone || in.Gone && m.asked != ""
-	if in.OK {
+	switch {
+	case in.OK:
 		m.silent = 0
+		return
+	case in.Absent && m.now.Sub(m.begun) < m.launch: // its container may still be made
 		return
 	}
 	if m.silent++; m.silent < mostSilent || m.hung || !m.over.IsZero() {
@@ -198,10 +205,11 @@ func (m *Machine) report(r protocol.StepReport) { m.do(Report{Report: r}) }
 
 func (m *Machine) ended(s *step, in Ended, now time.Time) {
 	m.heard = now
-	if s.wanted {
+	if s.wanted && m.asked == "" && (m.over.IsZero() || m.kept) {
 		m.anew(s)
 		return
 	}
+	s.wanted = false
 	s.tries++
 	s.code, s.again = in.Code, time.Time{}
 	transient := s.diagnosis.Meaning == protocol.Transient && in.Code != 0
@@ -221,7 +229,11 @@ func (m *Machine) ended(s *step, in Ended, now time.Time) {
 		return
 	}
 	detail := fmt.Sprintf("the step ended with code %d before its agents reached the hub%s", in.Code, s.tried())
-	m.report(protocol.StepReport{Role: s.role, Ended: true, Code: in.Code, Detail: detail, Diagnosis: s.diagnosis})
+	report := protocol.StepReport{Role: s.role, Ended: true, Code: in.Code, Detail: detail, Diagnosis: s.diagnosis}
+	if !m.failed.Ended {
+		m.failed = report
+	}
+	m.report(report)
 	if m.policy.Keep == plan.KeepPassed { // nobody is there who could start it anew
 		m.letGo(now)
 	}
@@ -256,8 +268,13 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 	if line := s.diagnosis.Line; line != "" {
 		detail += ": " + line
 	}
-	subject := ""
+	role, subject := s.role, ""
 	switch {
+	case m.hung && began == No && m.failed.Ended: // it never heard of that
+		role, kind, detail = m.failed.Role, protocol.StepFailed, m.failed.Detail
+		if line := m.failed.Diagnosis.Line; line != "" {
+			detail += ": " + line
+		}
 	case m.hung && began != No:
 		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
@@ -266,7 +283,7 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	}
 	m.do(Conclude{Asked: m.asked != "", Cause: protocol.Cause{
-		Role: s.role, Subject: subject, Kind: kind, Detail: detail, At: now.UTC(),
+		Role: role, Subject: subject, Kind: kind, Detail: detail, At: now.UTC(),
 	}})
 }
 

@@ -39,8 +39,9 @@ type (
 	Output struct{}
 	// HubAnswered says whether the hub answered when it was last asked.
 	HubAnswered struct {
-		OK   bool
-		Gone bool // nobody listens any more where it did
+		OK     bool
+		Gone   bool // nobody listens any more where it did
+		Absent bool // it is not known yet where it listens
 	}
 	// Asked says that the starter was asked to end, by a person or by the scheduler.
 	Asked struct {
