@@ -70,14 +70,16 @@ func runBatch(c *cli.Context) error {
 	say, endSaying := sayOnStderr()
 	code := runSeries(ctx, batch.Options{
 		Plan: p, Attempt: attempt, JobID: jobID, Starter: s, Begun: begun, Uploader: submit, Say: say,
-	})
+	}, batch.Run)
 	endSaying()
 	return command.Exit(code, nil)
 }
 
-// runSeries runs the plan, and what the job goes on with as long as each run passes. What has its verdict from an
+// runSeries runs the plan, and what the job goes on with as long as each run passes. What has passed in an
 // attempt before, of a job that was requeued, is not run again.
-func runSeries(ctx context.Context, o batch.Options) (code int) {
+func runSeries(
+	ctx context.Context, o batch.Options, run func(context.Context, batch.Options) (int, error),
+) (code int) {
 	var more []string
 	if o.Plan.Series != nil {
 		more = o.Plan.Series.Runs
@@ -85,7 +87,7 @@ func runSeries(ctx context.Context, o batch.Options) (code int) {
 	for again := len(more) > 0; ; {
 		if !again || !passed(o.Plan) { // a job that is started again does what has not passed
 			var err error
-			if code, err = batch.Run(ctx, o); err != nil {
+			if code, err = run(ctx, o); err != nil {
 				o.Say(err.Error())
 				code = max(code, protocol.ExitFailed)
 			}

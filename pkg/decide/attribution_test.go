@@ -430,3 +430,36 @@ func TestWhen(t *testing.T) {
 		t.Errorf("a clock that is not known: %v", got)
 	}
 }
+
+// A clock that was a second fast, and was slewed right since, has no part in who was first an hour later.
+func TestClockThatWasSetRight(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	fast := time.Second // so much the coordinator's host is ahead
+	for range 1800 {
+		b.now = b.now.Add(time.Second)
+		for _, task := range all {
+			sent := b.now.Add(-5 * time.Millisecond)
+			if task == server {
+				sent = sent.Add(fast)
+			}
+			if task != roles.Hub() {
+				b.in(Alive{Task: task, Sent: sent})
+			}
+		}
+		b.tick()
+		fast = max(fast-500*time.Microsecond, 0)
+	}
+	crashes := func(task roles.Task, code int, at time.Time) {
+		b.report(task, protocol.Event{
+			At: at, Kind: protocol.EventExited, Code: code,
+			Outcome: &protocol.Outcome{Started: true, Code: code, EndedAt: at},
+		})
+	}
+	crashes(gen0, 3, b.now)
+	b.now = b.now.Add(300 * time.Millisecond)
+	crashes(server, 1, b.now)
+	if c := b.job.Cause(); c.Role != gen0.Role {
+		t.Errorf("the cause is %v", c)
+	}
+}

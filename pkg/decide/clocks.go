@@ -3,10 +3,27 @@ package decide
 import "time"
 
 // hostClock is what the hub knows of a host's clock, by the messages of all agents there: moments on one host can be
-// compared exactly, those of two as well as the quickest messages tell.
+// compared exactly, those of two as well as the quickest messages tell. Clocks are set right now and then, so that only
+// what was heard lately counts.
 type hostClock struct {
-	offset time.Duration // of the hub's clock to the host's, and the quickest way of a message
+	lately, before offset    // of this clockWindow, and of the one before
+	since          time.Time // when this one began
+}
+
+// offset is that of the hub's clock to a host's, and the quickest way of a message.
+type offset struct {
+	length time.Duration
 	known  bool
+}
+
+// clockWindow is short enough for a clock that is slewed, by half a millisecond in a second at most (adjtime(3)).
+const clockWindow = 30 * time.Second
+
+func (o offset) least(other offset) offset {
+	if !o.known || other.known && other.length < o.length {
+		return other
+	}
+	return o
 }
 
 // clockOf is the clock of a host.
@@ -19,18 +36,27 @@ func (m *Machine) clockOf(host string) *hostClock {
 
 // hears compares clocks: a message that an agent sent arrives now.
 func (t *task) hears(sent, now time.Time) {
-	if c, d := t.clock, now.Sub(sent); c != nil && !sent.IsZero() && (!c.known || d < c.offset) {
-		c.offset, c.known = d, true
+	c := t.clock
+	if c == nil || sent.IsZero() {
+		return
 	}
+	if now.Sub(c.since) >= clockWindow {
+		c.lately, c.before, c.since = offset{}, c.lately, now
+	}
+	c.lately = c.lately.least(offset{now.Sub(sent), true})
 }
 
 // when is a moment by an agent's clock, by that of the hub. It does not lie in the future, nor so far back that the
 // message about it cannot have been under way for so long: then a clock was set.
 func (t *task) when(at, now time.Time, most time.Duration) time.Time {
-	if at.IsZero() || t.clock == nil || !t.clock.known {
+	if at.IsZero() || t.clock == nil {
 		return now
 	}
-	here := at.Add(t.clock.offset)
+	o := t.clock.lately.least(t.clock.before)
+	if !o.known {
+		return now
+	}
+	here := at.Add(o.length)
 	if here.After(now) || now.Sub(here) > most {
 		return now
 	}

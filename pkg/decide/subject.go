@@ -68,7 +68,9 @@ func (m *Machine) nameJob(c *protocol.Cause) {
 // did may be. An older request had no effect, such as one that never reached the scheduler.
 const cancelLag = 10 * time.Minute
 
-func (m *Machine) atStop(t time.Time) bool { return m.since[protocol.Stopping].Sub(t).Abs() < cancelLag }
+func (m *Machine) atStop(t time.Time) bool {
+	return m.since[protocol.Stopping].Sub(t).Abs() < cancelLag
+}
 
 // wasAsked tells whether the whole job was asked to end, as far as is known.
 func (m *Machine) wasAsked() bool {
