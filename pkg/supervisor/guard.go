@@ -74,7 +74,10 @@ func (s *Supervisor) Guard(command ...string) error {
 func (g *guard) end() {
 	_, _ = g.line.WriteString("done\n")
 	_ = g.line.Close()
-	<-g.ended
+	select {
+	case <-g.ended:
+	case <-time.After(closeBound):
+	}
 }
 
 // Watch is what a guard does: it waits for the process that started it, and if that was killed, it ends every process

@@ -54,11 +54,19 @@ func New() (*Supervisor, error) {
 	return s, nil
 }
 
-// Close stops reaping and lets the guard go. Processes that still run are left alone. It may be called again.
+// closeBound is how long Close waits for a start that is under way: a program may lie on a disk that does not answer.
+const closeBound = time.Second
+
+// Close stops reaping and lets the guard go. Processes that still run are left alone, but for one whose start does not
+// return: the guard stays, and ends that once this process has. It may be called again.
 func (s *Supervisor) Close() {
 	s.closeOnce.Do(func() {
 		s.cancel()
-		<-s.done
+		select {
+		case <-s.done:
+		case <-time.After(closeBound):
+			return
+		}
 		s.endCatching()
 		if s.guard != nil {
 			s.guard.end()
