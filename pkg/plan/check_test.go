@@ -50,8 +50,9 @@ func TestControlCharacters(t *testing.T) {
 func TestNamesOfFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		strings.Repeat("n", 200): "", strings.Repeat("n", 201): "has 201 bytes: want at most 200",
-		strings.Repeat("ä", 101): "has 202 bytes", "a/b": `name "a/b" or its test id "disagg-e2e-c" is not a plain name`,
-		"../x": "is not a plain name", "": "is not a plain name",
+		strings.Repeat("ä", 101): "has 202 bytes",
+		"a/b":                    `name "a/b" or its test id "disagg-e2e-c" is not a plain name`,
+		"../x":                   "is not a plain name", "": "is not a plain name",
 	} {
 		in := input(t)
 		in.Case.Name = name

@@ -97,7 +97,7 @@ func TestFaultsOfRoles(t *testing.T) {
 		"needs: {early: true}":                             "needs.early: it needs nothing that it could wait for",
 		"needs: {early: true, ready: [GEN]}":               "",
 		"needs: {early: true, address: [GEN]}":             "",
-		"needs: {address: [DISAGG_SERVER]}":                "needs: it needs a role that waits for it: neither would start",
+		"needs: {address: [DISAGG_SERVER]}":                "needs: it needs a role that waits for it",
 		"needs: {ready: [BENCHMARK]}":                      "needs: it needs a role that waits for it",
 		"needs: {ready: [GEN, CTX]}":                       "",
 		"stall: {within: 1m}":                              "",

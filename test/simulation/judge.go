@@ -159,8 +159,8 @@ func (g Judge) needs(r, other roles.Role) bool {
 }
 
 // Unmistakable tells whether the first fault that mattered happened long before anything else, and cannot have gone
-// unnoticed: it ended a process that must be there, in a job whose hub lives, or the hub, or stopped that for longer than
-// agents wait for it. Then it must be named, whatever failed because of it or was heard before it.
+// unnoticed: it ended the hub, or a process that must be there in a job whose hub lives, or stopped the hub for longer
+// than agents wait for it. Then it must be named, whatever failed because of it or was heard before it.
 func (g Judge) Unmistakable(first *Fault) bool {
 	if first == nil || first.Phase == protocol.Launching {
 		return false

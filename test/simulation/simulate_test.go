@@ -91,8 +91,8 @@ func TestWithoutFaults(t *testing.T) {
 	}
 }
 
-// Seeds seldom draw a hub that is killed shortly before somebody cancels the job: whoever gives the verdict in its place
-// must not take the one for the other.
+// Seeds seldom draw a hub that is killed shortly before somebody cancels the job: whoever gives the verdict in its
+// place must not take the one for the other.
 func TestHubIsKilledBeforeSomebodyCancels(t *testing.T) {
 	for after := 300 * time.Millisecond; after < 1100*time.Millisecond; after += time.Millisecond {
 		s := Scripted(0,

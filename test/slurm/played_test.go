@@ -91,7 +91,8 @@ func TestPlayed(t *testing.T) {
 		})
 	}
 	if *repeats > 1 {
-		fmt.Println("From the fault until all are told to stop, or the nodes are free: median (OURS) and p99 (BASELINE), and how many tries:")
+		fmt.Println("From the fault until all are told to stop, or else the nodes are free: median (OURS) and p99 " +
+			"(BASELINE), and how many tries:")
 		if err := table.Print(os.Stdout); err != nil {
 			t.Error(err)
 		}

@@ -215,8 +215,8 @@ func TestHubIsNotThereYet(t *testing.T) {
 	d.gets(Ended{Role: hub, Code: 137, Began: No}, Seal{Role: hub}, want)
 }
 
-// A step that is to be started anew is not, once somebody wants the end, or the job is over. One that waits for its next
-// try is tried at once.
+// A step that is to be started anew is not, once somebody wants the end, or the job is over. One that waits for its
+// next try is tried at once.
 func TestNotAnewAfterTheEnd(t *testing.T) {
 	for name, in := range map[string]Input{
 		"somebody wants the end": Asked{Why: "SIGTERM"}, "the hub has ended": Ended{Role: hub, Code: 1, Began: Yes},
@@ -253,7 +253,8 @@ func draw(rt *rapid.T, now time.Time) Input {
 	case 2:
 		return Output{}
 	case 3:
-		return HubAnswered{OK: rapid.Bool().Draw(rt, "ok"), Gone: rapid.Bool().Draw(rt, "gone"), Absent: rapid.Bool().Draw(rt, "absent")}
+		flag := func(name string) bool { return rapid.Bool().Draw(rt, name) }
+		return HubAnswered{OK: flag("ok"), Gone: flag("gone"), Absent: flag("absent")}
 	case 4:
 		return Asked{Why: "x", Ends: now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(rt, "ends")) * time.Second)}
 	default:
