@@ -45,15 +45,15 @@ type nextHub struct {
 	err error
 }
 
-// seekHub waits for the next hub in a goroutine of its own. The first is waited for as long as agents have to arrive, a
-// later one for as long as the child is kept.
+// seekHub waits for the next hub in a goroutine of its own. The first of a job is waited for as long as agents have to
+// arrive, a later one for as long as the child is kept: a role that was started anew joins servers that were measured.
 func (w *worker) seekHub() {
 	last := w.lastHub
 	ctx, cancel := context.WithCancel(context.Background())
 	w.searching = cancel
 	go func() {
 		defer cancel()
-		if last == "" {
+		if last == "" && !rundir.HasResult(w.attempt) {
 			var end context.CancelFunc
 			ctx, end = w.untilLaunched(ctx)
 			defer end()

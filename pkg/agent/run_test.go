@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disagg/disagg/pkg/control"
+	"github.com/disagg/disagg/pkg/plan"
 	"github.com/disagg/disagg/pkg/profile"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/recipe"
@@ -239,5 +240,34 @@ func TestBounded(t *testing.T) {
 	want := errors.New("no")
 	if _, err := bounded(bound, func() (int, error) { return 0, want }); !errors.Is(err, want) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A role that is started anew among servers that are kept waits for the next measurement for as long as they are kept.
+func TestStartedAnewAmongKeptServers(t *testing.T) {
+	const launch = 200 * time.Millisecond
+	for name, measured := range map[string]bool{"the first hub never comes": false, "it was measured": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newProcess(t, gen0, "exit 0")
+			p.opts.Plan.Policy.Keep, p.opts.Plan.Timeouts.Launch = plan.KeepPassed, roles.Duration(launch)
+			p.open()
+			if measured {
+				if err := os.WriteFile(p.attempt.Result(), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.run()
+			if !measured {
+				p.exits(protocol.ExitFailed, "")
+				return
+			}
+			select {
+			case <-p.ended:
+				t.Error("it has left")
+			case <-time.After(3 * launch):
+				p.signals <- syscall.SIGTERM
+				p.exits(protocol.ExitFailed, protocol.StoppedEarly)
+			}
+		})
 	}
 }

@@ -3,6 +3,8 @@ package batch
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -107,10 +109,31 @@ func (b *batch) lookForRequests() {
 		for _, r := range rundir.TakeRequests(b.attempt, b.opts.Roles) {
 			b.in(steps.Wanted{Role: r})
 		}
-		if !rundir.HasResult(rundir.Current(rundir.Dir(b.opts.Plan.RunDir))) {
+		if b.isMeasured(rundir.Current(rundir.Dir(b.opts.Plan.RunDir))) {
 			b.in(steps.InUse{})
 		}
 	}
+}
+
+// isMeasured tells whether servers that are kept are being measured in an attempt: it has no verdict, and its hub
+// listens, or has still to appear. One that was killed leaves an attempt that never gets a verdict.
+func (b *batch) isMeasured(a rundir.Attempt) bool {
+	if a.Number() == b.attempt.Number() || rundir.HasResult(a) {
+		return false
+	}
+	for _, p := range rundir.PublishedIn(a) {
+		if p.Task != roles.Hub() || p.Hub == "" {
+			continue
+		}
+		conn, err := net.DialTimeout("tcp", p.Hub, requestPoll)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	}
+	info, err := os.Stat(string(a))
+	return err == nil && time.Since(info.ModTime()) < b.opts.Plan.Timeouts.Launch.Std()
 }
 
 // requestPoll is how often it is looked for what people ask for.
