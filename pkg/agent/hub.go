@@ -45,7 +45,7 @@ func runHub(w *worker) (int, error) {
 	}
 	h := hub.New(hub.Options{
 		Plan: o.Plan, Attempt: w.attempt, RunID: w.runID, JobID: o.Identity.JobID, Times: o.Times, JobEnds: o.JobEnds,
-		Results: pattern, Uploader: o.Uploader, Server: server,
+		Results: pattern, Uploader: o.Uploader, Run: w.sup.Output, Server: server,
 		Disk: o.Disk, DiskEvents: o.DiskEvents, DiskPatience: o.DiskPatience, Log: o.Log,
 	})
 	w.job = h.View

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,7 +28,7 @@ func (h *Hub) compare(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), compareBound)
 	defer cancel()
-	v, err := judged(ctx, h.opts.Uploader, string(h.opts.Attempt))
+	v, err := h.judged(ctx)
 	if err != nil {
 		h.opts.Log.Warn("cannot compare with earlier runs", zap.Error(err))
 		v = protocol.RegressionVerdict{
@@ -49,7 +49,7 @@ func (h *Hub) judgeEarly() {
 	defer cancel()
 	suspicious := false
 	if h.opts.Uploader != "" && h.opts.Disk.Flush(earlyBound/4) { // the records are there to be judged
-		v, err := judged(ctx, h.opts.Uploader, string(h.opts.Attempt))
+		v, err := h.judged(ctx)
 		if err != nil {
 			h.opts.Log.Warn("cannot tell whether to measure again", zap.Error(err))
 		}
@@ -58,18 +58,17 @@ func (h *Hub) judgeEarly() {
 	h.answers <- decide.Judged{Suspicious: suspicious}
 }
 
-// judged is what a program says of an attempt's results.
-func judged(ctx context.Context, program, attempt string) (v protocol.RegressionVerdict, err error) {
-	cmd := exec.CommandContext(ctx, program, "judge", "--json", attempt)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	var ended *exec.ExitError
+// judged is what disagg-submit says of the attempt's results.
+func (h *Hub) judged(ctx context.Context) (v protocol.RegressionVerdict, err error) {
+	argv := []string{h.opts.Uploader, "judge", "--json", string(h.opts.Attempt)}
+	out, code, err := h.opts.Run(ctx, argv, os.Environ())
 	switch {
 	case ctx.Err() != nil:
 		return v, fmt.Errorf("cannot compare with earlier runs: it took longer than %v", compareBound)
-	case errors.As(err, &ended) && len(out) > 0: // its code says what it found
 	case err != nil:
 		return v, fmt.Errorf("cannot compare with earlier runs: %w", err)
+	case code != 0 && len(out) == 0: // else its code says what it found
+		return v, fmt.Errorf("cannot compare with earlier runs: exit status %d", code)
 	}
 	if err := json.Unmarshal(out, &v); err != nil || v.Status == "" {
 		return v, errors.New("cannot compare with earlier runs: the answer cannot be read")

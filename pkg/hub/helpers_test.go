@@ -3,8 +3,10 @@ package hub_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -90,7 +92,7 @@ func newJob(t *testing.T, change func(*job)) *job {
 	}
 	j.opts = hub.Options{
 		RunID: "run-0", JobID: "101", Results: filepath.Join(j.results, "client.{index}.log"), Log: zap.NewNop(),
-		DiskPatience: bound,
+		DiskPatience: bound, Run: output,
 	}
 	if change != nil {
 		change(j)
@@ -346,4 +348,15 @@ func script(t *testing.T, text string) string {
 	file := filepath.Join(t.TempDir(), "disagg-submit")
 	check.Script(t, file, "#!/bin/sh\n"+text+"\n")
 	return file
+}
+
+// output runs a helper, as the agent's supervisor does.
+func output(ctx context.Context, argv, env []string) (stdout []byte, code int, err error) {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env, cmd.WaitDelay = env, time.Second
+	stdout, err = cmd.Output()
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		return stdout, ended.ExitCode(), nil
+	}
+	return stdout, 0, err
 }

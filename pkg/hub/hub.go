@@ -29,8 +29,11 @@ type Options struct {
 	Results string       // pattern of the benchmark's result files
 	// Uploader is the path of disagg-submit, which sends what is pending; "": nobody does.
 	Uploader string
-	Server   *control.Server
-	Disk     *rundir.Disk
+	// Run runs a helper and returns its standard output and its exit code. It is the agent's supervisor who does, as
+	// that collects every process which it does not know.
+	Run    func(ctx context.Context, argv, env []string) (stdout []byte, code int, err error)
+	Server *control.Server
+	Disk   *rundir.Disk
 	// DiskEvents reports that the run directory does not answer the hub, and that it answers again.
 	DiskEvents <-chan protocol.Event
 	// DiskPatience is how long, once the job is over, a run directory that does not answer may hold the nodes;

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,20 @@ func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte
 	return out.data, code, err
 }
 
+// Output is Run for a helper that prints its answer on standard output, of which all is returned.
+func (s *Supervisor) Output(ctx context.Context, argv, env []string) (stdout []byte, code int, err error) {
+	var out bytes.Buffer
+	code, err = s.run(ctx, &out, nil, argv, env)
+	return out.Bytes(), code, err
+}
+
 // RunTo is Run for a helper that may go on for long: all that it prints is written to out, from one goroutine, while it
 // runs. The end of the context is how it ends.
 func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []string) (code int, err error) {
+	return s.run(ctx, out, out, argv, env)
+}
+
+func (s *Supervisor) run(ctx context.Context, stdout, stderr io.Writer, argv, env []string) (code int, err error) {
 	if len(argv) == 0 {
 		return 0, errors.New("cannot run helper: the command is empty")
 	}
@@ -38,7 +50,7 @@ func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []strin
 		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
 	cmd := exec.CommandContext(ctx, path, argv[1:]...)
-	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), out, out
+	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = helperBound // for whoever left the group and holds the output

@@ -31,6 +31,10 @@ func TestHelper(t *testing.T) {
 			t.Errorf("%s: %q, code %d, %v", name, out, code, err)
 		}
 	}
+	answer := []string{"sh", "-c", "yes | head -c 1000000; echo err >&2; exit 3"}
+	if out, code, err := s.Output(t.Context(), answer, os.Environ()); len(out) != 1000000 || code != 3 || err != nil {
+		t.Errorf("an answer of %d bytes, code %d, %v", len(out), code, err)
+	}
 	if _, _, err := s.Run(t.Context(), []string{"no-such-program"}, os.Environ()); err == nil {
 		t.Error("a command that does not exist was run")
 	}
