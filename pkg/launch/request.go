@@ -288,6 +288,9 @@ func (r Request) runDir(root, name string) (string, error) {
 		return "", fmt.Errorf("cannot use run directory %q: its path has a backslash or a control character, "+
 			"which schedulers do not take: name another with --run-dir", abs)
 	}
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return "", fmt.Errorf("cannot use run directory %s: it is a file: name another with --run-dir", dir)
+	}
 	return abs, nil
 }
 

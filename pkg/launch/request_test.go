@@ -105,6 +105,9 @@ func TestRunDirectoryOfItsOwn(t *testing.T) {
 	if err != nil || !ok || strings.Contains(rest, "/") {
 		t.Errorf("%s, %v", job.Plan.RunDir, err)
 	}
+	r.RunDir = r.Case
+	_, err = r.Make(t.Context())
+	fails(t, err, "it is a file: name another with --run-dir")
 }
 
 // A case is found by its base name in the folder that the user wants it to be looked up in.

@@ -33,7 +33,17 @@ func Import(file string, data []byte, section string) (*profile.Draft, error) {
 	for _, k := range s.Keys() {
 		vars[strings.TrimPrefix(k.Name(), "export ")] = strings.TrimSpace(k.Value())
 	}
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(vars)), isKnown) {
+		return nil, fmt.Errorf("cannot import %s: no setting of a cluster is in it: want upstream's INI file, or lines "+
+			"of NAME=VALUE such as CLUSTER_PARTITION=gpu", file)
+	}
 	return fromVars(file, s.Name(), vars), nil
+}
+
+// isKnown tells whether upstream's scripts have a variable of that name.
+func isKnown(name string) bool {
+	return strings.HasPrefix(name, "CLUSTER_") ||
+		slices.Contains([]string{"MPI_TYPE", "DOCKER_IMAGE", "EXTRA_SRUN_PARAMS"}, name)
 }
 
 // chosen is the section that is meant.

@@ -79,6 +79,7 @@ func TestImportFaults(t *testing.T) {
 		"[a\nX=1":      "cannot read f.ini",
 		"[b]\nX=1\n":   `it has no cluster "a": it has b`,
 		"just words\n": `it has no cluster "a": it has DEFAULT`,
+		"[a]\nX=1\n":   "no setting of a cluster is in it",
 	} {
 		section := "a"
 		if text == described {
