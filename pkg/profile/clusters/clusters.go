@@ -34,8 +34,8 @@ func Import(file string, data []byte, section string) (*profile.Draft, error) {
 		vars[strings.TrimPrefix(k.Name(), "export ")] = strings.TrimSpace(k.Value())
 	}
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(vars)), isKnown) {
-		return nil, fmt.Errorf("cannot import %s: no setting of a cluster is in it: want upstream's INI file, or lines "+
-			"of NAME=VALUE such as CLUSTER_PARTITION=gpu", file)
+		return nil, fmt.Errorf("cannot import %s: no setting of a cluster is in it: want upstream's INI file, or "+
+			"lines of NAME=VALUE such as CLUSTER_PARTITION=gpu", file)
 	}
 	return fromVars(file, s.Name(), vars), nil
 }
