@@ -31,12 +31,11 @@ func (b *batch) install(ctx context.Context) (code int, err error) {
 	if last.ok() && ctx.Err() == nil {
 		return 0, nil
 	}
-	cause := protocol.Cause{
-		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: last.detail(tries),
-	}
 	if last.ended == "" {
 		last.ended = b.installEnded()
-		cause.Detail = last.detail(tries)
+	}
+	cause := protocol.Cause{
+		Role: roles.Hub().Role, Kind: protocol.InstallFailed, Detail: last.detail(tries),
 	}
 	asked := ctx.Err() != nil
 	if asked {

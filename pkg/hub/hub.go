@@ -29,8 +29,8 @@ type Options struct {
 	Results string       // pattern of the benchmark's result files
 	// Uploader is the path of disagg-submit, which sends what is pending; "": nobody does.
 	Uploader string
-	// Run runs a helper and returns its standard output and its exit code. It is the agent's supervisor who does, as
-	// that collects every process which it does not know.
+	// Run runs a helper and returns its standard output and its exit code. The agent's supervisor does it: it collects
+	// every process that it does not know.
 	Run    func(ctx context.Context, argv, env []string) (stdout []byte, code int, err error)
 	Server *control.Server
 	Disk   *rundir.Disk

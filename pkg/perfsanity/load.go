@@ -214,9 +214,17 @@ func size(b yamlfile.Block, explicit int, file, key string) (p parallel, err err
 	if err := b.Decode(file, key, &p); err != nil {
 		return p, err
 	}
-	for _, name := range []string{"tensor_parallel_size", "pipeline_parallel_size", "context_parallel_size"} {
-		if n, ok := b.Get(name).Scalar(); ok && n == "0" {
-			return p, &yamlfile.Error{File: file, Line: b.Line(), Key: key + "." + name, Problem: "0: want at least 1"}
+	for _, size := range []struct {
+		name string
+		n    int
+	}{
+		{"tensor_parallel_size", p.Tensor}, {"pipeline_parallel_size", p.Pipeline},
+		{"context_parallel_size", p.Context},
+	} {
+		if size.n == 0 && !b.Get(size.name).Absent() {
+			return p, &yamlfile.Error{
+				File: file, Line: b.Line(), Key: key + "." + size.name, Problem: "0: want at least 1",
+			}
 		}
 	}
 	p.explicit = explicit

@@ -180,6 +180,7 @@ func TestNotFound(t *testing.T) {
 		src  Source
 		want string
 	}{
+		{Source{}, "cannot find a case: its name is empty"},
 		{Source{Name: "c"}, `cannot find case "c": pass its path, or --trtllm-dir DIR`},
 		{Source{Name: "a/c", Checkout: "/co"}, `cannot find case "a/c": a config's name has no folders`},
 		{Source{Name: "disagg-e2e-../c", Checkout: "/co"}, `"disagg-e2e-../c": a config's name has no folders`},

@@ -164,6 +164,12 @@ func TestPlanFaults(t *testing.T) {
 			b.Results = &recipe.Results{Format: "none", Files: "x"}
 			in.Recipe.Roles[roles.Benchmark] = b
 		}, `unknown format "none"`},
+		"one file for several points": {func(in *plan.Input) {
+			in.Case.Load.Concurrency = []int{4, 8}
+			b := in.Recipe.Roles[roles.Benchmark]
+			b.Results = &recipe.Results{Format: "json", Files: "x"}
+			in.Recipe.Roles[roles.Benchmark] = b
+		}, `roles.BENCHMARK.results.files: "x" has no {index}: the case has 2 points`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -129,6 +129,19 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// Of two disks without room that of the run directory is told first, also if it holds the temporary folder.
+func TestNoRoomAnywhere(t *testing.T) {
+	for range 20 {
+		h := host(t)
+		h.MinDisk, h.Temp = 1<<60, h.RunDir
+		got, _ := h.Check(t.Context())
+		if len(got) != 2 || !strings.Contains(got[0].Detail, "want 1099511627776 MiB") ||
+			!strings.Contains(got[1].Detail, "want 109951162777 MiB") {
+			t.Fatalf("got %+v", got)
+		}
+	}
+}
+
 // A driver that is broken has no GPUs, and says why.
 func TestBrokenDriver(t *testing.T) {
 	h := host(t)

@@ -128,6 +128,8 @@ func TestFaultsOfRoles(t *testing.T) {
 	fault{
 		"again: true":                        "",
 		"needs: {early: true, ready: [GEN]}": "needs.early: the benchmark would begin before every server is",
+		"needs: {ready: [BENCHMARK]}":        "needs: it needs a role that waits for it",
+		"needs: {ready: [GEN]}":              "",
 	}.in(t, "command: [bench]", "BENCHMARK")
 }
 
@@ -136,6 +138,8 @@ const everyTrait = "accuracy-only, address-files, aggregated, frontends, id-with
 // What a recipe must say of its roles is not left out, and not said in words that there are not.
 func TestFaultsOfWhatMustBe(t *testing.T) {
 	for change, want := range map[[2]string]string{
+		{"schema: 1\n", ""}:                  "own.yaml: schema: missing: add schema: 1",
+		{"name: own\n", ""}:                  "own.yaml: name: missing",
 		{"tasks: gpu", "tasks: many"}:        `roles.GEN.tasks: "many": want gpu, node or one`,
 		{"to: leader", "to: nobody"}:         `roles.BENCHMARK.stop.to: "nobody": want leader, group or command`,
 		{"format: trtllm, ", ""}:             "roles.BENCHMARK.results: want {format: NAME, files: PATH}",

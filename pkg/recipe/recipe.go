@@ -143,15 +143,12 @@ func (r Recipe) waitsFor(k, other roles.Kind, seen map[roles.Kind]bool) bool {
 	needs := r.Roles[k].Needs
 	list := slices.Concat(needs.Address, needs.Ready)
 	if k == roles.Benchmark {
-		list = roles.Kinds()[:len(roles.Kinds())-1]
+		list = append(list, roles.Kinds()[:len(roles.Kinds())-1]...)
 	}
 	if needs.Early || seen[k] {
 		return false
 	}
 	seen[k] = true
-	if slices.Contains(needs.Ready, k) || slices.Contains(needs.Address, k) {
-		list = append(slices.Clone(list), k)
-	}
 	return slices.ContainsFunc(list, func(next roles.Kind) bool {
 		return next == other || r.waitsFor(next, other, seen)
 	})
