@@ -109,6 +109,28 @@ func TestHubIsKilledBeforeSomebodyCancels(t *testing.T) {
 	}
 }
 
+// A server that leaves once the measurement has ended has not failed, whatever happens to the job before the benchmark
+// has ended.
+func TestServerEndsWhenAllLeave(t *testing.T) {
+	server, err := parseTask("GEN_1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after := 7 * time.Second; after < 9*time.Second; after += 2 * time.Millisecond {
+		s := Scripted(0,
+			&Fault{Task: server, Kind: ExitZero, Phase: protocol.Measuring, After: after},
+			&Fault{Task: roles.Hub(), Kind: Cancel, Phase: protocol.Measuring, After: after + 680*time.Millisecond})
+		s.Seed, s.Shape = uint64(after), 2
+		r, err := Run(s, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Broken) > 0 {
+			t.Fatalf("%s: %v\n%s", s, r.Broken, strings.Join(r.Story, "\n"))
+		}
+	}
+}
+
 // A fault is read as it is written, and a text that is none is refused.
 func TestParseFault(t *testing.T) {
 	for seed := range uint64(500) {
