@@ -15,7 +15,7 @@ const guardName = "guard"
 func guardCommand() *cli.Command {
 	return &cli.Command{
 		Name:   guardName,
-		Usage:  "end the processes with this mark, once the process behind stdin is gone",
+		Usage:  "end the processes with this mark, once the process that holds the other end of stdin is gone",
 		Hidden: true,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {

@@ -54,14 +54,14 @@ func planNamed(name string) (plan.Plan, error) {
 	return rundir.ReadOwnPlan(run.Plan())
 }
 
-// restartCommand starts one role anew.
+// restartCommand restarts one role.
 func restartCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "restart",
 		Usage:     "end and start one role of a run whose servers are kept",
 		ArgsUsage: "RUN ROLE",
 		Description: whatRun + " Whoever has started the role does it: the terminal, or the job. The next " +
-			"measurement waits until it is ready, and those that need its address are started anew if that has " +
+			"measurement waits until it is ready, and those that need its address are restarted if that has " +
 			"changed.\n\n" +
 			"  disagg-submit restart 4459 CTX_1\n" +
 			"  disagg-submit restart a3f91b GEN_0 && disagg-submit bench a3f91b",
@@ -80,7 +80,7 @@ func restartCommand() *cli.Command {
 			if err := launch.Restart(c.Context, p, role); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "%s is started anew: measure with disagg-submit bench %s\n", role,
+			fmt.Fprintf(c.App.Writer, "%s is restarted: measure with disagg-submit bench %s\n", role,
 				command.ShortPath(p.RunDir))
 			return nil
 		},

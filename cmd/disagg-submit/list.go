@@ -58,6 +58,9 @@ func addList(c *cli.Context, p *dispatch.Plan) (err error) {
 		return fmt.Errorf("there is no test in list %s: want a test id a line (.txt), or tests: with ids (.yml)",
 			c.String("testlist"))
 	}
+	if err := f.Check(tests); err != nil {
+		return err
+	}
 	if p.Tests = testlist.Select(tests, f); len(p.Tests) == 0 {
 		return fmt.Errorf("none of the %d tests of %s is selected: check --stage, --gpu, -k, --split", len(tests),
 			c.String("testlist"))

@@ -28,7 +28,7 @@ func logsCommand() *cli.Command {
 		ArgsUsage: "[RUN] [ROLE[.RANK]]",
 		Description: `ROLE is a role, such as GEN_0, a rank of one, such as GEN_0.3, or a kind (GEN, CTX);
 "job" is what the batch script printed, and "install" what preparing the nodes did. Without ROLE all are shown, merged
-by the times that their lines begin with. A line without a time stands behind the one before it in its log.
+by the times that their lines begin with. A line without a time stands after the one before it in its log.
 
 The file, or the folder, is named first, on standard error. Progress bars are shown as they ended.
 
@@ -160,7 +160,7 @@ func roleNames(l roles.Layout) (names []string) {
 	return names
 }
 
-// printer prints lines, each behind the name of its log if there are several.
+// printer prints lines, each with the name of its log before it if there are several.
 type printer struct {
 	out   io.Writer
 	grep  *regexp.Regexp

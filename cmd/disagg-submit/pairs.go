@@ -196,7 +196,7 @@ func (s pairSeries) done() (list []pairs.Done) {
 	for i, p := range s.Plans() {
 		attempt := rundir.Current(rundir.Dir(p.RunDir))
 		if r, err := rundir.ReadResult(attempt); err != nil || r.Verdict != protocol.Passed {
-			break // those behind it were not run
+			break // those after it were not run
 		}
 		list = append(list, pairs.Done{Stint: s.stints[i], Records: attempt.RecordStore().All()})
 	}

@@ -155,7 +155,7 @@ func fitSeveral(c *cli.Context, s scheduler.Scheduler) error {
 	return nil
 }
 
-// nameOfAll names all runs together: the list, or the first case and how many there are beside it.
+// nameOfAll names all runs together: the list, or the first case and how many there are besides it.
 func nameOfAll(c *cli.Context) string {
 	if c.IsSet("testlist") {
 		return filepath.Base(c.String("testlist"))

@@ -27,7 +27,7 @@ func stepsCommand() *cli.Command {
 (print_iter_log). All of a log counts, whatever was measured meanwhile: a run of several points is described as a
 whole.
 
-What counts is what upstream's test counts: from the fifth iteration on, without those behind an idle one, the steps
+What counts is what upstream's test counts: from the fifth iteration on, without those after an idle one, the steps
 with the most common number of tokens. Servers count the same in the mean of all.
 
 ` + aboutRun + `

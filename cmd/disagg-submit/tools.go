@@ -32,7 +32,7 @@ func exportFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: "otlp", DefaultText: "as OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set",
-			Usage:  "send the run that is over to the OpenTelemetry collector behind `URL`: a trace, and metrics",
+			Usage:  "send the run that is over to the OpenTelemetry collector at `URL`: a trace, and metrics",
 			Action: func(_ *cli.Context, url string) error { return otlp.Check(url) },
 		},
 		&cli.StringFlag{

@@ -34,7 +34,7 @@ type Options struct {
 	JobEnds  time.Time // when the scheduler will end the job; zero if unknown
 	Batch    string    // mark of the batch script's process (supervisor.Mark), "" if there is none
 	Environ  []string  // this process's environment
-	// LauncherVars are what only ranks of an MPI job may see of it, beside MPI's own.
+	// LauncherVars are what only ranks of an MPI job may see of it, besides MPI's own.
 	LauncherVars LauncherVars
 	Wrap         []string  // words that are put before the child's command; none: nothing is
 	Stdout       io.Writer // gets the child's output as well, for the role's log

@@ -46,7 +46,7 @@ type nextHub struct {
 }
 
 // seekHub waits for the next hub in a goroutine of its own. The first of a job is waited for as long as agents have to
-// arrive, a later one for as long as the child is kept: a role that was started anew joins servers that were measured.
+// arrive, a later one for as long as the child is kept: a role that was restarted joins servers that were measured.
 func (w *worker) seekHub() {
 	last := w.lastHub
 	ctx, cancel := context.WithCancel(context.Background())

@@ -223,7 +223,7 @@ func stopPolicy(s recipe.Stop, t roles.Timeouts, wrapper, command []string) supe
 }
 
 // runsCommand tells whether a process is what a wrapper was asked to run, and not the wrapper, whose arguments end in
-// the same words. The command itself may be shown with a path, behind an interpreter, or under another name.
+// the same words. The command itself may be shown with a path, after an interpreter, or under another name.
 func runsCommand(argv, wrapper, command []string) bool {
 	at := len(argv) - len(command) // where the command stands
 	if at < 0 || !slices.Equal(argv[at+1:], command[1:]) {

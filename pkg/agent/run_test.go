@@ -243,7 +243,7 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// A role that is started anew among servers that are kept waits for the next measurement for as long as they are kept.
+// A role that is restarted among servers that are kept waits for the next measurement for as long as they are kept.
 func TestStartedAnewAmongKeptServers(t *testing.T) {
 	const launch = 200 * time.Millisecond
 	for name, measured := range map[string]bool{"the first hub never comes": false, "it was measured": true} {

@@ -151,7 +151,7 @@ func (s *service) note(change func(*known)) {
 	change(&s.known)
 }
 
-// introduce tells a hub that has come later what is known of the service. Whether it still answers is found out anew.
+// introduce tells a hub that has come later what is known of the service. Whether it still answers is found out again.
 // What is not known yet will be told when it is.
 func (s *service) introduce() {
 	s.mu.Lock()

@@ -288,7 +288,7 @@ func TestPeersAtStart(t *testing.T) {
 	}
 }
 
-// When the work is done only the command behind a rank launcher is asked to end, and the launcher follows it in good
+// When the work is done only the command that a rank launcher runs is asked to end, and the launcher follows it in good
 // order; when something failed everybody is asked at once.
 func TestCommandIsAsked(t *testing.T) {
 	launcher := filepath.Join(t.TempDir(), "launcher")

@@ -211,7 +211,7 @@ func (b *batch) step(in steps.Input) {
 		case steps.Start:
 			b.start(e.Role)
 		case steps.Stop:
-			b.askToStop(e.Role, e.Anew)
+			b.askToStop(e.Role, e.Restart)
 		case steps.Seal:
 			b.disk.Touch(rundir.DoneFile(b.attempt.RoleLog(e.Role)))
 		case steps.Report:

@@ -42,7 +42,7 @@ func (b *batch) conclude(e steps.Conclude) {
 }
 
 const (
-	// concludeBound is how long giving a verdict may take, beside the upload.
+	// concludeBound is how long giving a verdict may take, without the upload.
 	concludeBound = 3 * time.Second
 	// noteAfter is how long a run directory that did not answer the hub has to answer now.
 	noteAfter = 50 * time.Millisecond

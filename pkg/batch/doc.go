@@ -3,7 +3,7 @@
 // machine.
 //
 // Rules:
-//   - Once the steps run, nothing waits for the run directory: logs are written behind a bounded queue, and the end
+//   - Once the steps run, nothing waits for the run directory: logs are written through a bounded queue, and the end
 //     of the job does not depend on a disk.
 //   - What is decided is decided elsewhere (package steps); here it is performed.
 //   - A job always has a verdict: if its hub left none, one is given here; if it cannot be written, it is left as a

@@ -42,13 +42,13 @@ func startBound(cmd *exec.Cmd, ended <-chan struct{}) error {
 const askBound = 10 * time.Second
 
 // askToStop asks the agents of a step to stop, in a goroutine of its own. A step whose agents have not begun has
-// nothing to lose: the processes that start it are ended, which its scheduler answers with a kill. With anew another
-// step takes its place, whose agents are not to be taken for these.
-func (b *batch) askToStop(r roles.Role, anew bool) {
+// nothing to lose: the processes that start it are ended, which its scheduler answers with a kill. If it starts again,
+// another step takes its place, whose agents are not to be taken for these.
+func (b *batch) askToStop(r roles.Role, again bool) {
 	b.opts.Say("stopping " + r.String())
 	go func() {
 		stop := b.opts.Starter.StopStep
-		if anew {
+		if again {
 			stop = func(ctx context.Context, name string) error {
 				b.mu.Lock()
 				b.former[name] = true

@@ -410,7 +410,7 @@ func TestFirstReplyIsLost(t *testing.T) {
 }
 
 // What a peer sends is checked where it comes in. An agent that sends nonsense, which it would send again over the next
-// connection, is turned away and told why; nothing that it sent behind it counts, and the hub loses nothing else.
+// connection, is turned away and told why; nothing that it sent after it counts, and the hub loses nothing else.
 // Another agent in its place is welcome.
 func TestInvalidEvent(t *testing.T) {
 	s := listen(t)

@@ -22,7 +22,7 @@ const (
 // piece is how much must be sent within the timeout of a write, in bytes: a slow network is none that hangs.
 const piece = 16 << 10
 
-// writeFrame sends a value as JSON behind its length, four bytes in network order. The timeout is of each piece.
+// writeFrame sends a value as JSON after its length, four bytes in network order. The timeout is of each piece.
 func writeFrame(conn net.Conn, timeout time.Duration, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {

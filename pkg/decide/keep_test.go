@@ -64,7 +64,7 @@ func TestServersAreKept(t *testing.T) {
 	}
 }
 
-// What fails stops its own role, and all of it; the others stay where people are who start it anew.
+// What fails stops its own role, and all of it; the others stay where people are who restart it.
 func TestKeptWhenAServerFails(t *testing.T) {
 	b := inSession(t, plan.KeepAlways)
 	b.exit(gen1, protocol.Outcome{Code: 3})

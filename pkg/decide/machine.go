@@ -9,7 +9,7 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// Options is what a machine must know beside the plan.
+// Options is what a machine must know besides the plan.
 type Options struct {
 	// JobEnds is when the scheduler will end the job; zero if unknown.
 	JobEnds time.Time

@@ -66,7 +66,7 @@ func count(is bool) int {
 	return 0
 }
 
-// Times are what the phases are measured by, beside what the machine knows. All may be zero.
+// Times are what the phases are measured by, besides what the machine knows. All may be zero.
 type Times struct {
 	Submitted  time.Time
 	BatchStart time.Time

@@ -20,7 +20,7 @@ type inquiry struct {
 	open      map[roles.Task]bool // who has not answered yet
 	wanted    int                 // how many hosts must not reach it
 	unreached []string            // those that do not
-	again     time.Time           // when it may be asked anew
+	again     time.Time           // when it may be asked again
 }
 
 // mostWitnesses is how many hosts are asked: two that agree cannot both be at fault themselves. A job of two hosts has
@@ -102,7 +102,7 @@ func (m *Machine) allSilent(host string, now time.Time) bool {
 	return some
 }
 
-// otherHosts is how many hosts the job has beside one; while it is stopped, the hub's and those on which an agent is
+// otherHosts is how many hosts the job has besides one; while it is stopped, the hub's and those on which an agent is
 // left.
 func (m *Machine) otherHosts(host string) int {
 	others := map[string]bool{}

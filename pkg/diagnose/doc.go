@@ -11,7 +11,7 @@
 //   - Lines of level warning or below, and what Python says while it shuts down, explain nothing.
 //
 // Speed: an ordinary line costs a search for a few words, at more than 300 MB/s a core (BenchmarkReader measured 700
-// MB/s). Only a line that has one of them, and the few lines behind it, are looked at closely, at some 60 MB/s.
+// MB/s). Only a line that has one of them, and the few lines after it, are looked at closely, at some 60 MB/s.
 //
 // Terms: the headline is the line that explains, without what stands before the message (rank, process, time, level);
 // the context is that line with a few lines before and after it.

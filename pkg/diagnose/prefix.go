@@ -16,7 +16,7 @@ const (
 type message struct {
 	level level
 	text  string
-	// tested says that it stands behind pytest's mark of the lines that explain a failure.
+	// tested says that it stands after pytest's mark of the lines that explain a failure.
 	tested bool
 	// native says that it is of a library that knows nothing of Python.
 	native bool
@@ -184,7 +184,7 @@ func isProgram(word string) bool {
 	return false
 }
 
-// cutWord cuts off a level, the name of a program or, behind a level, that of a module.
+// cutWord cuts off a level, the name of a program or, after a level, that of a module.
 func (m *message) cutWord(s string) (string, bool) {
 	word, rest, _ := strings.Cut(s, " ")
 	name, colon := strings.CutSuffix(word, ":")

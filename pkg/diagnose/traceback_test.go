@@ -65,7 +65,7 @@ func TestATracebackEnds(t *testing.T) {
 	headlines(t, map[string]struct{ log, want string }{
 		"its own exception":     {opening + frame + "nats.NoServers: x\n", "nats.NoServers: x"},
 		"without a traceback":   {"nats.NoServers: x\n", "last line: nats.NoServers: x"},
-		"a name behind it":      {opening + frame + "queue.Empty: x\n[I] a\nnats.NoServers: y\n", "queue.Empty: x"},
+		"a name after it":       {opening + frame + "queue.Empty: x\n[I] a\nnats.NoServers: y\n", "queue.Empty: x"},
 		"lines of what it says": {opening + frame + "a\nb\nnats.NoServers: x\n", "nats.NoServers: x"},
 		"just long enough":      {opening + strings.Repeat("x\n", traceLines-1) + other, "queue.Empty: x"},
 		"too long":              {opening + strings.Repeat("x\n", traceLines) + other, "last line: queue.Empty: x"},

@@ -8,5 +8,5 @@
 //   - The order is that of the list or the cases, then that of the variants, in which the last key changes first.
 //
 // Terms: an entry is a run and what became of it. A variant is a case with some settings; an axis is a key that is
-// varied, and its values. The allowance is what a job gets beside its test's limit, for starting up.
+// varied, and its values. The allowance is what a job gets on top of its test's limit, for starting up.
 package dispatch

@@ -144,7 +144,7 @@ func folderName(name string) string {
 	return plainWord(strings.NewReplacer(" with ", "-", ", ", "-", "=", "-").Replace(name))
 }
 
-// mostName is how many bytes of a name are shown, and are part of a folder's name behind a number.
+// mostName is how many bytes of a name are shown, and are part of a folder's name after a number.
 const mostName = 150
 
 // plainWord replaces what is not plain in a name.

@@ -47,7 +47,7 @@ func TestWordsOfANode(t *testing.T) {
 		"another agent": {
 			v.contents,
 			func(n *Examined) { n.Contents = map[string]protocol.Content{"agent": {Path: "/a", Digest: "9"}} },
-			"agent FAIL  agent /a is another one than on this host: copy it anew, or correct its path",
+			"agent FAIL  agent /a is another one than on this host: copy it again, or correct its path",
 		},
 		"another model": {
 			v.contents,
@@ -176,7 +176,7 @@ func TestExaminationsThatAreNone(t *testing.T) {
 		list, faults := v.Nodes()
 		want := []Finding{{
 			Level: Fail, Check: "nodes", Text: "what n1 says cannot be read: " + want,
-			Do: "install both programs anew, together",
+			Do: "install both programs again, together",
 		}}
 		if diff := cmp.Diff(want, faults); diff != "" || len(list) != 0 {
 			t.Errorf("%s: %s", text, diff)

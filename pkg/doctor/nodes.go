@@ -61,7 +61,7 @@ func (f *findings) add(node string, list ...Finding) {
 }
 
 // merged puts what several nodes have found alike into one finding, with their names before it. What is wrong stands
-// behind what is not, check by check.
+// after what is not, check by check.
 func (f findings) merged() (list []Finding) {
 	nodes, order := map[Finding][]string{}, []Finding{}
 	for _, one := range f {
@@ -127,7 +127,7 @@ func (v Visited) contents(n Examined) (list []Finding) {
 		case here.Digest != there.Digest && what == contentModel:
 			list = append(list, Doubt(what, "", "model %s has other files than on this host", there.Path))
 		case here.Digest != there.Digest:
-			list = append(list, Bad(what, "copy it anew, or correct its path",
+			list = append(list, Bad(what, "copy it again, or correct its path",
 				"%s %s is another one than on this host", what, there.Path))
 		default:
 			list = append(list, Good(what, "%s %s, the same as on this host", what, there.Path))
@@ -158,7 +158,7 @@ func Contents(p plan.Plan) map[string]string {
 	return paths
 }
 
-// gpus judges the GPUs beside what the preflight has to say.
+// gpus judges the GPUs besides what the preflight has to say.
 func (v Visited) gpus(n Examined) (list []Finding) {
 	want := v.Plan.Layout.GPUsPerNode
 	if want == 0 || v.Plan.Cluster.Preflight.IsOff(protocol.CheckGPUs) {

@@ -66,7 +66,7 @@ func TestNodes(t *testing.T) {
 			v.Nodes[1].At, v.Plan.Cluster.Preflight.Off = noon.Add(time.Minute), []string{protocol.CheckClock}
 		}, ""},
 		"another agent": {func(v *Visited) { v.Nodes[1].Contents["agent"] = protocol.Content{Path: "/a", Digest: "x"} },
-			"FAIL  n2: agent /a is another one than on this host: copy it anew"},
+			"FAIL  n2: agent /a is another one than on this host: copy it again"},
 		"another checkout on both": {func(v *Visited) { v.Here["checkout"] = protocol.Content{Digest: "x"} },
 			"FAIL  n1, n2: checkout /c is another one than on this host"},
 		"no checkout": {func(v *Visited) {

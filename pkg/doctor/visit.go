@@ -74,7 +74,7 @@ func (v *Visit) Nodes() (list []Examined, faults []Finding) {
 			err = fmt.Errorf("it is of %q, schema %d", e.Node, e.Schema)
 		}
 		if err != nil {
-			faults = append(faults, Bad("nodes", "install both programs anew, together",
+			faults = append(faults, Bad("nodes", "install both programs again, together",
 				"what %s says cannot be read: %v", node, err))
 			continue
 		}

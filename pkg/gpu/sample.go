@@ -21,7 +21,7 @@ func Command(names []string, every time.Duration) []string {
 	}
 }
 
-// Quantity is what a number of a sample tells, and its place behind the index.
+// Quantity is what a number of a sample tells, and its place after the index.
 type Quantity int
 
 // The quantities, as nvidia-smi is asked for them.

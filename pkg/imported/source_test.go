@@ -17,7 +17,7 @@ func sha(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// The hash is of the whole content, with the ends of lines as they are and what stands behind the result.
+// The hash is of the whole content, with the ends of lines as they are and what stands after the result.
 func TestHashOfLog(t *testing.T) {
 	for _, text := range []string{
 		log, strings.ReplaceAll(log, "\n", "\r\n"), log + "more", "\n\n" + log,

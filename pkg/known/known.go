@@ -20,7 +20,7 @@ type Cause struct {
 	Of string `yaml:"of"` // what says so: CUDA, NCCL, Slurm
 	// Match are regular expressions, regardless of case; one of them is enough.
 	Match []string `yaml:"match"`
-	Words string   `yaml:"words"` // what it means, behind a subject: "ran out of device memory"
+	Words string   `yaml:"words"` // what it means, after a subject: "ran out of device memory"
 	// Keys are settings of the role, with dots between their levels, that the hint names as {keys}.
 	Keys []string `yaml:"keys"`
 	Hint string   `yaml:"hint"` // what to look at, or to change; "": nothing is nearly always right

@@ -194,7 +194,7 @@ func TestJoin(t *testing.T) {
 			if err != nil || at.plan.ID == first.plan.ID || at.plan.RunDir != first.plan.RunDir+"-2" {
 				t.Errorf("%s in %s, %v", at.plan.ID, at.plan.RunDir, err)
 			}
-			for _, want := range append(tt.differ, "planned anew in "+first.plan.RunDir+"-2") {
+			for _, want := range append(tt.differ, "planned again in "+first.plan.RunDir+"-2") {
 				if !strings.Contains(said.String(), want) {
 					t.Errorf("%s: want %q", said, want)
 				}

@@ -175,7 +175,7 @@ func readBase(name, beside string) (file string, data []byte, err error) {
 	return file, data, err
 }
 
-// fromLine takes over what stands behind the id if the case is a line of a test list. The note is for people; "": none.
+// fromLine takes over what stands after the id if the case is a line of a test list. The note is for people; "": none.
 func (r *Request) fromLine() (note string, err error) {
 	test, err := testlist.Pasted(r.Case)
 	if err != nil {

@@ -157,7 +157,7 @@ func following(a rundir.Attempt, onEntry func(protocol.Entry)) (end func()) {
 // requestBound is how long whoever has started a role may take until it takes a request for it.
 const requestBound = 5 * time.Second
 
-// Restart asks whoever has started a role of a run to start it anew, and waits until that has been taken.
+// Restart asks whoever has started a role of a run to restart it, and waits until that has been taken.
 func Restart(ctx context.Context, p plan.Plan, r roles.Role) error {
 	switch _, ok := p.Layout.Find(r); {
 	case !ok:

@@ -48,7 +48,7 @@ type Request struct {
 	Pack           bool           // servers may share nodes; false: as the profile says
 	Endpoints      bool           // agents answer /status and /metrics; false: as the profile says
 	SampleGPUs     roles.Duration // how often GPUs are sampled; 0: as the profile says
-	Exclude        []string       // nodes that the job must not get, beside the profile's
+	Exclude        []string       // nodes that the job must not get, besides the profile's
 	Measurements   int            // of the case, on the same servers; 0: one
 	Confirm        *bool          // a suspicious measurement; nil: if the gate fails runs
 	ByHand         bool           // roles are started one by one by people
@@ -222,7 +222,7 @@ func (r Request) sinks(in *plan.Input) error {
 	return nil
 }
 
-// defaultAllowance is for what a job does beside its test: loading an image, installing and ending.
+// defaultAllowance is for what a job does besides its test: loading an image, installing and ending.
 const defaultAllowance = roles.Duration(30 * time.Minute)
 
 // defaultGrace is Slurm's own default.

@@ -115,8 +115,8 @@ func (b ByHand) joinOrMake(ctx context.Context, dir, next string) (place, error)
 	case len(differences) == 0, len(alive) > 0 && b.Role != roles.Hub().Role: // what is measured is nothing to a server
 		return b.open(ctx, first, last, len(alive) > 0)
 	case len(alive) == 0:
-		b.Say(fmt.Sprintf("this is another plan than that of %s (%s), and none of its servers runs: planned anew in %s",
-			dir, some(differences), next))
+		b.Say(fmt.Sprintf("this is another plan than that of %s (%s), and none of its servers runs: "+
+			"planned again in %s", dir, some(differences), next))
 		return b.make(ctx, next, "")
 	}
 	b.Say(fmt.Sprintf("another measurement (%s) on the servers of %s: planned in %s", some(differences), dir, next))
@@ -169,7 +169,7 @@ func insteadOf(r roles.Role, dir rundir.Dir) string {
 	if r == roles.Hub().Role {
 		return "wait until it is over, or end it in its terminal"
 	}
-	return fmt.Sprintf("end it in its terminal first, or let that start it anew: disagg-submit restart %s %s", dir, r)
+	return fmt.Sprintf("end it in its terminal first, or let that restart it: disagg-submit restart %s %s", dir, r)
 }
 
 // make makes a run of its own, on the servers of an attempt; "": on its own.

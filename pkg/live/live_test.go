@@ -254,7 +254,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// Another attempt begins anew; another measurement has points of its own; a lost rank is seen.
+// Another attempt starts over; another measurement has points of its own; a lost rank is seen.
 func TestAgain(t *testing.T) {
 	j := scenarios(t)["measuring"].job
 	v := view(j)

@@ -125,7 +125,7 @@ func table(rows []row, width int) []Line {
 	return layOut(cells, width)
 }
 
-// cells are the columns of a row, in a form. Its bar begins behind so many columns of its note.
+// cells are the columns of a row, in a form. Its bar begins after so many columns of its note.
 func (r row) cells(f form, bar int) []Line {
 	ranks := fmt.Sprintf("%d/%d", r.alive, r.ranks)
 	if f.words {

@@ -53,7 +53,7 @@ func (v *View) missing(what string, waited func(*role) bool) []string {
 // busy tells of the roles that load, or measure.
 func (v *View) busy(now time.Time) (lines []string) {
 	var rows []row
-	for _, r := range v.roles { // servers come first: what is behind them waits for them
+	for _, r := range v.roles { // servers come first: what is after them waits for them
 		if s := r.state(); s == running || s == loading && (r.Role.Kind.Worker() || len(rows) == 0) {
 			rows = append(rows, v.row(r, now))
 		}

@@ -67,7 +67,7 @@ func (a *Around) keep(l Line) {
 	a.untimed = append(a.untimed, l)
 }
 
-// flush takes the lines without a time that were printed until a moment. A line behind them may say an earlier time
+// flush takes the lines without a time that were printed until a moment. A line after them may say an earlier time
 // than the one before them: they are not from before that.
 func (a *Around) flush(until time.Time) {
 	if until.Before(a.last) {

@@ -35,7 +35,7 @@ func told(m *Merger) (list []string) {
 	}
 }
 
-// Lines are merged by their times; one without a time stays behind the line before it, and no log's order changes.
+// Lines are merged by their times; one without a time stays after the line before it, and no log's order changes.
 func TestMerge(t *testing.T) {
 	var m Merger
 	m.Add("a", of("[11/27/2026-10:00:01] 1\n[11/27/2026-10:00:05] 5\ntraceback\n[11/27/2026-10:00:02] late", begun))

@@ -17,7 +17,7 @@ type Stamp struct {
 }
 
 // ParseStamp finds the stamp of a line: 2026-11-27 10:00:00,123, 2026-11-27T10:00:00Z, [11/27/2026-10:00:00], 11-27
-// 10:00:00 or E1127 10:00:00.000000, in brackets and behind levels, ranks and names.
+// 10:00:00 or E1127 10:00:00.000000, in brackets and after levels, ranks and names.
 func ParseStamp(line []byte) (s Stamp, ok bool) {
 	for i := range min(len(line), stampWithin) {
 		if !digit(line, i) || i > 0 && (digit(line, i-1) || strings.IndexByte("-/.", line[i-1]) >= 0) {

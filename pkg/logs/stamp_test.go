@@ -66,7 +66,7 @@ func TestPartsOfAStamp(t *testing.T) {
 	}
 }
 
-// What stands behind the seconds is their fraction or a zone, or of no concern.
+// What stands after the seconds is their fraction or a zone, or of no concern.
 func TestBehindTheSeconds(t *testing.T) {
 	at := time.Date(2026, 11, 27, 10, 20, 30, 0, time.UTC)
 	for rest, want := range map[string]Stamp{

@@ -44,7 +44,7 @@ func (f *forms) find(b []byte, found []span) []span {
 	return found
 }
 
-// assigned is the value behind an equals sign, if a secret is assigned there: NAME=value, with a blank on either side
+// assigned is the value after an equals sign, if a secret is assigned there: NAME=value, with a blank on either side
 // and quotes around the value.
 func assigned(b []byte, at int) (span, bool) {
 	end := skipBack(b, skipBack(b, at, " \t"), `"'`)
@@ -59,7 +59,7 @@ func assigned(b []byte, at int) (span, bool) {
 	return valueSpan(b, n, from, quote)
 }
 
-// field is the value behind a colon, if the name before it means nothing but a secret: a header, or a field of YAML or
+// field is the value after a colon, if the name before it means nothing but a secret: a header, or a field of YAML or
 // JSON.
 func field(b []byte, at int) (span, bool) {
 	end := skipBack(b, skipBack(b, at, `"'`), `\`)
@@ -84,7 +84,7 @@ func valueSpan(b []byte, n name, from int, quote byte) (span, bool) {
 	return span{lead: n.begin, from: from, to: to, ends: ends}, to > from && !n.isPlain(string(b[from:to]))
 }
 
-// valueBegin is where the value behind a sign begins, and the quote before it, 0 if there is none.
+// valueBegin is where the value after a sign begins, and the quote before it, 0 if there is none.
 func valueBegin(b []byte, at int) (from int, quote byte) {
 	for at < len(b) && (b[at] == ' ' || b[at] == '\t') {
 		at++
@@ -179,7 +179,7 @@ func bearer(b []byte, at int) (span, bool) {
 // form is that of a token which is known by its beginning.
 type form struct {
 	prefix string
-	least  int    // bytes behind the prefix
+	least  int    // bytes after the prefix
 	more   string // bytes that it may have besides letters and digits
 	one    string // bytes of which it has at least one; "": any
 }

@@ -74,7 +74,7 @@ type Links struct {
 	JUnit  string `json:"junit,omitempty"`
 }
 
-// Ended is how a run ended, beside what it has left behind.
+// Ended is how a run ended, besides what it has left behind.
 type Ended struct {
 	At   time.Time // when that was found; the verdict knows better
 	Code int       // the exit code, of a run without a verdict

@@ -139,7 +139,7 @@ func (a aggregated) server(at found) (aggServer, error) {
 		names = append(names, s.Name)
 	}
 	if at.id.Server == "" {
-		return aggServer{}, fmt.Errorf("cannot run %s: name one of its servers behind the config: %s", at.id,
+		return aggServer{}, fmt.Errorf("cannot run %s: name one of its servers after the config: %s", at.id,
 			strings.Join(names, ", "))
 	}
 	return aggServer{}, fmt.Errorf("cannot run %s: %s has no server %q: it has %s", at.id, at.file, at.id.Server,

@@ -69,7 +69,7 @@ func TestAggregated(t *testing.T) {
 func TestAggregatedRefused(t *testing.T) {
 	for id, want := range map[string]string{
 		"aggr-cfg-r1-tp4":                  "class aggregated, one node",
-		"aggr-cfg":                         "name one of its servers behind the config: r1_dep8, r1-tp4, mixed, none",
+		"aggr-cfg":                         "name one of its servers after the config: r1_dep8, r1-tp4, mixed, none",
 		"aggr-cfg-x":                       `cfg.yaml has no server "x": it has r1_dep8`,
 		"aggr-cfg-mixed":                   "server_configs.mixed.client_configs: clients of two kinds",
 		"aggr-cfg-none":                    "server_configs.none.client_configs: 0 clients",

@@ -165,7 +165,7 @@ func envText(env []roles.Var) string {
 	return strings.Join(words, " ")
 }
 
-// ofKind puts a kind's name behind the prefix of type, as documents of disaggregated tests have it.
+// ofKind puts a kind's name after the prefix of type, as documents of disaggregated tests have it.
 func ofKind(doc map[string]any, kind string) map[string]any {
 	out := map[string]any{}
 	for name, v := range doc {

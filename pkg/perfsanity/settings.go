@@ -132,7 +132,7 @@ func near(key string, known []string) string {
 // or true or false, a text is a slip.
 func valueOf(s roles.Setting, doc yamlfile.Block, own bool) (yamlfile.Block, error) {
 	if strings.TrimSpace(s.Value) == "" {
-		return yamlfile.Block{}, fmt.Errorf("cannot set %s: want a value behind =, such as null for none", s.Key)
+		return yamlfile.Block{}, fmt.Errorf("cannot set %s: want a value after =, such as null for none", s.Key)
 	}
 	value, err := yamlfile.ParseBlock(s.Key, s.Value)
 	if err != nil {

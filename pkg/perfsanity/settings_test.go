@@ -101,7 +101,7 @@ func TestSettingsRefused(t *testing.T) {
 		"concurrency_list=many":    `"many" is not a concurrency`,
 		"gen.max_batch_size=large": "cannot set worker_config.gen.max_batch_size to large: want a number, as the case",
 		"print_iter_log=1":         "cannot set worker_config.gen.print_iter_log to 1: want true or false, as the case",
-		"gen.max_batch_size=":      "cannot set worker_config.gen.max_batch_size: want a value behind =",
+		"gen.max_batch_size=":      "cannot set worker_config.gen.max_batch_size: want a value after =",
 		"input_length=[1":          "cannot set benchmark.input_length to [1: want a value as YAML has it: ",
 		"input_length=[1]":         "c.yaml:4: benchmark.input_length: a list: want a whole number",
 		"gen=5":                    "worker_config.gen: missing, or not a mapping",

@@ -108,7 +108,7 @@ func ParseTestID(s string) (id TestID, ok bool, err error) {
 	return id, true, nil
 }
 
-// takeMode takes mode and modifier from the beginning of what stands behind the prefix, and returns the rest.
+// takeMode takes mode and modifier from the beginning of what stands after the prefix, and returns the rest.
 func (t *TestID) takeMode(rest string) string {
 	first, behind, _ := strings.Cut(rest, "-")
 	mode, err := ParseMode(first)

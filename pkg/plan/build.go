@@ -102,7 +102,7 @@ func mergeValues(r recipe.Recipe, profile, asked map[string]string) (map[string]
 	return values, nil
 }
 
-// maxName bounds the name of a case, in bytes: files are named after it, with more before and behind it.
+// maxName bounds the name of a case, in bytes: files are named after it, with more before and after it.
 const maxName = 200
 
 // check refuses what could not be used: names with characters that end a line, and clients that nobody can read.

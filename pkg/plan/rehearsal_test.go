@@ -60,7 +60,7 @@ func TestRehearsalOfEarlyRoles(t *testing.T) {
 	}
 }
 
-// Every kind of role is rehearsed, also behind one that has several, and errors say of which recipe or
+// Every kind of role is rehearsed, also after one that has several, and errors say of which recipe or
 // profile they are.
 func TestEveryKindIsRehearsed(t *testing.T) {
 	for _, kind := range []roles.Kind{roles.Gen, roles.Ctx, roles.Coordinator, roles.Benchmark} {

@@ -63,7 +63,7 @@ func isGPU(text string) bool {
 	return found && len(id) > 0 && !strings.ContainsAny(id, " \t")
 }
 
-// add takes in what a line says of a GPU behind its id: its name and its driver's version.
+// add takes in what a line says of a GPU after its id: its name and its driver's version.
 func add(facts *protocol.HostFacts, line string) {
 	fields := strings.Split(line, ",")
 	if len(fields) != 3 {

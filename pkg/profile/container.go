@@ -18,7 +18,7 @@ type Container struct {
 	// Kind is pyxis (default), apptainer or singularity.
 	Kind  string `yaml:"kind" json:"kind,omitempty"`
 	Image string `yaml:"image" json:"image"`
-	// Name is shared by the steps of a job, with the job's id behind it; "": none. Only pyxis has it.
+	// Name is shared by the steps of a job, with the job's id after it; "": none. Only pyxis has it.
 	Name   string   `yaml:"name" json:"name,omitempty"`
 	Mounts []string `yaml:"mounts" json:"mounts,omitempty"`
 	Dir    string   `yaml:"dir" json:"dir,omitempty"` // working directory; "": the image's

@@ -47,7 +47,7 @@ func (d *Draft) Set(key string, value any, note string) {
 	d.lines = append(d.lines, text)
 }
 
-// noteColumn is where notes behind keys begin, if the key leaves room.
+// noteColumn is where notes after keys begin, if the key leaves room.
 const noteColumn = 35
 
 // Offer adds a key that is switched off: a choice that a person may want.

@@ -10,7 +10,7 @@ import (
 	"github.com/disagg/disagg/pkg/profile"
 )
 
-// A draft has its notes first, then what every profile must have, then what was set: notes behind their keys, in a
+// A draft has its notes first, then what every profile must have, then what was set: notes after their keys, in a
 // column where there is room, and above a key of several lines. What is empty is left out.
 func TestDraft(t *testing.T) {
 	d := profile.NewDraft("ours", "made of\n  this", "and that")

@@ -95,7 +95,7 @@ type Profile struct {
 	// Arch is the nodes' architecture, amd64 or arm64, if it is not the submitting host's: the agent that is looked for
 	// beside disagg-submit is then disagg-agent-ARCH.
 	Arch string `yaml:"arch" json:"arch,omitempty"`
-	// Allowance is what a job gets beside the limit that a list of tests says; 0: a standard one.
+	// Allowance is what a job gets on top of the limit that a list of tests says; 0: a standard one.
 	Allowance roles.Duration `yaml:"allowance" json:"allowance,omitempty"`
 	// Bash is the interpreter of the batch script.
 	Bash string `yaml:"bash" json:"bash,omitempty"`

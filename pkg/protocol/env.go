@@ -52,7 +52,7 @@ func Variables() []Variable {
 	}
 }
 
-// VariableFault tells, to be read behind its name, why files may not give children a variable; "" if they may.
+// VariableFault tells, to be read after its name, why files may not give children a variable; "" if they may.
 func VariableFault(name string) string {
 	if !IsVariable(name) {
 		return "is not a name of a variable"

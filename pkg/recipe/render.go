@@ -15,7 +15,7 @@ import (
 	"github.com/disagg/disagg/pkg/shellwords"
 )
 
-// templateFuncs are the functions of templates, beside those of text/template.
+// templateFuncs are the functions of templates, besides those of text/template.
 func templateFuncs() template.FuncMap {
 	funcs := template.FuncMap{
 		"json": func(v any) (string, error) {

@@ -128,7 +128,7 @@ func (s Screen) excerpt(list []ExcerptLine) (lines []string) {
 	return lines
 }
 
-// room is what is left of a line behind an indent; 0: as much as is needed.
+// room is what is left of a line after an indent; 0: as much as is needed.
 func (s Screen) room(indent string) int {
 	if s.Width == 0 {
 		return 0

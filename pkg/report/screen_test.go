@@ -64,7 +64,7 @@ func TestInstallLog(t *testing.T) {
 	}
 }
 
-// What happened is in words for every kind of cause, behind who is to blame; the code's name of the kind is not shown.
+// What happened is in words for every kind of cause, after who is to blame; the code's name of the kind is not shown.
 func TestEveryKindHasWords(t *testing.T) {
 	for _, k := range protocol.CauseKinds() {
 		in := failed()

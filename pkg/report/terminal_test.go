@@ -154,7 +154,7 @@ func TestProgressOfPoints(t *testing.T) {
 	}
 }
 
-// Another attempt of a requeued job begins anew: ranks arrive and points are measured once more, and ends are told
+// Another attempt of a requeued job starts over: ranks arrive and points are measured once more, and ends are told
 // again.
 func TestProgressOfRequeuedJob(t *testing.T) {
 	attached := protocol.Entry{Kind: protocol.EntryAttached, Role: &gen}

@@ -96,7 +96,7 @@ func (m Model) gpuUse() string {
 	return fmt.Sprintf("%s (%s sampled)", results.DescribeGPUUse(m.GPUUse), several(len(m.GPUUse), "GPU"))
 }
 
-// load is what the points ask for, beside their concurrency.
+// load is what the points ask for, besides their concurrency.
 func (m Model) load() string {
 	if len(m.Points) == 0 {
 		return ""

@@ -17,7 +17,7 @@ type metric struct {
 	pattern *regexp.Regexp
 }
 
-// stepTime is what is measured when decode alone is. Upstream's test prints it behind the block, a newer one with more
+// stepTime is what is measured when decode alone is. Upstream's test prints it after the block, a newer one with more
 // statistics of it.
 const stepTime = "mean_" + stepTimeName
 
@@ -158,7 +158,7 @@ func match(list []metric, line string, metrics map[string]float64) (fault string
 }
 
 // Complete implements Parser. A block with another number of requests than asked for may be a warm-up's, and what is
-// printed behind a block may be part of what the mode measures.
+// printed after a block may be part of what the mode measures.
 func (p *blockParser) Complete() bool { return p.ended && p.fault() == "" }
 
 // Point implements Parser.

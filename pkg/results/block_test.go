@@ -94,7 +94,7 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-// What a log repeats behind its block is something else, but for what the test measures there.
+// What a log repeats after its block is something else, but for what the test measures there.
 func TestBehindTheBlock(t *testing.T) {
 	if got := parse(t, block+"Mean TTFT (ms):  99\n").Metrics["mean_ttft"]; got != 11.87 {
 		t.Errorf("mean_ttft is %v", got)
@@ -183,7 +183,7 @@ func TestBlockInvalid(t *testing.T) {
 	}
 }
 
-// Decode alone is measured by its step time, which upstream's test prints behind the block.
+// Decode alone is measured by its step time, which upstream's test prints after the block.
 func TestGenOnlyNeedsStepTime(t *testing.T) {
 	w := want32
 	w.StepTime = true

@@ -77,7 +77,7 @@ func FormatNamed(name string) (Format, error) {
 	return Format{}, fmt.Errorf("unknown format %q: want one of %s", name, strings.Join(names, ", "))
 }
 
-// number reads a finite number; ok is false for anything else, such as a number with something behind it.
+// number reads a finite number; ok is false for anything else, such as a number with something after it.
 func number(text string) (v float64, ok bool) {
 	v, err := strconv.ParseFloat(text, 64)
 	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)

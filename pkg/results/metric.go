@@ -34,7 +34,7 @@ const (
 
 const (
 	acceptance = "al"
-	// stepTimeName is of the time of decode's steps, behind mean, median, std, p75 and p99.
+	// stepTimeName is of the time of decode's steps, after mean, median, std, p75 and p99.
 	stepTimeName = "gen_worker_per_iter_device_step_time"
 )
 

@@ -135,7 +135,7 @@ var errMissing = errors.New("is missing")
 const wantNumber = "want a finite number, 0 or more"
 
 // number is the value of a field that is a finite number and not negative. Without the field the error is errMissing.
-// An error is to be read behind the field's name.
+// An error is to be read after the field's name.
 func (o object) number(key string) (float64, error) {
 	raw, have := o[key]
 	if !have {

@@ -35,7 +35,7 @@ type Record struct {
 	CtxServers int    `json:"ctx_servers"`
 	GenServers int    `json:"gen_servers"`
 	GPUs       int    `json:"gpus"` // used by all servers; see Provenance for how many were asked for
-	// Load is what the point asked for, beside its concurrency.
+	// Load is what the point asked for, besides its concurrency.
 	Load  roles.PointLoad `json:"load"`
 	Point protocol.Point  `json:"point"`
 	// GPUUse is how GPUs were used while the point was measured, RunGPUUse how they were in the whole run; absent if

@@ -66,7 +66,7 @@ type PointLoad struct {
 	Dataset      string  `json:"dataset,omitempty"`
 }
 
-// Of is what a point has beside its concurrency, by its index.
+// Of is what a point has besides its concurrency, by its index.
 func (l Load) Of(point int) PointLoad {
 	if point < len(l.Each) {
 		return l.Each[point]

@@ -51,5 +51,5 @@ func Ends(paths []string) (ends []string) {
 	return ends
 }
 
-// EndsWith tells whether a path is another, or ends with it behind a dot.
+// EndsWith tells whether a path is another, or ends with it after a dot.
 func EndsWith(path, end string) bool { return path == end || strings.HasSuffix(path, "."+end) }

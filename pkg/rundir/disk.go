@@ -28,7 +28,7 @@ type Disk struct {
 	dropped int                   // since the start
 	told    int                   // of those dropped, how many OnBack was told of
 	closed  bool
-	answer  chan struct{} // closed, and made anew, when an operation was answered
+	answer  chan struct{} // closed, and made again, when an operation was answered
 
 	changed chan struct{} // holds one token when there may be something to do
 	done    chan struct{} // closed when the goroutine has ended

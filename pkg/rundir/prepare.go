@@ -21,7 +21,7 @@ import (
 // ErrOccupied says that a run directory holds a run already.
 var ErrOccupied = errors.New("it holds a run already: name a new one with --run-dir")
 
-// Start is what a run directory begins with, beside the plan.
+// Start is what a run directory begins with, besides the plan.
 type Start struct {
 	Case   []byte // as it was found; it is kept under the name of the plan's case
 	Script string // for the scheduler

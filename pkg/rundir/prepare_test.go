@@ -390,7 +390,7 @@ func TestFilesReadBack(t *testing.T) {
 	fails(t, "no directory", rundir.WriteSubmission(rundir.Dir(d.Plan()), s), "cannot note the submission: ", "")
 }
 
-// The first verdict stays, whoever else comes to one. The report beside it is made anew.
+// The first verdict stays, whoever else comes to one. The report beside it is made again.
 func TestKeep(t *testing.T) {
 	a := rundir.Dir(t.TempDir()).Attempt(0)
 	if rundir.HasResult(a) {

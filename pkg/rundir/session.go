@@ -75,10 +75,10 @@ func PublishedIn(a Attempt) (list []protocol.Published) {
 	return list
 }
 
-// request is the file by which people ask for a role to be started anew, by whoever has started it.
+// request is the file by which people ask for a role to be restarted, by whoever has started it.
 func (a Attempt) request(r roles.Role) string { return a.Home().join("requests", r.String()) }
 
-// Request asks for a role of a session to be started anew.
+// Request asks for a role of a session to be restarted.
 func Request(a Attempt, r roles.Role) error {
 	file := a.request(r)
 	err := os.MkdirAll(filepath.Dir(file), folderMode)

@@ -10,7 +10,7 @@ import (
 
 // Change is a change point of a series.
 type Change struct {
-	Index  int     // of the first value behind it
+	Index  int     // of the first value after it
 	Before float64 // the mean since the change point before
 	After  float64 // the mean until the next
 	P      float64 // how likely the two parts differ by as much if nothing has changed
@@ -125,7 +125,7 @@ func bestPlace(within [][]float64, points []int, n int) (at, from, to int) {
 }
 
 // divisive is the place in [start, end) that the E-divisive statistic is greatest for, and the statistic: how far the
-// values before it are from those behind it, up to any end, less how far they are from each other.
+// values before it are from those after it, up to any end, less how far they are from each other.
 func divisive(within [][]float64, start, end int) (place int, best float64) {
 	place, best = -1, math.Inf(-1)
 	for at := start + 1; at < end; at++ {

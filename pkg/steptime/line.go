@@ -62,7 +62,7 @@ func parse(text []byte) (l line, ok bool) {
 // value takes a number off the beginning of a text; it is nil if there is none in the form that is wanted.
 type value func(text []byte) (number, rest []byte)
 
-// find is the number behind the first occurrence of a key that has one, and what follows the number.
+// find is the number after the first occurrence of a key that has one, and what follows the number.
 func find(text, key []byte, v value) (number, rest []byte) {
 	for {
 		at := bytes.Index(text, key)

@@ -74,7 +74,7 @@ func TestRules(t *testing.T) {
 			"iter = 6, states = {'num_generation_tokens': 8}, prev_device_step_time = 7ms\n", one(7, 8),
 		},
 		"a long line": {strings.Repeat("x", steptime.MaxLine) + entry(0, 6, 1, "7ms", 8), nil},
-		"the line behind a long one": {
+		"the line after a long one": {
 			strings.Repeat("x", 3*steptime.MaxLine) + "\n" + entry(0, 6, 1, "7ms", 8), one(7, 8),
 		},
 		"the most common number of tokens": {steps(8, "7ms") + steps(4, "1ms", "1ms"),
@@ -116,7 +116,7 @@ func TestMaxSteps(t *testing.T) {
 		_, _ = r.Write(short)
 	}
 	if n := testing.AllocsPerRun(1000, func() { _, _ = r.Write(long) }); n > 0 {
-		t.Errorf("%v allocations a line behind the last step that is kept", n)
+		t.Errorf("%v allocations a line after the last step that is kept", n)
 	}
 	if s, ok := r.Stats(); !ok || s.Steps != steptime.MaxSteps || s.Mean != 1 || s.P99 != 1 {
 		t.Errorf("%+v", s)

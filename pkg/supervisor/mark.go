@@ -23,7 +23,7 @@ func startTime(pid int) string {
 		return ""
 	}
 	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	const starttime = 22 - 3 // the fields behind the command begin with the third
+	const starttime = 22 - 3 // the fields after the command begin with the third
 	if len(fields) <= starttime {
 		return ""
 	}

@@ -84,7 +84,7 @@ func onCPU(pid int) time.Duration {
 		return 0
 	}
 	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	const first = 14 - 3 // the fields behind the command begin with the third
+	const first = 14 - 3 // the fields after the command begin with the third
 	sum := int64(0)
 	for i := first; i < first+4 && i < len(fields); i++ {
 		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)

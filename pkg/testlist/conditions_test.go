@@ -128,7 +128,7 @@ func TestBlocks(t *testing.T) {
 
 // A line is read in every order of its markers; what is none is refused with its place.
 func TestLines(t *testing.T) {
-	const behind = " behind the test: want TIMEOUT (MINUTES), SKIP, XFAIL, UNSTABLE or ISOLATION"
+	const behind = " after the test: want TIMEOUT (MINUTES), SKIP, XFAIL, UNSTABLE or ISOLATION"
 	for text, want := range map[string]string{
 		"a SKIP (x) TIMEOUT (5)": "a 5m0s SKIP x", "a TIMEOUT (5) SKIP(x)": "a 5m0s SKIP x", "a SKIP": "a 0s SKIP",
 		"a SKIP ( x y )": "a 0s SKIP x y", "a TIMEOUT (43200)": "a 720h0m0s",

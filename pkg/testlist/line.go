@@ -63,7 +63,7 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 		}
 		m := markers().FindStringSubmatch(rest)
 		if m == nil {
-			return t, true, fmt.Errorf("%s: cannot read %.200q behind the test: want TIMEOUT (MINUTES), SKIP, "+
+			return t, true, fmt.Errorf("%s: cannot read %.200q after the test: want TIMEOUT (MINUTES), SKIP, "+
 				"XFAIL, UNSTABLE or ISOLATION", place, rest)
 		}
 		if err := t.mark(m[1], strings.TrimSpace(m[2])); err != nil {
@@ -74,7 +74,7 @@ func parseLine(text, place string) (t Test, ok bool, err error) {
 	return t, true, nil
 }
 
-// Pasted reads what a person passes for a test: a line of a list, with what stands behind its id, or any other name of
+// Pasted reads what a person passes for a test: a line of a list, with what stands after its id, or any other name of
 // a case, which stays as it is.
 func Pasted(text string) (Test, error) {
 	text = strings.TrimSpace(text)

@@ -99,6 +99,35 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// A stage that is in no block, and is none of upstream's, is refused; so is any of a list without blocks.
+func TestCheckStage(t *testing.T) {
+	blocks, err := testlist.Parse("l.yml", []byte(strings.ReplaceAll(twoBlocks, "stage: pre_merge", "stage: nightly")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := testlist.Parse("l.txt", []byte(ours+"[x]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		tests []testlist.Test
+		stage string
+		want  string
+	}{
+		"none":             {blocks, "", ""},
+		"a block's":        {blocks, "nightly", ""},
+		"upstream's":       {blocks, "pre_merge", ""},
+		"another":          {blocks, "pre_merg", `stage "pre_merg": want one of pre_merge, post_merge, nightly`},
+		"none, by lines":   {lines, "", ""},
+		"one, without any": {lines, "pre_merge", `stage "pre_merge": a list with one test a line has none`},
+	} {
+		err := testlist.Filter{Stage: tt.stage}.Check(tt.tests)
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %q", name, got, tt.want)
+		}
+	}
+}
+
 // A text list has one test a line; comments are sections. A waive may be for one platform alone.
 func TestTextAndWaives(t *testing.T) {
 	text := "# a section\n\n" + ours + "[disagg-e2e-a]\n" + ours + "[disagg-e2e-b] XFAIL\n"
@@ -130,7 +159,7 @@ func TestTextAndWaives(t *testing.T) {
 func TestFaults(t *testing.T) {
 	for file, tt := range map[string]struct{ text, want string }{
 		"a.txt": {"\n" + ours + "[x] TIMEOUT (soon)", "a.txt:2: TIMEOUT (soon): want whole minutes"},
-		"b.txt": {ours + "[x] PERHAPS", `b.txt:1: cannot read "PERHAPS" behind the test: want TIMEOUT`},
+		"b.txt": {ours + "[x] PERHAPS", `b.txt:1: cannot read "PERHAPS" after the test: want TIMEOUT`},
 		"c.csv": {"", "cannot read list c.csv: want a file that ends in"},
 		"d.yml": {"version: 1\nl:\n- tests:\n  - a TIMEOUT (0)\n", "d.yml:4: TIMEOUT (0): want whole minutes"},
 		"e.yml": {"version: 1\nl:\n- test: []\n", "e.yml:3: l[0].test: unknown key"},
@@ -180,7 +209,7 @@ func TestPasted(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"TIMEOUT (soon)": "cannot read the line: TIMEOUT (soon): want whole minutes, 1 to 43200",
-		"PERHAPS":        `cannot read the line: cannot read "PERHAPS" behind the test: want TIMEOUT (MINUTES)`,
+		"PERHAPS":        `cannot read the line: cannot read "PERHAPS" after the test: want TIMEOUT (MINUTES)`,
 	} {
 		if _, err := testlist.Pasted(id + " " + text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/yamlfile"
 )
 
-// condition says which machines and stages the tests of a block are for. Conditions that a list has beside these are
+// condition says which machines and stages the tests of a block are for. Conditions that a list has besides these are
 // for other tests.
 type condition struct {
 	Ranges    map[string]bounds         `yaml:"ranges"`
@@ -84,6 +84,34 @@ func Select(tests []Test, f Filter) (chosen []Test) {
 	return group
 }
 
+// Check refuses a stage that no list has: its blocks would be passed over without a word.
+func (f Filter) Check(tests []Test) error {
+	known, inBlocks := []string{"pre_merge", "post_merge"}, false
+	for _, t := range tests {
+		inBlocks = inBlocks || t.block != nil
+		if stage, _ := t.stage(); stage != "" && !slices.Contains(known, stage) {
+			known = append(known, stage)
+		}
+	}
+	switch {
+	case f.Stage == "" || inBlocks && slices.Contains(known, f.Stage):
+		return nil
+	case !inBlocks:
+		return fmt.Errorf("cannot choose stage %q: a list with one test a line has none: leave --stage out", f.Stage)
+	}
+	return fmt.Errorf("cannot find stage %q: want one of %s", f.Stage, strings.Join(known, ", "))
+}
+
+// stage is the stage of its block, "" if what it says is no text; ok is false if it says nothing.
+func (t Test) stage() (text string, ok bool) {
+	if t.block == nil {
+		return "", false
+	}
+	stage, ok := t.block.Condition.Terms["stage"]
+	text, _ = stage.Scalar()
+	return text, ok
+}
+
 func (f Filter) takes(t Test) bool {
 	if f.Contains != "" && !strings.Contains(t.ID, f.Contains) {
 		return false
@@ -91,12 +119,10 @@ func (f Filter) takes(t Test) bool {
 	if t.block == nil {
 		return true
 	}
-	c := t.block.Condition
-	stage, hasStage := c.Terms["stage"]
-	if text, _ := stage.Scalar(); f.Stage != "" && hasStage && text != f.Stage {
+	if stage, ok := t.stage(); f.Stage != "" && ok && stage != f.Stage {
 		return false
 	}
-	gpus := c.Wildcards["gpu"]
+	gpus := t.block.Condition.Wildcards["gpu"]
 	return f.GPU == "" || len(gpus) == 0 || slices.ContainsFunc(gpus, func(p string) bool { return matches(p, f.GPU) })
 }
 

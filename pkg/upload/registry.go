@@ -35,7 +35,7 @@ func CheckPath(u *url.URL) error {
 	if u.Host != "" || u.Path == "" || u.Opaque != "" {
 		return errors.New("it names no absolute path")
 	}
-	if u.RawQuery != "" || u.ForceQuery { // what is behind it would be lost from the name
+	if u.RawQuery != "" || u.ForceQuery { // what is after it would be lost from the name
 		return errors.New("it has a ?, which is %3F in a path")
 	}
 	return nil

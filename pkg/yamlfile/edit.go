@@ -111,7 +111,7 @@ func plainMergeKeys(n *yaml.Node) {
 	}
 }
 
-// Encode is a key and its value as lines of a YAML mapping, with a line break behind each.
+// Encode is a key and its value as lines of a YAML mapping, with a line break after each.
 func Encode(key string, value any) (string, error) {
 	data, err := yaml.Marshal(map[string]any{key: value})
 	if err != nil {

@@ -26,7 +26,7 @@ type Weather struct {
 type Air struct {
 	lab      *Lab
 	host     string
-	hardware string      // address: with another the host would not be found until the others have asked anew for it
+	hardware string      // address: with another the host would not be found until the others have asked again for it
 	ends     [2]*os.File // the machine's, which is plugged into the switch, and the host's
 	wg       sync.WaitGroup
 

@@ -2,7 +2,7 @@
 // run in bubbles of testing/synctest.
 //
 // It behaves as TCP on Linux does, as far as two programs can tell: what was sent arrives in order and in pieces, late
-// when packets were lost, and not at all behind a cut; a write succeeds until the buffers are full; closing a
+// when packets were lost, and not at all after a cut; a write succeeds until the buffers are full; closing a
 // connection that has not been read to its end resets it; nobody listens: the connection is refused.
 //
 // Rules:

@@ -203,7 +203,8 @@ func (j *job) strikeChild(f *Fault, c *child) bool {
 	if !c.started {
 		c.atStart = append(c.atStart, func() { j.happen(f) })
 	}
-	if !c.started || c.ended || f.Kind == ExitZero && j.released { // everything leaves so once the measurement has ended
+	leaves := f.Kind == ExitZero && j.released // as all servers do once the measurement has ended
+	if !c.started || c.ended || leaves {
 		return false
 	}
 	switch f.Kind {

@@ -13,16 +13,16 @@ import (
 )
 
 // In a session servers are kept after a measurement that passed: a server may die while nothing is measured, a
-// measurement may fail, a role is started anew. Each measurement has a hub of its own.
+// measurement may fail, a role is restarted. Each measurement has a hub of its own.
 
 // act is what happens between two measurements, or during one.
 type act int
 
 const (
 	nothing    act = iota
-	dies           // a server dies while nothing is measured, and its role is started anew
-	restarts       // a role that runs is started anew
-	fails          // a server dies while it is measured, and its role is started anew
+	dies           // a server dies while nothing is measured, and its role is restarted
+	restarts       // a role that runs is restarted
+	fails          // a server dies while it is measured, and its role is restarted
 	hubIsGone      // the hub is killed while the servers are measured
 	numberActs     // how many there are
 )
@@ -121,7 +121,7 @@ func (j *job) act(lot *rand.Rand, what act, number int) {
 		fresh := n - before[role]
 		idle := what == nothing || what == hubIsGone
 		if role != roles.Hub().Role && idle && fresh > 0 {
-			j.broken("%s: %s was started anew", name, role)
+			j.broken("%s: %s was restarted", name, role)
 		}
 	}
 	if what == restarts && j.starts[victim.Role] == before[victim.Role] {

@@ -199,7 +199,7 @@ func TestByHand(t *testing.T) {
 }
 
 // TestRunInAllocation: run in the shell of an allocation runs there, and keeps the servers until Ctrl-C; another
-// process measures again, and starts a role anew. A case that does not fit is refused.
+// process measures again, and restarts a role. A case that does not fit is refused.
 func TestRunInAllocation(t *testing.T) {
 	a := start(t, standard(true)).allocate(t, "3")
 	dir := filepath.Join(a.dir, "run")

@@ -137,7 +137,7 @@ func (c *cluster) fits(t *testing.T, profile string) {
 	}
 }
 
-// apptainer puts a program of that name into the way, which starts the command behind the image on the bare host.
+// apptainer puts a program of that name into the way, which starts the command after the image on the bare host.
 func apptainer(t *testing.T, c *cluster) {
 	t.Helper()
 	const script = "#!/bin/sh\nwhile [ \"$1\" != x.sif ]; do shift; done\nshift\nexec \"$@\"\n"

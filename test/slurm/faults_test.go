@@ -104,13 +104,13 @@ func faults() []fault {
 			cause: "GEN_0.0 on gpu1: exited with code 3", state: plain, step: "GEN_0 FAILED 3:0",
 		},
 		{
-			name: "decode crashes behind an older launcher", sim: "GEN_0:launcher-stays; GEN_0:crash=3@0.2",
+			name: "decode crashes under an older launcher", sim: "GEN_0:launcher-stays; GEN_0:crash=3@0.2",
 			env: []string{loading}, verdict: failed,
 			cause:  "GEN_0.0 on gpu1: ended, and its launcher went on",
 			detail: "RuntimeError: sim fault", state: plain, step: "GEN_0 FAILED 1:0", within: 5 * time.Second,
 		},
 		{
-			name: "prefill is killed behind an older launcher in the benchmark",
+			name: "prefill is killed under an older launcher in the benchmark",
 			sim:  "CTX_0:launcher-stays; CTX_0:kill@3; BENCHMARK:stall",
 			env:  []string{"SIM_STARTUP_SECONDS=0.5"}, verdict: failed,
 			cause: "CTX_0.0 on gpu2: ended, and its launcher went on", state: plain,

@@ -3,7 +3,7 @@
 // Rules:
 //   - A command returns an error that carries its exit code ([Exit]); it is resolved once, in [Run].
 //   - An error is one line on stderr, not a page of help.
-//   - Flags may stand before or behind arguments.
+//   - Flags may stand before or after arguments.
 //   - Every program has the commands help, version and completion. What they tell is read from the other commands.
 //   - The last lines of a command's description are examples of it: they begin with two blanks and the program's name.
 //   - What stands between backquotes in a flag's usage, and each word of a command's ArgsUsage, is what people put

@@ -121,7 +121,7 @@ type completer struct {
 }
 
 // complete tells what the last of some words may be: first a line "words", or "files" if it may be the name of a file
-// as well, then one per line, with what it means behind a tab.
+// as well, then one per line, with what it means after a tab.
 func complete(app *cli.App, known Completions, words []string) string {
 	last := len(words) - 1
 	s, c := newScanner(app), completer{typed: words[last], known: known}

@@ -11,7 +11,7 @@ import (
 	"github.com/disagg/disagg/pkg/spelling"
 )
 
-// flagsFirst moves flags that stand behind arguments to the front, where the library looks for them. What follows "--"
+// flagsFirst moves flags that stand after arguments to the front, where the library looks for them. What follows "--"
 // is never a flag.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) == 0 {

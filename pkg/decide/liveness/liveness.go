@@ -3,7 +3,7 @@
 //
 // Rules:
 //   - Silence counts only while the one who listens was running. After a pause of the listener (a stopped process, a
-//     virtual machine that stood still) the periods begin anew by as much as it missed.
+//     virtual machine that stood still) the periods start over by as much as it missed.
 //   - A process that was killed is noticed sooner than one that vanished: its kernel closes the connection.
 package liveness
 
@@ -75,5 +75,5 @@ func (r *Redial) Next() time.Duration {
 	return time.Duration(float64(pause) * (0.5 + jitter/2))
 }
 
-// Reset begins anew, after a connection that worked.
+// Reset starts over, after a connection that worked.
 func (r *Redial) Reset() { r.tries = 0 }

@@ -80,6 +80,6 @@ func TestRedial(t *testing.T) {
 		t.Errorf("%d of 20 pauses are the same for two agents", same)
 	}
 	if a.Reset(); a.Next() > 10*time.Millisecond {
-		t.Error("a connection that worked does not begin anew")
+		t.Error("a connection that worked does not start over")
 	}
 }

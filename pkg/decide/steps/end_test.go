@@ -215,7 +215,7 @@ func TestHubIsNotThereYet(t *testing.T) {
 	d.gets(Ended{Role: hub, Code: 137, Began: No}, Seal{Role: hub}, want)
 }
 
-// A step that is to be started anew is not, once somebody wants the end, or the job is over. One that waits for its
+// A step that is to be restarted is not, once somebody wants the end, or the job is over. One that waits for its
 // next try is tried at once.
 func TestNotAnewAfterTheEnd(t *testing.T) {
 	for name, in := range map[string]Input{

@@ -24,7 +24,7 @@ func (m *Machine) keep(now time.Time) {
 	m.use(now)
 }
 
-// use lets the time begin anew after which servers that are kept are let go.
+// use lets the time start over after which servers that are kept are let go.
 func (m *Machine) use(now time.Time) {
 	if d := m.policy.KeepFor.Std(); m.kept && d > 0 {
 		m.idle = now.Add(d)
@@ -44,22 +44,22 @@ func (m *Machine) letGo(now time.Time) {
 	}
 }
 
-// wanted starts a step anew, once nothing is left of the one that runs. The hub's is none that can be.
+// wanted restarts a step, once nothing is left of the one that runs. The hub's is none that can be.
 func (m *Machine) wanted(s *step) {
 	switch {
 	case s.role == roles.Hub().Role || m.asked != "" || !m.over.IsZero() && !m.kept:
 	case s.ended:
-		m.anew(s)
+		m.restart(s)
 	case !s.again.IsZero(): // its next try is the new one
 		s.again = m.now
 	case !s.wanted:
 		s.wanted = true
-		m.do(Stop{Role: s.role, Anew: true})
+		m.do(Stop{Role: s.role, Restart: true})
 	}
 }
 
-// anew starts a step as if it never had been.
-func (m *Machine) anew(s *step) {
+// restart starts a step as if it never had been.
+func (m *Machine) restart(s *step) {
 	*s = step{role: s.role, ranks: map[int][]int{}}
 	m.do(Start{Role: s.role})
 }

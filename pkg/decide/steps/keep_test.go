@@ -55,7 +55,7 @@ func TestKeeps(t *testing.T) {
 	}
 }
 
-// Servers that nobody measures are let go after a while, which begins anew with each measurement.
+// Servers that nobody measures are let go after a while, which starts over with each measurement.
 func TestIdleServersAreLetGo(t *testing.T) {
 	d := session(t, plan.Policy{Keep: plan.KeepAlways, KeepFor: roles.Duration(time.Minute)}, 0)
 	d.now = d.now.Add(50 * time.Second)
@@ -86,7 +86,7 @@ func TestSessionIsEnded(t *testing.T) {
 	d.leaves(0, true)
 }
 
-// The death of a server ends the session where nobody could start it anew.
+// The death of a server ends the session where nobody could restart it.
 func TestServerDiesWhileKept(t *testing.T) {
 	d := session(t, plan.Policy{Keep: plan.KeepPassed}, 0)
 	if stopped, _ := d.does(Ended{Role: gen, Code: 3}); len(stopped) != 1 || stopped[0] != ctx {
@@ -100,7 +100,7 @@ func TestServerDiesWhileKept(t *testing.T) {
 	d.leaves(0, true)
 }
 
-// A role is started anew once nothing is left of it, also one that had ended; never twice at once, nor the hub, nor
+// A role is restarted once nothing is left of it, also one that had ended; never twice at once, nor the hub, nor
 // when the end is wanted.
 func TestStartedAnew(t *testing.T) {
 	d := session(t, plan.Policy{Keep: plan.KeepPassed}, 0)

@@ -35,7 +35,7 @@ type step struct {
 	goneAt    time.Time     // when the first of those that are not reported yet was heard of; zero: all are
 	said      time.Time     // when the hub was last told
 	unsaid    bool          // there is more to tell
-	wanted    bool          // it is started anew once it has ended
+	wanted    bool          // it is restarted once it has ended
 }
 
 // Machine is the state of a job's steps. It is not safe for concurrent use.
@@ -206,7 +206,7 @@ func (m *Machine) report(r protocol.StepReport) { m.do(Report{Report: r}) }
 func (m *Machine) ended(s *step, in Ended, now time.Time) {
 	m.heard = now
 	if s.wanted && m.asked == "" && (m.over.IsZero() || m.kept) {
-		m.anew(s)
+		m.restart(s)
 		return
 	}
 	s.wanted = false
@@ -234,7 +234,7 @@ func (m *Machine) ended(s *step, in Ended, now time.Time) {
 		m.failed = report
 	}
 	m.report(report)
-	if m.policy.Keep == plan.KeepPassed { // nobody is there who could start it anew
+	if m.policy.Keep == plan.KeepPassed { // nobody is there who could restart it
 		m.letGo(now)
 	}
 }
@@ -247,7 +247,7 @@ func (s *step) tried() string {
 	return fmt.Sprintf(" (tried %d times)", s.tries)
 }
 
-// retry begins the pause before a step's next try. What was said of this one is told now: the next begins anew.
+// retry begins the pause before a step's next try. What was said of this one is told now: the next starts over.
 func (m *Machine) retry(s *step, pause time.Duration, now time.Time) {
 	if s.unsaid {
 		m.tell(s, now)

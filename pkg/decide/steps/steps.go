@@ -8,7 +8,7 @@
 //   - The end of the hub's own step is the end of the job. If it left no verdict one is given in its place.
 //   - Whoever is left then is waited for only as long as something still arrives from it.
 //   - Where servers are kept (policy keep) the job goes on after that, until somebody asks for its end, nobody has
-//     used them for long enough, or none is left. Meanwhile a role can be started anew.
+//     used them for long enough, or none is left. Meanwhile a role can be restarted.
 package steps
 
 import (
@@ -48,7 +48,7 @@ type (
 		Why  string
 		Ends time.Time // when the job's time is over; zero if that is not known
 	}
-	// Wanted says that somebody wants a role to be started anew.
+	// Wanted says that somebody wants a role to be restarted.
 	Wanted struct{ Role roles.Role }
 	// InUse says that servers that are kept are being measured.
 	InUse struct{}
@@ -87,10 +87,10 @@ type (
 	}
 	// Start starts a role's step once more, now.
 	Start struct{ Role roles.Role }
-	// Stop asks the agents of a role's step to stop. With Anew another step is started after it.
+	// Stop asks the agents of a role's step to stop. With Restart another step is started after it.
 	Stop struct {
-		Role roles.Role
-		Anew bool
+		Role    roles.Role
+		Restart bool
 	}
 	// Seal says that a role's step is over for good, and so is its log.
 	Seal struct{ Role roles.Role }

@@ -48,7 +48,7 @@ func nodeGroups(out string) (list []nodeGroup) {
 	return list
 }
 
-// usable tells whether nodes in a state may run jobs, at once or after others. A mark behind the state, such as *, says
+// usable tells whether nodes in a state may run jobs, at once or after others. A mark after the state, such as *, says
 // that they do not answer, or are about to be started again.
 func usable(state string) bool {
 	word := strings.TrimRight(state, "*~#!%$@^-+")

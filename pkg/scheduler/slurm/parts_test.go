@@ -126,7 +126,7 @@ func TestSurveyOfSilence(t *testing.T) {
 	}
 }
 
-// Nodes count as usable in every state in which a job may yet run on them, with whatever mark behind it.
+// Nodes count as usable in every state in which a job may yet run on them, with whatever mark after it.
 func TestUsable(t *testing.T) {
 	for state, want := range map[string]bool{
 		"idle": true, "mixed": true, "allocated+": true, "idle~": true, "mixed-": true, "planned": true,

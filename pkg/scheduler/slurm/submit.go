@@ -64,7 +64,7 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", scheduler.ErrUnavailable, err)
 }
 
-// A job id stands alone in a line of what sbatch --parsable prints, with a cluster behind a semicolon if there are
+// A job id stands alone in a line of what sbatch --parsable prints, with a cluster after a semicolon if there are
 // several; a site's wrapper may print lines around it, or sbatch's usual sentence.
 var (
 	plainID    = lazyregexp.New(`^(\d+)(?:;(\S+))?$`)

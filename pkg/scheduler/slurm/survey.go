@@ -131,7 +131,7 @@ func partitions(out string) (list []Partition) {
 	return list
 }
 
-// mpiPlugins reads what srun lists: one per line, below a heading, and the versions of pmix behind another.
+// mpiPlugins reads what srun lists: one per line, below a heading, and the versions of pmix after another.
 func mpiPlugins(out string) (list []string) {
 	for line := range strings.Lines(out) {
 		word := strings.TrimPrefix(strings.TrimSpace(line), "srun: ")

@@ -53,7 +53,7 @@ func TestStateOfWords(t *testing.T) {
 	}
 }
 
-// A reason that does not pass is told from one that does, for every word that is known, with what stands behind it.
+// A reason that does not pass is told from one that does, for every word that is known, with what stands after it.
 func TestInWords(t *testing.T) {
 	for never, words := range map[bool]map[string]string{true: hopeless, false: reasons} {
 		for word, want := range words {
@@ -88,7 +88,7 @@ func TestInWords(t *testing.T) {
 	}
 }
 
-// A line of squeue may lack what stands behind the reason, and may have more than is known.
+// A line of squeue may lack what stands after the reason, and may have more than is known.
 func TestQueuedJob(t *testing.T) {
 	for line, want := range map[string]queued{
 		"PENDING|Priority": {word: "PENDING", reason: "Priority"},
@@ -130,7 +130,7 @@ func TestTooManyNodes(t *testing.T) {
 	}
 }
 
-// A partition's size is read behind the name of a cluster, with bounds in every form; what is odd is not known.
+// A partition's size is read after the name of a cluster, with bounds in every form; what is odd is not known.
 func TestPartitionSize(t *testing.T) {
 	for printed, want := range map[string]size{
 		"16|1-4|1:00:00": {16, 4, "1:00:00"}, "16|4|infinite": {16, 4, "infinite"}, "16|1-infinite|x": {16, 0, "x"},

@@ -99,7 +99,7 @@ type Sent struct {
 	To   string // URL
 }
 
-// Export sends a run to the collector behind a URL; "": to the one that OpenTelemetry's variables name. It tells what
+// Export sends a run to the collector at a URL; "": to the one that OpenTelemetry's variables name. It tells what
 // was sent, also when it fails.
 func Export(ctx context.Context, rawURL string, r telemetry.Run) (sent []Sent, err error) {
 	about, err := resource.New(ctx, resource.WithAttributes(serviceAttributes(r)...), resource.WithTelemetrySDK(),

@@ -127,7 +127,7 @@ func condition(q upload.Query) object {
 	return object{"bool": object{"filter": filter}}
 }
 
-// sorted sorts by time and id, so that a page can go on behind the one before.
+// sorted sorts by time and id, so that a page can go on after the one before.
 func sorted(order string) []object {
 	return []object{{timeField: object{"order": order, "unmapped_type": "long"}}, {"s_id": object{
 		"order": order, "unmapped_type": "keyword",

@@ -40,7 +40,7 @@ type Client struct {
 // explain makes a reason of the body of an answer that is an error.
 type explain func(body []byte) string
 
-// New makes a client of the server behind a URL without a path, such as https://host:9200. Every request has the
+// New makes a client of the server at a URL without a path, such as https://host:9200. Every request has the
 // header. Reason makes a sentence of the body of an answer that is an error; nil: its beginning is shown.
 func New(base string, header http.Header, reason func(body []byte) string) *Client {
 	return &Client{
