@@ -17,7 +17,7 @@ const generated = "<!-- Made by docs/generate from the comments beside the code:
 func pages(files map[string][]byte) error {
 	for name, page := range map[string]func() (string, error){
 		"environment": environment, "exit-codes": exitCodes, "causes": causes, "profile": profileFields,
-		"recipe": recipeFields, "parquet": parquetColumns,
+		"recipe": recipeFields, "parquet": parquetColumns, "case": caseFields,
 	} {
 		text, err := page()
 		if err != nil {
@@ -128,6 +128,15 @@ func recipeFields() (string, error) {
 	return fieldPage("Recipe", "A YAML file. The how-to is howto/recipe.md.",
 		"pkg/recipe", "Recipe", "RoleSpec", "Needs", "Arg", "File", "Document", "Address", "Probe", "Stall", "Stop",
 		"Results", "Data", "Dirs")
+}
+
+func caseFields() (string, error) {
+	return fieldPage("Case",
+		"A YAML file in the form of TensorRT-LLM's disaggregated perf-sanity tests, such as those in examples/cases. A "+
+			"key that is\nnot on this page is refused where it would be read. `--set KEY=VALUE` gives any of them another "+
+			"value for one run; see\nhowto/several.md.",
+		"pkg/perfsanity", "config", "metadata", "hardware", "worker", "parallel", "benchmark", "environment", "slurm",
+		"accuracy")
 }
 
 // fieldPage lists the fields of types.

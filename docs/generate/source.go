@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -105,13 +106,16 @@ func fields(st *ast.StructType) (list []field) {
 			doc = c
 		}
 		for _, n := range f.Names {
-			if n.IsExported() {
+			if n.IsExported() && !isInline(f.Tag) {
 				list = append(list, field{name: fieldName(n.Name, f.Tag), typ: typeText(f.Type), doc: doc})
 			}
 		}
 	}
 	return list
 }
+
+// isInline tells whether a field takes what no other does: it has no name in a file.
+func isInline(tag *ast.BasicLit) bool { return tag != nil && strings.Contains(tag.Value, `:",inline`) }
 
 // fieldName is how a file spells a field: by its tag, else, in a template, by its own name.
 func fieldName(name string, tag *ast.BasicLit) string {
@@ -130,17 +134,23 @@ func fieldName(name string, tag *ast.BasicLit) string {
 	return name
 }
 
+// written are types that a file writes in another form than their name says.
+var written = map[string]string{
+	"vars": "NAME=VALUE words", "jobTime": "time", "concurrency": "whole numbers", "block": "any YAML",
+}
+
 // typeText is a type as people read it.
 func typeText(t ast.Expr) string {
 	switch t := t.(type) {
 	case nil:
 		return ""
 	case *ast.Ident:
-		return t.Name
+		return cmp.Or(written[t.Name], t.Name)
 	case *ast.StarExpr:
 		return typeText(t.X)
 	case *ast.SelectorExpr:
-		return strings.ToLower(t.Sel.Name)
+		name := strings.ToLower(t.Sel.Name)
+		return cmp.Or(written[name], name)
 	case *ast.ArrayType:
 		return "list of " + typeText(t.Elt)
 	case *ast.MapType:

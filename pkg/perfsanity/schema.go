@@ -14,7 +14,7 @@ import (
 )
 
 // config is a case's YAML: every key that any generation of upstream's files has in the groups that the tool acts on,
-// whether it uses the key or not.
+// whether it uses the key or not. Keys that begin with x- may stand beside them, for anchors.
 type config struct {
 	Metadata     metadata    `yaml:"metadata"`
 	Slurm        slurm       `yaml:"slurm"`
@@ -23,36 +23,50 @@ type config struct {
 	Environment  environment `yaml:"environment"`
 	WorkerConfig worker      `yaml:"worker_config"`
 
-	Sequence         yamlfile.Block `yaml:"sequence"` // of the oldest files
-	Profiling        yamlfile.Block `yaml:"profiling"`
-	Accuracy         accuracy       `yaml:"accuracy"`
-	ServerExtra      yamlfile.Block `yaml:"server_config_extra"`
-	Router           yamlfile.Block `yaml:"router_config"`
-	CtxRouter        yamlfile.Block `yaml:"ctx_router_config"`
-	GenRouter        yamlfile.Block `yaml:"gen_router_config"`
-	InternalAuthKey  yamlfile.Block `yaml:"internal_request_auth_key"`
+	Accuracy accuracy `yaml:"accuracy"`
+	// ServerExtra is merged into the coordinator's configuration.
+	ServerExtra yamlfile.Block `yaml:"server_config_extra"`
+	// Router is the coordinator's, for prefill and decode servers.
+	Router    yamlfile.Block `yaml:"router_config"`
+	CtxRouter yamlfile.Block `yaml:"ctx_router_config"` // That for prefill servers; wins over router_config.
+	GenRouter yamlfile.Block `yaml:"gen_router_config"` // That for decode servers; wins over router_config.
+	// InternalAuthKey is read by upstream's test. Without it the tool makes a key for each attempt.
+	InternalAuthKey yamlfile.Block `yaml:"internal_request_auth_key"`
+	// Sequence had the lengths in the oldest files. Nobody reads it.
+	Sequence yamlfile.Block `yaml:"sequence"`
+	// Profiling is not carried out; the plan says so if nsys_on is true.
+	Profiling yamlfile.Block `yaml:"profiling"`
+	// PrecheckSettings are not carried out; the plan says so if enabled is true.
 	PrecheckSettings yamlfile.Block `yaml:"cache_transceiver_precheck"`
 }
 
-// metadata describes the case; upstream adds keys to it freely, so it is not strict.
+// metadata says what is measured. It may have any other key.
 type metadata struct {
-	ModelName     string         `yaml:"model_name"`
-	Precision     string         `yaml:"precision"`
-	ModelDirName  string         `yaml:"model_dir_name"`
+	// ModelName is needed. The profile's models, then those of the checkout, say in which folder it is.
+	ModelName string `yaml:"model_name"`
+	Precision string `yaml:"precision"` // Goes into the records.
+	// ModelDirName is looked for below models_root, after the folders that profile and checkout know.
+	ModelDirName string `yaml:"model_dir_name"`
+	// SupportedGPUs choose what the profile has by_gpu: the first that it knows.
 	SupportedGPUs []string       `yaml:"supported_gpus"`
 	Others        map[string]any `yaml:",inline"`
 }
 
+// slurm is about the job. What it says of a cluster is not used.
 type slurm struct {
-	ScriptFile string         `yaml:"script_file"`
-	Partition  string         `yaml:"partition"`
-	Account    string         `yaml:"account"`
-	JobTime    jobTime        `yaml:"job_time"`
-	JobName    string         `yaml:"job_name"`
-	ExtraArgs  string         `yaml:"extra_args"`
-	NUMABind   bool           `yaml:"numa_bind"`
-	Timeout    int            `yaml:"timeout"` // seconds
-	SetSegment yamlfile.Block `yaml:"set_segment"`
+	ScriptFile string `yaml:"script_file"` // Not used.
+	Partition  string `yaml:"partition"`   // Not used: --partition and the profile say it.
+	Account    string `yaml:"account"`     // Not used: --account and the profile say it.
+	// JobTime is the limit of the job, in any of Slurm's notations; 2:00:00 if it is absent. A flag, the profile and a
+	// list's TIMEOUT win over it.
+	JobTime   jobTime `yaml:"job_time"`
+	JobName   string  `yaml:"job_name"`   // Not used: run and case name the job.
+	ExtraArgs string  `yaml:"extra_args"` // Not used: sbatch_args of the profile are.
+	// NUMABind puts numactl before every worker.
+	NUMABind bool `yaml:"numa_bind"`
+	// Timeout is how long the coordinator waits for workers and requests, in seconds; 10800 if it is absent.
+	Timeout    int            `yaml:"timeout"`
+	SetSegment yamlfile.Block `yaml:"set_segment"` // Not used.
 }
 
 // fault tells what is wrong with the timeout, "" if nothing is.
@@ -71,28 +85,43 @@ func (s slurm) serverTimeout() roles.Duration {
 	return roles.Duration(3 * time.Hour)
 }
 
+// benchmark is the load.
 type benchmark struct {
-	Mode          Mode        `yaml:"mode"` // the test id comes first
-	UseSAClient   bool        `yaml:"use_nv_sa_benchmark"`
-	MultiRound    int         `yaml:"multi_round"`
-	Ratio         float64     `yaml:"benchmark_ratio"`
-	Streaming     *bool       `yaml:"streaming"` // true unless said otherwise
-	Concurrency   concurrency `yaml:"concurrency_list"`
-	InputLength   int         `yaml:"input_length"`
-	OutputLength  int         `yaml:"output_length"`
-	DatasetFile   string      `yaml:"dataset_file"`
-	OnlyAccuracy  bool        `yaml:"only_run_accuracy"`
-	Client        string      `yaml:"benchmark_client"`
-	ClientTimeout int         `yaml:"client_timeout_seconds"`
+	// Mode is e2e (if it is absent), gen_only, gen_only_no_context or ctx_only. --mode and the test id win over it.
+	Mode Mode `yaml:"mode"`
+	// UseSAClient takes the SemiAnalysis client of upstream's test.
+	UseSAClient bool `yaml:"use_nv_sa_benchmark"`
+	// MultiRound times the concurrency is the number of requests of a point; 1 if it is absent.
+	MultiRound int `yaml:"multi_round"`
+	// Ratio is the client's --random-range-ratio, which spreads the lengths; 0 or more.
+	Ratio     float64 `yaml:"benchmark_ratio"`
+	Streaming *bool   `yaml:"streaming"` // True if it is absent.
+	// Concurrency is needed: one number, several with blanks between them, or a list. Each is a point; gen_only
+	// measures the first.
+	Concurrency concurrency `yaml:"concurrency_list"`
+	// InputLength is how many tokens a prompt has; 1024 if it is absent.
+	InputLength int `yaml:"input_length"`
+	// OutputLength is how many tokens are asked for; 1024 if it is absent.
+	OutputLength int `yaml:"output_length"`
+	// DatasetFile has the prompts, below models_root. Without it, or with a placeholder in angle
+	// brackets, they are random.
+	DatasetFile string `yaml:"dataset_file"`
+	// OnlyAccuracy measures nothing, if accuracy is enabled.
+	OnlyAccuracy bool `yaml:"only_run_accuracy"`
+	// Client is refused whatever it is: leave it out.
+	Client string `yaml:"benchmark_client"`
+	// ClientTimeout is for upstream's test, as the next three keys are.
+	ClientTimeout int `yaml:"client_timeout_seconds"`
 
 	Drain       yamlfile.Block `yaml:"post_benchmark_drain_seconds"`
 	Activations yamlfile.Block `yaml:"expected_context_activations"`
 	PeerReady   yamlfile.Block `yaml:"expected_peer_ready_mode"`
-	ABArms      yamlfile.Block `yaml:"agreement_ab_arms"`
-	Metrics     yamlfile.Block `yaml:"metrics"`
+	// ABArms are refused: make a case of each arm.
+	ABArms  yamlfile.Block `yaml:"agreement_ab_arms"`
+	Metrics yamlfile.Block `yaml:"metrics"` // Not used.
 }
 
-// accuracy is what upstream's test evaluates once its clients are done.
+// accuracy is what upstream's test evaluates once its clients are done. It may have other keys, which the test reads.
 type accuracy struct {
 	Enabled bool           `yaml:"enable_accuracy_test"`
 	Others  map[string]any `yaml:",inline"`
@@ -106,38 +135,46 @@ func (b benchmark) dataset() string {
 	return b.DatasetFile
 }
 
+// hardware says how many servers there are.
 type hardware struct {
-	GPUsPerNode      *int `yaml:"gpus_per_node"`
-	NumCtxServers    *int `yaml:"num_ctx_servers"`
-	NumGenServers    *int `yaml:"num_gen_servers"`
-	GPUsPerCtxServer int  `yaml:"gpus_per_ctx_server"` // generation 0; otherwise follows from worker_config
-	GPUsPerGenServer int  `yaml:"gpus_per_gen_server"`
+	GPUsPerNode   *int `yaml:"gpus_per_node"`   // Needed.
+	NumCtxServers *int `yaml:"num_ctx_servers"` // Needed; 0: decode alone.
+	NumGenServers *int `yaml:"num_gen_servers"` // Needed, at least 1.
+	// GPUsPerCtxServer counts where worker_config.ctx has no sizes.
+	GPUsPerCtxServer int `yaml:"gpus_per_ctx_server"`
+	// GPUsPerGenServer counts where worker_config.gen has no sizes.
+	GPUsPerGenServer int `yaml:"gpus_per_gen_server"`
 }
 
-// environment holds placeholders that upstream's CI never fills, and the variables of each role.
+// environment has the variables of each role. Any other key is about a cluster and not used: the profile says it. The
+// plan names such a key, unless its value is a placeholder in angle brackets.
 type environment struct {
-	Worker    vars           `yaml:"worker_env_var"`
-	CtxWorker vars           `yaml:"ctx_worker_env_var"`
-	GenWorker vars           `yaml:"gen_worker_env_var"`
-	Server    vars           `yaml:"server_env_var"`
-	Benchmark vars           `yaml:"benchmark_env_var"`
-	Client    vars           `yaml:"client_env_var"`
+	Worker    vars           `yaml:"worker_env_var"`     // For prefill and decode servers.
+	CtxWorker vars           `yaml:"ctx_worker_env_var"` // For prefill servers; wins over the common ones.
+	GenWorker vars           `yaml:"gen_worker_env_var"` // For decode servers; wins over the common ones.
+	Server    vars           `yaml:"server_env_var"`     // For the coordinator.
+	Benchmark vars           `yaml:"benchmark_env_var"`  // For the benchmark.
+	Client    vars           `yaml:"client_env_var"`     // For the benchmark too; wins.
 	Others    map[string]any `yaml:",inline"`
 }
 
+// worker has the engine's own settings, which are handed over as they stand, but for what follows.
 type worker struct {
-	Gen       yamlfile.Block `yaml:"gen"`
-	Ctx       yamlfile.Block `yaml:"ctx"`
-	EPLBSlots yamlfile.Block `yaml:"eplb_num_slots"`
+	Gen       yamlfile.Block `yaml:"gen"`            // Of decode servers; needed.
+	Ctx       yamlfile.Block `yaml:"ctx"`            // Of prefill servers; needed if there are any.
+	EPLBSlots yamlfile.Block `yaml:"eplb_num_slots"` // Not used.
 }
 
-// parallel is the part of a worker's block that the layout needs.
+// parallel is the part of a worker's block that the layout needs. The product of the first three is the number of GPUs
+// of a server; each is 1 if it is absent. Expert parallelism is no factor.
 type parallel struct {
-	Tensor    int `yaml:"tensor_parallel_size"`
-	Pipeline  int `yaml:"pipeline_parallel_size"`
-	Context   int `yaml:"context_parallel_size"`
+	Tensor   int `yaml:"tensor_parallel_size"`
+	Pipeline int `yaml:"pipeline_parallel_size"`
+	Context  int `yaml:"context_parallel_size"`
+	// Frontends above 1 need the recipe trtllm-pytest.
 	Frontends int `yaml:"num_serve_frontends"`
-	World     int `yaml:"world_size"` // prefill alone has so many, whatever the sizes say; nothing else reads it
+	// World is the number of GPUs in ctx_only, whatever the sizes say; nothing else reads it.
+	World int `yaml:"world_size"`
 
 	explicit int // generation 0 gives the number of GPUs itself
 }
