@@ -132,9 +132,9 @@ func recipeFields() (string, error) {
 
 func caseFields() (string, error) {
 	return fieldPage("Case",
-		"A YAML file in the form of TensorRT-LLM's disaggregated perf-sanity tests, such as those in examples/cases. A "+
-			"key that is\nnot on this page is refused where it would be read. `--set KEY=VALUE` gives any of them another "+
-			"value for one run; see\nhowto/several.md.",
+		"A YAML file in the form of TensorRT-LLM's disaggregated perf-sanity tests, such as those in examples/cases.\n"+
+			"A key that is not on this page is refused where it would be read. `--set KEY=VALUE` gives any of them\n"+
+			"another value for one run; see howto/several.md.",
 		"pkg/perfsanity", "config", "metadata", "hardware", "worker", "parallel", "benchmark", "environment", "slurm",
 		"accuracy")
 }

@@ -21,6 +21,12 @@ import (
 // childVar makes this test binary one of the programs below instead of running tests.
 const childVar = "SUPERVISOR_TEST_CHILD"
 
+func init() {
+	if os.Getenv(childVar) == "leaderless" {
+		runtime.LockOSThread() // to the first thread
+	}
+}
+
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVar); name != "" {
 		os.Exit(programs()[name](os.Args[1:]))
@@ -55,6 +61,9 @@ func programs() map[string]program {
 		"stdin":       func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
 		"supervised":  supervised,
 		"guard":       guard,
+		"held":        held,
+		"tracer":      tracer,
+		"leaderless":  leaderless,
 	}
 }
 

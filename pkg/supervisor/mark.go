@@ -17,17 +17,11 @@ func MarkOf(pid int) string {
 
 // startTime is when a process was started, in ticks since the boot (field 22 of /proc/<pid>/stat); "" if it is gone.
 func startTime(pid int) string {
-	var room [smallFile]byte
-	data, err := readSmall(procFile(pid, "stat"), room[:])
-	if err != nil {
+	fields, ok := statFields(procFile(pid, "stat"))
+	if !ok {
 		return ""
 	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	const starttime = 22 - 3 // the fields after the command begin with the third
-	if len(fields) <= starttime {
-		return ""
-	}
-	return fields[starttime]
+	return string(fields[statStarted])
 }
 
 func pidNamespace() string {

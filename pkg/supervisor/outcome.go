@@ -73,14 +73,19 @@ func notStarted(err error, at time.Time) Outcome {
 
 // ended is the outcome of a process that was waited for.
 func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
-	o := Outcome{
-		Started: true, StartedAt: startedAt, EndedAt: at, Code: ps.ExitCode(), CPU: ps.UserTime() + ps.SystemTime(),
-	}
-	if ws, ok := ps.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		o.Signal, o.Code = signalName(ws.Signal()), 128+int(ws.Signal())
-	}
+	status, _ := ps.Sys().(syscall.WaitStatus)
+	o := outcomeOf(status)
+	o.StartedAt, o.EndedAt, o.CPU = startedAt, at, ps.UserTime()+ps.SystemTime()
 	if ru, ok := ps.SysUsage().(*syscall.Rusage); ok {
 		o.PeakRSS = ru.Maxrss << 10
 	}
 	return o
+}
+
+// outcomeOf is what the kernel says of the end of a process.
+func outcomeOf(status syscall.WaitStatus) Outcome {
+	if status.Signaled() {
+		return Outcome{Started: true, Signal: signalName(status.Signal()), Code: 128 + int(status.Signal())}
+	}
+	return Outcome{Started: true, Code: status.ExitStatus()}
 }

@@ -57,6 +57,11 @@ type Process struct {
 	startedAt time.Time
 	ended     Outcome // set before exited is closed
 	final     Outcome // set before done is closed
+
+	endOnce   sync.Once
+	endMu     sync.Mutex // guards what follows
+	livedAt   time.Time  // when the leader was last seen alive
+	endsSince time.Time  // when the kernel was first seen to end it
 }
 
 // Start starts a child. A child that cannot be started is a Process too: its outcome says why.
@@ -130,6 +135,7 @@ func (p *Process) start() error {
 	defer child.Close()
 	p.oomBefore, _ = p.sup.memory.oomKills()
 	p.startedAt = time.Now()
+	p.livedAt = p.startedAt
 	p.orphans = p.sup.openAccount()
 	p.output = out // before the child runs: its end may be told at once
 	started := make(chan error, 1)
@@ -140,6 +146,7 @@ func (p *Process) start() error {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
 	go out.Run()
+	go p.watchEnd()
 	p.sampler = p.sampleMemory()
 	return nil
 }
@@ -217,13 +224,20 @@ func (p *Process) wait() {
 	p.stopOnce.Do(func() {}) // from here on it ended by itself: a later request is not its reason
 	p.sup.untrack(p.proc.Pid)
 	if err != nil {
-		p.ended = Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at}
+		p.end(Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at})
 	} else {
-		p.ended = ended(ps, p.startedAt, at)
+		p.end(ended(ps, p.startedAt, at))
 	}
-	p.ended.StopReason = p.reason
-	p.judgeMemory()
-	close(p.exited)
+}
+
+// end notes how the leader ended. Who tells it first is believed.
+func (p *Process) end(o Outcome) {
+	p.endOnce.Do(func() {
+		p.ended = o
+		p.ended.StopReason = p.reason
+		p.judgeMemory()
+		close(p.exited)
+	})
 }
 
 // judgeMemory tells a process that ran out of memory from one that was killed.
@@ -268,6 +282,9 @@ func (p *Process) Kill(reason string) {
 func (p *Process) Finish(patience time.Duration, reason string) { p.request(patience, reason) }
 
 func (p *Process) request(patience time.Duration, reason string) {
+	if p.proc != nil {
+		p.lookForEnd()
+	}
 	p.stopOnce.Do(func() {
 		p.reason, p.patience = reason, patience
 		close(p.stop)

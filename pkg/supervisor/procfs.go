@@ -78,6 +78,32 @@ func parseStat(data []byte) (proc, bool) {
 	return proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: state[0]}, true
 }
 
+// Places of fields in what follows the command in /proc/<pid>/stat, which begins with the third field (proc(5)).
+const (
+	statFlags    = 9 - 3
+	statTimes    = 14 - 3 // four of them
+	statThreads  = 20 - 3
+	statStarted  = 22 - 3
+	statExitCode = 52 - 3
+)
+
+// statFields are the fields of a process or thread after its command; ok is false if it is gone.
+func statFields(file string) (fields [][]byte, ok bool) {
+	var room [smallFile]byte
+	data, err := readSmall(file, room[:])
+	if err != nil {
+		return nil, false
+	}
+	fields = bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
+	return fields, len(fields) > statExitCode
+}
+
+// number reads a field; what is no number is 0.
+func number(field []byte) int64 {
+	n, _ := strconv.ParseInt(string(field), 10, 64)
+	return n
+}
+
 // nextField cuts the first field off a text of fields with blanks between them.
 func nextField(text []byte) (field, rest []byte) {
 	text = bytes.TrimLeft(text, " \n")

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -69,11 +68,6 @@ func readThread(folder string) (t thread, ok bool) {
 	}
 	ran, rest := nextField(counts)
 	waited, _ := nextField(rest)
-	return thread{runnable: p.state == 'R', ran: nanoseconds(ran), waited: nanoseconds(waited)}, true
-}
-
-// nanoseconds reads a number; what is none is 0.
-func nanoseconds(field []byte) time.Duration {
-	n, _ := strconv.ParseInt(string(field), 10, 64)
-	return time.Duration(n)
+	t = thread{runnable: p.state == 'R', ran: time.Duration(number(ran)), waited: time.Duration(number(waited))}
+	return t, true
 }

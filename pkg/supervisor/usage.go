@@ -78,17 +78,13 @@ const tick = 10 * time.Millisecond
 // onCPU is how long a process, and those of its children that it has waited for, were on a processor: the fields 14 to
 // 17 of /proc/<pid>/stat. It is 0 if the process is gone.
 func onCPU(pid int) time.Duration {
-	var room [smallFile]byte
-	data, err := readSmall(procFile(pid, "stat"), room[:])
-	if err != nil {
+	fields, ok := statFields(procFile(pid, "stat"))
+	if !ok {
 		return 0
 	}
-	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	const first = 14 - 3 // the fields after the command begin with the third
 	sum := int64(0)
-	for i := first; i < first+4 && i < len(fields); i++ {
-		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
-		sum += n
+	for _, times := range fields[statTimes : statTimes+4] {
+		sum += number(times)
 	}
 	return time.Duration(sum) * tick
 }

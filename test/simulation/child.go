@@ -20,7 +20,8 @@ type child struct {
 	done      bool // all of it
 	hung      bool
 	hungAt    time.Time
-	stuck     bool   // nothing ends it: a process in state D
+	stuck     bool   // nobody can reap it, as a process in state D
+	dead      bool   // it has ended, and nobody hears of it
 	reason    string // why it was stopped
 	unwell    string
 	failures  int
@@ -35,7 +36,10 @@ type child struct {
 func (c *child) job() *job { return c.a.job }
 
 // listens tells whether its port is open: that of a process that hangs is.
-func (c *child) listens() bool { return c.address && !c.ended }
+func (c *child) listens() bool { return c.address && !c.over() }
+
+// over tells whether it does nothing any more.
+func (c *child) over() bool { return c.ended || c.dead }
 
 // start starts it, once its files are written.
 func (c *child) start() {
@@ -79,7 +83,7 @@ func (c *child) once(there func() bool, do func()) {
 	switch {
 	case !c.job().plan.Spec(c.a.task.Role).Needs.Early || there():
 		do()
-	case !c.ended && c.reason == "":
+	case !c.over() && c.reason == "":
 		c.a.proc.timer(c.job().between(100*time.Millisecond, time.Second), func() { c.once(there, do) })
 	}
 }
@@ -88,7 +92,7 @@ func (c *child) once(there func() bool, do func()) {
 func (c *child) finish(patience time.Duration) {
 	j := c.job()
 	switch {
-	case c.ended || c.hung || c.reason != "":
+	case c.over() || c.hung || c.reason != "":
 	case j.servesRequests() && shapes[j.scenario.Shape].leave:
 		j.release()
 		c.a.proc.timer(j.between(0, 800*time.Millisecond), func() { c.end(0, "", "") })
@@ -110,7 +114,7 @@ func (c *child) listen(after, load time.Duration) {
 		j.ports++
 		c.port = j.ports
 		a.proc.timer(look(), func() {
-			if !c.ended {
+			if !c.over() {
 				a.send(protocol.Event{Kind: protocol.EventAddress, Address: c.at()})
 			}
 		})
@@ -118,7 +122,7 @@ func (c *child) listen(after, load time.Duration) {
 		probe = func() {
 			switch {
 			case c.ended || a.left:
-			case c.hung || !j.workersReady(a.task):
+			case c.hung || c.dead || !j.workersReady(a.task):
 				a.proc.timer(250*time.Millisecond, probe)
 			default:
 				c.ready = true
@@ -172,7 +176,7 @@ func (c *child) live() {
 		}
 		asked := j.now
 		answer := time.Duration(0)
-		if c.hung {
+		if c.hung && !c.dead {
 			answer = liveTimeout
 		}
 		a.proc.timer(answer, func() {
@@ -199,6 +203,8 @@ func (c *child) live() {
 // healthy tells what its health page says: that of the coordinator speaks for all workers.
 func (c *child) healthy() string {
 	switch {
+	case c.dead:
+		return "refused"
 	case c.hung:
 		return "timeout"
 	case c.a.task.Role.Kind == roles.Coordinator && !c.job().workersAnswer():
@@ -210,7 +216,7 @@ func (c *child) healthy() string {
 // stop asks it to end. What hangs ends only when it is killed.
 func (c *child) stop(e rank.Stop) {
 	j := c.job()
-	if c.ended || c.reason != "" {
+	if c.over() || c.reason != "" {
 		return
 	}
 	c.reason = e.Reason
@@ -252,31 +258,51 @@ func (c *child) abandon(reason string) {
 	c.a.step(rank.Done{Outcome: protocol.Outcome{StopReason: reason, EndedAt: c.a.local(c.job().now)}})
 }
 
-// end ends the leader, then the rest of the tree.
+// end ends the leader, then the rest of the tree. What is stuck ends too, or does not even end.
 func (c *child) end(code int, signal, reason string) {
 	j := c.job()
-	if c.ended || !c.started || c.stuck {
+	if c.over() || !c.started || c.stuck && j.scenario.deaf {
 		return
 	}
-	c.ended, c.address, c.ready = true, false, false
 	o := protocol.Outcome{
 		Started: true, Code: code, Signal: signal, StopReason: reason, StartedAt: c.a.local(c.startedAt),
 		EndedAt: c.a.local(j.now),
 	}
+	if c.stuck {
+		c.dead = true
+		o.EndedAt = o.EndedAt.Add(-j.between(0, endPeriod)) // when it was last seen alive
+		c.a.proc.timer(j.between(endPatience, endPatience+endPeriod), func() { c.tellEnd(o, treeKill) })
+	} else {
+		c.tellEnd(o, j.between(0, 20*time.Millisecond))
+	}
+	if reason == "" && !(code == 0 && (c.a.task == roles.Hub() || j.released)) {
+		j.fellOver(c.a)
+	}
+}
+
+// How the end of a process that nobody can reap is found, as in package supervisor.
+const (
+	endPeriod   = 250 * time.Millisecond
+	endPatience = 500 * time.Millisecond
+	treeKill    = 2 * time.Second
+)
+
+// tellEnd lets the agent know of the end, and after a while that nothing is left.
+func (c *child) tellEnd(o protocol.Outcome, rest time.Duration) {
+	if c.ended {
+		return
+	}
+	c.ended, c.address, c.ready = true, false, false
 	c.a.proc.takes(func() {
 		if c.a.isHub() {
-			j.lookForRelease()
+			c.job().lookForRelease()
 		}
 		c.a.step(rank.Ended{Outcome: o})
 	})
-	rest := j.between(0, 20*time.Millisecond)
 	c.a.proc.timer(rest, func() {
 		c.done = true
 		c.a.step(rank.Done{Outcome: o})
 	})
-	if reason == "" && !(code == 0 && (c.a.task == roles.Hub() || j.released)) {
-		j.fellOver(c.a)
-	}
 }
 
 // gone is the end of a child whose agent was killed: the kernel kills it too.

@@ -193,7 +193,7 @@ func (j *job) workersReady(t roles.Task) bool {
 		return true
 	}
 	for _, o := range j.order {
-		if a := j.agents[o]; o.Leader() && isWorker(o.Role) && (!a.child.ready || a.child.ended) {
+		if a := j.agents[o]; o.Leader() && isWorker(o.Role) && (!a.child.ready || a.child.over()) {
 			return false
 		}
 	}
@@ -223,7 +223,7 @@ func (j *job) workersAnswer() bool {
 // workersCompute tells whether every rank of every worker takes part: none computes without the others.
 func (j *job) workersCompute() bool {
 	for _, o := range j.order {
-		if a := j.agents[o]; isWorker(o.Role) && (a.child.ended || a.child.hung || a.proc.host.dead) {
+		if a := j.agents[o]; isWorker(o.Role) && (a.child.over() || a.child.hung || a.proc.host.dead) {
 			return false
 		}
 	}
@@ -287,7 +287,7 @@ func isWorker(r roles.Role) bool { return r.Kind == roles.Gen || r.Kind == roles
 // vanished lets fall what talked to the children of a host that is gone for ever.
 func (j *job) vanished(h *host) {
 	for _, t := range j.order {
-		if a := j.agents[t]; a.proc.host == h && a.child.started && !a.child.ended {
+		if a := j.agents[t]; a.proc.host == h && a.child.started && !a.child.over() {
 			j.fellOver(a)
 		}
 	}
@@ -308,7 +308,7 @@ func (j *job) fellOver(a *agent) {
 		other.proc.timer(fall.After, func() {
 			c := other.child
 			switch {
-			case c.ended || c.reason != "":
+			case c.over() || c.reason != "":
 			case fall.Killed:
 				c.end(137, "SIGKILL", "")
 			case c.ready || t == roles.Hub():

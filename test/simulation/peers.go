@@ -109,7 +109,11 @@ func (a *agent) check() {
 		return w == ""
 	})
 	e := a.unreachable(protocol.EventChecked, names, why)
-	if a.child.hung && a.child.ready {
+	switch {
+	case !a.child.ready:
+	case a.child.dead:
+		e.Unwell = "refused"
+	case a.child.hung:
 		e.Unwell, took = "timeout", checkTimeout
 	}
 	if a.isHub() {

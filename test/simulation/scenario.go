@@ -24,6 +24,7 @@ type Scenario struct {
 	falls       float64       // chance that a role falls with one that it talks to
 	fallAfter   time.Duration // how long after; 0: drawn
 	slow        bool          // children take their time to end
+	deaf        bool          // what is stuck does not even end
 	again       again
 	keep        plan.Keep // whether servers are kept
 }
@@ -62,6 +63,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 		bench: 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second))), falls: rng.Float64() * 0.6,
 		slow: rng.IntN(4) == 0,
 	}
+	s.deaf = s.lot("deaf").IntN(2) == 0
 	switch rng.IntN(4) { // the network: good, far, lossy
 	case 0:
 		s.most = 200 * time.Millisecond
@@ -92,7 +94,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 // file system that stands still would hold the player up too, and has a test of its own.
 func DrawForLab(seed uint64, faults int) (Scenario, error) {
 	s, err := Draw(seed, faults)
-	s.least, s.most, s.tail, s.again = 50*time.Microsecond, 500*time.Microsecond, 0, again{}
+	s.least, s.most, s.tail, s.again, s.deaf = 50*time.Microsecond, 500*time.Microsecond, 0, again{}, false
 	for _, f := range s.Faults {
 		if f.Phase == protocol.Launching {
 			f.Phase = protocol.Readying

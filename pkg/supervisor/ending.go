@@ -1,0 +1,74 @@
+package supervisor
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// The kernel tells of the end of a process only once it has freed all that the process had. That may take for ever, as
+// when a driver does not let go of a device; what is connected to the process may have failed long before. So a process
+// is looked at now and then, and its end is told if it is not to be had otherwise soon.
+const (
+	endPeriod   = 250 * time.Millisecond
+	endPatience = 500 * time.Millisecond // mostly it takes milliseconds
+)
+
+// watchEnd looks for the end of the leader until that is known.
+func (p *Process) watchEnd() {
+	tick := time.NewTicker(endPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.exited:
+			return
+		case <-tick.C:
+			p.lookForEnd()
+		}
+	}
+}
+
+// lookForEnd looks whether the leader is ending. If it has been for long, it counts as ended, at the time at which it
+// was last seen alive.
+func (p *Process) lookForEnd() {
+	now := time.Now()
+	p.endMu.Lock()
+	defer p.endMu.Unlock()
+	status, isEnding := ending(p.proc.Pid)
+	switch {
+	case !isEnding:
+		p.livedAt = now
+	case p.endsSince.IsZero():
+		p.endsSince = now
+		p.stopOnce.Do(func() {}) // from here on it ends by itself: a later request is not its reason
+	case now.Sub(p.endsSince) >= endPatience:
+		o := outcomeOf(status)
+		o.StartedAt, o.EndedAt, o.CPU = p.startedAt, p.livedAt, onCPU(p.proc.Pid)
+		p.end(o)
+	}
+}
+
+// isExiting is the flag of a thread that the kernel is ending (PF_EXITING of include/linux/sched.h).
+const isExiting = 0x4
+
+// ending tells whether the kernel is ending a process, all of its threads, and with which status.
+func ending(pid int) (status syscall.WaitStatus, is bool) {
+	fields, ok := statFields(procFile(pid, "stat"))
+	if !ok || number(fields[statFlags])&isExiting == 0 {
+		return 0, false
+	}
+	if number(fields[statThreads]) > 1 { // the first thread may end before the others
+		tasks := procFile(pid, "task")
+		threads, err := os.ReadDir(tasks)
+		if err != nil {
+			return 0, false
+		}
+		for _, t := range threads {
+			of, ok := statFields(tasks + "/" + t.Name() + "/stat")
+			if ok && number(of[statFlags])&isExiting == 0 {
+				return 0, false
+			}
+		}
+	}
+	return syscall.WaitStatus(number(fields[statExitCode])), true //nolint:gosec // 16 bits
+}
