@@ -51,12 +51,25 @@ func (t *table) row(cells ...string) {
 }
 
 func environment() (string, error) {
-	t := newTable("Environment variables", "What the two programs read, and what the tool sets for its own parts. "+
-		"OpenTelemetry's own variables (`OTEL_…`)\nare respected by disagg-submit: see "+
-		"[telemetry](../howto/telemetry.md).",
+	t := newTable("Environment variables", "What the two programs read, and what the tool sets for its own parts.",
 		"variable", "set by", "read by", "meaning")
 	for _, v := range protocol.Variables() {
 		t.row("`"+v.Name+"`", v.SetBy, v.ReadBy, v.Doc)
+	}
+	t.WriteString("\n## Variables of others\n\nWhat is not this project's, and is respected. A URL of `--upload` or " +
+		"`--notify` may name more, such as\n`?password_env=DB_PASSWORD`.\n\n")
+	t.columns("variable", "meaning")
+	for _, v := range [][2]string{
+		{"XDG_DATA_HOME", "where the list of runs and the default database are, in a folder disagg; ~/.local/share"},
+		{"HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the way to a sink, a notified URL or a collector"},
+		{"SLURM_CONF, SLURM_CONF_SERVER, SLURM_JWT", "passed to Slurm's commands; the rest of the submitting shell's " +
+			"SLURM_, SBATCH_ and SRUN_ variables is left out"},
+		{"OTEL_…", "OpenTelemetry's own: see [telemetry](../howto/telemetry.md)"},
+		{"GITHUB_ACTIONS, GITLAB_CI, BUILDKITE", "how a failure is marked in the output of a CI job"},
+		{"TERM, COLUMNS, NO_COLOR", "how a terminal is written to; none is drawn on if TERM is dumb or missing"},
+		{"SHELL", "the shell that disagg-agent --shell starts"},
+	} {
+		t.row("`"+strings.ReplaceAll(v[0], ", ", "`, `")+"`", v[1])
 	}
 	return t.String(), nil
 }

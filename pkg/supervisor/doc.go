@@ -9,6 +9,8 @@
 //     in Slurm sends TERM twice within milliseconds.
 //   - The child is never blocked by whoever reads along: the log file is written first, and what a slow reader misses
 //     is counted.
+//   - The end of the leader is told when the kernel has freed it, or half a second after it was seen to end: it may be
+//     kept for ever by a driver that hangs.
 //   - How a process ended (code, signal) is kept apart from why it was stopped.
 //
 // Vocabulary: the leader is the child itself; its group is the process group it leads; its tree is every descendant of
