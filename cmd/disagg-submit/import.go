@@ -28,7 +28,7 @@ func importCommand() *cli.Command {
 			"is not imported again, and a sink that has a point already keeps its own record of it.\n\nExit codes: " +
 			"0 something is imported, or was before; 1 a sink will not take something; 64 there is nothing to " +
 			"import; 75 something is still to be sent.\n\n" +
-			"  disagg-submit upload import runs/tiny-20261127T101500Z\n" +
+			"  disagg-submit upload import runs/tiny-20261127-100000-a3f91b\n" +
 			"  disagg-submit upload import --upload sqlite://$PWD/results.db --dry-run old-runs/",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{
