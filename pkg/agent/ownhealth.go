@@ -136,9 +136,9 @@ func (h *ownHealth) unwell(now time.Time) (why string, since time.Time) {
 	}
 	switch {
 	case h.streak > 1 || h.streak == 1 && (h.silent || waited > h.slow): // a single bad answer may have passed
-		return h.failing, h.since.UTC()
+		return h.failing, h.since
 	case waited > h.slow && !(h.worked != nil && h.worked()) && !(h.waits != nil && h.waits()):
-		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked.UTC()
+		return fmt.Sprintf("it has not answered for %v", waited.Round(100*time.Millisecond)), h.asked
 	}
 	return "", time.Time{}
 }

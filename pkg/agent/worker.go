@@ -272,7 +272,7 @@ func (w *worker) perform(e rank.Effect) {
 		}
 	case rank.Check:
 		if w.service == nil {
-			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now().UTC()})
+			w.tell(protocol.Event{Kind: protocol.EventChecked, At: time.Now()})
 		} else {
 			w.service.check(w.release.look)
 		}
@@ -292,7 +292,7 @@ func (w *worker) tellUnwell() {
 // tell reports an event, and logs it afterwards. It may be called from anywhere.
 func (w *worker) tell(e protocol.Event) {
 	if e.At.IsZero() {
-		e.At = time.Now().UTC()
+		e.At = time.Now()
 	}
 	w.send(e)
 	if e.Kind == protocol.EventProgress { // the child's own log has that
@@ -321,7 +321,7 @@ func (w *worker) start(peers map[string]string, measurement int) {
 		if !ready.await(abandoned) {
 			why := context.Cause(abandoned).Error()
 			w.in(rank.Done{Outcome: protocol.Outcome{
-				StopReason: why, Error: "it was still being prepared", EndedAt: time.Now().UTC(),
+				StopReason: why, Error: "it was still being prepared", EndedAt: time.Now(),
 			}})
 			return
 		}

@@ -59,10 +59,10 @@ func Dial(opts ClientOptions) *Client {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		opts: opts, conv: newConversation[protocol.Event, protocol.Command](), commands: newMailbox[protocol.Command](),
-		found: make(chan struct{}), attached: make(chan struct{}), lost: make(chan struct{}), done: make(chan struct{}),
-		cancel: cancel,
-		clock:  liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
+		opts: opts, conv: newConversation[protocol.Event, protocol.Command](newSteady()),
+		commands: newMailbox[protocol.Command](), found: make(chan struct{}), attached: make(chan struct{}),
+		lost: make(chan struct{}), done: make(chan struct{}), cancel: cancel,
+		clock: liveness.Clock{Beat: opts.Heartbeat}, silence: liveness.Silence{Limit: opts.Lost},
 	}
 	c.attach = sync.OnceFunc(func() { close(c.attached) })
 	go func() {
@@ -87,7 +87,7 @@ func (c *Client) Err() error {
 }
 
 // Send queues an event.
-func (c *Client) Send(e protocol.Event) { c.conv.push(e) }
+func (c *Client) Send(e protocol.Event) { c.conv.push(c.conv.clock.stamped(e)) }
 
 // Commands delivers what the hub wants.
 func (c *Client) Commands() <-chan protocol.Command { return c.commands.out }
@@ -254,7 +254,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	hello := c.opts.Hello
-	hello.At = time.Now()
+	hello.At = c.conv.clock.now()
 	r, err := ask(conn, c.opts.Token, wish{Hello: &hello, Begun: c.conv.begun()}, bound)
 	switch {
 	case errors.Is(err, errStranger):

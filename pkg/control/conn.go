@@ -31,6 +31,7 @@ type conversation[Out, In any] struct {
 	state   session.Conversation[json.RawMessage, In]
 	saidBye bool      // the last frame was written
 	wrote   time.Time // when the newest frame was made
+	clock   steady    // by which frames are stamped
 	answers bool      // this side lets the other begin: its signs of life are answers, unless none comes in time
 
 	changed   chan struct{} // holds one token whenever there may be something new to send
@@ -41,9 +42,9 @@ type conversation[Out, In any] struct {
 	gaveUp chan bool // whether it has said so
 }
 
-func newConversation[Out, In any]() *conversation[Out, In] {
+func newConversation[Out, In any](clock steady) *conversation[Out, In] {
 	return &conversation[Out, In]{
-		changed: make(chan struct{}, 1), delivered: make(chan struct{}, 1), bye: make(chan struct{}),
+		clock: clock, changed: make(chan struct{}, 1), delivered: make(chan struct{}, 1), bye: make(chan struct{}),
 		giveUp: make(chan func() bool, 1), gaveUp: make(chan bool, 1),
 	}
 }
@@ -172,8 +173,8 @@ func (c *conversation[Out, In]) frame() session.Frame[json.RawMessage] {
 		room -= len(m)
 		return room >= 0
 	})
-	f.At = time.Now()
-	c.wrote = f.At
+	f.At = c.clock.now()
+	c.wrote = time.Now()
 	if c.state.Waits() {
 		notify(c.changed)
 	}

@@ -46,7 +46,7 @@ func FuzzFrame(f *testing.F) {
 	}
 	f.Add([]byte("GET / HTTP/1.0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c := newConversation[protocol.Command, protocol.Event]()
+		c := newConversation[protocol.Command, protocol.Event](newSteady())
 		err := c.read(bytes.NewReader(data), time.Second, func(time.Time) {}, func(e protocol.Event) error {
 			return e.Validate()
 		})

@@ -25,13 +25,16 @@ type localLink struct {
 	hello  protocol.Hello
 	local  *mailbox[protocol.Command]
 	lost   chan struct{} // never closed: the hub cannot be lost to itself
+	clock  steady
 }
 
 var _ Link = (*localLink)(nil)
 
 // Local attaches the agent that runs in the hub's own process.
 func (s *Server) Local(h protocol.Hello) Link {
-	l := &localLink{server: s, hello: h, local: newMailbox[protocol.Command](), lost: make(chan struct{})}
+	l := &localLink{
+		server: s, hello: h, local: newMailbox[protocol.Command](), lost: make(chan struct{}), clock: newSteady(),
+	}
 	s.mu.Lock()
 	s.agents[h.Task] = &agent{session: session.Session{ID: h.Session, Local: true}, local: l.local}
 	s.mu.Unlock()
@@ -40,6 +43,7 @@ func (s *Server) Local(h protocol.Hello) Link {
 }
 
 func (l *localLink) Send(e protocol.Event) {
+	e = l.clock.stamped(e)
 	l.server.inbound.put(Inbound{Task: l.hello.Task, Event: &e})
 }
 func (l *localLink) Commands() <-chan protocol.Command { return l.local.out }

@@ -42,9 +42,9 @@ func (q quiet) Read(b []byte) (int, error) {
 }
 
 // beats exchanges signs of life until that breaks. One of the sides only answers.
-func beats(ctx context.Context, conn net.Conn, beat, most time.Duration, answers bool,
+func beats(ctx context.Context, conn net.Conn, clock steady, beat, most time.Duration, answers bool,
 	alive func(sent time.Time)) error {
-	c := newConversation[struct{}, struct{}]()
+	c := newConversation[struct{}, struct{}](clock)
 	c.answers = answers
 	return c.run(ctx, quiet{conn, most}, beat, alive, func(struct{}) error { return nil })
 }
@@ -113,7 +113,7 @@ func (p *pulse) begin(ctx context.Context, running *sync.WaitGroup) {
 			defer conn.Close()
 			p.letIn(n)
 			opts := p.client.opts
-			_ = beats(ctx, conn, opts.Heartbeat, opts.Lost, false, func(time.Time) { p.hears(n) })
+			_ = beats(ctx, conn, p.client.conv.clock, opts.Heartbeat, opts.Lost, false, func(time.Time) { p.hears(n) })
 		}
 	})
 }
@@ -162,7 +162,7 @@ func (p *pulse) connect(ctx context.Context) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	hello := opts.Hello
-	hello.At = time.Now()
+	hello.At = p.client.conv.clock.now()
 	r, err := ask(conn, opts.Token, wish{Hello: &hello, Pulse: true}, bound)
 	if err == nil && r.Status != granted {
 		err = errRefused
@@ -207,7 +207,7 @@ func (s *Server) pulse(conn net.Conn, h protocol.Hello) {
 		}
 	}
 	hear(h.At) // it has proved itself: that is a sign of life
-	_ = beats(ctx, conn, s.opts.Heartbeat, s.opts.Lost, true, hear)
+	_ = beats(ctx, conn, a.conv.clock, s.opts.Heartbeat, s.opts.Lost, true, hear)
 }
 
 // pulseOf is the agent whose pulse this is, if its conversation has not ended. A newer one means that the older is

@@ -232,7 +232,7 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 		a.hangUp()
 		return nil, answer, reply{retry, why}
 	case session.Welcome: // the connection of the one before it may still be open
-		a = &agent{conv: newConversation[protocol.Command, protocol.Event]()}
+		a = &agent{conv: newConversation[protocol.Command, protocol.Event](newSteady())}
 		a.conv.answers = true
 		s.agents[h.Task] = a
 	}

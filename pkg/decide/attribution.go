@@ -215,8 +215,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
-	case f.Loss && f.Role == first.Role && f.Silent && first.Weak: // its last words may have been on the way
-		return later < settle
+	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.Seen.Before(first.Since)):
+		return later < settle // its last words may have been on the way, or the end of its connection
 	case f.Loss:
 		return later <= 0 || later < lossLag && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case lets(first, f):

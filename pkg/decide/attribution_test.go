@@ -267,6 +267,7 @@ func TestPrecedes(t *testing.T) {
 	weak, loss, symptom := func(f *Fact) { f.Weak = true }, func(f *Fact) { f.Loss = true },
 		func(f *Fact) { f.Symptom = true }
 	mute := func(f *Fact) { f.Silent = true }
+	heard := func(last time.Duration) func(*Fact) { return func(f *Fact) { f.Seen = zero.Add(last) } }
 	asked, silent := kind(protocol.CauseCancelled), kind(protocol.HealthLost)
 	first := fact("CTX_0", 0)
 	for name, tt := range map[string]struct {
@@ -313,7 +314,13 @@ func TestPrecedes(t *testing.T) {
 			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss, mute), Replaced,
 		},
 		"a rank was killed, another's agent died": {
-			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss), Noted,
+			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss, heard(-time.Second)), Replaced,
+		},
+		"a rank was killed, another's agent died later": {
+			fact("GEN_0", 0, weak), fact("GEN_0", settle/2, loss, heard(settle/4)), Noted,
+		},
+		"a rank failed, another's agent died": {
+			fact("GEN_0", 0), fact("GEN_0", settle/2, loss, heard(-time.Second)), Noted,
 		},
 		"it failed, the end was asked for": {first, fact("GEN_0", -time.Hour, kind(protocol.TimeLimit)), Noted},
 		"it failed, memory had run out":    {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},

@@ -23,11 +23,12 @@ type Machine struct {
 	order []roles.Task // of the plan
 	needs map[roles.Role]needs
 
-	phase protocol.Phase
-	since map[protocol.Phase]time.Time
-	extra time.Duration // that the hub missed in this phase
-	clock liveness.Clock
-	pause pause // of the hub, the last one
+	phase  protocol.Phase
+	since  map[protocol.Phase]time.Time
+	extra  time.Duration // that the hub missed in this phase
+	origin time.Time     // of all moments: by a clock that nobody sets
+	clock  liveness.Clock
+	pause  pause // of the hub, the last one
 	// missedAll is how long the hub did not run, in all.
 	missedAll time.Duration
 
@@ -110,6 +111,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 		}
 	}
 	m.clock.Tick(now) // from now on a pause of the hub is noticed
+	m.origin = now
 	return m
 }
 
@@ -117,6 +119,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 // not have are ignored.
 func (m *Machine) Step(in Input, now time.Time) []Effect {
 	m.effects = nil
+	now = m.origin.Add(now.Sub(m.origin)) // also if the hub's own clock was set meanwhile
 	if missed := m.clock.Tick(now); missed > 0 {
 		m.pause = pause{missed + m.clock.Beat, now}
 		m.missedAll += missed

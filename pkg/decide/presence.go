@@ -118,9 +118,13 @@ func (m *Machine) gaveUp(t *task, now time.Time) {
 
 // stoodStill tells whether the hub did not run for so long, and so lately, that this is why an agent gave it up.
 func (m *Machine) stoodStill(now time.Time) bool {
-	limit := m.plan.Timeouts.Lost.Std()
-	return m.pause.length > limit/2 && now.Sub(m.pause.end) < limit
+	limits := m.plan.Timeouts
+	return m.pause.length > limits.Lost.Std()/2 && now.Sub(m.pause.end) < gaveUpLag*limits.Heartbeat.Std()
 }
+
+// gaveUpLag is how many heartbeats after a pause of the hub it is known that an agent gave the hub up meanwhile: its
+// connection, or the end of its step, tells. Later the agent has had time to come back.
+const gaveUpLag = 3
 
 // failHub fails the job because the hub stood still for so long that an agent gave it up.
 func (m *Machine) failHub(t *task, now time.Time) {

@@ -230,6 +230,10 @@ func TestHubStoodStill(t *testing.T) {
 			8 * time.Second, func(b *bench) { b.after(time.Minute); b.lose(ctx0) },
 			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
 		},
+		"an agent gave up when the hub had run again for a while": {
+			8 * time.Second, func(b *bench) { b.after(4*time.Second, ctx0); b.in(Broke{Task: ctx0, GaveUp: true}) },
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: it has heard nothing from the hub for 5s",
+		},
 		"nobody noticed": {8 * time.Second, func(b *bench) { b.after(time.Minute) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -119,13 +119,15 @@ func (j *job) fellTogether(r, because roles.Role) bool {
 	return slices.ContainsFunc(j.fell[r], func(t roles.Task) bool { return t.Role == because })
 }
 
-// knownWithin is how long it takes until a host or an agent is known to be lost; 0: it is another fault.
+// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
 func (j *job) knownWithin(f *Fault) time.Duration {
 	switch f.Kind {
-	case LoseHost, CutHost:
-		return 2500 * time.Millisecond
+	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
+		return 3 * time.Second
 	case KillAgent: // it could come back for a heartbeat
 		return j.plan.Timeouts.Heartbeat.Std() + together
+	case Crash, ExitZero, KillChild: // a message's way
+		return together
 	}
 	return 0
 }
@@ -151,8 +153,8 @@ const slack = 15 * time.Second
 func (j *job) checkTime(r *Report) {
 	limits := j.plan.Timeouts
 	most := limits.Stop.Std() + limits.Settle.Std() + closeWait + slack
-	if r.Stop > most {
-		j.broken("it was over %v after it was stopped: want at most %v", r.Stop, most)
+	if took := j.ranBetween(j.stopAt, j.overAt); !j.stopAt.IsZero() && took > most {
+		j.broken("it was over %v after it was stopped: want at most %v", took, most)
 	}
 	if r.Cause != nil && r.Cause.Kind == protocol.HubLost && !j.judgedAt.IsZero() {
 		for _, f := range j.judge().Struck() {

@@ -122,7 +122,7 @@ func (g Judge) unheard(cancel *Fault) bool {
 		case KillHub, PauseHub:
 			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag))
 		case FreezeDisk:
-			return !f.At.IsZero() && f.At.Before(cancel.At)
+			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag))
 		}
 		return false
 	})

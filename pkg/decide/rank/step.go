@@ -68,7 +68,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
 
 func (m *Machine) tell(e protocol.Event, now time.Time) {
-	e.At = now.UTC()
+	e.At = now
 	m.do(Tell{Event: e})
 }
 
@@ -276,7 +276,7 @@ func (m *Machine) leave(now time.Time) {
 		if m.stopped == "" {
 			return
 		}
-		m.outcome = protocol.Outcome{StopReason: m.stopped, EndedAt: now.UTC()}
+		m.outcome = protocol.Outcome{StopReason: m.stopped, EndedAt: now}
 	case done:
 		if m.stopped == "" && !m.spec.alone && !m.free {
 			return
