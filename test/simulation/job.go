@@ -55,7 +55,7 @@ func newJob(s Scenario, told bool) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWorld(s.Seed)
+	w := newWorld(s.Seed ^ s.timing<<32)
 	w.told = told
 	j := &job{
 		world: w, scenario: s, plan: all[s.Shape], disk: &disk{w: w}, agents: map[roles.Task]*agent{},

@@ -25,6 +25,7 @@ type Scenario struct {
 	fallAfter   time.Duration // how long after; 0: drawn
 	slow        bool          // children take their time to end
 	deaf        bool          // what is stuck does not even end
+	timing      uint64        // other times of all that takes a while; 0: those of the seed
 	again       again
 	keep        plan.Keep // whether servers are kept
 }
@@ -122,6 +123,12 @@ func Scripted(falls time.Duration, faults ...*Fault) Scenario {
 // Measuring is the scenario with a benchmark that takes so long.
 func (s Scenario) Measuring(d time.Duration) Scenario {
 	s.bench = d
+	return s
+}
+
+// Timed is the same scenario with other times of all that takes a while: messages, starts, looks.
+func (s Scenario) Timed(n uint64) Scenario {
+	s.timing = n
 	return s
 }
 

@@ -321,6 +321,18 @@ func (p *player) clientFiles() []string {
 	return files
 }
 
+// measuredAt is when the benchmark left its result; zero: it has left none.
+func (p *player) measuredAt() (at time.Time) {
+	for _, file := range p.clientFiles() {
+		info, err := os.Stat(file)
+		p.must(err)
+		if info.ModTime().After(at) {
+			at = info.ModTime()
+		}
+	}
+	return at
+}
+
 func (p *player) fall(task roles.Task, f simulation.Fall) {
 	sig := syscall.SIGUSR1
 	if f.Killed {

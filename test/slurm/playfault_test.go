@@ -37,8 +37,7 @@ func (p *player) happen(f *simulation.Fault) {
 
 // childSignals are what the faults of a child are to an actor.
 var childSignals = map[simulation.Kind]syscall.Signal{
-	simulation.Crash: syscall.SIGUSR2, simulation.ExitZero: syscall.SIGHUP, simulation.KillChild: syscall.SIGKILL,
-	simulation.BenchFails: syscall.SIGUSR1,
+	simulation.Crash: syscall.SIGUSR2, simulation.ExitZero: syscall.SIGHUP, simulation.BenchFails: syscall.SIGUSR1,
 }
 
 // strike does it, and tells whether there was anything to break.
@@ -80,8 +79,10 @@ func (p *player) strikeChild(f *simulation.Fault, pid int) bool {
 		return p.pause(f.For, pid)
 	case simulation.Stuck:
 		return p.hold(pid)
-	default:
-		return p.signal(pid, childSignals[f.Kind])
+	case simulation.KillChild:
+		return p.signal(pid, syscall.SIGKILL)
+	default: // what stands still does not hear it
+		return time.Now().After(p.paused[pid]) && p.signal(pid, childSignals[f.Kind])
 	}
 }
 
