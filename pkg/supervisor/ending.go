@@ -48,6 +48,18 @@ func (p *Process) lookForEnd() {
 	}
 }
 
+// isReapedBy gives the kernel until a moment to free a leader that has ended: a large process takes seconds.
+func (p *Process) isReapedBy(at time.Time) bool {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-p.reaped:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
 // isExiting is the flag of a thread that the kernel is ending (PF_EXITING of include/linux/sched.h).
 const isExiting = 0x4
 

@@ -48,6 +48,7 @@ type Process struct {
 	patience   time.Duration // of the first request
 	hard       atomic.Bool   // somebody has no patience
 	exited     chan struct{} // closed when the leader has ended
+	reaped     chan struct{} // closed when the kernel has let go of it
 	done       chan struct{} // closed when nothing is left
 	stored     chan struct{} // closed when the log is complete, or given up
 
@@ -68,7 +69,7 @@ type Process struct {
 func (s *Supervisor) Start(spec Spec) *Process {
 	p := &Process{
 		sup: s, spec: spec, stop: make(chan struct{}), urgent: make(chan struct{}), exited: make(chan struct{}),
-		done:   make(chan struct{}),
+		done: make(chan struct{}), reaped: make(chan struct{}),
 		stored: make(chan struct{}), hurry: make(chan struct{}),
 	}
 	if err := p.start(); err != nil {
@@ -154,21 +155,33 @@ func (p *Process) start() error {
 // supervise sees one child through to its end.
 func (p *Process) supervise() {
 	defer close(p.done)
-	select {
-	case <-p.exited:
-	case <-p.stop:
-		p.bePatient()
-		policy := p.spec.StopPolicy
-		if p.hard.Load() {
-			policy.Match = nil
-		}
-		policy.run(p)
-	}
+	over := p.awaitEnd().Add(p.spec.StopPolicy.Budget)
 	survivors := p.killTree(p.spec.StopPolicy.treeKillBound())
 	<-p.exited
+	isLeader := func(s Survivor) bool { return s.PID == p.proc.Pid }
+	if slices.ContainsFunc(survivors, isLeader) && p.isReapedBy(over) {
+		survivors = slices.DeleteFunc(survivors, isLeader)
+	}
 	p.final = p.ended
 	p.final.Survivors = survivors
 	p.account()
+}
+
+// awaitEnd waits until the leader ends, or stops it once that is asked for. It tells when the end began.
+func (p *Process) awaitEnd() (begun time.Time) {
+	select {
+	case <-p.exited:
+		return time.Now()
+	case <-p.stop:
+	}
+	begun = time.Now()
+	p.bePatient()
+	policy := p.spec.StopPolicy
+	if p.hard.Load() {
+		policy.Match = nil
+	}
+	policy.run(p)
+	return begun
 }
 
 // diskPatience is how long, once nothing is left of the tree, a disk may leave the log unanswered before the outcome no
@@ -219,6 +232,7 @@ func (p *Process) account() {
 
 // wait collects the leader's status. Its pid stays tracked until that has been read.
 func (p *Process) wait() {
+	defer close(p.reaped)
 	ps, err := p.proc.Wait()
 	at := time.Now()
 	p.stopOnce.Do(func() {}) // from here on it ended by itself: a later request is not its reason
