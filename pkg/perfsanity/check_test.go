@@ -62,7 +62,7 @@ func TestRequired(t *testing.T) {
 		"worker_config: {gen: 1, ctx: [1]}": "worker_config.gen: missing, or not a mapping (and 1 more)",
 	} {
 		_, err := loadBlocks(block)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "c.yaml: ") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "c.yaml:") {
 			t.Errorf("%s: %v, want %s", block, err, want)
 		}
 	}

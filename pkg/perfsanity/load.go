@@ -51,7 +51,11 @@ func (src Source) loadDisaggregated(at found) (roles.Case, []byte, error) {
 	if err := yamlfile.Decode(at.file, at.data, &cfg); err != nil {
 		return roles.Case{}, nil, err
 	}
-	if err := cfg.check(at.file); err != nil {
+	whole, err := yamlfile.ParseBlock(at.file, string(at.data))
+	if err == nil {
+		err = cfg.check(at.file, whole)
+	}
+	if err != nil {
 		return roles.Case{}, nil, err
 	}
 	f, err := cfg.form(at.id, at.isID, src.Mode, src.Test)
@@ -70,10 +74,11 @@ func (src Source) loadDisaggregated(at found) (roles.Case, []byte, error) {
 	return c, kept, err
 }
 
-func (c config) check(file string) error {
+// check tells what is wrong with a config. The file and its whole serve errors.
+func (c config) check(file string, whole yamlfile.Block) error {
 	var errs []error
 	bad := func(key, problem string) {
-		errs = append(errs, &yamlfile.Error{File: file, Key: key, Problem: problem})
+		errs = append(errs, &yamlfile.Error{File: file, Line: whole.KeyLine(key), Key: key, Problem: problem})
 	}
 	if c.Metadata.ModelName == "" {
 		bad("metadata.model_name", "missing")

@@ -50,7 +50,7 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// Each fault of a profile is told, in the same order each time, with what is good instead.
+// Each fault of a profile is told with its line, in the same order each time, with what is good instead.
 func TestEveryFaultIsTold(t *testing.T) {
 	text := `schema: 2
 gpus: all
@@ -62,18 +62,18 @@ sbatch_args: [--good, bad]
 comment: "a\nb"
 account: "c\u009b1m"
 `
-	const want = `p.yaml: schema: 2 is not supported: want 1
+	const want = `p.yaml:1: schema: 2 is not supported: want 1
 p.yaml: name: missing
-p.yaml: gpus: "all": want gpus-per-node, gres or none
-p.yaml: container.image: missing
-p.yaml: container.kind: "docker": want pyxis, apptainer or singularity
-p.yaml: container: args are for apptainer, and name is for pyxis
-p.yaml: arch: "sparc": want amd64 or arm64
-p.yaml: run_root: "relative": want an absolute path
-p.yaml: preflight.off: no check "nothing": want all, or some of CHECKS
+p.yaml:2: gpus: "all": want gpus-per-node, gres or none
+p.yaml:3: container.image: missing
+p.yaml:3: container.kind: "docker": want pyxis, apptainer or singularity
+p.yaml:3: container: args are for apptainer, and name is for pyxis
+p.yaml:4: arch: "sparc": want amd64 or arm64
+p.yaml:5: run_root: "relative": want an absolute path
+p.yaml:6: preflight.off: no check "nothing": want all, or some of CHECKS
 p.yaml: sbatch_args, srun_args: "bad": want one option per item, such as --comment=x
-p.yaml: account: "c\u009b1m" has a control character
-p.yaml: comment: "a\nb" has a control character`
+p.yaml:9: account: "c\u009b1m" has a control character
+p.yaml:8: comment: "a\nb" has a control character`
 	for range 20 { // a map has another order each time
 		_, err := profile.Parse("p.yaml", []byte(text))
 		if err == nil {
@@ -104,7 +104,7 @@ func TestContainerKinds(t *testing.T) {
 		"{kind: singularity, image: i, name: n}":      fault,
 	} {
 		_, err := profile.Parse("p.yaml", []byte("schema: 1\nname: x\ncontainer: "+text+"\n"))
-		if (err != nil) != (want != "") || err != nil && err.Error() != "p.yaml: "+want {
+		if (err != nil) != (want != "") || err != nil && err.Error() != "p.yaml:3: "+want {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}

@@ -213,7 +213,7 @@ func ParseExtending(file string, data []byte, read Reader) (Profile, error) {
 	} else if err := yamlfile.Decode(file, data, &p); err != nil {
 		return Profile{}, err
 	}
-	if err := yamlfile.In(file, p.faults()); err != nil {
+	if err := yamlfile.In(file, data, p.faults()); err != nil {
 		return Profile{}, err
 	}
 	if p.MPI == "none" {

@@ -34,7 +34,7 @@ func (list fault) in(t *testing.T, command, role string) {
 		switch err := faultsOf(t, command, keys+", "+command); {
 		case want == "" && err != nil:
 			t.Errorf("%s: %v", keys, err)
-		case want != "" && (err == nil || !strings.Contains(err.Error(), "own.yaml: roles."+role+"."+want)):
+		case want != "" && (err == nil || !strings.Contains(err.Error(), ": roles."+role+"."+want)):
 			t.Errorf("%s: %v, want %s", keys, err, want)
 		}
 	}

@@ -75,7 +75,7 @@ func Parse(file string, data []byte, read func(name string) ([]byte, error)) (Re
 	if err := yamlfile.Decode(file, data, &r); err != nil {
 		return Recipe{}, err
 	}
-	if err := yamlfile.In(file, r.faults()); err != nil {
+	if err := yamlfile.In(file, data, r.faults()); err != nil {
 		return Recipe{}, err
 	}
 	for kind, s := range r.Roles {

@@ -98,6 +98,18 @@ func (b Block) At(path string) Block {
 	return b
 }
 
+// KeyLine is the line on which a key stands, by a path as At takes it; 0 if there is none.
+func (b Block) KeyLine(path string) int {
+	parent, key := b, path
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		parent, key = b.At(path[:i]), path[i+1:]
+	}
+	if i := parent.index(key); i >= 0 {
+		return parent.node.Content[i].Line
+	}
+	return 0
+}
+
 // Paths lists the path of every key in the block's mappings, however deep, with dots between keys.
 func (b Block) Paths() (paths []string) {
 	if !b.IsMapping() {

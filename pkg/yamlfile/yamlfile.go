@@ -51,11 +51,18 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// In is the faults that were found in a file, one per line with the file's name; nil if there are none.
-func In(file string, faults []error) error {
+// In is the faults that were found in a file, each a key's path with what is wrong ("a.b: missing"): one per line, with
+// the file's name and, if the file has the key, its line. It is nil if there are none.
+func In(file string, data []byte, faults []error) error {
+	whole, err := ParseBlock(file, string(data))
+	if err != nil {
+		whole = Block{}
+	}
 	var errs []error
 	for _, fault := range faults {
-		errs = append(errs, fmt.Errorf("%s: %w", file, fault))
+		key, _, _ := strings.Cut(fault.Error(), ": ")
+		place := (&Error{File: file, Line: whole.KeyLine(key)}).Error()
+		errs = append(errs, fmt.Errorf("%s: %w", place, fault))
 	}
 	return errors.Join(errs...)
 }
