@@ -37,7 +37,7 @@ func (g Judge) Struck() []*Fault {
 	var list []*Fault
 	for _, f := range g.scenario.Faults {
 		// What happens at about the time of the stop can have been there first as well as after it.
-		until := g.StopAt.Add(aboutThen)
+		until := g.StopAt.Add(aboutThen + g.stoodStill(f))
 		if f.Kind == KillHub || f.Kind == PauseHub || f.Kind == Cancel && g.hubWasLost() {
 			until = g.JudgedAt
 		}
@@ -47,6 +47,20 @@ func (g Judge) Struck() []*Fault {
 	}
 	slices.SortStableFunc(list, func(a, b *Fault) int { return a.At.Compare(b.At) })
 	return list
+}
+
+// stoodStill is how long the agent of a task stood still, which was killed or lost before it went on: for the hub it has
+// been lost since then.
+func (g Judge) stoodStill(lost *Fault) (d time.Duration) {
+	if lost.Kind != KillAgent && lost.Kind != LoseHost && lost.Kind != CutHost {
+		return 0
+	}
+	for _, f := range g.scenario.Faults {
+		if f.Kind == PauseAgent && f.Task == lost.Task && !f.At.IsZero() && f.At.Before(g.StopAt) {
+			d = max(d, f.For)
+		}
+	}
+	return d
 }
 
 // First is the first fault that mattered, nil if none did.

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -64,23 +65,28 @@ func TestConclude(t *testing.T) {
 // A hub that had ended before anybody wanted the end is lost, although its step ends after that.
 func TestHubFellBefore(t *testing.T) {
 	for name, tt := range map[string]struct {
-		answer HubAnswered
-		kind   protocol.CauseKind
+		answers []Input
+		code    int
+		kind    protocol.CauseKind
 	}{
-		"it lives":           {HubAnswered{OK: true}, protocol.CauseCancelled},
-		"it does not answer": {HubAnswered{}, protocol.CauseCancelled},
-		"it is gone":         {HubAnswered{Gone: true}, protocol.HubLost},
+		"it lives":                         {[]Input{HubAnswered{OK: true}}, 137, protocol.CauseCancelled},
+		"it does not answer":               {[]Input{HubAnswered{}}, 137, protocol.CauseCancelled},
+		"it is gone":                       {[]Input{HubAnswered{Gone: true}}, 137, protocol.HubLost},
+		"it was killed, and its step ends": {nil, 137, protocol.HubLost},
+		"it ends as it was asked to":       {nil, 143, protocol.CauseCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := drive(t, hub)
 			d.hangs = true
 			d.gets(Asked{Why: "SIGTERM", Ends: zero.Add(time.Hour)}, AskHub{})
-			d.gets(tt.answer)
-			want := d.cause(tt.kind, "it ended without a verdict, with code 137").(Conclude)
+			for _, answer := range tt.answers {
+				d.gets(answer)
+			}
+			want := d.cause(tt.kind, fmt.Sprintf("it ended without a verdict, with code %d", tt.code)).(Conclude)
 			if want.Asked = true; tt.kind == protocol.CauseCancelled {
 				want.Cause.Detail, want.Cause.Subject = "the job was asked to end: SIGTERM", protocol.WholeJob
 			}
-			d.gets(Ended{Role: hub, Code: 137, Began: Yes}, Seal{Role: hub}, want)
+			d.gets(Ended{Role: hub, Code: tt.code, Began: Yes}, Seal{Role: hub}, want)
 		})
 	}
 }

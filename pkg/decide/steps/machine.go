@@ -257,6 +257,9 @@ func (m *Machine) retry(s *step, pause time.Duration, now time.Time) {
 	m.do(Retry{Role: s.role, After: pause})
 }
 
+// killed is the code of a step whose process was killed.
+const killed = 128 + 9
+
 // finish takes the end of the hub's step for the end of the job, and says what it means, should the hub have left no
 // verdict.
 func (m *Machine) finish(s *step, began Answer, now time.Time) {
@@ -279,7 +282,7 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 		detail = "it hung: it no longer answered after other roles had ended"
 	case s.diagnosis.Meaning == protocol.OutOfTime:
 		kind, subject = protocol.TimeLimit, protocol.WholeJob
-	case m.asked != "" && !m.gone:
+	case m.asked != "" && !m.gone && !(m.asking && s.code == killed): // a hub that lives would have answered first
 		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	}
 	m.do(Conclude{Asked: m.asked != "", Cause: protocol.Cause{
