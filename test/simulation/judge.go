@@ -49,8 +49,8 @@ func (g Judge) Struck() []*Fault {
 	return list
 }
 
-// stoodStill is how long the agent of a task stood still, which was killed or lost before it went on: for the hub it has
-// been lost since then.
+// stoodStill is how long the agent of a task stood still before it was killed or lost: to the hub it was lost all that
+// time.
 func (g Judge) stoodStill(lost *Fault) (d time.Duration) {
 	if lost.Kind != KillAgent && lost.Kind != LoseHost && lost.Kind != CutHost {
 		return 0
