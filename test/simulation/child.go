@@ -275,7 +275,9 @@ func (c *child) end(code int, signal, reason string) {
 	} else {
 		c.tellEnd(o, j.between(0, 20*time.Millisecond))
 	}
-	if reason == "" && !(code == 0 && (c.a.task == roles.Hub() || j.released)) {
+	inOrder := code == 0 && (c.a.task == roles.Hub() || j.released)
+	early := c.a.machine.Asked() && j.stopAt.IsZero() && j.scenario.keep == "" // before the others are told to stop
+	if (reason == "" || early) && !inOrder {
 		j.fellOver(c.a)
 	}
 }

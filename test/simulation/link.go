@@ -68,7 +68,7 @@ func (a *agent) dial() {
 				a.broke(mine)
 			}
 		})
-		hub.proc.takes(func() { hub.challenge(a, its) })
+		hub.proc.takesOver(its, func() { hub.challenge(a, its) })
 	})
 }
 

@@ -93,7 +93,7 @@ func (e *endpoint) send(message any) {
 		case to.proc.runs(): // the most frequent case, so it allocates nothing
 			to.receive(message)
 		default:
-			to.proc.takes(func() {
+			to.proc.takesOver(to, func() {
 				if !to.closed {
 					to.receive(message)
 				}
@@ -151,7 +151,7 @@ func (e *endpoint) close() {
 		if to.closed {
 			return
 		}
-		to.proc.takes(func() {
+		to.proc.takesOver(to, func() {
 			if !to.closed {
 				to.closed = true
 				to.ended()

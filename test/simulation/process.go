@@ -1,6 +1,9 @@
 package simulation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // host is a machine.
 type host struct {
@@ -15,20 +18,42 @@ type process struct {
 	dead    bool
 	stopped bool
 	until   time.Time // when it goes on; zero: never
-	waiting []func()
+	waiting []waiting
 	conns   []*endpoint // that its kernel ends with it
+}
+
+// waiting is what waits until a process runs, and the connection over which it comes; nil: over none.
+type waiting struct {
+	over *endpoint
+	do   func()
 }
 
 func (p *process) runs() bool { return !p.dead && !p.host.dead && !p.stopped }
 
 // takes has the process do something, once it runs.
-func (p *process) takes(do func()) {
+func (p *process) takes(do func()) { p.takesOver(nil, do) }
+
+// takesOver has it take in what comes over a connection.
+func (p *process) takesOver(over *endpoint, do func()) {
 	switch {
 	case p.dead || p.host.dead:
 	case p.stopped:
-		p.waiting = append(p.waiting, do)
+		p.waiting = append(p.waiting, waiting{over, do})
 	default:
 		do()
+	}
+}
+
+// resume takes in what has waited: of each connection in its order, of several in any.
+func (p *process) resume() {
+	left := p.waiting
+	p.stopped, p.waiting = false, nil
+	for len(left) > 0 {
+		over := left[p.w.rng.IntN(len(left))].over
+		i := slices.IndexFunc(left, func(w waiting) bool { return w.over == over })
+		next := left[i]
+		left = slices.Delete(left, i, i+1)
+		p.takesOver(next.over, next.do)
 	}
 }
 
@@ -62,10 +87,6 @@ func (p *process) pause(d time.Duration) {
 		if !p.until.Equal(until) {
 			return
 		}
-		waiting := p.waiting
-		p.stopped, p.waiting = false, nil
-		for _, do := range waiting {
-			p.takes(do)
-		}
+		p.resume()
 	})
 }
