@@ -194,7 +194,7 @@ func (a *Attribution) note(f Fact) {
 
 // precedes tells whether a fact that is learned now was there before what was taken for the first cause.
 //
-// What explains itself is nobody's consequence, and a request to end is no explanation of what failed before it; but who
+// What explains itself is nobody's consequence, and a request to end explains nothing that failed before; but who
 // did not answer may be why somebody asked, while a process that had ended before was there first. What began earlier
 // was there first, however late it is learned: an agent that fell silent, a child that ended. What others noticed of a
 // role gives way to what its own agent says. Of what began at about the same time a role comes before one that needs

@@ -322,10 +322,10 @@ func TestPrecedes(t *testing.T) {
 		"a rank failed, another's agent died": {
 			fact("GEN_0", 0), fact("GEN_0", settle/2, loss, heard(-time.Second)), Noted,
 		},
-		"it failed, the end was asked for":         {first, fact("GEN_0", 0, kind(protocol.TimeLimit)), Noted},
-		"it failed, the end had been asked for":    {first, fact("GEN_0", -time.Second, asked), Replaced},
-		"it failed, its time had been nearly over": {first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced},
-		"it failed, memory had run out":            {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
+		"it failed, the end was asked for":      {first, fact("GEN_0", 0, kind(protocol.TimeLimit)), Noted},
+		"it failed, the end had been asked for": {first, fact("GEN_0", -time.Second, asked), Replaced},
+		"it failed, its time was up":            {first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced},
+		"it failed, memory had run out":         {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
 	} {
 		a := Attribution{DependsOn: func(r, other roles.Role) bool {
 			return r.Kind == roles.Coordinator && other.Kind != roles.Coordinator

@@ -78,6 +78,8 @@ func TestFirstCauses(t *testing.T) {
 				t.Errorf("directives %v, want a stop for everyone", stops)
 			}
 			b.gone(all...)
+			b.now = b.now.Add(askedLag)
+			b.tick()
 			if r := b.job.Result(Times{}, b.now); b.job.Phase() != protocol.Over || r.ExitCode != tt.code ||
 				r.Verdict == protocol.Passed {
 				t.Errorf("phase %s, result %s %d", b.job.Phase(), r.Verdict, r.ExitCode)

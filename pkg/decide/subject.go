@@ -83,8 +83,9 @@ func (m *Machine) wasAsked() bool {
 	return m.allAsked || len(asked) > 1
 }
 
-// askedLag is how much later than the first step the scheduler may ask the others: it asks every host by itself.
-const askedLag = settle
+// askedLag is how much later than the first step the scheduler may ask the others, or the batch script: it asks every
+// host by itself, and on machines that are busy that takes most of a second.
+const askedLag = 2 * settle
 
 // askedBy is until when the hub of a job that one step's request ended stays, although nothing else is left, to be
 // asked too: no agent that it has stopped can tell any more that the scheduler wanted the whole job to end. Zero if it

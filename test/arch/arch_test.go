@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -103,30 +102,6 @@ func TestRulesCanFail(t *testing.T) {
 	for name := range rules {
 		if !tried[name] {
 			t.Errorf("no mutation breaks the rule %q", name)
-		}
-	}
-}
-
-// The page on the architecture lists every package under what it may do.
-func TestPageListsPackages(t *testing.T) {
-	page, err := os.ReadFile("../../docs/architecture.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, may := range map[kind]string{
-		describe: "| describe | define words, messages, files, exit codes; validate them",
-		decide:   "| decide | turn inputs and the time into effects; nothing else",
-		do:       "| do | perform effects: processes, files, network, Slurm",
-	} {
-		var names []string
-		for name, is := range kinds {
-			if is == k {
-				names = append(names, strings.TrimPrefix(name, "pkg/"))
-			}
-		}
-		slices.Sort(names)
-		if row := may + " | " + strings.Join(names, ", ") + " |\n"; !strings.Contains(string(page), row) {
-			t.Errorf("there is no row %s", row)
 		}
 	}
 }

@@ -56,6 +56,19 @@ var kinds = map[string]kind{
 	"pkg/telemetry/otlp": do, "pkg/notice/post": do,
 }
 
+// Packages lists the packages below pkg by what they may do: "describe", "decide" or "do".
+func Packages() map[string][]string {
+	names := map[string][]string{}
+	for name, k := range kinds {
+		word := [...]string{describe: "describe", decide: "decide", do: "do"}[k]
+		names[word] = append(names[word], strings.TrimPrefix(name, "pkg/"))
+	}
+	for _, list := range names {
+		slices.Sort(list)
+	}
+	return names
+}
+
 // alone are packages that know nothing of the rest of the project but what is listed: they could serve others.
 var alone = map[string][]string{
 	"pkg/roles": nil, "pkg/atomicfile": nil, "pkg/shellwords": nil, "pkg/logtee": nil,
