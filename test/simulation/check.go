@@ -99,14 +99,8 @@ func (j *job) checkCause(r *Report) {
 	together := func(f *Fault) bool { // which of two was first cannot be known, unless one needs the other
 		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
-	// What fell with a host or an agent may be all that was known when the hub was lost soon after.
-	unseen := func(f *Fault) bool {
-		return j.by != "hub" && slices.ContainsFunc(struck, func(h *Fault) bool {
-			return (h.Kind == KillHub || h.Kind == PauseHub) && j.ranBetween(f.At, h.At) < j.knownWithin(f)
-		})
-	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
-		return g.Names(f, *r.Cause) || together(f) || unseen(f)
+		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f)
 	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) {
@@ -119,45 +113,18 @@ func (j *job) fellTogether(r, because roles.Role) bool {
 	return slices.ContainsFunc(j.fell[r], func(t roles.Task) bool { return t.Role == because })
 }
 
-// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
-func (j *job) knownWithin(f *Fault) time.Duration {
-	switch f.Kind {
-	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
-		return 3 * time.Second
-	case KillAgent: // it could come back for a heartbeat
-		return j.plan.Timeouts.Heartbeat.Std() + together
-	case Crash, ExitZero, KillChild: // a message's way
-		return together
-	}
-	return 0
-}
-
-// ranBetween is how long the job ran between two moments: not while everything stood still.
-func (j *job) ranBetween(from, to time.Time) time.Duration {
-	if to.Before(from) {
-		from, to = to, from
-	}
-	ran := to.Sub(from)
-	for _, f := range j.scenario.Faults {
-		if f.Kind == PauseAll && f.At.After(from) && f.At.Before(to) {
-			ran -= min(f.For, to.Sub(f.At))
-		}
-	}
-	return ran
-}
-
 // slack is how long what is not part of the budgets may take: noticing that the hub hangs, and ending its step.
 const slack = 15 * time.Second
 
 // checkTime checks that the job was over in time.
 func (j *job) checkTime(r *Report) {
-	limits := j.plan.Timeouts
+	g, limits := j.judge(), j.plan.Timeouts
 	most := limits.Stop.Std() + limits.Settle.Std() + closeWait + slack
-	if took := j.ranBetween(j.stopAt, j.overAt); !j.stopAt.IsZero() && took > most {
+	if took := g.ranBetween(j.stopAt, j.overAt); !j.stopAt.IsZero() && took > most {
 		j.broken("it was over %v after it was stopped: want at most %v", took, most)
 	}
 	if r.Cause != nil && r.Cause.Kind == protocol.HubLost && !j.judgedAt.IsZero() {
-		for _, f := range j.judge().Struck() {
+		for _, f := range g.Struck() {
 			if f.Kind != KillHub && f.Kind != PauseHub {
 				continue
 			}
@@ -165,7 +132,7 @@ func (j *job) checkTime(r *Report) {
 			if f.Phase == protocol.Launching {
 				bound += limits.Launch.Std() // agents look for a hub for so long
 			}
-			if took := j.ranBetween(f.At, j.overAt); took > bound {
+			if took := g.ranBetween(f.At, j.overAt); took > bound {
 				j.broken("it was over %v after the hub was lost: want at most %v", took, bound)
 			}
 			break

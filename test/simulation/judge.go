@@ -49,6 +49,41 @@ func (g Judge) Struck() []*Fault {
 	return list
 }
 
+// Unseen tells whether the hub was killed, or stopped, before it can have known of a fault. What fell with that may be
+// all that was known.
+func (g Judge) Unseen(f *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+		return (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && g.ranBetween(f.At, h.At) < g.knownWithin(f)
+	})
+}
+
+// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
+func (g Judge) knownWithin(f *Fault) time.Duration {
+	switch f.Kind {
+	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
+		return 3 * time.Second
+	case KillAgent: // it could come back for a heartbeat
+		return g.plan.Timeouts.Heartbeat.Std() + together
+	case Crash, ExitZero, KillChild: // a message's way
+		return together
+	}
+	return 0
+}
+
+// ranBetween is how long the job ran between two moments: not while everything stood still.
+func (g Judge) ranBetween(from, to time.Time) time.Duration {
+	if to.Before(from) {
+		from, to = to, from
+	}
+	ran := to.Sub(from)
+	for _, f := range g.scenario.Faults {
+		if f.Kind == PauseAll && f.At.After(from) && f.At.Before(to) {
+			ran -= min(f.For, to.Sub(f.At))
+		}
+	}
+	return ran
+}
+
 // stoodStill is how long the agent of a task stood still before it was killed or lost: to the hub it was lost all that
 // time.
 func (g Judge) stoodStill(lost *Fault) (d time.Duration) {

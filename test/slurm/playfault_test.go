@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -161,11 +162,11 @@ func (p *player) cut(f *simulation.Fault, host string) bool {
 }
 
 func (p *player) healLater(f *simulation.Fault, heal func() error) {
+	once := sync.OnceValue(heal)
+	p.healed = append(p.healed, once)
 	if f.For > 0 {
-		p.do(time.Now().Add(f.For), func() { p.must(heal()) })
-		return
+		p.do(time.Now().Add(f.For), func() { p.must(once()) })
 	}
-	p.healed = append(p.healed, heal)
 }
 
 // hold traces a process, so that nobody can reap it when it is killed: whoever waits for it waits until the tracer lets

@@ -148,7 +148,7 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 		return nil
 	}
 	for _, f := range struck {
-		if g.Names(f, *r.FirstCause) {
+		if g.Names(f, *r.FirstCause) || g.Unseen(f) {
 			named = f
 			break
 		}
