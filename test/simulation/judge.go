@@ -53,7 +53,8 @@ func (g Judge) Struck() []*Fault {
 // all that was known.
 func (g Judge) Unseen(f *Fault) bool {
 	return slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
-		return (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && g.ranBetween(f.At, h.At) < g.knownWithin(f)
+		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero()
+		return ended && g.ranBetween(f.At, h.At) < g.knownWithin(f)
 	})
 }
 
