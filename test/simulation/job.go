@@ -325,10 +325,17 @@ func (j *job) fellOver(a *agent) {
 // loaded.
 const askedLag = 300 * time.Millisecond
 
-// cancel is scancel: every step and the batch script are asked to end.
+// cancel is scancel: every step and the batch script are asked to end. Slurm has what stands still go on first.
 func (j *job) cancel() {
 	for _, pl := range j.plan.Layout.Placements {
-		j.after(j.between(0, askedLag), func() { j.signal(pl.Role) })
+		j.after(j.between(0, askedLag), func() {
+			for _, t := range pl.Tasks() {
+				if !j.now.Before(j.standsStill) {
+					j.agents[t].proc.goOn()
+				}
+			}
+			j.signal(pl.Role)
+		})
 	}
 	j.after(j.between(0, askedLag), func() {
 		j.slurm.step(steps.Asked{Why: "SIGTERM"})

@@ -44,6 +44,14 @@ func (p *process) takesOver(over *endpoint, do func()) {
 	}
 }
 
+// goOn ends a pause before its time (SIGCONT).
+func (p *process) goOn() {
+	if p.stopped && !p.dead {
+		p.until = time.Time{}
+		p.resume()
+	}
+}
+
 // resume takes in what has waited: of each connection in its order, of several in any.
 func (p *process) resume() {
 	left := p.waiting
