@@ -254,7 +254,7 @@ func (c *Client) connectOnce(ctx context.Context, hub string) (worked bool, err 
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	hello := c.opts.Hello
-	hello.At = c.conv.clock.now()
+	hello.At, hello.Booted = c.conv.clock.now(), c.conv.clock.booted
 	r, err := ask(conn, c.opts.Token, wish{Hello: &hello, Begun: c.conv.begun()}, bound)
 	switch {
 	case errors.Is(err, errStranger):

@@ -32,8 +32,10 @@ var _ Link = (*localLink)(nil)
 
 // Local attaches the agent that runs in the hub's own process.
 func (s *Server) Local(h protocol.Hello) Link {
+	clock := newSteady()
+	h.Booted = clock.booted
 	l := &localLink{
-		server: s, hello: h, local: newMailbox[protocol.Command](), lost: make(chan struct{}), clock: newSteady(),
+		server: s, hello: h, local: newMailbox[protocol.Command](), lost: make(chan struct{}), clock: clock,
 	}
 	s.mu.Lock()
 	s.agents[h.Task] = &agent{session: session.Session{ID: h.Session, Local: true}, local: l.local}

@@ -3,15 +3,28 @@ package control
 import (
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
 // steady is a clock that nobody sets: it began with that of the host, and goes on by itself. All that an agent tells
 // one hub bears times by the same, so that their order and the time between them hold, also if the host's clock is set
 // meanwhile.
-type steady struct{ begun time.Time }
+type steady struct {
+	begun  time.Time
+	booted time.Time // when the kernel's own clock was 0
+}
 
-func newSteady() steady { return steady{time.Now()} }
+func newSteady() steady {
+	var ran unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ran)
+	s := steady{begun: time.Now()}
+	if err == nil {
+		s.booted = s.begun.Add(-time.Duration(ran.Nano())).UTC()
+	}
+	return s
+}
 
 func (s steady) now() time.Time { return s.at(time.Now()) }
 

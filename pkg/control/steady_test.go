@@ -33,6 +33,9 @@ func TestSteady(t *testing.T) {
 			t.Error("the event of the sender was changed")
 		}
 	}
+	if other := newSteady(); other.booted.Sub(s.booted).Abs() > time.Minute {
+		t.Errorf("one host booted at %v and at %v", s.booted, other.booted)
+	}
 	if got := s.at(time.Time{}); !got.IsZero() {
 		t.Errorf("no time became %v", got)
 	}

@@ -324,8 +324,10 @@ func TestPrecedes(t *testing.T) {
 		},
 		"it failed, the end was asked for":      {first, fact("GEN_0", 0, kind(protocol.TimeLimit)), Noted},
 		"it failed, the end had been asked for": {first, fact("GEN_0", -time.Second, asked), Replaced},
-		"it failed, its time was up":            {first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced},
-		"it failed, memory had run out":         {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
+		"it failed, its time was up": {
+			first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced,
+		},
+		"it failed, memory had run out": {first, fact("GEN_0", -time.Second, kind(protocol.OOM)), Replaced},
 	} {
 		a := Attribution{DependsOn: func(r, other roles.Role) bool {
 			return r.Kind == roles.Coordinator && other.Kind != roles.Coordinator
@@ -425,8 +427,10 @@ func TestWhen(t *testing.T) {
 		"the clock was set on":     {time.Minute, 4 * time.Second, 4 * time.Second},
 		"exactly as far as it may": {0, 5*time.Second + 10*time.Millisecond, 10 * time.Millisecond},
 	} {
-		m := &Machine{clocks: map[string]*hostClock{}}
-		task, neighbour := task{clock: m.clockOf("n1")}, task{clock: m.clockOf("n1")}
+		m := &Machine{clocks: map[string][]*hostClock{}}
+		task, neighbour := task{clock: m.clockOf("n1", zero)}, task{clock: m.clockOf("n1", zero.Add(time.Millisecond))}
+		another := m.clockOf("n1", zero.Add(time.Second)) // the host's clock was set before that one began
+		another.lately = offset{-2 * skew, true}
 		neighbour.hears(zero.Add(skew), zero.Add(10*time.Millisecond)) // it shares the clock
 		task.hears(zero.Add(skew), zero.Add(time.Second))              // a slower message
 		at := zero.Add(skew + tt.ended)

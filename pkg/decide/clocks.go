@@ -6,6 +6,7 @@ import "time"
 // compared exactly, those of two as well as the quickest messages tell. Clocks are set right now and then, so that only
 // what was heard lately counts.
 type hostClock struct {
+	booted         time.Time
 	lately, before offset    // of this clockWindow, and of the one before
 	since          time.Time // when this one began
 }
@@ -26,12 +27,20 @@ func (o offset) least(other offset) offset {
 	return o
 }
 
-// clockOf is the clock of a host.
-func (m *Machine) clockOf(host string) *hostClock {
-	if m.clocks[host] == nil {
-		m.clocks[host] = &hostClock{}
+// sameClock is how far apart agents of a host may say that it booted: two clocks cannot be read at once.
+const sameClock = 20 * time.Millisecond
+
+// clockOf is the clock of an agent of a host, which all have in common that say the same of when it booted. If the
+// host's clock was set before one of them began, they do not.
+func (m *Machine) clockOf(host string, booted time.Time) *hostClock {
+	for _, c := range m.clocks[host] {
+		if c.booted.Sub(booted).Abs() < sameClock {
+			return c
+		}
 	}
-	return m.clocks[host]
+	c := &hostClock{booted: booted}
+	m.clocks[host] = append(m.clocks[host], c)
+	return c
 }
 
 // hears compares clocks: a message that an agent sent arrives now.

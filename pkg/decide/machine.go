@@ -35,9 +35,9 @@ type Machine struct {
 	attribution Attribution
 	preflight   preflight
 	partition   partition
-	clocks      map[string]*hostClock // by host
-	inquiries   map[string]*inquiry   // about hosts, by name
-	released    bool                  // the servers are no longer needed
+	clocks      map[string][]*hostClock // by host
+	inquiries   map[string]*inquiry     // about hosts, by name
+	released    bool                    // the servers are no longer needed
 	held        held
 	// allAsked says that all of the job is to end: whoever started the steps was asked, or has ended.
 	allAsked    bool
@@ -96,7 +96,7 @@ func New(p plan.Plan, o Options, now time.Time) *Machine {
 	m := &Machine{
 		plan: p, opts: o, tasks: map[roles.Task]*task{}, phase: protocol.Launching,
 		since:     map[protocol.Phase]time.Time{protocol.Launching: now},
-		inquiries: map[string]*inquiry{}, clocks: map[string]*hostClock{},
+		inquiries: map[string]*inquiry{}, clocks: map[string][]*hostClock{},
 		clock: liveness.Clock{Beat: p.Timeouts.Heartbeat.Std()}, needs: map[roles.Role]needs{},
 		again: newAgain(p.Policy.Measurements),
 	}

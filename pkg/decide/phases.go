@@ -17,7 +17,8 @@ func (m *Machine) enter(p protocol.Phase, now time.Time) {
 
 func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
 	fresh := task{
-		Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis, clock: m.clockOf(h.Node),
+		Task: t.Task, hello: &h, firstSeen: now, presence: t.presence, diagnosis: t.diagnosis,
+		clock: m.clockOf(h.Node, h.Booted),
 	}
 	*t = fresh
 	m.heard(t, h.At, now)

@@ -21,6 +21,9 @@ type Hello struct {
 	Step    string     `json:"step,omitempty"`   // the scheduler's name of its step
 	Listen  string     `json:"listen,omitempty"` // where peers try whether its host can be reached
 	At      time.Time  `json:"at,omitzero"`      // when it was sent, by the agent's clock
+	// Booted is when its host's monotonic clock was 0, by the agent's clock: the same for all agents of a host, unless
+	// the clock was set before one of them began.
+	Booted time.Time `json:"booted,omitzero"`
 	// Served says that its child has served an earlier measurement, and was kept.
 	Served bool `json:"served,omitempty"`
 }
