@@ -100,13 +100,16 @@ func simulate(t *testing.T, s simulation.Scenario) *protocol.Cause {
 	return r.Cause
 }
 
+// benchStarts is how much later than the phase the simulated benchmark begins, at most.
+const benchStarts = 80 * time.Millisecond
+
 // asPlayed is the scenario as it was on the lab: with the faults that happened, each at the time since the beginning of
 // its phase at which it did, and a benchmark that lasted as long as there, or at least as long as that.
 func (p *player) asPlayed(s simulation.Scenario) simulation.Scenario {
 	s.Faults = nil
 	for _, b := range p.begun {
 		if end := p.measuredAt(); b.phase == protocol.Measuring && !end.IsZero() {
-			s = s.Measuring(end.Sub(b.at))
+			s = s.Measuring(end.Sub(b.at) - benchStarts)
 		}
 	}
 	for _, f := range p.scenario.Faults {
