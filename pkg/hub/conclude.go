@@ -23,7 +23,7 @@ const defaultPatience = time.Second
 func (h *Hub) conclude() (protocol.Result, bool) {
 	h.lastPoints()
 	h.journal.state(h.machine)
-	over := time.Now()
+	over := h.journal.now()
 	var cancel protocol.CancelRequest
 	h.opts.Disk.Do("read cancel.json", 0, func() (err error) {
 		cancel, err = rundir.ReadCancel(rundir.Dir(h.opts.Plan.RunDir))
@@ -52,7 +52,7 @@ func (h *Hub) conclude() (protocol.Result, bool) {
 		h.opts.Log.Warn("the run directory does not answer: the records, if any, stay pending")
 	}
 	h.journal.close()
-	r.EndedAt = time.Now().UTC()
+	r.EndedAt = h.journal.now().UTC()
 	r.Lost = h.lost(answers)
 	return r, h.write(r, answers)
 }
@@ -129,8 +129,8 @@ func (h *Hub) lastPoints() {
 // writeBeforehand writes the verdict as it is known so far, because there may be no time for more. The last one takes
 // its place, if it comes to that.
 func (h *Hub) writeBeforehand() {
-	r := h.result(time.Now())
-	r.EndedAt = time.Now().UTC()
+	r := h.result(h.journal.now())
+	r.EndedAt = h.journal.now().UTC()
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return // the last one will tell

@@ -19,6 +19,7 @@ type journal struct {
 	disk      *rundir.Disk
 	attempt   rundir.Attempt
 	events    *rundir.Appender
+	begun     time.Time
 	seq       int
 	reported  int // how many entries that did not arrive were reported
 	phase     protocol.Phase
@@ -31,14 +32,19 @@ type journal struct {
 }
 
 func newJournal(d *rundir.Disk, a rundir.Attempt) *journal {
-	return &journal{disk: d, attempt: a, events: d.Append(a.Events()), told: map[roles.Role]time.Time{}}
+	return &journal{
+		disk: d, attempt: a, events: d.Append(a.Events()), told: map[roles.Role]time.Time{}, begun: time.Now(),
+	}
 }
+
+// now is the time by a clock that nobody sets, as those of the judgement are: all that is told of a job has an order.
+func (j *journal) now() time.Time { return j.begun.Add(time.Since(j.begun)) }
 
 func (j *journal) write(e protocol.Entry) {
 	j.seq++
 	e.Schema, e.Seq = 1, j.seq
 	if e.At.IsZero() {
-		e.At = time.Now()
+		e.At = j.now()
 	}
 	e.At = e.At.UTC()
 	data, err := json.Marshal(e)
@@ -166,7 +172,7 @@ func (j *journal) due(now time.Time) time.Duration {
 // state notes a new phase, and writes state.json if it is due. A phase and a cause are told at once: they are what is
 // left if the hub is killed.
 func (j *journal) state(m *decide.Machine) {
-	now := time.Now()
+	now := j.now()
 	if phase := m.Phase(); phase != j.phase {
 		j.phase = phase
 		j.write(protocol.Entry{Kind: protocol.EntryPhase, Phase: phase, At: now})
