@@ -10,7 +10,7 @@ import (
 // when a driver does not let go of a device; what is connected to the process may have failed long before. So a process
 // is looked at now and then, and its end is told if it is not to be had otherwise soon.
 const (
-	endPeriod   = 250 * time.Millisecond
+	endPeriod   = 50 * time.Millisecond  // so well the ends of several processes are told apart
 	endPatience = 500 * time.Millisecond // mostly it takes milliseconds
 )
 
@@ -28,8 +28,9 @@ func (p *Process) watchEnd() {
 	}
 }
 
-// lookForEnd looks whether the leader is ending. If it has been for long, it counts as ended, at the time at which it
-// was last seen alive.
+// lookForEnd looks whether the leader is ending. If it has been for long, at every look, it counts as ended, at the
+// time at which it was last seen alive. A single look can be wrong: threads begin and end meanwhile, and a thread that
+// is not the first may put another program in place of all.
 func (p *Process) lookForEnd() {
 	now := time.Now()
 	p.endMu.Lock()
@@ -37,15 +38,29 @@ func (p *Process) lookForEnd() {
 	status, isEnding := ending(p.proc.Pid)
 	switch {
 	case !isEnding:
-		p.livedAt = now
+		p.livedAt, p.endsSince = now, time.Time{}
 	case p.endsSince.IsZero():
 		p.endsSince = now
-		p.stopOnce.Do(func() {}) // from here on it ends by itself: a later request is not its reason
-	case now.Sub(p.endsSince) >= endPatience:
+	case now.Sub(p.endsSince) >= endPatience && mayInspect(p.proc.Pid):
 		o := outcomeOf(status)
 		o.StartedAt, o.EndedAt, o.CPU = p.startedAt, p.livedAt, onCPU(p.proc.Pid)
-		p.end(o)
+		p.end(o, p.endsSince)
 	}
+}
+
+// seenEnding is since when the leader has been seen to end; zero: it has not.
+func (p *Process) seenEnding() time.Time {
+	p.endMu.Lock()
+	defer p.endMu.Unlock()
+	return p.endsSince
+}
+
+// mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. Its io is
+// guarded in the same way (proc(5)).
+func mayInspect(pid int) bool {
+	var room [smallFile]byte
+	_, err := readSmall(procFile(pid, "io"), room[:])
+	return err == nil
 }
 
 // isReapedBy gives the kernel until a moment to free a leader that has ended: a large process takes seconds.
@@ -55,6 +70,8 @@ func (p *Process) isReapedBy(at time.Time) bool {
 	select {
 	case <-p.reaped:
 		return true
+	case <-p.hurry:
+		return false
 	case <-timer.C:
 		return false
 	}

@@ -45,6 +45,7 @@ type Process struct {
 	urgent     chan struct{} // closed by the first request that has no patience
 	hurry      chan struct{} // closed by Kill
 	reason     string        // of the first request; set before stop is closed
+	askedAt    time.Time     // of that
 	patience   time.Duration // of the first request
 	hard       atomic.Bool   // somebody has no patience
 	exited     chan struct{} // closed when the leader has ended
@@ -57,6 +58,7 @@ type Process struct {
 	sampler   *memorySampler
 	startedAt time.Time
 	ended     Outcome // set before exited is closed
+	collected Outcome // by the kernel; set before reaped is closed
 	final     Outcome // set before done is closed
 
 	endOnce   sync.Once
@@ -162,9 +164,25 @@ func (p *Process) supervise() {
 	if slices.ContainsFunc(survivors, isLeader) && p.isReapedBy(over) {
 		survivors = slices.DeleteFunc(survivors, isLeader)
 	}
-	p.final = p.ended
+	p.final = p.complete()
 	p.final.Survivors = survivors
 	p.account()
+}
+
+// complete is how the leader ended, with all that the kernel says of it, if it has said so by now.
+func (p *Process) complete() Outcome {
+	select {
+	case <-p.reaped:
+	default:
+		return p.ended
+	}
+	o := p.collected
+	o.EndedAt, o.StopReason = p.ended.EndedAt, p.ended.StopReason
+	o.OOM, o.MemoryLimit = p.ended.OOM, p.ended.MemoryLimit
+	if p.ended.PeakRSS == 0 { // it was told before the kernel said how large it had been
+		p.judgeMemory(&o)
+	}
+	return o
 }
 
 // awaitEnd waits until the leader ends, or stops it once that is asked for. It tells when the end began.
@@ -238,31 +256,36 @@ func (p *Process) wait() {
 	p.stopOnce.Do(func() {}) // from here on it ended by itself: a later request is not its reason
 	p.sup.untrack(p.proc.Pid)
 	if err != nil {
-		p.end(Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at})
+		p.collected = Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at}
 	} else {
-		p.end(ended(ps, p.startedAt, at))
+		p.collected = ended(ps, p.startedAt, at)
 	}
+	p.end(p.collected, p.seenEnding())
 }
 
-// end notes how the leader ended. Who tells it first is believed.
-func (p *Process) end(o Outcome) {
+// end notes how the leader ended. Who tells it first is believed. A request to stop that came when the leader had been
+// seen to end is not its reason.
+func (p *Process) end(o Outcome, since time.Time) {
 	p.endOnce.Do(func() {
+		p.stopOnce.Do(func() {})
 		p.ended = o
-		p.ended.StopReason = p.reason
-		p.judgeMemory()
+		if since.IsZero() || p.askedAt.Before(since) {
+			p.ended.StopReason = p.reason
+		}
+		p.judgeMemory(&p.ended)
 		close(p.exited)
 	})
 }
 
 // judgeMemory tells a process that ran out of memory from one that was killed.
-func (p *Process) judgeMemory() {
+func (p *Process) judgeMemory(o *Outcome) {
 	after, counted := p.sup.memory.oomKills()
 	limit := p.sup.memory.limit()
 	if p.spec.Memory > 0 && (limit == 0 || p.spec.Memory < limit) {
 		limit = p.spec.Memory
 	}
-	if p.ended.OOM = ranOut(p.oomBefore, after, counted, p.ended, limit); p.ended.OOM {
-		p.ended.MemoryLimit = limit
+	if o.OOM = ranOut(p.oomBefore, after, counted, *o, limit); o.OOM {
+		o.MemoryLimit = limit
 	}
 }
 
@@ -300,7 +323,7 @@ func (p *Process) request(patience time.Duration, reason string) {
 		p.lookForEnd()
 	}
 	p.stopOnce.Do(func() {
-		p.reason, p.patience = reason, patience
+		p.reason, p.patience, p.askedAt = reason, patience, time.Now()
 		close(p.stop)
 	})
 }

@@ -56,16 +56,20 @@ func (p *Process) Vitals() Vitals {
 		return Vitals{}
 	}
 	v := Vitals{StartedAt: p.startedAt, Output: p.output.Size()}
+	counted := 0 // the leader, whose end is told
 	select {
 	case <-p.done:
 		v.CPU = p.final.CPU
 		return v
 	case <-p.exited:
-		v.CPU = p.ended.CPU
+		v.CPU, counted = p.ended.CPU, p.proc.Pid
 	default:
 	}
 	v.CPU += p.sup.used(p.orphans).cpu
 	for _, d := range p.sup.descendants(p.proc.Pid) {
+		if d.pid == counted {
+			continue
+		}
 		v.RSS += residentSize(d.pid)
 		v.CPU += onCPU(d.pid)
 	}
