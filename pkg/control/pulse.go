@@ -216,7 +216,7 @@ func (s *Server) pulseOf(h protocol.Hello, hangUp context.CancelFunc) *agent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.agents[h.Task]
-	if a == nil || a.session.ID != h.Session || a.session.Ended || h.RunID != s.opts.RunID {
+	if a == nil || a.conv == nil || a.session.ID != h.Session || a.session.Ended || h.RunID != s.opts.RunID {
 		return nil
 	}
 	a.endPulse()
