@@ -100,7 +100,7 @@ func (j *job) checkCause(r *Report) {
 		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
-		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f)
+		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f, *r.Cause)
 	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) {
@@ -149,7 +149,7 @@ func (j *job) checkNotice(r *Report) {
 	f := r.First
 	if f == nil || j.stopAt.IsZero() || !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent}, f.Kind) ||
 		slices.ContainsFunc(j.scenario.Faults, func(f *Fault) bool {
-			return !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent, BenchFails, PointIsLost}, f.Kind)
+			return !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent, BenchFails, PointIsLost, Stuck}, f.Kind)
 		}) {
 		return
 	}

@@ -49,28 +49,6 @@ func (g Judge) Struck() []*Fault {
 	return list
 }
 
-// Unseen tells whether the hub was killed, or stopped, before it can have known of a fault. What fell with that may be
-// all that was known.
-func (g Judge) Unseen(f *Fault) bool {
-	return slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
-		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero()
-		return ended && g.ranBetween(f.At, h.At) < g.knownWithin(f)
-	})
-}
-
-// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
-func (g Judge) knownWithin(f *Fault) time.Duration {
-	switch f.Kind {
-	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
-		return 3 * time.Second
-	case KillAgent: // it could come back for a heartbeat
-		return g.plan.Timeouts.Heartbeat.Std() + together
-	case Crash, ExitZero, KillChild: // a message's way
-		return together
-	}
-	return 0
-}
-
 // ranBetween is how long the job ran between two moments: not while everything stood still.
 func (g Judge) ranBetween(from, to time.Time) time.Duration {
 	if to.Before(from) {
@@ -112,7 +90,7 @@ func (g Judge) First() *Fault {
 // fatal tells whether a fault can fail a job.
 func (f *Fault) fatal() bool {
 	switch f.Kind {
-	case PauseAgent, FreezeDisk, PauseAll:
+	case PauseAgent, FreezeDisk, PauseAll, Stuck:
 		return false
 	case PauseHub:
 		return f.For == 0 || f.For >= 5*time.Second
@@ -172,7 +150,7 @@ func (g Judge) unheard(cancel *Fault) bool {
 		case KillHub, PauseHub:
 			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag))
 		case FreezeDisk:
-			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag))
+			return !f.At.IsZero() && f.At.Before(cancel.At.Add(askedLag)) && f.At.Add(f.For).After(cancel.At)
 		}
 		return false
 	})
@@ -230,7 +208,7 @@ func (g Judge) Unmistakable(first *Fault) bool {
 		return false
 	}
 	return !slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
-		return f != first && !f.At.IsZero() && f.At.Before(first.At.Add(g.apart(first, f)))
+		return f != first && f.Kind != Stuck && !f.At.IsZero() && f.At.Before(first.At.Add(g.apart(first, f)))
 	})
 }
 
@@ -247,7 +225,7 @@ func (g Judge) Names(f *Fault, c protocol.Cause) bool {
 		return silent || c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
 	case Crash, ExitZero, KillChild:
 		return c.Role == f.Task.Role && (c.Rank == f.Task.Rank || g.blurred(f, c)) && c.Kind != protocol.CauseCancelled
-	case Stuck, KillAgent:
+	case KillAgent:
 		return c.Role == f.Task.Role && c.Kind != protocol.CauseCancelled
 	case TermStep:
 		return c.Kind == protocol.CauseCancelled && (c.Role == f.Task.Role || c.Subject != "")

@@ -25,6 +25,7 @@ type Scenario struct {
 	fallAfter   time.Duration // how long after; 0: drawn
 	slow        bool          // children take their time to end
 	deaf        bool          // what is stuck does not even end
+	frees       bool          // what is stuck is freed some time after its end
 	timing      uint64        // other times of all that takes a while; 0: those of the seed
 	again       again
 	keep        plan.Keep // whether servers are kept
@@ -64,7 +65,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 		bench: 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second))), falls: rng.Float64() * 0.6,
 		slow: rng.IntN(4) == 0,
 	}
-	s.deaf = s.lot("deaf").IntN(2) == 0
+	s.deaf, s.frees = s.lot("deaf").IntN(2) == 0, s.lot("frees").IntN(2) == 0
 	switch rng.IntN(4) { // the network: good, far, lossy
 	case 0:
 		s.most = 200 * time.Millisecond
@@ -95,7 +96,8 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 // file system that stands still would hold the player up too, and has a test of its own.
 func DrawForLab(seed uint64, faults int) (Scenario, error) {
 	s, err := Draw(seed, faults)
-	s.least, s.most, s.tail, s.again, s.deaf = 50*time.Microsecond, 500*time.Microsecond, 0, again{}, false
+	s.least, s.most, s.tail, s.again = 50*time.Microsecond, 500*time.Microsecond, 0, again{}
+	s.deaf, s.frees = false, false
 	for _, f := range s.Faults {
 		if f.Phase == protocol.Launching {
 			f.Phase = protocol.Readying
@@ -202,6 +204,21 @@ func (s Scenario) stop(j *job) time.Duration {
 	}
 	return j.between(time.Millisecond, 300*time.Millisecond)
 }
+
+// freed draws how long after its end the kernel frees a child that is stuck.
+func (s Scenario) freed(t roles.Task) time.Duration {
+	lot := s.lot(t.String() + " is freed")
+	switch {
+	case !s.frees:
+		return never
+	case lot.IntN(2) == 0:
+		return time.Duration(lot.Int64N(int64(time.Second)))
+	}
+	return time.Duration(lot.Int64N(int64(20 * time.Second)))
+}
+
+// never is longer than any job takes.
+const never = 1000 * time.Hour
 
 // String names what a scenario breaks.
 func (s Scenario) String() string {

@@ -1,0 +1,66 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// Unseen tells whether a cause may stand for a fault that the hub cannot have known of, because it was killed, or
+// stopped, soon afterwards: all that was known then is what fell because of the fault.
+func (g Judge) Unseen(f *Fault, c protocol.Cause) bool {
+	return g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && !f.At.After(h.At)
+		return ended && g.ranBetween(f.At, h.At) < g.knownWithin(f)
+	})
+}
+
+// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
+func (g Judge) knownWithin(f *Fault) time.Duration {
+	switch f.Kind {
+	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
+		return 3 * time.Second
+	case KillAgent: // it could come back for a heartbeat
+		return g.plan.Timeouts.Heartbeat.Std() + together
+	case Crash, ExitZero, KillChild: // a message's way
+		return together
+	}
+	return 0
+}
+
+// fellWith tells whether a cause is the end of what a fault may have taken along: another rank of the same role, a role
+// that talked to it, or one that talked to that.
+func (g Judge) fellWith(c protocol.Cause, f *Fault) bool {
+	switch c.Kind {
+	case protocol.ChildExit, protocol.ChildSignal, protocol.BenchmarkFailed, protocol.AgentLost:
+	default:
+		return false
+	}
+	gone := g.struckBy(f)
+	for i := 0; i < len(gone); i++ { // what falls because of these is appended
+		if gone[i].Role == c.Role {
+			return true
+		}
+		for t := range g.of {
+			if _, falls := g.scenario.Falls(t, gone[i]); falls && !slices.Contains(gone, t) {
+				gone = append(gone, t)
+			}
+		}
+	}
+	return c.Role == roles.Hub().Role && c.Kind == protocol.BenchmarkFailed // its requests are not answered
+}
+
+// struckBy lists the tasks that a fault ends itself.
+func (g Judge) struckBy(f *Fault) []roles.Task {
+	list := []roles.Task{f.Task}
+	if f.Kind == LoseHost || f.Kind == CutHost {
+		for t, h := range g.of {
+			if h == g.of[f.Task] && t != f.Task {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
