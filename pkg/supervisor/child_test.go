@@ -61,9 +61,13 @@ func programs() map[string]program {
 		"stdin":       func([]string) int { b, _ := io.ReadAll(os.Stdin); fmt.Printf("%d bytes", len(b)); return 0 },
 		"supervised":  supervised,
 		"guard":       guard,
-		"held":        held,
+		"traceable":   traceable,
 		"tracer":      tracer,
+		"keeper":      keeper,
+		"stranger":    stranger,
+		"reexec":      reexec,
 		"leaderless":  leaderless,
+		"headless":    headless,
 	}
 }
 

@@ -55,6 +55,16 @@ func (p *Process) seenEnding() time.Time {
 	return p.endsSince
 }
 
+// endedBy is when a leader ended that the kernel has let go of now: if it took long to be freed, long before.
+func (p *Process) endedBy(now time.Time) time.Time {
+	p.endMu.Lock()
+	defer p.endMu.Unlock()
+	if p.endsSince.IsZero() {
+		return now
+	}
+	return p.livedAt
+}
+
 // mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. Its io is
 // guarded in the same way (proc(5)).
 func mayInspect(pid int) bool {

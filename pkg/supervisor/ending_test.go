@@ -1,57 +1,215 @@
 package supervisor_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/disagg/disagg/pkg/logtee"
+	"github.com/disagg/disagg/pkg/supervisor"
 	"github.com/disagg/disagg/test/check"
 )
 
-// held is a program that ends as it is told, by a code or "killed", and that nobody can reap: a process of its tree
-// traces it, as the kernel keeps one whose driver does not let go of a device.
-func held(args []string) int {
-	_ = unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0)
-	c := exec.Command(os.Args[0], fmt.Sprint(os.Getpid()))
-	c.Env = append(os.Environ(), childVar+"=tracer")
-	said, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
+// ways are those in which a process may end.
+var ways = map[string]struct {
+	code   int
+	signal string
+}{"7": {7, ""}, "killed": {137, "SIGKILL"}}
+
+// awaitEnd has it end, waits until that is told, and checks how.
+func (h held) awaitEnd(how string) {
+	h.t.Helper()
+	h.end()
+	h.awaitExit()
+	told := time.Now()
+	if o, want := h.Ended(), ways[how]; o.Code != want.code || o.Signal != want.signal || !o.Started ||
+		!o.EndedAt.Before(told) || o.EndedAt.Before(o.StartedAt) {
+		h.t.Errorf("%+v", o)
 	}
-	if err != nil {
-		return 1
-	}
-	answer := make([]byte, len("traced"))
-	if n, _ := said.Read(answer); string(answer[:n]) != "traced" {
-		fmt.Print("not allowed")
-		return 1
-	}
-	ready()
-	if args[0] == "killed" {
-		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
-	}
-	return number(args[0])
 }
 
-// tracer traces a process until it is killed itself.
-func tracer(args []string) int {
-	runtime.LockOSThread() // a tracer is a thread
-	pid := number(args[0])
-	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid), 0, 0, 0, 0)
-	if errno != 0 {
-		fmt.Print("refused")
-		return 1
+// The end of a process that nobody can collect is told, as it was, and a request to stop that comes later is not why.
+func TestEndThatNobodyCanCollect(t *testing.T) {
+	for how := range ways {
+		t.Run(how, func(t *testing.T) {
+			h := runHeld(t, how)
+			h.awaitEnd(how)
+			h.Stop("too late")
+			if o := h.outcome(); o.StopReason != "" || o.Code != ways[how].code || len(o.Survivors) > 0 {
+				t.Errorf("%+v", o)
+			}
+		})
 	}
-	fmt.Print("traced")
-	select {}
+}
+
+// The end of a process that the kernel does not free is told too. Whoever asks it to stop waits for it as for any
+// other; what the kernel says when it frees it at last completes the outcome, and is counted once.
+func TestEndOfWhatIsNotFreed(t *testing.T) {
+	for how := range ways {
+		t.Run(how, func(t *testing.T) { completedLate(t, how) })
+	}
+}
+
+func completedLate(t *testing.T, how string) {
+	h := runKept(t, how)
+	h.awaitEnd(how)
+	used := h.Ended().CPU
+	h.Stop("too late")
+	select {
+	case <-h.Done():
+		t.Errorf("nobody waits for it to be freed: %+v", h.Outcome())
+	case <-time.After(300 * time.Millisecond): // longer than what is left of the tree is killed for
+	}
+	h.letGo()
+	o := h.outcome()
+	if o.StopReason != "" || o.Code != ways[how].code || len(o.Survivors) > 0 {
+		t.Errorf("%+v", o)
+	}
+	if o.PeakRSS == 0 || used == 0 || o.CPU < used/2 || o.CPU > used*3/2 {
+		t.Errorf("it had used %v when it ended; in all %v, and %d bytes", used, o.CPU, o.PeakRSS)
+	}
+}
+
+// A process that the kernel takes a while to free ended when it was last seen alive, not when it was freed.
+func TestEndBeforeItIsFreed(t *testing.T) {
+	h := runKept(t, "7")
+	h.end()
+	for begun := time.Now(); h.LookForEnd().IsZero() && time.Since(begun) < bound; time.Sleep(time.Millisecond) {
+	}
+	freed := time.Now()
+	h.letGo()
+	if o := h.outcome(); o.Code != 7 || !o.EndedAt.Before(freed) {
+		t.Errorf("ended %v after it was freed: %+v", o.EndedAt.Sub(freed), o)
+	}
+}
+
+// Who has no patience does not wait for a process that the kernel does not free: it is told to be left.
+func TestKillDoesNotWait(t *testing.T) {
+	h := runKept(t, "7")
+	h.Kill("at once")
+	o := h.outcome()
+	left := func(s supervisor.Survivor) bool { return s.PID == h.PID() }
+	if o.Signal == "" || o.StopReason != "at once" || !slices.ContainsFunc(o.Survivors, left) {
+		t.Errorf("%+v", o)
+	}
+}
+
+// reexec is a program that executes itself so many times from a thread that is not its first, which the kernel ends
+// each time, and then waits.
+func reexec(args []string) int {
+	n := number(args[0])
+	if n == 0 {
+		ready()
+		select {}
+	}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the first thread is that of the package's init
+		failed <- syscall.Exec("/proc/self/exe", []string{os.Args[0], fmt.Sprint(n - 1)}, os.Environ())
+	}()
+	panic(<-failed)
+}
+
+// A process that has put another program in its place goes on, and can be stopped, whatever a look has seen meanwhile.
+func TestExecFromAnotherThread(t *testing.T) {
+	c := run(t, check.Supervise(t), nil, "reexec", "100")
+	seen := 0
+	for isReady := false; !isReady; {
+		select {
+		case <-c.ready:
+			isReady = true
+		case <-c.Exited():
+			t.Fatalf("%+v; looks that saw it end: %d", c.Ended(), seen)
+		default:
+			if !c.LookForEnd().IsZero() {
+				seen++
+			}
+		}
+	}
+	t.Logf("%d looks saw it end", seen)
+	if at := c.LookForEnd(); !at.IsZero() {
+		t.Errorf("it is still seen to end, since %v", at)
+	}
+	c.Stop("asked")
+	if o := c.outcome(); o.StopReason != "asked" || o.Code == 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// stranger is a program that supervises one that it may not inspect, and that is freed late. It prints how that ended.
+func stranger(args []string) int {
+	if len(args) == 0 { // it may inspect every process yet
+		runtime.LockOSThread()
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_PTRACE, 0, 0, 0); err != nil {
+			fmt.Print(err)
+			return 1
+		}
+		panic(syscall.Exec("/proc/self/exe", []string{os.Args[0], "now"}, os.Environ()))
+	}
+	fmt.Print(superviseStranger())
+	return 0
+}
+
+func superviseStranger() error {
+	s, err := supervisor.New()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	dir, err := os.MkdirTemp("", "disagg-stranger-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	isReady := make(chan struct{})
+	file := filepath.Join(dir, "end")
+	p := s.Start(supervisor.Spec{
+		Argv: []string{"/proc/self/exe", file, "7", "nobody"}, Env: []string{childVar + "=traceable"},
+		Output: logtee.Options{Log: log, OnLine: func(logtee.Line) { close(isReady) }},
+	})
+	<-isReady
+	letGo, err := hold(s, "tracer", fmt.Sprint(p.PID()))
+	if err != nil {
+		p.Kill(err.Error())
+		<-p.Done()
+		return err
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		return err
+	}
+	select {
+	case <-p.Exited():
+		return fmt.Errorf("told too early: %+v", p.Ended())
+	case <-time.After(time.Second): // twice as long as the end of others is waited for
+	}
+	letGo()
+	<-p.Done()
+	return fmt.Errorf("ended with %d", p.Outcome().Code)
+}
+
+// The end of a process that may not be inspected is told once the kernel says how it ended: until then it says 0 to
+// everybody who may not know.
+func TestEndOfAStranger(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a process that it may not inspect")
+	}
+	c := run(t, check.Supervise(t), nil, "stranger")
+	if o := c.outcome(); o.Code != 0 || c.output() != "ended with 7" {
+		t.Errorf("%+v: %s", o, c.output())
+	}
 }
 
 // leaderless is a program whose first thread ends, on which it is run, while the others go on.
@@ -61,28 +219,34 @@ func leaderless([]string) int {
 	return 1
 }
 
-// The end of a process that nobody can reap is told, as it was, and a request to stop that comes later is not why.
-func TestEndThatNobodyCanCollect(t *testing.T) {
-	for how, want := range map[string]struct {
-		code   int
-		signal string
-	}{"7": {7, ""}, "killed": {137, "SIGKILL"}} {
-		c := run(t, check.Supervise(t), nil, "held", how)
-		select {
-		case <-c.Exited():
-		case <-time.After(bound):
-			t.Fatalf("%s: not told", how)
-		}
-		told := time.Now()
-		c.Stop("too late")
-		if strings.Contains(c.output(), "not allowed") {
-			t.Skip("processes may not trace each other here")
-		}
-		o := c.outcome()
-		if o.Code != want.code || o.Signal != want.signal || o.StopReason != "" || !o.Started ||
-			!o.EndedAt.Before(told) || o.EndedAt.Before(o.StartedAt) {
-			t.Errorf("%s: %+v", how, o)
-		}
+// headless is a program that has a descendant whose first thread has ended, in a session of its own.
+func headless([]string) int {
+	_ = os.Setenv(childVar, "leaderless")
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0]},
+		&syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0}, Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		panic(err)
+	}
+	for !bytes.Contains(firstThread(pid), []byte(") Z ")) {
+		time.Sleep(time.Millisecond)
+	}
+	ready()
+	select {}
+}
+
+func firstThread(pid int) []byte {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return stat
+}
+
+// A descendant whose first thread has ended is ended like any other.
+func TestDescendantWithoutItsFirstThread(t *testing.T) {
+	soon := func(s *supervisor.Spec) { s.StopPolicy.Budget = 100 * time.Millisecond }
+	c := run(t, check.Supervise(t), soon, "headless")
+	c.awaitReady()
+	c.Stop("asked")
+	if o := c.outcome(); o.StopReason != "asked" || len(o.Survivors) > 0 {
+		t.Errorf("%+v", o)
 	}
 }
 

@@ -116,11 +116,13 @@ func withMark(mark string) []int {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err != nil || !hasVariable(env, want) {
-			continue // not ours to read, gone, or another's
+		p, ok := readProc(pid)
+		if !ok || p.zombie() {
+			continue
 		}
-		if p, ok := readProc(pid); ok && !p.zombie() {
+		thread, _ := p.living()
+		env, err := os.ReadFile(thread + "environ")
+		if err == nil && hasVariable(env, want) { // else it is not ours to read, gone, or another's
 			pids = append(pids, pid)
 		}
 	}

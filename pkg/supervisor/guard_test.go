@@ -74,6 +74,11 @@ func killSupervisor(t *testing.T, before func(supervisor int), variables ...stri
 // A supervisor that is killed takes its whole tree with it, wherever the tree has moved to.
 func TestGuard(t *testing.T) { killSupervisor(t, nil, programVar+"=tree", guardVar+"=1") }
 
+// One whose first thread has ended is found as well.
+func TestGuardFindsWhatHasNoFirstThread(t *testing.T) {
+	killSupervisor(t, nil, programVar+"=headless", guardVar+"=1")
+}
+
 // Slurm may send the guard what it sends to everybody before it kills.
 func TestGuardHeedsNoSignal(t *testing.T) {
 	signalled := 0

@@ -258,7 +258,7 @@ func (p *Process) wait() {
 	if err != nil {
 		p.collected = Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at}
 	} else {
-		p.collected = ended(ps, p.startedAt, at)
+		p.collected = ended(ps, p.startedAt, p.endedBy(at))
 	}
 	p.end(p.collected, p.seenEnding())
 }

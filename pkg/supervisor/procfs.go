@@ -45,15 +45,22 @@ func procFile(pid int, name string) string { return "/proc/" + strconv.Itoa(pid)
 type proc struct {
 	pid, ppid, pgid int
 	comm            string
-	state           byte // R S D T Z … of proc(5)
+	state           byte // R S D T Z … of proc(5), of the first thread
+	threads         int  // that have not ended; read only if the first has
 }
 
-func (p proc) zombie() bool { return p.state == 'Z' || p.state == 'X' }
+// firstEnded tells whether the first thread of a process has ended. The others may go on, and do all that it did.
+func (p proc) firstEnded() bool { return p.state == 'Z' || p.state == 'X' }
+
+// zombie tells whether nothing of a process runs any more: it only waits to be reaped.
+func (p proc) zombie() bool { return p.firstEnded() && p.threads <= 1 }
 
 // readProc reads one process; ok is false if it is gone.
-func readProc(pid int) (p proc, ok bool) {
+func readProc(pid int) (p proc, ok bool) { return readStat(procFile(pid, "stat")) }
+
+func readStat(file string) (p proc, ok bool) {
 	var room [smallFile]byte
-	data, err := readSmall(procFile(pid, "stat"), room[:])
+	data, err := readSmall(file, room[:])
 	if err != nil {
 		return proc{}, false
 	}
@@ -75,7 +82,26 @@ func parseStat(data []byte) (proc, bool) {
 	if len(state) != 1 || e1 != nil || e2 != nil || e3 != nil {
 		return proc{}, false
 	}
-	return proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: state[0]}, true
+	p := proc{pid: pid, ppid: ppid, pgid: pgid, comm: string(data[open+1 : end]), state: state[0]}
+	if fields := bytes.Fields(data[end+1:]); p.firstEnded() && len(fields) > statThreads {
+		p.threads = int(number(fields[statThreads]))
+	}
+	return p, true
+}
+
+// living is a thread of a process that has not ended, by its folder in /proc, and its state: the first as a rule.
+func (p proc) living() (dir string, state byte) {
+	if p.firstEnded() {
+		tasks := procFile(p.pid, "task")
+		threads, _ := os.ReadDir(tasks)
+		for _, t := range threads {
+			dir := tasks + "/" + t.Name() + "/"
+			if of, ok := readStat(dir + "stat"); ok && !of.firstEnded() {
+				return dir, of.state
+			}
+		}
+	}
+	return procFile(p.pid, ""), p.state
 }
 
 // Places of fields in what follows the command in /proc/<pid>/stat, which begins with the third field (proc(5)).

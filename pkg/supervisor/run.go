@@ -61,9 +61,12 @@ func (s *Supervisor) run(ctx context.Context, stdout, stderr io.Writer, argv, en
 	if err != nil {
 		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
-	_ = cmd.Wait() // the code tells
+	err = cmd.Wait() // mostly the code tells
 	s.untrack(p.Pid)
 	s.endGroup(p.Pid)
+	if cmd.ProcessState == nil {
+		return 0, fmt.Errorf("cannot wait for %s: %w", argv[0], err)
+	}
 	return ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
 }
 

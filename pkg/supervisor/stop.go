@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -127,14 +126,15 @@ func (p *Process) killTree(bound time.Duration) []Survivor {
 func survivors(left []proc) []Survivor {
 	var list []Survivor
 	for _, d := range left {
-		list = append(list, Survivor{PID: d.pid, Comm: d.comm, State: string(d.state), WChan: wchan(d.pid)})
+		thread, state := d.living()
+		list = append(list, Survivor{PID: d.pid, Comm: d.comm, State: string(state), WChan: wchan(thread)})
 	}
 	return list
 }
 
-// wchan is where in the kernel a process waits; "" if the kernel does not say.
-func wchan(pid int) string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+// wchan is where in the kernel a thread waits, by its folder in /proc; "" if the kernel does not say.
+func wchan(thread string) string {
+	data, err := os.ReadFile(thread + "wchan")
 	if err != nil || string(data) == "0" {
 		return ""
 	}

@@ -1,0 +1,9 @@
+package supervisor
+
+import "time"
+
+// LookForEnd looks whether the leader is ending, and returns since when it has been seen to; zero: it has not.
+func (p *Process) LookForEnd() time.Time {
+	p.lookForEnd()
+	return p.seenEnding()
+}

@@ -1,0 +1,173 @@
+package supervisor_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"github.com/disagg/disagg/pkg/supervisor"
+	"github.com/disagg/disagg/test/check"
+)
+
+// Programs that keep another from being freed when it ends, and children that are kept so.
+
+// traceable is a program that any process may trace. Once a file exists it ends as it is told, by a code or "killed". As
+// "nobody" it then belongs to a user without rights; any other word is a file that it has open.
+func traceable(args []string) int {
+	_ = unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0)
+	for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; { // so that it has used its processor
+	}
+	if len(args) > 2 && args[2] != "nobody" {
+		if _, err := syscall.Open(args[2], syscall.O_RDWR, 0); err != nil {
+			panic(err)
+		}
+	}
+	ready()
+	for _, err := os.Stat(args[0]); err != nil; _, err = os.Stat(args[0]) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if len(args) > 2 && args[2] == "nobody" {
+		_ = syscall.Setuid(65534)
+	}
+	if args[1] == "killed" {
+		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	}
+	return number(args[1])
+}
+
+// tracer traces a process until it is killed itself.
+func tracer(args []string) int {
+	runtime.LockOSThread() // a tracer is a thread
+	pid := number(args[0])
+	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid), 0, 0, 0, 0)
+	if errno != 0 {
+		fmt.Print("refused")
+		return 1
+	}
+	fmt.Print("holds")
+	select {}
+}
+
+// keeper shows a folder at another place, and does not let go of what has been open there, until it is killed.
+func keeper(args []string) int {
+	root, err := fs.NewLoopbackRoot(args[0])
+	if err == nil {
+		var server *fuse.Server
+		server, err = fuse.NewServer(keepsAll{fs.NewNodeFS(root, &fs.Options{})}, args[1], &fuse.MountOptions{DirectMountStrict: true})
+		if err == nil {
+			go server.Serve()
+			err = server.WaitMount()
+		}
+	}
+	if err != nil {
+		fmt.Print(err)
+		return 1
+	}
+	fmt.Print("holds")
+	select {}
+}
+
+// keepsAll is a file system that never answers whoever closes a file, or ends with one that is open.
+type keepsAll struct{ fuse.RawFileSystem }
+
+// Flush implements fuse.RawFileSystem.
+func (keepsAll) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { select {} }
+
+// hold runs a program that keeps processes from being freed when they end. It returns what lets them go.
+func hold(s *supervisor.Supervisor, program string, args ...string) (letGo func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	said, out := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		env := []string{childVar + "=" + program}
+		_, err := s.RunTo(ctx, out, append([]string{"/proc/self/exe"}, args...), env)
+		_ = out.CloseWithError(err)
+	}()
+	letGo = func() {
+		cancel()
+		_ = said.Close()
+		<-ended
+	}
+	answer := make([]byte, len("holds"))
+	if _, err := io.ReadFull(said, answer); err != nil || string(answer) != "holds" {
+		letGo()
+		return nil, fmt.Errorf("it is not held: the %s says %q: %v", program, answer, err)
+	}
+	return letGo, nil
+}
+
+// held is a child that is not freed when it ends, which it does when it is told.
+type held struct {
+	*child
+	file  string
+	letGo func()
+}
+
+// runHeld runs a child of which nothing is left when it ends, but that nobody can collect: another process traces it.
+func runHeld(t *testing.T, how string) held {
+	t.Helper()
+	s := check.Supervise(t)
+	h := startHeld(t, s, how)
+	var err error
+	if h.letGo, err = hold(s, "tracer", fmt.Sprint(h.PID())); err != nil {
+		h.Kill("it cannot be held")
+		h.outcome()
+		t.Skip(err)
+	}
+	t.Cleanup(h.letGo)
+	return h
+}
+
+// runKept runs a child that does not come to its end, as one that has a device open whose driver hangs.
+func runKept(t *testing.T, how string) held {
+	t.Helper()
+	s, source, mounted := check.Supervise(t), t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "device"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	letGo, err := hold(s, "keeper", source, mounted)
+	t.Cleanup(func() { _ = syscall.Unmount(mounted, syscall.MNT_DETACH) })
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(letGo)
+	h := startHeld(t, s, how, filepath.Join(mounted, "device"))
+	h.letGo = letGo
+	return h
+}
+
+func startHeld(t *testing.T, s *supervisor.Supervisor, args ...string) held {
+	t.Helper()
+	h := held{file: filepath.Join(t.TempDir(), "end")}
+	impatient := func(s *supervisor.Spec) { s.StopPolicy.TreeKill = 50 * time.Millisecond }
+	h.child = run(t, s, impatient, "traceable", append([]string{h.file}, args...)...)
+	h.awaitReady()
+	return h
+}
+
+func (h held) end() {
+	h.t.Helper()
+	if err := os.WriteFile(h.file, nil, 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h held) awaitExit() {
+	h.t.Helper()
+	select {
+	case <-h.Exited():
+	case <-time.After(bound):
+		h.t.Fatal("its end is not told")
+	}
+}
