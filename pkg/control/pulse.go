@@ -11,23 +11,6 @@ import (
 	"github.com/disagg/disagg/pkg/protocol"
 )
 
-// The pulse is a second connection of each agent, which carries signs of life and nothing else. On one connection every
-// sign of life waits for the packet that was lost before it, which the kernel sends again after twice as long each
-// time: where a fifth of the packets is lost for 3 s, one of a thousand connections is silent for 4.5 s. Two of them
-// seldom are.
-
-const (
-	// pulseQuiet is after how many heartbeats without a sign of life the pulse gets a new connection beside the old
-	// one: a kernel that has failed for some seconds waits for some more before it tries again.
-	pulseQuiet = 2
-	// pulseTries is how many new connections are tried at the same time while the conversation is quiet too, one a
-	// fraction of a heartbeat after the other: a lost packet delays one of them.
-	pulseTries = 4
-	// pulseTrust is for how many times the silence that means lost the pulse counts while the conversation itself is
-	// silent: whoever can say nothing more is as good as lost.
-	pulseTrust = 3
-)
-
 // quiet is a connection that breaks when nothing arrives for a while.
 type quiet struct {
 	net.Conn
@@ -56,7 +39,7 @@ type pulse struct {
 	broke  chan struct{} // holds one token if the pulse has broken
 
 	mu      sync.Mutex
-	heard   time.Time                  // when it last gave a sign of life; zero: it has no connection
+	policy  liveness.Pulse
 	begun   int                        // how many connections were tried
 	current int                        // the number of the one that it has
 	open    map[int]context.CancelFunc // ends that one, and those that the hub has not let in yet, by number
@@ -71,7 +54,10 @@ func (c *Client) pulse(ctx context.Context, hub string) {
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte("pulse " + c.opts.Hello.Session))
 	redial := liveness.Redial{First: c.opts.Heartbeat / 2, Most: c.opts.Heartbeat / 2, Seed: seed.Sum64()}
-	p := &pulse{client: c, hub: hub, broke: make(chan struct{}, 1), open: map[int]context.CancelFunc{}}
+	p := &pulse{
+		client: c, hub: hub, broke: make(chan struct{}, 1), open: map[int]context.CancelFunc{},
+		policy: liveness.Pulse{Beat: c.opts.Heartbeat},
+	}
 	var running sync.WaitGroup
 	defer running.Wait()
 	for pause := redial.Next(); wait(ctx, pause, p.broke); {
@@ -87,21 +73,18 @@ func (c *Client) pulse(ctx context.Context, hub string) {
 func (p *pulse) quietIn() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Until(p.heard.Add(pulseQuiet * p.client.opts.Heartbeat))
+	return p.policy.QuietIn(time.Now())
 }
 
 // begin tries one more connection, unless enough are being tried.
 func (p *pulse) begin(ctx context.Context, running *sync.WaitGroup) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tries, most := len(p.open), 1
+	tries := len(p.open)
 	if p.open[p.current] != nil {
 		tries--
 	}
-	if p.client.quietFor(pulseQuiet * p.client.opts.Heartbeat) {
-		most = pulseTries
-	}
-	if tries >= most {
+	if tries >= p.policy.Tries(p.client.quietFor()) {
 		return
 	}
 	p.begun++
@@ -121,7 +104,8 @@ func (p *pulse) begin(ctx context.Context, running *sync.WaitGroup) {
 // letIn takes a connection for the pulse's, in place of the last one and of all that are still being tried.
 func (p *pulse) letIn(n int) {
 	p.mu.Lock()
-	p.current, p.heard = n, time.Now()
+	p.current = n
+	p.policy.Heard(time.Now())
 	for other, hangUp := range p.open {
 		if other != n {
 			hangUp()
@@ -133,7 +117,7 @@ func (p *pulse) letIn(n int) {
 func (p *pulse) hears(n int) {
 	p.mu.Lock()
 	if p.current == n {
-		p.heard = time.Now()
+		p.policy.Heard(time.Now())
 	}
 	p.mu.Unlock()
 	p.client.pulseHeard()
@@ -145,14 +129,14 @@ func (p *pulse) ended(n int) {
 	p.open[n]()
 	delete(p.open, n)
 	if p.current == n {
-		p.heard = time.Time{}
+		p.policy.Broke()
 		notify(p.broke)
 	}
 }
 
 func (p *pulse) connect(ctx context.Context) (net.Conn, error) {
 	opts := p.client.opts
-	bound := pulseQuiet * opts.Heartbeat
+	bound := p.policy.Quiet()
 	dialCtx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	conn, err := opts.Dial(dialCtx, p.hub)
@@ -173,18 +157,18 @@ func (p *pulse) connect(ctx context.Context) (net.Conn, error) {
 	return conn, err
 }
 
-// quietFor tells whether the conversation has given no sign of life for so long.
-func (c *Client) quietFor(d time.Duration) bool {
+// quietFor is how long the conversation has given no sign of life.
+func (c *Client) quietFor() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Since(c.heard) > d
+	return time.Since(c.heard)
 }
 
 // pulseHeard takes a sign of life from the pulse.
 func (c *Client) pulseHeard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.heard) < pulseTrust*c.opts.Lost {
+	if now := time.Now(); liveness.Trusts(now.Sub(c.heard), c.opts.Lost) {
 		c.silence.Heard(now)
 	}
 }
@@ -228,7 +212,7 @@ func (s *Server) pulseOf(h protocol.Hello, hangUp context.CancelFunc) *agent {
 func (s *Server) trusted(a *agent) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(a.heard) < pulseTrust*s.opts.Lost && a.session.Connected
+	return liveness.Trusts(time.Since(a.heard), s.opts.Lost) && a.session.Connected
 }
 
 // endPulse ends the pulse of an agent, if it has one.

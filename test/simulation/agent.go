@@ -26,6 +26,8 @@ type agent struct {
 	redial  liveness.Redial
 	clock   liveness.Clock
 	silence liveness.Silence
+	spoken  time.Time // when the hub was last heard in the conversation itself
+	pulse   pulse
 	hubGone bool // it is not looked for any more
 	unheard bool // because it was silent for too long
 	tick    time.Time

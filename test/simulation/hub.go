@@ -28,6 +28,8 @@ type client struct {
 	session  session.Session
 	conv     session.Conversation[protocol.Command, protocol.Event]
 	link     *endpoint
+	pulse    *endpoint // nil: it has none
+	heard    time.Time // the conversation itself
 	reported time.Time
 	late     bool // it came when the job was over
 }
@@ -110,6 +112,7 @@ func (h *hub) perform(e decide.Effect) {
 	case decide.Drop:
 		if c := h.agents[e.Task]; c != nil {
 			c.session.Ended = true
+			c.endPulse()
 			if c.link != nil {
 				c.link.close()
 			}
@@ -173,7 +176,7 @@ func (h *hub) accept(a *agent, its *endpoint) {
 		h.agents[a.task] = c
 		fallthrough
 	case session.Resumed:
-		c.session, c.link = state, its
+		c.session, c.link, c.heard = state, its, h.job.now
 		c.conv.Connected()
 	}
 	its.receive = func(m any) { h.hear(a.task, c, its, m.(session.Frame[protocol.Event])) }
@@ -214,23 +217,31 @@ func (h *hub) missesEnd(a *agent) bool {
 	return a.proc.dead && c != nil && c.link != nil
 }
 
-// hear takes in a frame of an agent's.
-func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[protocol.Event]) {
+// alive takes in a sign of life, not more often than package control tells them.
+func (h *hub) alive(t roles.Task, c *client, sent time.Time) {
 	if h.job.now.Sub(c.reported) >= h.job.plan.Timeouts.Heartbeat.Std()/20 {
 		c.reported = h.job.now
-		h.step(decide.Alive{Task: t, Sent: f.At})
+		h.step(decide.Alive{Task: t, Sent: sent})
 	}
+}
+
+// hear takes in a frame of an agent's.
+func (h *hub) hear(t roles.Task, c *client, link *endpoint, f session.Frame[protocol.Event]) {
+	c.heard = h.job.now
+	h.alive(t, c, f.At)
 	for _, e := range c.conv.Take(f) {
 		h.step(decide.Reported{Task: t, Event: e})
 	}
 	switch {
 	case f.Bye:
 		link.closed, c.link = true, nil
+		c.endPulse()
 		if c.session.Disconnected(session.Goodbye, "") {
 			h.step(decide.Bye{Task: t})
 		}
 	case f.GaveUp:
 		link.closed, c.link = true, nil
+		c.endPulse()
 		if c.session.Disconnected(session.GaveUp, "") {
 			h.step(decide.Broke{Task: t, GaveUp: true})
 		}

@@ -80,8 +80,11 @@ func (a *agent) welcome(link *endpoint, answer session.Answer) {
 		a.link = link
 		a.redial.Reset()
 		a.conv.Connected()
-		a.silence.Heard(a.job.now)
+		a.hears()
 		a.flush()
+		if answer == session.Welcome {
+			a.keepPulse()
+		}
 	case session.Retry:
 		link.close()
 		a.proc.timer(a.redial.Next(), a.inThis(a.dial))
@@ -115,6 +118,7 @@ func (a *agent) lost(why string) {
 		}
 	}
 	a.link, a.trying = nil, nil
+	a.pulse.close(nil)
 	a.step(rank.HubLost{Why: why})
 }
 
@@ -150,9 +154,15 @@ func (a *agent) hear(link *endpoint, m any) {
 	}
 }
 
+// hears notes a sign of life of the conversation.
+func (a *agent) hears() {
+	a.spoken = a.job.now
+	a.silence.Heard(a.job.now)
+}
+
 // told takes in a frame of the hub's.
 func (a *agent) told(f session.Frame[protocol.Command]) {
-	a.silence.Heard(a.job.now)
+	a.hears()
 	fresh := a.conv.Take(f)
 	if a.parting {
 		return // it has left

@@ -69,8 +69,8 @@ type endpoint struct {
 	receive func(any)
 	ended   func() // the connection has ended, not from here
 	closed  bool
-	last    time.Time // when the last message arrived or will
-	waiting []func()  // arrivals that wait for a cut to be healed
+	last    time.Duration // when the last message arrived or will, since the beginning
+	waiting []func()      // arrivals that wait for a cut to be healed
 }
 
 // connect makes the two sides of a connection.
@@ -105,12 +105,8 @@ func (e *endpoint) send(message any) {
 // deliver has something happen at the other side when a message would arrive there.
 func (e *endpoint) deliver(do func()) {
 	n, to := e.net, e.other
-	at := n.w.now.Add(n.delay(e.proc.host, to.proc.host))
-	if at.Before(to.last) {
-		at = to.last
-	}
-	to.last = at
-	n.w.at(at, func() {
+	to.last = max(to.last, n.w.elapsed+n.delay(e.proc.host, to.proc.host))
+	n.w.after(to.last-n.w.elapsed, func() {
 		switch {
 		case to.proc.host.dead:
 		case len(to.waiting) > 0:

@@ -66,7 +66,7 @@ func (p *process) resume() {
 }
 
 // timer has the process do something later.
-func (p *process) timer(d time.Duration, do func()) { p.w.push(p.w.now.Add(d), p, do) }
+func (p *process) timer(d time.Duration, do func()) { p.w.in(d, p, do) }
 
 // kill ends the process, and its connections with it.
 func (p *process) kill() {

@@ -259,6 +259,7 @@ func (a *agent) part() {
 
 // conversationAnew forgets the hub that it has left.
 func (a *agent) conversationAnew() {
+	a.pulse.close(nil)
 	fresh := newAgent(a.job, a.task, a.proc.host)
 	a.life++
 	a.former = a.job.hub

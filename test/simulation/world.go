@@ -8,10 +8,11 @@ import (
 
 // world is virtual time, chance, and what is to happen.
 type world struct {
-	now   time.Time
-	rng   *rand.Rand
-	queue schedule
-	count int // of what was ever scheduled: what is due at the same time happens in this order
+	now     time.Time
+	elapsed time.Duration // since the beginning
+	rng     *rand.Rand
+	queue   schedule
+	count   int // of what was ever scheduled: what is due at the same time happens in this order
 
 	told  bool // the story is wanted
 	story []string
@@ -21,9 +22,9 @@ func newWorld(seed uint64) *world {
 	return &world{now: beginning, rng: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // no secret
 }
 
-// due is something that happens at a moment, in nanoseconds since the beginning.
+// due is something that happens so long after the beginning.
 type due struct {
-	at    int64
+	at    time.Duration
 	order int
 	by    *process // does it, if one is named
 	do    func()
@@ -74,32 +75,30 @@ func (s *schedule) pop() due {
 var beginning = time.Unix(1_000_000, 0)
 
 // at has something done at a moment, not before now.
-func (w *world) at(t time.Time, do func()) { w.push(t, nil, do) }
+func (w *world) at(t time.Time, do func()) { w.in(t.Sub(w.now), nil, do) }
 
-// push has something done at a moment, by a process if one is named.
-func (w *world) push(t time.Time, by *process, do func()) {
-	if t.Before(w.now) {
-		t = w.now
-	}
+// after has something done after a while.
+func (w *world) after(d time.Duration, do func()) { w.in(d, nil, do) }
+
+// in has something done after a while, by a process if one is named.
+func (w *world) in(d time.Duration, by *process, do func()) {
 	w.count++
-	w.queue.push(due{int64(t.Sub(beginning)), w.count, by, do})
+	w.queue.push(due{w.elapsed + max(d, 0), w.count, by, do})
 }
-
-func (w *world) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
 
 // run lets time pass until something holds, nothing is left to happen, or the limit.
 func (w *world) run(until func() bool, limit time.Time) {
-	most := int64(limit.Sub(beginning))
+	most := limit.Sub(beginning)
 	for still := 0; len(w.queue) > 0 && !until() && still < mostAtOnce; still++ {
 		next := w.queue.pop()
-		if next.at > int64(w.now.Sub(beginning)) {
-			still = 0
-		}
 		if next.at > most {
-			w.now = limit
+			w.now, w.elapsed = limit, most
 			return
 		}
-		w.now = beginning.Add(time.Duration(next.at))
+		if next.at > w.elapsed {
+			still = 0
+			w.now, w.elapsed = beginning.Add(next.at), next.at
+		}
 		if next.by != nil {
 			next.by.takes(next.do)
 		} else {

@@ -199,4 +199,9 @@ var connectionMutants = []mutant{
 		old: "\t\tcase <-m.closed:\n\t\t\treturn\n\t\t}\n\t}\n}\n\n// close",
 		new: "\t\t}\n\t}\n}\n\n// close",
 	},
+	{
+		name: "a pulse never counts", file: pulse,
+		old: "bool { return silent < pulseTrust*limit }",
+		new: "bool { return silent < 0*limit }",
+	},
 }

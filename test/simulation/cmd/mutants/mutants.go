@@ -14,6 +14,7 @@ const (
 	rankKeep     = "pkg/decide/rank/keep.go"
 	steps        = "pkg/decide/steps/machine.go"
 	liveness     = "pkg/decide/liveness/liveness.go"
+	pulse        = "pkg/decide/liveness/pulse.go"
 )
 
 // mutants are the faults that are planted, one a time.
