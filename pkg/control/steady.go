@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,10 @@ func (s steady) stamped(e protocol.Event) protocol.Event {
 	if e.Outcome != nil {
 		o := *e.Outcome
 		o.StartedAt, o.EndedAt = s.at(o.StartedAt), s.at(o.EndedAt)
+		o.Orphans = slices.Clone(o.Orphans)
+		for i := range o.Orphans {
+			o.Orphans[i].At = s.at(o.Orphans[i].At)
+		}
 		e.Outcome = &o
 	}
 	if e.Progress != nil {

@@ -18,18 +18,20 @@ func TestSteady(t *testing.T) {
 	for _, by := range []time.Duration{0, time.Hour, -time.Hour} {
 		at := check.ClockSet(t, later, by)
 		e := protocol.Event{
-			At: at, Since: at, Outcome: &protocol.Outcome{StartedAt: elsewhere, EndedAt: at},
+			At: at, Since: at,
+			Outcome:  &protocol.Outcome{StartedAt: elsewhere, EndedAt: at, Orphans: []protocol.Orphan{{At: at}}},
 			Progress: &protocol.Progress{Output: at},
 		}
 		want := protocol.Event{
-			At: later, Since: later, Outcome: &protocol.Outcome{StartedAt: elsewhere, EndedAt: later},
+			At: later, Since: later,
+			Outcome:  &protocol.Outcome{StartedAt: elsewhere, EndedAt: later, Orphans: []protocol.Orphan{{At: later}}},
 			Progress: &protocol.Progress{Output: later},
 		}
 		byWall := cmp.Comparer(func(a, b time.Time) bool { return a.Round(0).Equal(b.Round(0)) })
 		if diff := cmp.Diff(want, s.stamped(e), byWall); diff != "" {
 			t.Errorf("set by %v: %s", by, diff)
 		}
-		if !e.Outcome.EndedAt.Equal(at) || e.Progress.Output != at {
+		if !e.Outcome.EndedAt.Equal(at) || !e.Outcome.Orphans[0].At.Equal(at) || e.Progress.Output != at {
 			t.Error("the event of the sender was changed")
 		}
 	}

@@ -105,7 +105,7 @@ func (s *Supervisor) reapOrphans() {
 		var ru syscall.Rusage
 		if got, _ := syscall.Wait4(pid, &ws, syscall.WNOHANG, &ru); got == pid {
 			s.note(Orphan{
-				PID: pid, Comm: p.comm, Status: statusText(ws), At: time.Now().UTC(),
+				PID: pid, Comm: p.comm, Status: statusText(ws), At: time.Now(),
 				PeakRSS: ru.Maxrss << 10, CPU: time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
 			})
 		}
