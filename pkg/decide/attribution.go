@@ -22,6 +22,8 @@ type Fact struct {
 	// Silent says that its connection has not ended: its host has vanished with it, or is cut off.
 	Loss, Silent bool
 	Seen         time.Time
+	// StepEnds says that it vanished with another of its role, whose child had ended: the scheduler ends their step.
+	StepEnds bool
 	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
 	LetGo bool
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
@@ -36,6 +38,8 @@ const (
 	// signalLag is how much later than a child its agent may see a signal that both were sent, on a machine that is
 	// loaded.
 	signalLag = 300 * time.Millisecond
+	// askedSkew is how much later than what failed because of it a request to end may seem to have been heard.
+	askedSkew = 150 * time.Millisecond
 	// lossLag is how much later than it happened the end of a connection may be known, when TCP had to send it again.
 	lossLag = time.Second
 	// launcherLag is how much later than the ranks that it lets go a launcher may end, on a machine that is loaded.
@@ -206,7 +210,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case first.Kind == protocol.CauseCancelled && ended(f):
 		return later < -signalLag
 	case ended(first) && (f.Kind == protocol.CauseCancelled || f.Kind == protocol.TimeLimit):
-		return later < -precision // that was asked for before, but heard of later
+		// It was asked for before, but heard of later; when exactly is known less well on a slow network.
+		return later < -precision || later < askedSkew && a.DependsOn(first.Role, f.Role)
 	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
@@ -218,7 +223,9 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
 	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.Seen.Before(first.Since)):
-		return later < settle // its last words may have been on the way, or the end of its connection
+		// Its last words may have been on the way, or the end of its connection. PMIx has the scheduler end the whole
+		// step because one of its processes was killed.
+		return later < settle && (!f.StepEnds || later <= 0)
 	case f.Loss:
 		return later <= 0 || later < lossLag && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
 	case lets(first, f):

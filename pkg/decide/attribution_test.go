@@ -324,6 +324,13 @@ func TestPrecedes(t *testing.T) {
 		},
 		"it failed, the end was asked for":      {first, fact("GEN_0", 0, kind(protocol.TimeLimit)), Noted},
 		"it failed, the end had been asked for": {first, fact("GEN_0", -time.Second, asked), Replaced},
+		"it failed, what it needs had been asked to end": {
+			fact("DISAGG_SERVER", 0), fact("CTX_0", askedSkew/2, asked), Replaced,
+		},
+		"it failed, what it needs was asked to end": {
+			fact("DISAGG_SERVER", 0), fact("CTX_0", askedSkew, asked), Noted,
+		},
+		"it failed, another was asked to end": {fact("GEN_0", 0), fact("CTX_0", askedSkew/2, asked), Noted},
 		"it failed, its time was up": {
 			first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced,
 		},

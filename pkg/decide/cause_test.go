@@ -227,6 +227,43 @@ func TestStepEndsWithTheCauseCode(t *testing.T) {
 	}
 }
 
+// Slurm ends the whole step of a process that has ended, where PMIx asks for that: the process is named, and not an
+// agent that went with the step. If another agent alone is gone, MPI has killed the process because of that.
+func TestStepEndsBecauseOfAChild(t *testing.T) {
+	killed := protocol.Outcome{Started: true, Code: 137, Signal: "SIGKILL"}
+	crashed := protocol.Outcome{Started: true, Code: 1}
+	const soon, short, long = settle / 5, 100 * time.Millisecond, 2 * time.Second
+	step, one := []roles.Task{gen0, gen1}, []roles.Task{gen1}
+	for name, c := range map[string]struct {
+		o             protocol.Outcome
+		silent, after time.Duration // before the end of the process, and until agents are gone
+		gone          []roles.Task
+		kind          protocol.CauseKind
+		rank          int
+	}{
+		"the step":                    {killed, short, soon, step, protocol.ChildSignal, 0},
+		"one agent":                   {killed, short, soon, one, protocol.AgentLost, 1},
+		"an agent that stood still":   {killed, short, 2 * settle, one, protocol.ChildSignal, 0},
+		"the step, one stood still":   {crashed, long, soon, step, protocol.ChildExit, 0},
+		"one agent, which was silent": {crashed, long, soon, one, protocol.AgentLost, 1},
+	} {
+		b := newBench(t)
+		b.measuring()
+		b.after(c.silent, c.gone...)
+		o := c.o
+		o.EndedAt = b.now
+		b.exit(gen0, o)
+		b.after(c.after, c.gone...)
+		for _, task := range c.gone {
+			b.in(Broke{Task: task})
+		}
+		b.after(time.Second, c.gone...)
+		if got := b.job.Cause(); got == nil || got.Kind != c.kind || got.Rank != c.rank {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // Workers of a rank launcher end well, and first, when the command of rank 0 has died.
 func TestWeakCauseWaitsForAStrongerOne(t *testing.T) {
 	b := newBench(t)

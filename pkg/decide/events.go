@@ -206,6 +206,7 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	f := m.fact(t, kind, detail, now)
 	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
 	f.Code, f.Weak = e.Code, mayBeScheduler(o)
+	t.fellAt, t.killed = f.Since, f.Weak
 	f.Quote(o)
 	t.cause = kind
 	switch {

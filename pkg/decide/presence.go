@@ -209,6 +209,7 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
 	f.Since, f.Seen = t.presence.since(m.suspectAfter()), t.presence.seen
+	m.weighStepEnd(&f, t)
 	m.failLost(t, f, now)
 }
 

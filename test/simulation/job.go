@@ -296,6 +296,10 @@ func (j *job) vanished(h *host) {
 // fellOver lets a child that ended before its time take others along.
 func (j *job) fellOver(a *agent) {
 	begun := j.now
+	h := a.proc.host
+	if j.scenario.pmix && isWorker(a.task.Role) && !a.child.stuck && !h.dead && j.net.way(h, j.hosts[0]) {
+		j.slurm.end(a.task.Role, 800*time.Millisecond, 1500*time.Millisecond) // on a quiet machine 1.0 s
+	}
 	for _, t := range j.order {
 		fall, ok := j.scenario.Falls(t, a.task)
 		if !ok {

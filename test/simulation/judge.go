@@ -109,10 +109,18 @@ func (f *Fault) mustShow() bool {
 
 // blurred tells whether another rank of the same worker may be named: MPI ended it, and its end looks the same; rank 0,
 // whose launcher lets the others go before it ends, or one on another host, whose clock is not known that well; or it
-// was all that was known when the hub was lost.
+// was all that was known when the hub was lost, or when PMIx ended the step with an agent that stood still.
 func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
 	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
-	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost()
+	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() || g.scenario.pmix && g.isPaused(f)
+}
+
+// isPaused tells whether the agent of a task stood still when a fault happened.
+func (g Judge) isPaused(f *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(p *Fault) bool {
+		return p.Kind == PauseAgent && p.Task == f.Task && !p.At.IsZero() && p.At.Before(f.At) &&
+			f.At.Before(p.At.Add(p.For))
+	})
 }
 
 // hubWasLost tells whether the hub was killed or stopped: what counts then is what it had told before.

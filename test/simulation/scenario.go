@@ -26,6 +26,7 @@ type Scenario struct {
 	slow        bool          // children take their time to end
 	deaf        bool          // what is stuck does not even end
 	frees       bool          // what is stuck is freed some time after its end
+	pmix        bool          // the scheduler ends the step of a worker of which a process has ended
 	timing      uint64        // other times of all that takes a while; 0: those of the seed
 	again       again
 	keep        plan.Keep // whether servers are kept
@@ -88,7 +89,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 			f.After = first.After + time.Duration(rng.Int64N(int64(time.Second))).Round(time.Millisecond)
 		}
 	}
-	s.again = s.drawAgain()
+	s.again, s.pmix = s.drawAgain(), s.lot("pmix").IntN(3) == 0
 	return s, nil
 }
 
@@ -97,7 +98,7 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 func DrawForLab(seed uint64, faults int) (Scenario, error) {
 	s, err := Draw(seed, faults)
 	s.least, s.most, s.tail, s.again = 50*time.Microsecond, 500*time.Microsecond, 0, again{}
-	s.deaf, s.frees = false, false
+	s.deaf, s.frees, s.pmix = false, false, false
 	for _, f := range s.Faults {
 		if f.Phase == protocol.Launching {
 			f.Phase = protocol.Readying

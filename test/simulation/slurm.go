@@ -105,9 +105,8 @@ func (s *slurm) ended(a *agent, code int, killed bool) {
 	role := a.task.Role
 	s.left[role]--
 	s.codes[role] = max(s.codes[role], code)
-	if killed && s.left[role] > 0 && !s.doomed[role] {
-		s.doomed[role] = true
-		s.job.after(s.job.between(10*time.Millisecond, 1500*time.Millisecond), func() { s.killStep(role) })
+	if killed && s.left[role] > 0 {
+		s.end(role, 10*time.Millisecond, 1500*time.Millisecond)
 	}
 	if s.left[role] > 0 {
 		return
@@ -126,10 +125,17 @@ func (s *slurm) says(role roles.Role, d protocol.Diagnosis) {
 	s.proc.takes(func() { s.step(steps.Said{Role: role, Diagnosis: d}) })
 }
 
-func (s *slurm) killStep(role roles.Role) {
-	for _, t := range s.job.order {
-		if t.Role == role {
-			s.job.agents[t].killed()
-		}
+// end ends a step after a while, unless that is under way.
+func (s *slurm) end(role roles.Role, least, most time.Duration) {
+	if s.doomed[role] {
+		return
 	}
+	s.doomed[role] = true
+	s.proc.timer(s.job.between(least, most), func() {
+		for _, t := range s.job.order {
+			if t.Role == role {
+				s.job.agents[t].killed()
+			}
+		}
+	})
 }

@@ -24,10 +24,22 @@ func (g Judge) knownWithin(f *Fault) time.Duration {
 		return 3 * time.Second
 	case KillAgent: // it could come back for a heartbeat
 		return g.plan.Timeouts.Heartbeat.Std() + together
+	case Cancel, TermStep: // the scheduler's way, and a message's
+		return askedLag + together
 	case Crash, ExitZero, KillChild: // a message's way
+		if g.isStuck(f.Task) {
+			return endPatience + 2*endPeriod + together
+		}
 		return together
 	}
 	return 0
+}
+
+// isStuck tells whether the end of a task's child is known late.
+func (g Judge) isStuck(t roles.Task) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		return f.Kind == Stuck && f.Task == t && !f.At.IsZero()
+	})
 }
 
 // fellWith tells whether a cause is the end of what a fault may have taken along: another rank of the same role, a role
@@ -55,11 +67,10 @@ func (g Judge) fellWith(c protocol.Cause, f *Fault) bool {
 // struckBy lists the tasks that a fault ends itself.
 func (g Judge) struckBy(f *Fault) []roles.Task {
 	list := []roles.Task{f.Task}
-	if f.Kind == LoseHost || f.Kind == CutHost {
-		for t, h := range g.of {
-			if h == g.of[f.Task] && t != f.Task {
-				list = append(list, t)
-			}
+	for t, h := range g.of {
+		ofHost := (f.Kind == LoseHost || f.Kind == CutHost) && h == g.of[f.Task]
+		if ofHost || f.Kind == Cancel || f.Kind == TermStep && t.Role == f.Task.Role {
+			list = append(list, t)
 		}
 	}
 	return list

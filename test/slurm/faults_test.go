@@ -117,6 +117,12 @@ func faults() []fault {
 			within: 5 * time.Second,
 		},
 		{
+			// A second after a rank has ended PMIx has Slurm kill all of its step, agents included.
+			name: "a rank is killed, and the others take their time", sim: "GEN_0.2:kill@0.2; GEN_0.*:slow-stop=5",
+			env: []string{loading}, verdict: failed, cause: "GEN_0.2 on gpu1: killed by SIGKILL", state: plain,
+			within: 8 * time.Second,
+		},
+		{
 			name: "the coordinator crashes", sim: "DISAGG_SERVER:crash=5@1", env: []string{"SIM_STARTUP_SECONDS=10"},
 			verdict: failed, cause: "DISAGG_SERVER.0 on gpu1: exited with code 5", state: plain,
 			step: "DISAGG_SERVER FAILED 5:0",
