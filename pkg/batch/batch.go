@@ -119,7 +119,9 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if o.Plan.Policy.Keep != "" {
 		go b.lookForRequests()
 	}
-	return b.see(ctx), nil
+	code := b.see(ctx)
+	b.endLeft()
+	return code, nil
 }
 
 // diskPatience is how long, at the end, a run directory that does not answer is waited for.

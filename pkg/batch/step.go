@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -233,6 +234,39 @@ func (s *step) tell() {
 	s.mu.Unlock()
 	if changed {
 		s.batch.in(steps.Said{Role: s.role, Diagnosis: d, Ranks: ranks})
+	}
+}
+
+// leftBound is how long commands that are left have to end when they are asked, and when they are killed.
+const leftBound = 500 * time.Millisecond
+
+// endLeft ends the commands of steps that are not waited for any more: those of lost hosts, or that hang. A scheduler
+// that follows parents to know what belongs to a job would leave them on the node.
+func (b *batch) endLeft() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var left []*step
+	for _, s := range b.running {
+		if s.count() > 0 {
+			left = append(left, s)
+		}
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for _, s := range left {
+			s.signal(sig)
+		}
+		until := time.Now().Add(leftBound)
+		left = slices.DeleteFunc(left, func(s *step) bool { return s.endsBy(until) })
+	}
+}
+
+// endsBy waits until every command of the step has ended, or a moment, and tells whether they have.
+func (s *step) endsBy(until time.Time) bool {
+	select {
+	case <-s.over:
+		return true
+	case <-time.After(time.Until(until)):
+		return false
 	}
 }
 

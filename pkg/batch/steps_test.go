@@ -239,14 +239,14 @@ func TestOutputIsHeldOpen(t *testing.T) {
 }
 
 // Steps that are left over after BENCHMARK's end are waited for as long as they print something. The test prints for
-// the step: only then it knows when there was a pause, on a busy machine, that was long enough to be left for.
+// the step: only then it knows when there was a pause, on a busy machine, that was long enough to be left for. Then
+// they are ended.
 func TestLeftOver(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, map[string]string{
-		"GEN_0":     `echo $$ >"$A/pid.tmp"; mv "$A/pid.tmp" "$A/pid"; exec sleep 600`,
+		"GEN_0":     `echo $$ >"$A/pid.tmp"; mv "$A/pid.tmp" "$A/pid"; trap "" TERM; exec sleep 600`,
 		"BENCHMARK": verdict + `until [ -e "$A/printed" ]; do sleep 0.02; done`,
 	})
-	t.Cleanup(j.kill)
 	type prints struct {
 		last  time.Time
 		pause time.Duration // the longest
@@ -274,9 +274,7 @@ func TestLeftOver(t *testing.T) {
 	if check.Exists(rundir.DoneFile(j.attempt.RoleLog(gen))) {
 		t.Error("the log of a step that goes on is marked as complete")
 	}
-	if len(processes(j.plan.RunDir)) == 0 {
-		t.Error("the step was waited for to its end")
-	}
+	// It does not heed the request to end: nothingIsLeft sees whether it was killed.
 }
 
 // standardOutput opens the standard output of the decode server's step, once that runs.

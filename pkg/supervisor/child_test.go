@@ -22,7 +22,8 @@ import (
 const childVar = "SUPERVISOR_TEST_CHILD"
 
 func init() {
-	if os.Getenv(childVar) == "leaderless" {
+	switch os.Getenv(childVar) {
+	case "leaderless", "stuck":
 		runtime.LockOSThread() // to the first thread
 	}
 }
@@ -68,6 +69,8 @@ func programs() map[string]program {
 		"reexec":      reexec,
 		"leaderless":  leaderless,
 		"headless":    headless,
+		"stuck":       stuck,
+		"grouped":     grouped,
 	}
 }
 

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -35,13 +37,15 @@ func (p *Process) lookForEnd() {
 	now := time.Now()
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	status, isEnding := ending(p.proc.Pid)
+	status, how := ending(p.proc.Pid)
 	switch {
-	case !isEnding:
+	case how == collected: // whoever waits for it knows more
+	case how == living:
 		p.livedAt, p.endsSince = now, time.Time{}
 	case p.endsSince.IsZero():
 		p.endsSince = now
 	case now.Sub(p.endsSince) >= endPatience && mayInspect(p.proc.Pid):
+		p.dumps.Store(how == dumping)
 		o := outcomeOf(status)
 		o.StartedAt, o.EndedAt, o.CPU = p.startedAt, p.livedAt, onCPU(p.proc.Pid)
 		p.end(o, p.endsSince)
@@ -65,49 +69,61 @@ func (p *Process) endedBy(now time.Time) time.Time {
 	return p.livedAt
 }
 
-// mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. Its io is
-// guarded in the same way (proc(5)).
+// mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. The link to
+// its program is guarded in the same way (proc(5)), and gone once it has ended.
 func mayInspect(pid int) bool {
-	var room [smallFile]byte
-	_, err := readSmall(procFile(pid, "io"), room[:])
-	return err == nil
-}
-
-// isReapedBy gives the kernel until a moment to free a leader that has ended: a large process takes seconds.
-func (p *Process) isReapedBy(at time.Time) bool {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-p.reaped:
-		return true
-	case <-p.hurry:
-		return false
-	case <-timer.C:
-		return false
-	}
+	_, err := os.Readlink(procFile(pid, "exe"))
+	return err == nil || errors.Is(err, os.ErrNotExist)
 }
 
 // isExiting is the flag of a thread that the kernel is ending (PF_EXITING of include/linux/sched.h).
 const isExiting = 0x4
 
-// ending tells whether the kernel is ending a process, all of its threads, and with which status.
-func ending(pid int) (status syscall.WaitStatus, is bool) {
+// stageOfEnd is how far the end of a process has come.
+type stageOfEnd int
+
+const (
+	living    stageOfEnd = iota
+	dumping              // it has crashed, and its memory is written to a file: its connections stay open
+	exiting              // the kernel is freeing what it had
+	collected            // it is no more
+)
+
+// ending tells how far the end of a process, of all of its threads, has come, and with which status it ends.
+func ending(pid int) (syscall.WaitStatus, stageOfEnd) {
 	fields, ok := statFields(procFile(pid, "stat"))
-	if !ok || number(fields[statFlags])&isExiting == 0 {
-		return 0, false
+	if !ok {
+		return 0, collected
 	}
-	if number(fields[statThreads]) > 1 { // the first thread may end before the others
-		tasks := procFile(pid, "task")
-		threads, err := os.ReadDir(tasks)
-		if err != nil {
-			return 0, false
-		}
-		for _, t := range threads {
-			of, ok := statFields(tasks + "/" + t.Name() + "/stat")
-			if ok && number(of[statFlags])&isExiting == 0 {
-				return 0, false
-			}
+	status := syscall.WaitStatus(number(fields[statExitCode])) //nolint:gosec // 16 bits
+	switch {
+	case status != 0 && dumpsCore(pid):
+		return status, dumping
+	case number(fields[statFlags])&isExiting == 0:
+		return 0, living
+	case number(fields[statThreads]) > 1: // the first may end before the others
+		return status, endingOfThreads(pid)
+	}
+	return status, exiting
+}
+
+func endingOfThreads(pid int) stageOfEnd {
+	tasks := procFile(pid, "task")
+	threads, err := os.ReadDir(tasks)
+	if err != nil {
+		return collected
+	}
+	for _, t := range threads {
+		of, ok := statFields(tasks + "/" + t.Name() + "/stat")
+		if ok && number(of[statFlags])&isExiting == 0 {
+			return living
 		}
 	}
-	return syscall.WaitStatus(number(fields[statExitCode])), true //nolint:gosec // 16 bits
+	return exiting
+}
+
+// dumpsCore tells whether the kernel writes a process's memory to a file (CoreDumping of proc(5)).
+func dumpsCore(pid int) bool {
+	data, err := readSmall(procFile(pid, "status"), nil)
+	return err == nil && bytes.Contains(data, []byte("\nCoreDumping:\t1\n"))
 }

@@ -86,7 +86,15 @@ func TestEndBeforeItIsFreed(t *testing.T) {
 	for begun := time.Now(); h.LookForEnd().IsZero() && time.Since(begun) < bound; time.Sleep(time.Millisecond) {
 	}
 	freed := time.Now()
-	h.letGo()
+	go h.letGo()
+	for gone := false; !gone; {
+		select {
+		case <-h.Exited():
+			gone = true
+		default:
+			h.LookForEnd()
+		}
+	}
 	if o := h.outcome(); o.Code != 7 || !o.EndedAt.Before(freed) {
 		t.Errorf("ended %v after it was freed: %+v", o.EndedAt.Sub(freed), o)
 	}
@@ -145,21 +153,29 @@ func TestExecFromAnotherThread(t *testing.T) {
 	}
 }
 
-// stranger is a program that supervises one that it may not inspect, and that is freed late. It prints how that ended.
+// stranger is a program that supervises one that is freed late, and prints what it was told. It is root without the
+// right to inspect others, and supervises a process of nobody; or it is nobody itself, as it is told.
 func stranger(args []string) int {
-	if len(args) == 0 { // it may inspect every process yet
+	as := args[0]
+	switch {
+	case as == "nobody":
+		if err := syscall.Setuid(65534); err != nil {
+			fmt.Print(err)
+			return 1
+		}
+	case len(args) == 1:
 		runtime.LockOSThread()
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_PTRACE, 0, 0, 0); err != nil {
 			fmt.Print(err)
 			return 1
 		}
-		panic(syscall.Exec("/proc/self/exe", []string{os.Args[0], "now"}, os.Environ()))
+		panic(syscall.Exec("/proc/self/exe", []string{os.Args[0], as, "now"}, os.Environ()))
 	}
-	fmt.Print(superviseStranger())
+	fmt.Print(superviseStranger(as))
 	return 0
 }
 
-func superviseStranger() error {
+func superviseStranger(as string) error {
 	s, err := supervisor.New()
 	if err != nil {
 		return err
@@ -175,9 +191,13 @@ func superviseStranger() error {
 		return err
 	}
 	isReady := make(chan struct{})
+	child := "nobody" // what it is
+	if as == child {
+		child = os.DevNull // it is that already: what it has open
+	}
 	file := filepath.Join(dir, "end")
 	p := s.Start(supervisor.Spec{
-		Argv: []string{"/proc/self/exe", file, "7", "nobody"}, Env: []string{childVar + "=traceable"},
+		Argv: []string{"/proc/self/exe", file, "7", child}, Env: []string{childVar + "=traceable"},
 		Output: logtee.Options{Log: log, OnLine: func(logtee.Line) { close(isReady) }},
 	})
 	<-isReady
@@ -190,25 +210,33 @@ func superviseStranger() error {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		return err
 	}
+	early := false
 	select {
 	case <-p.Exited():
-		return fmt.Errorf("told too early: %+v", p.Ended())
+		early = true
 	case <-time.After(time.Second): // twice as long as the end of others is waited for
 	}
 	letGo()
 	<-p.Done()
-	return fmt.Errorf("ended with %d", p.Outcome().Code)
+	return fmt.Errorf("told before it was freed: %t; ended with %d", early, p.Outcome().Code)
 }
 
 // The end of a process that may not be inspected is told once the kernel says how it ended: until then it says 0 to
-// everybody who may not know.
+// everybody who may not know. That of one's own process is known, also to somebody who is not root.
 func TestEndOfAStranger(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can start a process that it may not inspect")
 	}
-	c := run(t, check.Supervise(t), nil, "stranger")
-	if o := c.outcome(); o.Code != 0 || c.output() != "ended with 7" {
-		t.Errorf("%+v: %s", o, c.output())
+	for as, want := range map[string]string{
+		"root":   "told before it was freed: false; ended with 7",
+		"nobody": "told before it was freed: true; ended with 7",
+	} {
+		t.Run(as, func(t *testing.T) {
+			c := run(t, check.Supervise(t), nil, "stranger", as)
+			if o := c.outcome(); o.Code != 0 || c.output() != want {
+				t.Errorf("%+v: %s", o, c.output())
+			}
+		})
 	}
 }
 

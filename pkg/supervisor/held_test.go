@@ -63,7 +63,7 @@ func keeper(args []string) int {
 	root, err := fs.NewLoopbackRoot(args[0])
 	if err == nil {
 		var server *fuse.Server
-		server, err = fuse.NewServer(keepsAll{fs.NewNodeFS(root, &fs.Options{})}, args[1], &fuse.MountOptions{DirectMountStrict: true})
+		server, err = fuse.NewServer(keepsAll{fs.NewNodeFS(root, &fs.Options{}), args[0]}, args[1], &fuse.MountOptions{DirectMountStrict: true})
 		if err == nil {
 			go server.Serve()
 			err = server.WaitMount()
@@ -77,11 +77,27 @@ func keeper(args []string) int {
 	select {}
 }
 
-// keepsAll is a file system that never answers whoever closes a file, or ends with one that is open.
-type keepsAll struct{ fuse.RawFileSystem }
+// keepsAll is a file system that never answers whoever closes a file or ends with one that is open, looks for the file
+// "never", or writes: they wait for ever, and once they have been asked to end not even SIGKILL ends them.
+type keepsAll struct {
+	fuse.RawFileSystem
+	source string
+}
 
 // Flush implements fuse.RawFileSystem.
 func (keepsAll) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { select {} }
+
+// Lookup implements fuse.RawFileSystem.
+func (k keepsAll) Lookup(stop <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if name == "never" {
+		_ = os.WriteFile(filepath.Join(k.source, "asked"), nil, 0o600)
+		select {}
+	}
+	return k.RawFileSystem.Lookup(stop, in, name, out)
+}
+
+// Write implements fuse.RawFileSystem.
+func (keepsAll) Write(<-chan struct{}, *fuse.WriteIn, []byte) (uint32, fuse.Status) { select {} }
 
 // hold runs a program that keeps processes from being freed when they end. It returns what lets them go.
 func hold(s *supervisor.Supervisor, program string, args ...string) (letGo func(), err error) {
@@ -129,21 +145,63 @@ func runHeld(t *testing.T, how string) held {
 	return h
 }
 
-// runKept runs a child that does not come to its end, as one that has a device open whose driver hangs.
-func runKept(t *testing.T, how string) held {
+// disk is a file system that keeps what has to do with it: see keepsAll. It holds the file "device".
+type disk struct {
+	t           *testing.T
+	dir, source string
+	letGo       func()
+}
+
+func hangingDisk(t *testing.T, s *supervisor.Supervisor) disk {
 	t.Helper()
-	s, source, mounted := check.Supervise(t), t.TempDir(), t.TempDir()
-	if err := os.WriteFile(filepath.Join(source, "device"), nil, 0o600); err != nil {
+	d := disk{t: t, source: t.TempDir(), dir: t.TempDir()}
+	err := os.WriteFile(filepath.Join(d.source, "device"), nil, 0o600)
+	if err != nil {
 		t.Fatal(err)
 	}
-	letGo, err := hold(s, "keeper", source, mounted)
-	t.Cleanup(func() { _ = syscall.Unmount(mounted, syscall.MNT_DETACH) })
+	d.letGo, err = hold(s, "keeper", d.source, d.dir)
+	t.Cleanup(func() { _ = syscall.Unmount(d.dir, syscall.MNT_DETACH) })
 	if err != nil {
 		t.Skip(err)
 	}
-	t.Cleanup(letGo)
-	h := startHeld(t, s, how, filepath.Join(mounted, "device"))
-	h.letGo = letGo
+	t.Cleanup(d.letGo)
+	return d
+}
+
+// never is a file for which the disk never answers.
+func (d disk) never() string { return filepath.Join(d.dir, "never") }
+
+// awaitAsked waits until somebody waits for that file.
+func (d disk) awaitAsked() {
+	d.t.Helper()
+	for deadline := time.Now().Add(bound); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(d.source, "asked")); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatal("nobody asks for the file")
+		}
+	}
+}
+
+// end lets all go, and waits until no process is left of what has waited.
+func (d disk) end() {
+	d.t.Helper()
+	d.letGo()
+	for deadline := time.Now().Add(bound); len(check.ChildrenOf(os.Getpid())) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			d.t.Fatal("a process is left")
+		}
+	}
+}
+
+// runKept runs a child that does not come to its end, as one that has a device open whose driver hangs.
+func runKept(t *testing.T, how string) held {
+	t.Helper()
+	s := check.Supervise(t)
+	d := hangingDisk(t, s)
+	h := startHeld(t, s, how, filepath.Join(d.dir, "device"))
+	h.letGo = d.letGo
 	return h
 }
 

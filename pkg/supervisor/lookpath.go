@@ -68,3 +68,13 @@ func lookupEnv(env []string, name string) string {
 	}
 	return ""
 }
+
+// openOnce opens a program before it is run, and waits here if the disk that it is on does not answer. While a program
+// is started a thread waits in vfork(2), which the Go runtime cannot stop: the first garbage collection would hold up
+// all of this process.
+func openOnce(program string) {
+	if f, err := os.Open(program); err == nil { // else it may still be run
+		_, _ = f.Read(make([]byte, 1))
+		_ = f.Close()
+	}
+}

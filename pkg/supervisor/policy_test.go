@@ -17,7 +17,8 @@ type fake struct {
 	begun   time.Time
 	endsBy  map[string]time.Duration // "TERM group": how long after that signal everything has gone
 	matches bool
-	sent    []string // "1s INT leader"
+	sent    []string      // "1s INT leader"
+	leader  time.Duration // when the leader ends by itself; 0: with all
 	goneAt  time.Time
 }
 
@@ -39,6 +40,15 @@ func (f *fake) signalMatch(_ func([]string) bool, sig syscall.Signal) bool {
 		f.note(sig, "match")
 	}
 	return f.matches
+}
+
+func (f *fake) signalOthers(sig syscall.Signal) { f.note(sig, "others") }
+func (f *fake) leaderGone(timeout time.Duration) {
+	if f.leader > 0 {
+		time.Sleep(f.leader)
+		return
+	}
+	f.gone(timeout)
 }
 
 func (f *fake) gone(timeout time.Duration) bool {
@@ -64,30 +74,38 @@ func TestLadder(t *testing.T) {
 			toGroup, fake{endsBy: map[string]time.Duration{"TERM group": 3 * time.Second}}, []string{"0s TERM group"},
 		},
 		"group uses all the budget": {
-			toGroup, fake{endsBy: map[string]time.Duration{"TERM group": 19 * time.Second}}, []string{"0s TERM group"},
+			toGroup, fake{endsBy: map[string]time.Duration{"TERM group": 19 * time.Second}},
+			[]string{"0s TERM group", "10.1s TERM others"},
 		},
-		"never ends": {toGroup, fake{}, []string{"0s TERM group", "20s KILL group"}},
+		"never ends": {toGroup, fake{}, []string{"0s TERM group", "10.1s TERM others", "20s KILL group"}},
+		"its leader ends, another group does not": {
+			toGroup, fake{leader: 2 * time.Second, endsBy: map[string]time.Duration{"TERM others": time.Second}},
+			[]string{"0s TERM group", "2.1s TERM others"},
+		},
 		"leader first": {
 			toLeader, fake{endsBy: map[string]time.Duration{"INT leader": time.Second}}, []string{"0s INT leader"},
 		},
 		"leader ignores INT": {
 			toLeader, fake{endsBy: map[string]time.Duration{"TERM group": time.Second}},
-			[]string{"0s INT leader", "5s TERM group"},
+			[]string{"0s INT leader", "5s TERM group", "5s TERM others"},
 		},
-		"leader ignores everything": {toLeader, fake{}, []string{"0s INT leader", "5s TERM group", "20s KILL group"}},
+		"leader ignores everything": {
+			toLeader, fake{}, []string{"0s INT leader", "5s TERM group", "5s TERM others", "20s KILL group"},
+		},
 		"match": {
 			matching, fake{matches: true, endsBy: map[string]time.Duration{"TERM match": time.Second}},
 			[]string{"0s TERM match"},
 		},
 		"match ignores it": {
-			matching, fake{matches: true}, []string{"0s TERM match", "5s TERM group", "20s KILL group"},
+			matching, fake{matches: true},
+			[]string{"0s TERM match", "5s TERM group", "5s TERM others", "20s KILL group"},
 		},
-		"nothing matches": {matching, fake{}, []string{"0s TERM group", "20s KILL group"}},
+		"nothing matches": {matching, fake{}, []string{"0s TERM group", "5.1s TERM others", "20s KILL group"}},
 		"grace is cut to the budget": {
 			StopPolicy{Signal: unix.SIGINT, Budget: time.Second, Grace: time.Hour}, fake{},
-			[]string{"0s INT group", "1s TERM group", "1s KILL group"},
+			[]string{"0s INT group", "1s TERM group", "1s TERM others", "1s KILL group"},
 		},
-		"no budget": {StopPolicy{}, fake{}, []string{"0s TERM group", "0s KILL group"}},
+		"no budget": {StopPolicy{}, fake{}, []string{"0s TERM group", "0s TERM others", "0s KILL group"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/disagg/disagg/pkg/logtee"
 )
 
@@ -48,6 +50,7 @@ type Process struct {
 	askedAt    time.Time     // of that
 	patience   time.Duration // of the first request
 	hard       atomic.Bool   // somebody has no patience
+	dumps      atomic.Bool   // its end was told while its memory was still being written
 	exited     chan struct{} // closed when the leader has ended
 	reaped     chan struct{} // closed when the kernel has let go of it
 	done       chan struct{} // closed when nothing is left
@@ -126,6 +129,7 @@ func (p *Process) start() error {
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], err)
 	}
+	openOnce(path)
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.spec.Argv[0], setupError{err})
@@ -152,100 +156,6 @@ func (p *Process) start() error {
 	go p.watchEnd()
 	p.sampler = p.sampleMemory()
 	return nil
-}
-
-// supervise sees one child through to its end.
-func (p *Process) supervise() {
-	defer close(p.done)
-	over := p.awaitEnd().Add(p.spec.StopPolicy.Budget)
-	survivors := p.killTree(p.spec.StopPolicy.treeKillBound())
-	<-p.exited
-	isLeader := func(s Survivor) bool { return s.PID == p.proc.Pid }
-	if slices.ContainsFunc(survivors, isLeader) && p.isReapedBy(over) {
-		survivors = slices.DeleteFunc(survivors, isLeader)
-	}
-	p.final = p.complete()
-	p.final.Survivors = survivors
-	p.account()
-}
-
-// complete is how the leader ended, with all that the kernel says of it, if it has said so by now.
-func (p *Process) complete() Outcome {
-	select {
-	case <-p.reaped:
-	default:
-		return p.ended
-	}
-	o := p.collected
-	o.EndedAt, o.StopReason = p.ended.EndedAt, p.ended.StopReason
-	o.OOM, o.MemoryLimit = p.ended.OOM, p.ended.MemoryLimit
-	if p.ended.PeakRSS == 0 { // it was told before the kernel said how large it had been
-		p.judgeMemory(&o)
-	}
-	return o
-}
-
-// awaitEnd waits until the leader ends, or stops it once that is asked for. It tells when the end began.
-func (p *Process) awaitEnd() (begun time.Time) {
-	select {
-	case <-p.exited:
-		return time.Now()
-	case <-p.stop:
-	}
-	begun = time.Now()
-	p.bePatient()
-	policy := p.spec.StopPolicy
-	if p.hard.Load() {
-		policy.Match = nil
-	}
-	policy.run(p)
-	return begun
-}
-
-// diskPatience is how long, once nothing is left of the tree, a disk may leave the log unanswered before the outcome no
-// longer waits for it.
-const (
-	diskPatience = 300 * time.Millisecond
-	diskPoll     = 50 * time.Millisecond
-)
-
-// completeLog completes the log. On a disk that does not answer that goes on behind the outcome's back.
-func (p *Process) completeLog() {
-	reports := make(chan logtee.Report, 1)
-	go func() {
-		defer close(p.stored)
-		reports <- p.output.Finish()
-	}()
-	tick := time.NewTicker(diskPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case report := <-reports:
-			p.final.LogDropped, p.final.LogUnstored = report.Dropped, report.Unstored
-			if report.Fault != nil {
-				p.final.LogFault = report.Fault.Error()
-			}
-			return
-		case <-tick.C:
-			if silence := p.output.Silence(); silence > diskPatience {
-				p.final.LogDropped, p.final.LogUnstored = p.output.Lost()
-				p.final.LogFault = fmt.Sprintf("the log is not complete yet: the disk has not answered for %v",
-					silence.Round(100*time.Millisecond))
-				return
-			}
-		}
-	}
-}
-
-// account completes the outcome, once nothing is left of the tree.
-func (p *Process) account() {
-	p.completeLog()
-	p.final.Tail = p.output.Tail()
-	p.sup.reapOrphans()
-	p.final.Orphans = p.sup.orphansSince(p.startedAt)
-	orphans := p.sup.closeAccount(p.orphans)
-	p.final.CPU += orphans.cpu
-	p.final.PeakRSS = max(p.final.PeakRSS, orphans.peakRSS, p.sampler.end())
 }
 
 // wait collects the leader's status. Its pid stays tracked until that has been read.
@@ -286,17 +196,6 @@ func (p *Process) judgeMemory(o *Outcome) {
 	}
 	if o.OOM = ranOut(p.oomBefore, after, counted, *o, limit); o.OOM {
 		o.MemoryLimit = limit
-	}
-}
-
-// bePatient lets the process end by itself for as long as the request to stop allows.
-func (p *Process) bePatient() {
-	timer := time.NewTimer(p.patience)
-	defer timer.Stop()
-	select {
-	case <-p.exited:
-	case <-p.urgent:
-	case <-timer.C:
 	}
 }
 
@@ -386,6 +285,16 @@ func (p *Process) signalMatch(match func([]string) bool, sig syscall.Signal) boo
 // signalGroup reaches what is left of the group even when the leader is gone: the kernel does not reuse a pid that
 // still names a group.
 func (p *Process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.proc.Pid, sig) }
+
+// signalOthers reaches what is left of the tree in other groups.
+func (p *Process) signalOthers(sig syscall.Signal) {
+	for _, d := range p.left() {
+		if d.pgid != p.proc.Pid {
+			_ = syscall.Kill(d.pid, sig)
+			_ = syscall.Kill(d.pid, unix.SIGCONT)
+		}
+	}
+}
 
 // left lists what is left of the tree, the leader included. While processes die and their children change parents it
 // may miss some: who wants to know that nothing is left asks empty.

@@ -191,20 +191,19 @@ func childrenByScan(pid int) []int {
 	return pids
 }
 
-// descendants lists every process below root, parents before children, leaving out the trees of the pids in skip.
-func descendants(root int, skip map[int]bool) []proc {
+// trees lists processes and all that is below them, parents before children, leaving out the trees of the pids in skip.
+func trees(roots []int, skip map[int]bool) []proc {
 	var found []proc
-	seen := []int{root}
-	for queue := []int{root}; len(queue) > 0; queue = queue[1:] {
-		for _, pid := range children(queue[0]) {
-			if skip[pid] || slices.Contains(seen, pid) {
-				continue
-			}
-			if p, ok := readProc(pid); ok {
-				found = append(found, p)
-				seen = append(seen, pid)
-				queue = append(queue, pid)
-			}
+	var seen []int
+	for queue := roots; len(queue) > 0; queue = queue[1:] {
+		pid := queue[0]
+		if skip[pid] || slices.Contains(seen, pid) {
+			continue
+		}
+		if p, ok := readProc(pid); ok {
+			found = append(found, p)
+			seen = append(seen, pid)
+			queue = append(queue, children(pid)...)
 		}
 	}
 	return found

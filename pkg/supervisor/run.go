@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,11 +18,17 @@ import (
 // maxOutput is how much of a helper's output is kept, in bytes.
 const maxOutput = 64 << 10
 
-// helperBound is how long what is left of a helper is waited for.
-const helperBound = 100 * time.Millisecond
+const (
+	// helperBound is how long what is left of a helper is waited for.
+	helperBound = 100 * time.Millisecond
+	// giveUpBound is how long a helper that was killed is waited for itself.
+	giveUpBound = 5 * helperBound
+)
 
 // Run runs a helper, which is not the child and is over soon: it returns the beginning of its output and its exit code,
-// as a shell would tell it. The end of the context kills its whole group. An error says that it was not run.
+// as a shell would tell it. The end of the context kills its whole group, and does not wait for a helper that even that
+// does not end, or whose program lies on a disk that does not answer: it counts as killed. An error says that it was
+// not run.
 func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte, code int, err error) {
 	out := &firstBytes{}
 	code, err = s.RunTo(ctx, out, argv, env)
@@ -31,17 +38,43 @@ func (s *Supervisor) Run(ctx context.Context, argv, env []string) (output []byte
 // Output is Run for a helper that prints its answer on standard output, of which all is returned.
 func (s *Supervisor) Output(ctx context.Context, argv, env []string) (stdout []byte, code int, err error) {
 	var out bytes.Buffer
-	code, err = s.run(ctx, &out, nil, argv, env)
+	code, err = s.run(ctx, &out, false, argv, env)
 	return out.Bytes(), code, err
 }
 
 // RunTo is Run for a helper that may go on for long: all that it prints is written to out, from one goroutine, while it
 // runs. The end of the context is how it ends.
 func (s *Supervisor) RunTo(ctx context.Context, out io.Writer, argv, env []string) (code int, err error) {
-	return s.run(ctx, out, out, argv, env)
+	return s.run(ctx, out, true, argv, env)
 }
 
-func (s *Supervisor) run(ctx context.Context, stdout, stderr io.Writer, argv, env []string) (code int, err error) {
+// run runs a helper in a goroutine of its own, which is left to itself if the helper cannot be ended.
+func (s *Supervisor) run(ctx context.Context, to io.Writer, stderr bool, argv, env []string) (code int, err error) {
+	type result struct {
+		code int
+		err  error
+	}
+	results := make(chan result, 1)
+	out := &severable{to: to}
+	go func() {
+		code, err := s.runToEnd(ctx, out, stderr, argv, env)
+		results <- result{code, err}
+	}()
+	select {
+	case r := <-results:
+		return r.code, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-results:
+		return r.code, r.err
+	case <-time.After(giveUpBound):
+		out.sever()
+		return 128 + int(unix.SIGKILL), nil
+	}
+}
+
+func (s *Supervisor) runToEnd(ctx context.Context, out io.Writer, stderr bool, argv, env []string) (int, error) {
 	if len(argv) == 0 {
 		return 0, errors.New("cannot run helper: the command is empty")
 	}
@@ -49,8 +82,12 @@ func (s *Supervisor) run(ctx context.Context, stdout, stderr io.Writer, argv, en
 	if err != nil {
 		return 0, fmt.Errorf("cannot run %s: %w", argv[0], err)
 	}
+	openOnce(path)
 	cmd := exec.CommandContext(ctx, path, argv[1:]...)
-	cmd.Args[0], cmd.Env, cmd.Stdout, cmd.Stderr = argv[0], s.marked(env), stdout, stderr
+	cmd.Args[0], cmd.Env, cmd.Stdout = argv[0], s.marked(env), out
+	if stderr {
+		cmd.Stderr = out
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = helperBound // for whoever left the group and holds the output
@@ -68,6 +105,24 @@ func (s *Supervisor) run(ctx context.Context, stdout, stderr io.Writer, argv, en
 		return 0, fmt.Errorf("cannot wait for %s: %w", argv[0], err)
 	}
 	return ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
+}
+
+// severable is a writer that is cut off from another one when nobody looks after that any more.
+type severable struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (s *severable) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.to.Write(b)
+}
+
+func (s *severable) sever() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to = io.Discard
 }
 
 // endGroup kills what is left of a helper's group, and collects it: what was killed takes a moment to end.

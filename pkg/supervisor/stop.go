@@ -24,29 +24,40 @@ type target interface {
 	signalMatch(func([]string) bool, syscall.Signal) bool // tells whether a process matched
 	signalLeader(syscall.Signal)
 	signalGroup(syscall.Signal)
-	gone(timeout time.Duration) bool // waits until nothing is left, or the timeout
+	signalOthers(syscall.Signal)      // that are not in the group
+	leaderGone(timeout time.Duration) // waits until the leader has ended, or the timeout
+	gone(timeout time.Duration) bool  // waits until nothing is left, or the timeout
 }
 
-// run asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree
-// is gone, not the leader alone: a shell that was the leader may be gone long before the server it started.
+// run asks and escalates until nothing is left or SIGKILL has been sent. The request is answered when the whole tree is
+// gone, not the leader alone: a shell that was the leader may be gone long before the server that it started, which may
+// be in a group of its own.
 func (s StopPolicy) run(t target) {
+	begun := time.Now()
+	rest := func() time.Duration { return s.Budget - time.Since(begun) }
 	toGroup := s.ask(t)
 	grace := min(s.Grace, s.Budget)
-	if !toGroup || s.signal() != unix.SIGTERM {
+	if toGroup && s.signal() == unix.SIGTERM {
+		t.leaderGone(grace)
+		if t.gone(min(settle, rest())) {
+			return
+		}
+	} else {
 		if t.gone(grace) {
 			return
 		}
 		t.signalGroup(unix.SIGTERM)
 		t.signalGroup(unix.SIGCONT)
-		grace = s.Budget - grace
-	} else {
-		grace = s.Budget
 	}
-	if t.gone(grace) {
+	t.signalOthers(unix.SIGTERM)
+	if t.gone(rest()) {
 		return
 	}
 	t.signalGroup(unix.SIGKILL)
 }
+
+// settle is how long the rest of a tree may take to end by itself once its leader has.
+const settle = 100 * time.Millisecond
 
 // ask sends the first signal and tells whether the whole group got it. What stands still is set going, or it could not
 // answer.
@@ -76,6 +87,8 @@ func (s StopPolicy) treeKillBound() time.Duration {
 	}
 	return s.TreeKill
 }
+
+func (p *Process) leaderGone(timeout time.Duration) { p.happens(p.exited, time.Now().Add(timeout)) }
 
 // gone polls the tree: processes that moved to another group or session give no other sign of their end.
 func (p *Process) gone(timeout time.Duration) bool {

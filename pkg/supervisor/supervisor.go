@@ -176,7 +176,7 @@ func (s *Supervisor) untrack(pid int) {
 func (s *Supervisor) descendants(of int) []proc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return descendants(os.Getpid(), s.others(of))
+	return trees(children(os.Getpid()), s.others(of))
 }
 
 // hasChildren tells whether this process has a child that is not tracked, or the one that is excepted.
