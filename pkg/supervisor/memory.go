@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // memoryGroup is the cgroup that bounds this process's memory, read-only: inside a Slurm step it belongs to root.
 type memoryGroup struct {
-	dir string // "" if there is none that can be read
-	v2  bool
+	dir   string // "" if there is none that can be read
+	v2    bool
+	kills *killRecord
 }
 
 // ownMemoryGroup finds this process's memory cgroup, of either version (cgroups(7)).
@@ -35,11 +37,11 @@ func findMemoryGroup(root string, data []byte) memoryGroup {
 		}
 		for c := range strings.SplitSeq(controllers, ",") {
 			if dir := filepath.Join(root, "memory", path); c == "memory" && exists(dir) {
-				return memoryGroup{dir: dir}
+				return memoryGroup{dir: dir, kills: &killRecord{}}
 			}
 		}
 		if dir := filepath.Join(root, path); id == "0" && exists(filepath.Join(dir, "memory.events")) {
-			unified = memoryGroup{dir: dir, v2: true}
+			unified = memoryGroup{dir: dir, v2: true, kills: &killRecord{}}
 		}
 	}
 	return unified
@@ -47,10 +49,11 @@ func findMemoryGroup(root string, data []byte) memoryGroup {
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-// oomKills is how many processes of the group the kernel has ended for want of memory; ok is false if it does not say.
-func (g memoryGroup) oomKills() (n int64, ok bool) {
+// oomKills is how many processes of the group the kernel has ended for want of memory, and the record of that number,
+// which it is entered in; nil: the kernel does not say.
+func (g memoryGroup) oomKills() (n int64, counted *killRecord) {
 	if g.dir == "" {
-		return 0, false
+		return 0, nil
 	}
 	file := "memory.oom_control"
 	if g.v2 {
@@ -58,9 +61,14 @@ func (g memoryGroup) oomKills() (n int64, ok bool) {
 	}
 	data, err := os.ReadFile(filepath.Join(g.dir, file))
 	if err != nil {
-		return 0, false
+		return 0, nil
 	}
-	return field(data, "oom_kill")
+	n, ok := field(data, "oom_kill")
+	if !ok {
+		return 0, nil
+	}
+	g.kills.enter(n, time.Now())
+	return n, g.kills
 }
 
 // limit is the group's bound in bytes, of the narrowest ancestor; 0 if there is none.
@@ -89,17 +97,4 @@ func field(data []byte, name string) (int64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// nearLimit is the share of the limit from which a killed process counts as one that ran out of memory, where the
-// kernel does not say.
-const nearLimit = 0.95
-
-// ranOut tells whether a process that ended badly did so for want of memory: the kernel's counter says so, or, where
-// there is none, it was killed near the limit.
-func ranOut(before, after int64, counted bool, o Outcome, limit int64) bool {
-	if counted {
-		return after > before && !o.Clean()
-	}
-	return o.Signal == "SIGKILL" && limit > 0 && float64(o.PeakRSS) >= nearLimit*float64(limit)
 }

@@ -101,7 +101,8 @@ const (
 	sampleShare  = 2000 // the time between two samples is at least so many times what the last one took
 )
 
-// memorySampler finds the peak of the memory of a process's whole tree.
+// memorySampler finds the peak of the memory of a process's whole tree, and when the kernel ended processes for want of
+// memory.
 type memorySampler struct {
 	stop, ended chan struct{}
 	peak        int64 // set before ended is closed
@@ -118,6 +119,7 @@ func (p *Process) sampleMemory() *memorySampler {
 			case <-time.After(pause):
 			}
 			begun := time.Now()
+			p.sup.memory.oomKills() // so that it is known when the counter rose
 			sum := int64(0)
 			for _, d := range p.left() {
 				sum += residentSize(d.pid)
