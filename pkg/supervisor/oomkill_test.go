@@ -30,17 +30,11 @@ func counter(t *testing.T) (s *supervisor.Supervisor, write func(kills int)) {
 	return s, write
 }
 
-// exiting is a child that exits with code 7 when it is told.
-func exiting(t *testing.T, s *supervisor.Supervisor) held {
-	t.Helper()
-	return startHeld(t, s, "7")
-}
-
-// A process that ends by itself ran out of memory if a part of its tree did so shortly before, not if that was long ago.
+// A process that ends by itself ran out of memory if a part of its tree did so shortly before its end, not long before.
 func TestOutOfMemoryShortlyBefore(t *testing.T) {
 	for ago, want := range map[time.Duration]bool{time.Second: true, time.Minute: false} {
 		s, write := counter(t)
-		c := exiting(t, s)
+		c := startHeld(t, s, "7")
 		write(1)
 		s.NoteKills(1, time.Now().Add(-ago))
 		c.end()
