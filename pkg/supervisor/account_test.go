@@ -66,3 +66,23 @@ func TestVitals(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// Of a process whose first thread has ended, memory and arguments are known as of any other.
+func TestKnownWithoutItsFirstThread(t *testing.T) {
+	isFound := false
+	c := run(t, check.Supervise(t), func(s *supervisor.Spec) {
+		s.StopPolicy.Match = func(argv []string) bool {
+			isFound = isFound || len(argv) > 0 && argv[0] == os.Args[0]
+			return isFound
+		}
+	}, "leaderless")
+	c.awaitReady()
+	c.awaitState('Z')
+	if v := c.Vitals(); v.RSS < 1<<20 || v.RSS > 1<<30 {
+		t.Errorf("%+v", v)
+	}
+	c.Finish(0, "asked")
+	if o := c.outcome(); o.StopReason != "asked" || !isFound {
+		t.Errorf("its arguments were found: %v; %+v", isFound, o)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -137,15 +136,6 @@ func nextField(text []byte) (field, rest []byte) {
 		return text[:i], text[i:]
 	}
 	return text, nil
-}
-
-// cmdline is a process's arguments, nil if it is gone.
-func cmdline(pid int) []string {
-	data, err := readSmall(procFile(pid, "cmdline"), nil)
-	if err != nil || len(data) == 0 {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
 }
 
 // children lists the direct children of a process. /proc/<pid>/task/*/children needs a kernel option, so a scan of all

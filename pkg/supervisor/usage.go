@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bytes"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -70,7 +69,7 @@ func (p *Process) Vitals() Vitals {
 		if d.pid == counted {
 			continue
 		}
-		v.RSS += residentSize(d.pid)
+		v.RSS += residentSize(d)
 		v.CPU += onCPU(d.pid)
 	}
 	return v
@@ -122,7 +121,7 @@ func (p *Process) sampleMemory() *memorySampler {
 			p.sup.memory.oomKills() // so that it is known when the counter rose
 			sum := int64(0)
 			for _, d := range p.left() {
-				sum += residentSize(d.pid)
+				sum += residentSize(d)
 			}
 			m.peak = max(m.peak, sum)
 			pause = max(min(2*pause, samplePeriod), sampleShare*time.Since(begun))
@@ -139,14 +138,17 @@ func (m *memorySampler) end() int64 {
 }
 
 // residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in
-// pages.
-func residentSize(pid int) int64 {
+// pages. Where the first thread has ended the kernel tells it of the others only.
+func residentSize(p proc) int64 {
+	thread := procFile(p.pid, "")
+	if p.firstEnded() && !p.zombie() {
+		thread, _ = p.living()
+	}
 	var room [smallFile]byte
-	data, err := readSmall(procFile(pid, "statm"), room[:])
+	data, err := readSmall(thread+"statm", room[:])
 	fields := bytes.Fields(data)
 	if err != nil || len(fields) < 2 {
 		return 0
 	}
-	pages, _ := strconv.ParseInt(string(fields[1]), 10, 64)
-	return pages * int64(os.Getpagesize())
+	return number(fields[1]) * int64(os.Getpagesize())
 }
