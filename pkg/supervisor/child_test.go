@@ -68,6 +68,9 @@ func programs() map[string]program {
 		"reexec":      reexec,
 		"leaderless":  leaderless,
 		"headless":    headless,
+		"foreign":     foreign,
+		"hider":       hider,
+		"undumpable":  undumpable,
 	}
 }
 
