@@ -1,7 +1,9 @@
 package supervisor
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,7 +23,7 @@ const (
 type Outcome struct {
 	Started    bool
 	Code       int    // exit code; 128+signal if signalled; 125-127 if never started
-	Signal     string // "SIGKILL", if a signal ended it
+	Signal     string // "SIGKILL", if a signal ended it; "signal 40" if it has no name
 	Error      string // why it was not started
 	StopReason string
 	StartedAt  time.Time
@@ -45,7 +47,7 @@ type Outcome struct {
 type Survivor struct {
 	PID   int
 	Comm  string
-	State string // letter of proc(5); D means stuck in the kernel
+	State string // letter of proc(5); D means stuck in the kernel, ? that it cannot be read
 	WChan string // where in the kernel, if it says
 }
 
@@ -85,7 +87,8 @@ func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
 // outcomeOf is what the kernel says of the end of a process.
 func outcomeOf(status syscall.WaitStatus) Outcome {
 	if status.Signaled() {
-		return Outcome{Started: true, Signal: signalName(status.Signal()), Code: 128 + int(status.Signal())}
+		sig := status.Signal()
+		return Outcome{Started: true, Signal: cmp.Or(signalName(sig), fmt.Sprint(sig)), Code: 128 + int(sig)}
 	}
 	return Outcome{Started: true, Code: status.ExitStatus()}
 }

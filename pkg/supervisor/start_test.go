@@ -59,6 +59,16 @@ func TestAllSignals(t *testing.T) {
 	}
 }
 
+// A signal that has no name is told by its number.
+func TestSignalWithoutAName(t *testing.T) {
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
+		sp.Argv = []string{"/bin/sh", "-c", "kill -40 $$; exit 3"}
+	}, "")
+	if o := c.outcome(); o.Signal != "signal 40" || o.Code != 168 {
+		t.Errorf("%+v", o)
+	}
+}
+
 // A child that never runs says why, in the way that shells do.
 func TestNeverStarted(t *testing.T) {
 	s := check.Supervise(t)
