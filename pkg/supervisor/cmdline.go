@@ -42,8 +42,8 @@ var questions = struct {
 
 // readBounded reads a file for which the kernel looks into the memory of a process, as its arguments or environment. It
 // takes a lock for that, which whoever holds it may keep for ever, as in a driver or a file system that hangs ("ps
-// hangs"). The data is nil if it does not come in time, or cannot be read. Each read that hangs takes a thread, so there
-// is at most one for a file: who asks again meanwhile shares its answer, and its time.
+// hangs"). The data is nil if it does not come in time, or cannot be read. Each read that hangs takes a thread, so
+// there is at most one for a file: who asks again meanwhile shares its answer, and its time.
 func readBounded(name string) []byte {
 	q := ask(name)
 	timer := time.NewTimer(answerBound - time.Since(q.asked))

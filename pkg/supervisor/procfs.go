@@ -78,9 +78,9 @@ func readProc(pid int) (p proc, ok bool) {
 	return hidden(pid)
 }
 
-// hidden is a process of which nothing can be read: under hidepid (proc(5)) one that has other rights than this process,
-// or that may not be dumped. Often it may be killed nevertheless. Only whether a child has ended is known. ok is false
-// if it is gone.
+// hidden is a process of which nothing can be read: under hidepid (proc(5)) one that has other rights than this
+// process, or that may not be dumped. Often it may be killed nevertheless. Only whether a child has ended is known. ok
+// is false if it is gone.
 func hidden(pid int) (p proc, ok bool) {
 	if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		return proc{}, false
