@@ -68,6 +68,8 @@ func programs() map[string]program {
 		"reexec":      reexec,
 		"leaderless":  leaderless,
 		"headless":    headless,
+		"sharers":     sharers,
+		"sharer":      sharer,
 		"foreign":     foreign,
 		"hider":       hider,
 		"undumpable":  undumpable,

@@ -29,10 +29,13 @@ type Outcome struct {
 	StartedAt  time.Time
 	EndedAt    time.Time
 
-	OOM         bool          // the kernel ended it, or a part of it, for want of memory
-	MemoryLimit int64         // bytes, with OOM, if known
-	PeakRSS     int64         // bytes, of the tree, sampled; at least that of its largest process
-	CPU         time.Duration // user and system, of the tree
+	OOM         bool  // the kernel ended it, or a part of it, for want of memory
+	MemoryLimit int64 // bytes, with OOM, if known
+	// PeakRSS is in bytes, of the tree, sampled: what each process has for itself, and the most that one of them shares.
+	// It is at least the peak of the largest process as the kernel tells it. That begins with the memory of the process
+	// that forked it, so that one smaller than this process counts as large as this one was.
+	PeakRSS int64
+	CPU     time.Duration // user and system, of the tree
 
 	Tail      []string   // last lines of output
 	Orphans   []Orphan   // descendants that outlived their parents

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func (s *Supervisor) used(u *usage) usage {
 // Vitals is how a process is now, its whole tree together.
 type Vitals struct {
 	StartedAt time.Time
-	RSS       int64         // resident memory in bytes
+	RSS       int64         // resident memory in bytes; what is shared counts once
 	CPU       time.Duration // user and system, of what has ended too
 	Output    int64         // bytes that it has printed
 }
@@ -65,11 +66,9 @@ func (p *Process) Vitals() Vitals {
 	default:
 	}
 	v.CPU += p.sup.used(p.orphans).cpu
-	for _, d := range p.sup.descendants(p.proc.Pid) {
-		if d.pid == counted {
-			continue
-		}
-		v.RSS += residentSize(d)
+	tree := slices.DeleteFunc(p.sup.descendants(p.proc.Pid), func(d proc) bool { return d.pid == counted })
+	v.RSS = residentSize(tree)
+	for _, d := range tree {
 		v.CPU += onCPU(d.pid)
 	}
 	return v
@@ -119,11 +118,7 @@ func (p *Process) sampleMemory() *memorySampler {
 			}
 			begun := time.Now()
 			p.sup.memory.oomKills() // so that it is known when the counter rose
-			sum := int64(0)
-			for _, d := range p.left() {
-				sum += residentSize(d)
-			}
-			m.peak = max(m.peak, sum)
+			m.peak = max(m.peak, residentSize(p.left()))
 			pause = max(min(2*pause, samplePeriod), sampleShare*time.Since(begun))
 		}
 	}()
@@ -137,9 +132,25 @@ func (m *memorySampler) end() int64 {
 	return m.peak
 }
 
-// residentSize is a process's resident memory in bytes, 0 if it is gone: the second field of /proc/<pid>/statm, in
-// pages. Where the first thread has ended the kernel tells it of the others only.
-func residentSize(p proc) int64 {
+// residentSize is the resident memory of a tree in bytes: what each process has for itself, and the most that one of
+// them shares with others. Processes of a tree mostly share the same, such as a store of tensors, the weights of a model
+// in a file, or libraries: whoever counts that for each may tell many times what the host has. What several share among
+// few each is told too small. The exact share (Pss, in smaps_rollup) takes the kernel a walk over all pages, under the
+// lock that [readBounded] tells of, where this takes microseconds.
+func residentSize(tree []proc) int64 {
+	sum, most := int64(0), int64(0)
+	for _, p := range tree {
+		own, shared := memoryOf(p)
+		sum += own
+		most = max(most, shared)
+	}
+	return sum + most
+}
+
+// memoryOf is a process's resident memory in bytes, that of its own and that of files and shared memory; 0 if it is
+// gone. The second field of /proc/<pid>/statm is all of it and the third what may be shared, in pages. Where the first
+// thread has ended the kernel tells it of the others only.
+func memoryOf(p proc) (own, shared int64) {
 	thread := procFile(p.pid, "")
 	if p.firstEnded() && !p.zombie() {
 		thread, _ = p.living()
@@ -147,8 +158,10 @@ func residentSize(p proc) int64 {
 	var room [smallFile]byte
 	data, err := readSmall(thread+"statm", room[:])
 	fields := bytes.Fields(data)
-	if err != nil || len(fields) < 2 {
-		return 0
+	if err != nil || len(fields) < 3 {
+		return 0, 0
 	}
-	return number(fields[1]) * int64(os.Getpagesize())
+	page := int64(os.Getpagesize())
+	shared = number(fields[2]) * page
+	return number(fields[1])*page - shared, shared
 }
