@@ -68,6 +68,7 @@ func programs() map[string]program {
 		"reexec":      reexec,
 		"leaderless":  leaderless,
 		"headless":    headless,
+		"locked":      locked,
 		"sharers":     sharers,
 		"sharer":      sharer,
 		"foreign":     foreign,

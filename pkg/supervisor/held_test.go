@@ -58,12 +58,17 @@ func tracer(args []string) int {
 	select {}
 }
 
-// keeper shows a folder at another place, and does not let go of what has been open there, until it is killed.
+// keeper shows a folder at another place, and does not let go of what has been open there, or does not answer who
+// "writes", until it is killed.
 func keeper(args []string) int {
 	root, err := fs.NewLoopbackRoot(args[0])
 	if err == nil {
 		var server *fuse.Server
-		server, err = fuse.NewServer(keepsAll{fs.NewNodeFS(root, &fs.Options{})}, args[1], &fuse.MountOptions{DirectMountStrict: true})
+		files := fuse.RawFileSystem(keepsAll{fs.NewNodeFS(root, &fs.Options{})})
+		if len(args) > 2 && args[2] == "writes" {
+			files = neverWrites{fs.NewNodeFS(root, &fs.Options{})}
+		}
+		server, err = fuse.NewServer(files, args[1], &fuse.MountOptions{DirectMountStrict: true})
 		if err == nil {
 			go server.Serve()
 			err = server.WaitMount()
@@ -132,19 +137,27 @@ func runHeld(t *testing.T, how string) held {
 // runKept runs a child that does not come to its end, as one that has a device open whose driver hangs.
 func runKept(t *testing.T, how string) held {
 	t.Helper()
-	s, source, mounted := check.Supervise(t), t.TempDir(), t.TempDir()
-	if err := os.WriteFile(filepath.Join(source, "device"), nil, 0o600); err != nil {
+	s := check.Supervise(t)
+	device, letGo := keep(t, s)
+	h := startHeld(t, s, how, device)
+	h.letGo = letGo
+	return h
+}
+
+// keep has a keeper show a folder with a file, which is returned.
+func keep(t *testing.T, s *supervisor.Supervisor, args ...string) (device string, letGo func()) {
+	t.Helper()
+	source, mounted := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "device"), make([]byte, os.Getpagesize()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	letGo, err := hold(s, "keeper", source, mounted)
+	letGo, err := hold(s, "keeper", append([]string{source, mounted}, args...)...)
 	t.Cleanup(func() { _ = syscall.Unmount(mounted, syscall.MNT_DETACH) })
 	if err != nil {
 		t.Skip(err)
 	}
 	t.Cleanup(letGo)
-	h := startHeld(t, s, how, filepath.Join(mounted, "device"))
-	h.letGo = letGo
-	return h
+	return filepath.Join(mounted, "device"), letGo
 }
 
 func startHeld(t *testing.T, s *supervisor.Supervisor, args ...string) held {

@@ -31,9 +31,9 @@ type Outcome struct {
 
 	OOM         bool  // the kernel ended it, or a part of it, for want of memory
 	MemoryLimit int64 // bytes, with OOM, if known
-	// PeakRSS is in bytes, of the tree, sampled: what each process has for itself, and the most that one of them shares.
-	// It is at least the peak of the largest process as the kernel tells it. That begins with the memory of the process
-	// that forked it, so that one smaller than this process counts as large as this one was.
+	// PeakRSS is in bytes, of the tree, sampled: what each process has for itself, and the most that one of them
+	// shares. It is at least the peak of the largest process as the kernel tells it. That begins with the memory of
+	// whoever forked that process, so one that is smaller than this process counts as large as this one was.
 	PeakRSS int64
 	CPU     time.Duration // user and system, of the tree
 
