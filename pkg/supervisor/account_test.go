@@ -1,9 +1,13 @@
 package supervisor_test
 
 import (
+	"io"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/test/check"
 
@@ -21,6 +25,56 @@ func TestPeakMemoryAndCPU(t *testing.T) {
 func TestTreeMemory(t *testing.T) {
 	c := run(t, check.Supervise(t), nil, "hogs", "3", "60")
 	if o := c.outcome(); o.PeakRSS < 180<<20 || o.PeakRSS > 2<<30 {
+		t.Errorf("peak %d MiB", o.PeakRSS>>20)
+	}
+}
+
+// sharers is so many processes that share so many MB.
+func sharers(args []string) int {
+	fd, err := unix.MemfdCreate("shared", 0)
+	if err == nil {
+		err = unix.Ftruncate(fd, int64(number(args[1]))<<20)
+	}
+	files := []*os.File{os.NewFile(uintptr(fd), "shared")}
+	for range number(args[0]) {
+		if err != nil {
+			panic(err)
+		}
+		cmd := exec.Command("/proc/self/exe", args[1])
+		cmd.Env, cmd.ExtraFiles = append(os.Environ(), childVar+"=sharer"), files
+		var out io.Reader
+		if out, err = cmd.StdoutPipe(); err == nil {
+			err = cmd.Start()
+		}
+		if err == nil {
+			_, err = io.ReadFull(out, make([]byte, len("ready\n")))
+		}
+	}
+	ready()
+	select {}
+}
+
+func sharer(args []string) int {
+	data, err := unix.Mmap(3, 0, number(args[0])<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(data); i += 4096 {
+		data[i] = 1
+	}
+	ready()
+	select {}
+}
+
+// What the processes of a tree share counts once.
+func TestSharedMemory(t *testing.T) {
+	c := run(t, check.Supervise(t), nil, "sharers", "5", "200")
+	c.awaitReady()
+	if v := c.Vitals(); v.RSS < 200<<20 || v.RSS > 600<<20 {
+		t.Errorf("%d MiB", v.RSS>>20)
+	}
+	c.Kill("enough")
+	if o := c.outcome(); o.PeakRSS < 200<<20 || o.PeakRSS > 600<<20 {
 		t.Errorf("peak %d MiB", o.PeakRSS>>20)
 	}
 }
@@ -64,5 +118,25 @@ func TestVitals(t *testing.T) {
 	never.outcome()
 	if v := never.Vitals(); v != (supervisor.Vitals{}) {
 		t.Errorf("%+v", v)
+	}
+}
+
+// Of a process whose first thread has ended, memory and arguments are known as of any other.
+func TestKnownWithoutItsFirstThread(t *testing.T) {
+	isFound := false
+	c := run(t, check.Supervise(t), func(s *supervisor.Spec) {
+		s.StopPolicy.Match = func(argv []string) bool {
+			isFound = isFound || len(argv) > 0 && argv[0] == os.Args[0]
+			return isFound
+		}
+	}, "leaderless")
+	c.awaitReady()
+	c.awaitState('Z')
+	if v := c.Vitals(); v.RSS < 1<<20 || v.RSS > 1<<30 {
+		t.Errorf("%+v", v)
+	}
+	c.Finish(0, "asked")
+	if o := c.outcome(); o.StopReason != "asked" || !isFound {
+		t.Errorf("its arguments were found: %v; %+v", isFound, o)
 	}
 }

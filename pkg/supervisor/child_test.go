@@ -71,6 +71,12 @@ func programs() map[string]program {
 		"headless":    headless,
 		"stuck":       stuck,
 		"grouped":     grouped,
+		"locked":      locked,
+		"sharers":     sharers,
+		"sharer":      sharer,
+		"foreign":     foreign,
+		"hider":       hider,
+		"undumpable":  undumpable,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +14,9 @@ import (
 // Followed is a process that is followed to its end, whether it is a child of this one or not. It stays the same
 // process though its number may be used again.
 type Followed struct {
-	file *os.File // a pidfd; the runtime's poller wakes who waits for it, so that a wait costs nothing
+	file *os.File      // a pidfd; the runtime's poller wakes who waits for it, so that a wait costs nothing
+	over chan struct{} // closed when it has ended, or is no longer followed
+	seen bool          // it has ended; set before over is closed
 }
 
 // Follow opens the process that a mark names. It fails if this process cannot see it, for instance from a container
@@ -42,30 +43,36 @@ func follow(pid int, started string) (*Followed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot follow process %d: %w", pid, err)
 	}
-	f := &Followed{os.NewFile(uintptr(fd), "pidfd")}
+	f := &Followed{file: os.NewFile(uintptr(fd), "pidfd"), over: make(chan struct{})}
+	go f.watch()
 	if started == "" || startTime(pid) != started { // the number is another process's by now
 		return nil, errors.Join(fmt.Errorf("cannot follow process %d: it has ended", pid), f.Close())
 	}
 	return f, nil
 }
 
+// watch waits for the end. It is one wait for all who wait, as only one at a time can be woken by the poller, and as a
+// deadline, by which a wait of the poller is given up, holds for all.
+func (f *Followed) watch() {
+	defer close(f.over)
+	conn, err := f.file.SyscallConn()
+	f.seen = err == nil && conn.Read(hasEnded) == nil
+}
+
 // Wait waits until the process has ended; false if the context ended before that.
 func (f *Followed) Wait(ctx context.Context) bool {
-	stop := context.AfterFunc(ctx, func() { _ = f.file.SetReadDeadline(time.Now()) })
-	defer stop()
-	return f.read(hasEnded)
+	select {
+	case <-f.over:
+		return f.seen
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Ended tells whether the process has ended.
 func (f *Followed) Ended() (over bool) {
-	_ = f.read(func(fd uintptr) bool { over = hasEnded(fd); return true })
-	return over
-}
-
-// read calls a function whenever the state may have changed, until it is true.
-func (f *Followed) read(ready func(fd uintptr) bool) bool {
 	conn, err := f.file.SyscallConn()
-	return err == nil && conn.Read(ready) == nil
+	return err == nil && conn.Control(func(fd uintptr) { over = hasEnded(fd) }) == nil && over
 }
 
 // hasEnded tells whether the process of a pidfd has ended: only then it can be read.
@@ -86,4 +93,8 @@ func (f *Followed) Signal(sig unix.Signal) error {
 }
 
 // Close ends the following, and every wait.
-func (f *Followed) Close() error { return f.file.Close() }
+func (f *Followed) Close() error {
+	err := f.file.Close()
+	<-f.over
+	return err
+}

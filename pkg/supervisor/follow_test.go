@@ -68,6 +68,29 @@ func TestFollowIsGivenUp(t *testing.T) {
 	}
 }
 
+// A wait that was given up does not spoil what is asked later, nor the waits of others.
+func TestFollowAfterGivingUp(t *testing.T) {
+	cmd, f := started(t)
+	others := make(chan bool)
+	for range 2 {
+		go func() { others <- f.Wait(t.Context()) }()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f.Wait(ctx) || f.Ended() {
+		t.Error("an end was seen that did not come")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if !<-others || !<-others || !f.Ended() || !f.Wait(t.Context()) {
+		t.Error("its end was not seen")
+	}
+	if err := f.Close(); err != nil || f.Ended() {
+		t.Errorf("closed: %v, and it is asked still", err)
+	}
+}
+
 // Neither a number alone nor a mark of another time or name space is followed.
 func TestFollowOnlyByMark(t *testing.T) {
 	good := supervisor.Mark()

@@ -58,12 +58,17 @@ func tracer(args []string) int {
 	select {}
 }
 
-// keeper shows a folder at another place, and does not let go of what has been open there, until it is killed.
+// keeper shows a folder at another place, and does not let go of what has been open there, or does not answer who
+// "writes", until it is killed.
 func keeper(args []string) int {
 	root, err := fs.NewLoopbackRoot(args[0])
 	if err == nil {
 		var server *fuse.Server
-		server, err = fuse.NewServer(keepsAll{fs.NewNodeFS(root, &fs.Options{}), args[0]}, args[1], &fuse.MountOptions{DirectMountStrict: true})
+		files := fuse.RawFileSystem(keepsAll{fs.NewNodeFS(root, &fs.Options{}), args[0]})
+		if len(args) > 2 && args[2] == "writes" {
+			files = neverWrites{fs.NewNodeFS(root, &fs.Options{})}
+		}
+		server, err = fuse.NewServer(files, args[1], &fuse.MountOptions{DirectMountStrict: true})
 		if err == nil {
 			go server.Serve()
 			err = server.WaitMount()
@@ -152,14 +157,15 @@ type disk struct {
 	letGo       func()
 }
 
-func hangingDisk(t *testing.T, s *supervisor.Supervisor) disk {
+// hangingDisk mounts such a file system, or with "writes" one that only never answers whoever writes.
+func hangingDisk(t *testing.T, s *supervisor.Supervisor, what ...string) disk {
 	t.Helper()
 	d := disk{t: t, source: t.TempDir(), dir: t.TempDir()}
-	err := os.WriteFile(filepath.Join(d.source, "device"), nil, 0o600)
+	err := os.WriteFile(filepath.Join(d.source, "device"), make([]byte, os.Getpagesize()), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.letGo, err = hold(s, "keeper", d.source, d.dir)
+	d.letGo, err = hold(s, "keeper", append([]string{d.source, d.dir}, what...)...)
 	t.Cleanup(func() { _ = syscall.Unmount(d.dir, syscall.MNT_DETACH) })
 	if err != nil {
 		t.Skip(err)
@@ -167,6 +173,8 @@ func hangingDisk(t *testing.T, s *supervisor.Supervisor) disk {
 	t.Cleanup(d.letGo)
 	return d
 }
+
+func (d disk) device() string { return filepath.Join(d.dir, "device") }
 
 // never is a file for which the disk never answers.
 func (d disk) never() string { return filepath.Join(d.dir, "never") }
@@ -200,7 +208,7 @@ func runKept(t *testing.T, how string) held {
 	t.Helper()
 	s := check.Supervise(t)
 	d := hangingDisk(t, s)
-	h := startHeld(t, s, how, filepath.Join(d.dir, "device"))
+	h := startHeld(t, s, how, d.device())
 	h.letGo = d.letGo
 	return h
 }

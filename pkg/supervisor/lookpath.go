@@ -22,18 +22,16 @@ func checkDir(dir string) error {
 	return err
 }
 
-// LookPath finds a command in the PATH of the environment that it will run in, which need not be this process's.
+// LookPath finds a command in the PATH of the environment that it will run in, which need not be this process's. It
+// will run in dir; what is relative, in the result too, is so to that.
 func LookPath(name, dir string, env []string) (string, error) {
 	if strings.ContainsRune(name, '/') {
-		if !filepath.IsAbs(name) && dir != "" {
-			return name, executable(filepath.Join(dir, name))
-		}
-		return name, executable(name)
+		return name, executable(from(dir, name))
 	}
 	denied := error(nil)
 	for _, folder := range filepath.SplitList(lookupEnv(env, "PATH")) {
 		file := filepath.Join(folder, name)
-		switch err := executable(file); {
+		switch err := executable(from(dir, file)); {
 		case err == nil:
 			return file, nil
 		case errors.Is(err, os.ErrPermission):
@@ -44,6 +42,14 @@ func LookPath(name, dir string, env []string) (string, error) {
 		return "", denied
 	}
 	return "", exec.ErrNotFound
+}
+
+// from is a file as it is seen from a folder; "" is the one that this process is in.
+func from(dir, file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(dir, file)
 }
 
 func executable(file string) error {

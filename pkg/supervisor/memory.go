@@ -4,15 +4,27 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // memoryGroup is the cgroup that bounds this process's memory, read-only: inside a Slurm step it belongs to root.
 type memoryGroup struct {
-	dir string // "" if there is none that can be read
-	v2  bool
+	dir     string // "" if there is none that can be read
+	mounted string // where its hierarchy is mounted
+	files   memoryFiles
+	kills   *killRecord
 }
+
+// memoryFiles are the names of files of a memory cgroup, by version.
+type memoryFiles struct{ events, limit string }
+
+var (
+	memoryV1 = memoryFiles{"memory.oom_control", "memory.limit_in_bytes"}
+	memoryV2 = memoryFiles{"memory.events", "memory.max"}
+)
 
 // ownMemoryGroup finds this process's memory cgroup, of either version (cgroups(7)).
 func ownMemoryGroup() memoryGroup {
@@ -30,48 +42,62 @@ func findMemoryGroup(root string, data []byte) memoryGroup {
 	for line := range strings.Lines(string(data)) {
 		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
 		controllers, path, ok := strings.Cut(rest, ":")
-		if !ok {
-			continue
-		}
-		for c := range strings.SplitSeq(controllers, ",") {
-			if dir := filepath.Join(root, "memory", path); c == "memory" && exists(dir) {
-				return memoryGroup{dir: dir}
+		switch {
+		case !ok:
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			if g := memoryGroupAt(filepath.Join(root, "memory"), path, memoryV1); g.dir != "" {
+				return g
 			}
-		}
-		if dir := filepath.Join(root, path); id == "0" && exists(filepath.Join(dir, "memory.events")) {
-			unified = memoryGroup{dir: dir, v2: true}
+		case id == "0":
+			unified = memoryGroupAt(root, path, memoryV2)
 		}
 	}
 	return unified
 }
 
+// memoryGroupAt is the group of a path in a hierarchy. In a container the path may be the host's, or lead out of what
+// is mounted ("/../.."). What is mounted is the container's own group then, so its root stands in. That of a whole host
+// says nothing false: it has no events in version 2, and counts only what is in no other group in version 1.
+func memoryGroupAt(mounted, path string, files memoryFiles) memoryGroup {
+	dirs := []string{mounted}
+	if !strings.HasPrefix(path, "/..") {
+		dirs = []string{filepath.Join(mounted, path), mounted}
+	}
+	for _, dir := range dirs {
+		if exists(filepath.Join(dir, files.events)) {
+			return memoryGroup{dir: dir, mounted: mounted, files: files, kills: &killRecord{}}
+		}
+	}
+	return memoryGroup{}
+}
+
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-// oomKills is how many processes of the group the kernel has ended for want of memory; ok is false if it does not say.
-func (g memoryGroup) oomKills() (n int64, ok bool) {
+// oomKills is how many processes of the group the kernel has ended for want of memory, and the record of that number,
+// which it is entered in; nil: the kernel does not say.
+func (g memoryGroup) oomKills() (n int64, counted *killRecord) {
 	if g.dir == "" {
-		return 0, false
+		return 0, nil
 	}
-	file := "memory.oom_control"
-	if g.v2 {
-		file = "memory.events"
-	}
-	data, err := os.ReadFile(filepath.Join(g.dir, file))
+	data, err := os.ReadFile(filepath.Join(g.dir, g.files.events))
 	if err != nil {
-		return 0, false
+		return 0, nil
 	}
-	return field(data, "oom_kill")
+	n, ok := field(data, "oom_kill")
+	if !ok {
+		return 0, nil
+	}
+	g.kills.enter(n, time.Now())
+	return n, g.kills
 }
 
 // limit is the group's bound in bytes, of the narrowest ancestor; 0 if there is none.
-func (g memoryGroup) limit() int64 {
-	file := "memory.limit_in_bytes"
-	if g.v2 {
-		file = "memory.max"
+func (g memoryGroup) limit() (narrowest int64) {
+	if g.dir == "" {
+		return 0
 	}
-	narrowest := int64(0)
-	for dir := g.dir; len(dir) > len("/sys/fs/cgroup"); dir = filepath.Dir(dir) {
-		data, err := os.ReadFile(filepath.Join(dir, file))
+	for dir := g.dir; len(dir) >= len(g.mounted); dir = filepath.Dir(dir) {
+		data, err := os.ReadFile(filepath.Join(dir, g.files.limit))
 		v, perr := strconv.ParseInt(string(bytes.TrimSpace(data)), 10, 64)
 		if err == nil && perr == nil && v < 1<<60 && (narrowest == 0 || v < narrowest) {
 			narrowest = v
@@ -89,17 +115,4 @@ func field(data []byte, name string) (int64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// nearLimit is the share of the limit from which a killed process counts as one that ran out of memory, where the
-// kernel does not say.
-const nearLimit = 0.95
-
-// ranOut tells whether a process that ended badly did so for want of memory: the kernel's counter says so, or, where
-// there is none, it was killed near the limit.
-func ranOut(before, after int64, counted bool, o Outcome, limit int64) bool {
-	if counted {
-		return after > before && !o.Clean()
-	}
-	return o.Signal == "SIGKILL" && limit > 0 && float64(o.PeakRSS) >= nearLimit*float64(limit)
 }

@@ -1,7 +1,9 @@
 package supervisor
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,16 +23,19 @@ const (
 type Outcome struct {
 	Started    bool
 	Code       int    // exit code; 128+signal if signalled; 125-127 if never started
-	Signal     string // "SIGKILL", if a signal ended it
+	Signal     string // "SIGKILL", if a signal ended it; "signal 40" if it has no name
 	Error      string // why it was not started
 	StopReason string
 	StartedAt  time.Time
 	EndedAt    time.Time
 
-	OOM         bool          // the kernel ended it, or a part of it, for want of memory
-	MemoryLimit int64         // bytes, with OOM, if known
-	PeakRSS     int64         // bytes, of the tree, sampled; at least that of its largest process
-	CPU         time.Duration // user and system, of the tree
+	OOM         bool  // the kernel ended it, or a part of it, for want of memory
+	MemoryLimit int64 // bytes, with OOM, if known
+	// PeakRSS is in bytes, of the tree, sampled: what each process has for itself, and the most that one of them
+	// shares. It is at least the peak of the largest process as the kernel tells it. That begins with the memory of
+	// whoever forked that process, so one that is smaller than this process counts as large as this one was.
+	PeakRSS int64
+	CPU     time.Duration // user and system, of the tree
 
 	Tail      []string   // last lines of output
 	Orphans   []Orphan   // descendants that outlived their parents
@@ -45,7 +50,7 @@ type Outcome struct {
 type Survivor struct {
 	PID   int
 	Comm  string
-	State string // letter of proc(5); D means stuck in the kernel
+	State string // letter of proc(5); D means stuck in the kernel, ? that it cannot be read
 	WChan string // where in the kernel, if it says
 }
 
@@ -85,7 +90,8 @@ func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
 // outcomeOf is what the kernel says of the end of a process.
 func outcomeOf(status syscall.WaitStatus) Outcome {
 	if status.Signaled() {
-		return Outcome{Started: true, Signal: signalName(status.Signal()), Code: 128 + int(status.Signal())}
+		sig := status.Signal()
+		return Outcome{Started: true, Signal: cmp.Or(signalName(sig), fmt.Sprint(sig)), Code: 128 + int(sig)}
 	}
 	return Outcome{Started: true, Code: status.ExitStatus()}
 }

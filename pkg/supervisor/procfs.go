@@ -2,10 +2,11 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,20 @@ func readSmall(name string, buf []byte) ([]byte, error) {
 	}
 }
 
+// checkProc makes sure that what /proc tells is about the processes that this one sees. In a PID name space whose /proc
+// is still that of another, a number there is a stranger's.
+func checkProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err == nil && self != strconv.Itoa(os.Getpid()) {
+		err = fmt.Errorf("/proc is that of another PID name space, where this process is %q and not %d: mount it anew",
+			self, os.Getpid())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot supervise processes: %w", err)
+	}
+	return nil
+}
+
 // procFile is the name of a file of a process in /proc.
 func procFile(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
@@ -45,7 +60,7 @@ func procFile(pid int, name string) string { return "/proc/" + strconv.Itoa(pid)
 type proc struct {
 	pid, ppid, pgid int
 	comm            string
-	state           byte // R S D T Z … of proc(5), of the first thread
+	state           byte // R S D T Z … of proc(5), of the first thread; ? if it cannot be read
 	threads         int  // that have not ended; read only if the first has
 }
 
@@ -56,7 +71,28 @@ func (p proc) firstEnded() bool { return p.state == 'Z' || p.state == 'X' }
 func (p proc) zombie() bool { return p.firstEnded() && p.threads <= 1 }
 
 // readProc reads one process; ok is false if it is gone.
-func readProc(pid int) (p proc, ok bool) { return readStat(procFile(pid, "stat")) }
+func readProc(pid int) (p proc, ok bool) {
+	if p, ok := readStat(procFile(pid, "stat")); ok {
+		return p, true
+	}
+	return hidden(pid)
+}
+
+// hidden is a process of which nothing can be read: under hidepid (proc(5)) one that has other rights than this
+// process, or that may not be dumped. Often it may be killed nevertheless. Only whether a child has ended is known. ok
+// is false if it is gone.
+func hidden(pid int) (p proc, ok bool) {
+	if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		return proc{}, false
+	}
+	p = proc{pid: pid, state: '?'}
+	var ended unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &ended, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if err == nil && ended.Signo == int32(unix.SIGCHLD) {
+		p.state, p.ppid = 'Z', os.Getpid()
+	}
+	return p, true
+}
 
 func readStat(file string) (p proc, ok bool) {
 	var room [smallFile]byte
@@ -137,15 +173,6 @@ func nextField(text []byte) (field, rest []byte) {
 		return text[:i], text[i:]
 	}
 	return text, nil
-}
-
-// cmdline is a process's arguments, nil if it is gone.
-func cmdline(pid int) []string {
-	data, err := readSmall(procFile(pid, "cmdline"), nil)
-	if err != nil || len(data) == 0 {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
 }
 
 // children lists the direct children of a process. /proc/<pid>/task/*/children needs a kernel option, so a scan of all

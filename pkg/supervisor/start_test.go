@@ -59,6 +59,16 @@ func TestAllSignals(t *testing.T) {
 	}
 }
 
+// A signal that has no name is told by its number.
+func TestSignalWithoutAName(t *testing.T) {
+	c := run(t, check.Supervise(t), func(sp *supervisor.Spec) {
+		sp.Argv = []string{"/bin/sh", "-c", "kill -40 $$; exit 3"}
+	}, "")
+	if o := c.outcome(); o.Signal != "signal 40" || o.Code != 168 {
+		t.Errorf("%+v", o)
+	}
+}
+
 // A child that never runs says why, in the way that shells do.
 func TestNeverStarted(t *testing.T) {
 	s := check.Supervise(t)
@@ -74,8 +84,10 @@ func TestNeverStarted(t *testing.T) {
 		change func(*supervisor.Spec)
 		code   int
 	}{
-		"no such file":   {func(sp *supervisor.Spec) { sp.Argv = []string{filepath.Join(dir, "none")} }, 127},
-		"not in PATH":    {func(sp *supervisor.Spec) { sp.Argv = []string{"no-such-program"} }, 127},
+		"no such file": {func(sp *supervisor.Spec) { sp.Argv = []string{filepath.Join(dir, "none")} }, 127},
+		"not in PATH": {
+			func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"no-such-program"}, []string{"PATH=" + dir} }, 127,
+		},
 		"empty PATH":     {func(sp *supervisor.Spec) { sp.Argv, sp.Env = []string{"sh"}, []string{"PATH="} }, 127},
 		"not executable": {func(sp *supervisor.Spec) { sp.Argv = []string{plain} }, 126},
 		"a folder":       {func(sp *supervisor.Spec) { sp.Argv = []string{dir} }, 126},
@@ -96,6 +108,34 @@ func TestNeverStarted(t *testing.T) {
 				t.Errorf("%+v, want code %d", o, tt.code)
 			}
 		})
+	}
+}
+
+// What is relative in PATH is so to the folder that the child runs in, where there may be another program of that name.
+func TestRelativePath(t *testing.T) {
+	s := check.Supervise(t)
+	here, dir := t.TempDir(), t.TempDir()
+	t.Chdir(here)
+	for file, says := range map[string]string{
+		filepath.Join(here, "tool"): "here", filepath.Join(dir, "tool"): "there",
+		filepath.Join(dir, "bin", "other"): "below",
+	} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("#!/bin/sh\necho "+says), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ path, name, want string }{
+		{".:/bin", "tool", "there\n"}, {"/bin::/usr/bin", "tool", "there\n"}, {"bin", "other", "below\n"},
+	} {
+		c := run(t, s, func(sp *supervisor.Spec) {
+			sp.Argv, sp.Dir, sp.Env = []string{tt.name}, dir, []string{"PATH=" + tt.path}
+		}, "")
+		if o := c.outcome(); o.Code != 0 || c.output() != tt.want {
+			t.Errorf("PATH=%s, %s: %q, %+v", tt.path, tt.name, c.output(), o)
+		}
 	}
 }
 

@@ -41,6 +41,9 @@ type Orphan struct {
 
 // New makes this process the reaper of all its descendants. Close ends that.
 func New() (*Supervisor, error) {
+	if err := checkProc(); err != nil {
+		return nil, err
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
