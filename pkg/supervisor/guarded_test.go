@@ -124,4 +124,3 @@ func copyFile(t *testing.T, to, from string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
-

@@ -92,7 +92,9 @@ func joined(now, before []kin) []kin {
 }
 
 // has tells whether a process is in the group or session.
-func (k kin) has(r relative) bool { return r.session == k.session && (r.group == k.id || r.session == k.id) }
+func (k kin) has(r relative) bool {
+	return r.session == k.session && (r.group == k.id || r.session == k.id)
+}
 
 // stillKin are those whose number has not become another process's.
 func stillKin(list []kin, all []relative) []kin {
