@@ -87,3 +87,20 @@ func TestMarkOfGuard(t *testing.T) {
 		t.Errorf("environment %q", env)
 	}
 }
+
+// What an agent waits for when it starts its guard.
+func BenchmarkGuard(b *testing.B) {
+	s, err := New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		if err := s.Guard("/bin/true"); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		s.guard.end()
+		b.StartTimer()
+	}
+}
