@@ -41,10 +41,10 @@ type guard struct {
 	ended   chan struct{}
 }
 
-// waiting is how a guard waits: in a shell, which takes a fifth of the time to start and a tenth of the memory. It keeps
-// the last line that it is told, the kin. Only when this process has ended without saying "done" does the shell become
-// the guard's own command: by a descriptor, since the file may be gone by then, else by its name. A container may have
-// no shell. Signals that are meant for all of a step do not end it.
+// waiting is how a guard waits: in a shell, which takes a fifth of the time to start and a tenth of the memory. Of what
+// it is told it keeps the last line, the kin. Only when this process has ended without saying "done" does the shell
+// become the guard's own command: by a descriptor, since the file may be gone by then, else by its name. A container
+// may have no shell. Signals that are meant for all of a step do not end it.
 const (
 	shell   = "/bin/sh"
 	waiting = `trap '' TERM INT HUP USR1 USR2
