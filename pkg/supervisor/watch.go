@@ -65,12 +65,13 @@ type search struct {
 	jobVar   string
 	ownJob   string
 	environs environs
+	found    map[int]string // when what was found was started: it stays found, though what it was found by is gone
 }
 
 func newSearch(left Left) *search {
 	return &search{
 		mark: left.Mark, kin: parseKin(left.Kin), jobVar: left.JobVar,
-		ownJob: os.Getenv(left.JobVar), environs: newEnvirons(),
+		ownJob: os.Getenv(left.JobVar), environs: newEnvirons(), found: map[int]string{},
 	}
 }
 
@@ -82,7 +83,8 @@ func (s *search) look() (pids []int) {
 	known := stillKin(s.kin, all)
 	isLeft := map[int]bool{}
 	for _, r := range all {
-		if s.isMarked(said[r.pid]) || slices.ContainsFunc(known, func(k kin) bool { return k.has(r) }) {
+		isKin := slices.ContainsFunc(known, func(k kin) bool { return k.has(r) })
+		if isKin || s.found[r.pid] == r.started || s.isMarked(said[r.pid]) {
 			isLeft[r.pid] = true
 		}
 	}
@@ -90,6 +92,7 @@ func (s *search) look() (pids []int) {
 	addBelow(all, isLeft)
 	for _, r := range all {
 		if isLeft[r.pid] {
+			s.found[r.pid] = r.started
 			pids = append(pids, r.pid)
 		}
 	}

@@ -79,11 +79,18 @@ func TestSearch(t *testing.T) {
 			want = append(want, pid)
 		}
 	}
-	found := newSearch(Left{Mark: mark, JobVar: "JOB"}).look()
+	s := newSearch(Left{Mark: mark, JobVar: "JOB"})
+	found := s.look()
 	slices.Sort(found)
 	slices.Sort(want)
 	if !slices.Equal(found, want) {
 		t.Errorf("found %v, want %v", found, want)
+	}
+	s.mark = "" // as when a parent has ended by which another was found
+	again := s.look()
+	slices.Sort(again)
+	if !slices.Equal(again, want) {
+		t.Errorf("found %v, later %v", found, again)
 	}
 }
 
@@ -136,7 +143,8 @@ func TestKin(t *testing.T) {
 func TestAddBelow(t *testing.T) {
 	all := []relative{
 		{pid: 14, parent: 13}, {pid: 13, parent: 12, group: 13, session: 12}, {pid: 12, parent: 10, session: 12},
-		{pid: 15, parent: 1, group: 15, session: 12}, {pid: 16, parent: 1, group: 13, session: 12}, {pid: 17, parent: 1},
+		{pid: 15, parent: 1, group: 15, session: 12}, {pid: 16, parent: 1, group: 13, session: 12},
+		{pid: 17, parent: 1},
 	}
 	set := map[int]bool{10: true}
 	addBelow(all, set)
