@@ -37,7 +37,7 @@ func runTask(planFile string, role roles.Role) error {
 	if err != nil {
 		return command.Exit(protocol.ExitInternal, err)
 	}
-	o.Guard, o.Uploader = []string{self, guardName}, submit
+	o.Guard, o.Uploader = guardArgs(self, o.Identity.JobVar), submit
 	disk, events := openDisk(o.Plan.Timeouts.Disk.Std())
 	o.Disk, o.DiskEvents = disk, events
 	task := roles.Task{Role: role, Rank: o.Identity.Rank}

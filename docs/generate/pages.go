@@ -67,6 +67,8 @@ func environment() (string, error) {
 		{"OTEL_…", "OpenTelemetry's own: see [telemetry](../howto/telemetry.md)"},
 		{"GITHUB_ACTIONS, GITLAB_CI, BUILDKITE", "how a failure is marked in the output of a CI job"},
 		{"TERM, COLUMNS, NO_COLOR", "how a terminal is written to; none is drawn on if TERM is dumb or missing"},
+		{"SPT_NOENV", "1 for every child, unless it is given: " +
+			"Python's setproctitle leaves the environment alone, and titles are shorter"},
 		{"SHELL", "the shell that disagg-agent --shell starts"},
 	} {
 		t.row("`"+strings.ReplaceAll(v[0], ", ", "`, `")+"`", v[1])

@@ -48,7 +48,8 @@ func Variables() []Variable {
 		{EnvBatch, "batch", "BENCHMARK's agent",
 			"the batch script's process: PID, start time and PID name space, joined by colons"},
 		{EnvWrap, "disagg-agent by hand", "disagg-agent", "words that are put before the role's command (--wrap)"},
-		{EnvOrphanMark, "disagg-agent", "its orphan reaper", "marks every process of one agent's tree"},
+		{EnvOrphanMark, "disagg-agent", "its orphan reaper",
+			"marks every process of one agent's tree; of nested agents, all marks"},
 	}
 }
 

@@ -7,3 +7,6 @@ func (p *Process) LookForEnd() time.Time {
 	p.lookForEnd()
 	return p.seenEnding()
 }
+
+// Told is how many groups and sessions the guard has been told.
+func (s *Supervisor) Told() int { return int(s.guard.told.Load()) }

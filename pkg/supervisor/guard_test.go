@@ -30,7 +30,7 @@ func guardBy(s *supervisor.Supervisor) error {
 }
 
 func guard(args []string) int {
-	if _, err := supervisor.Watch(os.Stdin, args[0]); err != nil {
+	if _, err := supervisor.Watch(os.Stdin, supervisor.Left{Mark: args[0], Kin: args[1:]}); err != nil {
 		return 1
 	}
 	return 0
@@ -39,12 +39,19 @@ func guard(args []string) int {
 // dieVar makes the program "supervised" tie its child's life to its own.
 const dieVar = "SUPERVISOR_TEST_DIES"
 
+// selfVar names a copy of this program that is to be the supervisor.
+const selfVar = "SUPERVISOR_TEST_SELF"
+
 // killSupervisor starts a supervisor of its own, kills it once its child is ready, and waits until nothing of it is
 // left.
 func killSupervisor(t *testing.T, before func(supervisor int), variables ...string) {
 	t.Helper()
 	check.Supervise(t) // what the killed one leaves comes here
-	cmd := exec.Command(os.Args[0], filepath.Join(t.TempDir(), "log"), os.Args[0])
+	self := os.Args[0]
+	if other := os.Getenv(selfVar); other != "" {
+		self = other
+	}
+	cmd := exec.Command(self, filepath.Join(t.TempDir(), "log"), os.Args[0])
 	cmd.Env = append(append(os.Environ(), childVar+"=supervised"), variables...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -183,6 +183,7 @@ func supervised(args []string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 70
 		}
+		go noteTold(s)
 	}
 	if err := os.Setenv(childVar, os.Getenv(programVar)); err != nil {
 		return 70

@@ -154,7 +154,7 @@ func (s *Supervisor) marked(env []string) []string {
 	if s.guard == nil {
 		return env
 	}
-	return append(slices.Clip(env), guardMark+"="+s.guard.mark)
+	return s.guard.mark(env)
 }
 
 // track starts a child and notes its pid in one step, so that the reaper never takes its status.
