@@ -83,7 +83,7 @@ func TestFollowAfterGivingUp(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if !<-others || !<-others || !f.Ended() || !f.Wait(t.Context()) {
+	if first, second := <-others, <-others; !first || !second || !f.Ended() || !f.Wait(t.Context()) {
 		t.Error("its end was not seen")
 	}
 	if err := f.Close(); err != nil || f.Ended() {

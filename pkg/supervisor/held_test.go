@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +22,8 @@ import (
 
 // Programs that keep another from being freed when it ends, and children that are kept so.
 
-// traceable is a program that any process may trace. Once a file exists it ends as it is told, by a code or "killed". As
-// "nobody" it then belongs to a user without rights; any other word is a file that it has open.
+// traceable is a program that any process may trace. Once a file exists it ends as it is told, by a code or "killed".
+// As "nobody" it then belongs to a user without rights; any other word is a file that it has open.
 func traceable(args []string) int {
 	_ = unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0)
 	for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; { // so that it has used its processor
@@ -123,7 +124,7 @@ func hold(s *supervisor.Supervisor, program string, args ...string) (letGo func(
 	answer := make([]byte, len("holds"))
 	if _, err := io.ReadFull(said, answer); err != nil || string(answer) != "holds" {
 		letGo()
-		return nil, fmt.Errorf("it is not held: the %s says %q: %v", program, answer, err)
+		return nil, errors.Join(fmt.Errorf("it is not held: the %s says %q", program, answer), err)
 	}
 	return letGo, nil
 }

@@ -44,7 +44,7 @@ func readSmall(name string, buf []byte) ([]byte, error) {
 func checkProc() error {
 	self, err := os.Readlink("/proc/self")
 	if err == nil && self != strconv.Itoa(os.Getpid()) {
-		err = fmt.Errorf("/proc is that of another PID name space, where this process is %q and not %d: mount it anew",
+		err = fmt.Errorf("/proc is that of another PID name space, where this process is %q and not %d: mount it again",
 			self, os.Getpid())
 	}
 	if err != nil {

@@ -147,10 +147,10 @@ const noticed = 6 * time.Second
 // checkNotice checks that the end of a process stops the job at once, unless something else keeps it from being told.
 func (j *job) checkNotice(r *Report) {
 	f := r.First
-	if f == nil || j.stopAt.IsZero() || !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent}, f.Kind) ||
-		slices.ContainsFunc(j.scenario.Faults, func(f *Fault) bool {
-			return !slices.Contains([]Kind{Crash, ExitZero, KillChild, KillAgent, BenchFails, PointIsLost, Stuck}, f.Kind)
-		}) {
+	ends := []Kind{Crash, ExitZero, KillChild, KillAgent}
+	harmless := append([]Kind{BenchFails, PointIsLost, Stuck}, ends...)
+	if f == nil || j.stopAt.IsZero() || !slices.Contains(ends, f.Kind) ||
+		slices.ContainsFunc(j.scenario.Faults, func(f *Fault) bool { return !slices.Contains(harmless, f.Kind) }) {
 		return
 	}
 	from := f.At

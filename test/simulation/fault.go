@@ -22,7 +22,7 @@ const (
 	KillAgent   Kind = "kill-agent"  // somebody kills the agent
 	PauseAgent  Kind = "pause-agent" // the agent stands still for a while (SIGSTOP)
 	Hang        Kind = "hang"        // the child stands still for ever
-	Stuck       Kind = "stuck"       // the kernel does not free the child once it has ended, if it ends at all (state D)
+	Stuck       Kind = "stuck"       // the kernel does not free the child when it ends, if it ends at all (state D)
 	TermStep    Kind = "term-step"   // somebody ends a step (SIGTERM)
 	LoseHost    Kind = "lose-host"   // the host vanishes
 	CutHost     Kind = "cut-host"    // the host is cut from all others for a while, or for ever

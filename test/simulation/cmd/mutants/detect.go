@@ -20,7 +20,8 @@ func (m mutant) detectors(jobs, connections uint64) map[string]detector {
 	if !strings.HasPrefix(m.file, "pkg/control/") {
 		list["simulation"] = func(overlay, dir string) (string, error) { return simulate(overlay, dir, jobs) }
 	}
-	if strings.HasPrefix(m.file, "pkg/control/") || strings.HasPrefix(m.file, "pkg/decide/session/") || m.file == pulse {
+	ofSessions := strings.HasPrefix(m.file, "pkg/decide/session/") || m.file == pulse
+	if strings.HasPrefix(m.file, "pkg/control/") || ofSessions {
 		list["connections"] = func(overlay, _ string) (string, error) { return connect(overlay, connections) }
 	}
 	return list
