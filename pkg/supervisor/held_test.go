@@ -171,7 +171,7 @@ func hangingDisk(t *testing.T, s *supervisor.Supervisor, what ...string) disk {
 	if err != nil {
 		t.Skip(err)
 	}
-	t.Cleanup(d.letGo)
+	t.Cleanup(d.end)
 	return d
 }
 
