@@ -59,11 +59,12 @@ func (p *Process) seenEnding() time.Time {
 	return p.endsSince
 }
 
-// endedBy is when a leader ended that the kernel has let go of now: if it took long to be freed, long before.
+// endedBy is when a leader ended that the kernel has let go of now. If it took a while to be freed, or this process did
+// not run for a while, it was when the leader was last seen alive: whatever failed because of that came later.
 func (p *Process) endedBy(now time.Time) time.Time {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	if p.endsSince.IsZero() {
+	if p.endsSince.IsZero() && now.Sub(p.livedAt) < endPatience {
 		return now
 	}
 	return p.livedAt

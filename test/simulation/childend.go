@@ -113,9 +113,13 @@ func (c *child) tellEnd(o protocol.Outcome, rest time.Duration) {
 		return
 	}
 	c.ended, c.address, c.ready = true, false, false
+	stood := c.a.proc.stopped
 	c.a.proc.takes(func() {
 		if c.a.isHub() {
 			c.job().lookForRelease()
+		}
+		if stood {
+			o.EndedAt = c.a.local(c.foundAfterPause())
 		}
 		c.a.step(rank.Ended{Outcome: o})
 	})
@@ -123,6 +127,15 @@ func (c *child) tellEnd(o protocol.Outcome, rest time.Duration) {
 		c.done = true
 		c.a.step(rank.Done{Outcome: o})
 	})
+}
+
+// foundAfterPause is when a child counts as ended whose agent stood still then, as in package supervisor.
+func (c *child) foundAfterPause() time.Time {
+	j := c.job()
+	if j.now.Sub(c.a.proc.stoppedAt) < endPatience {
+		return j.now
+	}
+	return c.a.proc.stoppedAt.Add(-j.between(0, endPeriod))
 }
 
 // gone is the end of a child whose agent was killed: the kernel kills it too.

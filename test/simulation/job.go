@@ -306,7 +306,7 @@ func (j *job) fellOver(a *agent) {
 			continue
 		}
 		other := j.agents[t]
-		if fall.Killed && !j.net.way(a.proc.host, other.proc.host) {
+		if fall.Killed && (h.dead || !j.net.way(h, other.proc.host)) {
 			continue
 		}
 		other.proc.timer(fall.After, func() {

@@ -17,9 +17,11 @@ type process struct {
 	host    *host
 	dead    bool
 	stopped bool
-	until   time.Time // when it goes on; zero: never
-	waiting []waiting
-	conns   []*endpoint // that its kernel ends with it
+	// stoppedAt is since when, or was the last time.
+	stoppedAt time.Time
+	until     time.Time // when it goes on; zero: never
+	waiting   []waiting
+	conns     []*endpoint // that its kernel ends with it
 }
 
 // waiting is what waits until a process runs, and the connection over which it comes; nil: over none.
@@ -86,7 +88,10 @@ func (p *process) pause(d time.Duration) {
 	switch {
 	case p.dead, p.stopped && (p.until.IsZero() || d > 0 && until.Before(p.until)):
 		return
-	case d == 0:
+	case !p.stopped:
+		p.stoppedAt = p.w.now
+	}
+	if d == 0 {
 		p.stopped, p.until = true, time.Time{}
 		return
 	}
