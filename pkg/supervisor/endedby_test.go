@@ -16,7 +16,7 @@ func TestEndedBy(t *testing.T) {
 		"nobody has looked for long":     {long, time.Time{}, long},
 		"it was seen to end a while ago": {short, now, short},
 	} {
-		p := &Process{livedAt: tt.livedAt, endsSince: tt.endsSince}
+		p := &Process{livedAt: tt.livedAt, lookedAt: tt.livedAt, endsSince: tt.endsSince}
 		if got := p.endedBy(now); !got.Equal(tt.want) {
 			t.Errorf("%s: %v ago, want %v", name, now.Sub(got), now.Sub(tt.want))
 		}

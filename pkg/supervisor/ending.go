@@ -39,9 +39,12 @@ func (p *Process) lookForEnd() {
 	defer p.endMu.Unlock()
 	status, how := ending(p.proc.Pid)
 	switch {
-	case how == collected: // whoever waits for it knows more
+	case how == unknown: // it is no more, and whoever waits for it knows how it ended; or it is hidden
+		if !errors.Is(syscall.Kill(p.proc.Pid, 0), syscall.ESRCH) {
+			p.lookedAt = now
+		}
 	case how == living:
-		p.livedAt, p.endsSince = now, time.Time{}
+		p.livedAt, p.lookedAt, p.endsSince = now, now, time.Time{}
 	case p.endsSince.IsZero():
 		p.endsSince = now
 	case now.Sub(p.endsSince) >= endPatience && mayInspect(p.proc.Pid):
@@ -64,7 +67,7 @@ func (p *Process) seenEnding() time.Time {
 func (p *Process) endedBy(now time.Time) time.Time {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	if p.endsSince.IsZero() && now.Sub(p.livedAt) < endPatience {
+	if p.endsSince.IsZero() && now.Sub(p.lookedAt) < endPatience {
 		return now
 	}
 	return p.livedAt
@@ -84,17 +87,17 @@ const isExiting = 0x4
 type stageOfEnd int
 
 const (
-	living    stageOfEnd = iota
-	dumping              // it has crashed, and its memory is written to a file: its connections stay open
-	exiting              // the kernel is freeing what it had
-	collected            // it is no more
+	living  stageOfEnd = iota
+	dumping            // it has crashed, and its memory is written to a file: its connections stay open
+	exiting            // the kernel is freeing what it had
+	unknown            // nothing of it can be read
 )
 
 // ending tells how far the end of a process, of all of its threads, has come, and with which status it ends.
 func ending(pid int) (syscall.WaitStatus, stageOfEnd) {
 	fields, ok := statFields(procFile(pid, "stat"))
 	if !ok {
-		return 0, collected
+		return 0, unknown
 	}
 	status := syscall.WaitStatus(number(fields[statExitCode])) //nolint:gosec // 16 bits
 	switch {
@@ -112,7 +115,7 @@ func endingOfThreads(pid int) stageOfEnd {
 	tasks := procFile(pid, "task")
 	threads, err := os.ReadDir(tasks)
 	if err != nil {
-		return collected
+		return unknown
 	}
 	for _, t := range threads {
 		of, ok := statFields(tasks + "/" + t.Name() + "/stat")

@@ -129,7 +129,7 @@ func reexec(args []string) int {
 
 // A process that has put another program in its place goes on, and can be stopped, whatever a look has seen meanwhile.
 func TestExecFromAnotherThread(t *testing.T) {
-	c := run(t, check.Supervise(t), nil, "reexec", "100")
+	c := run(t, check.Supervise(t), nil, "reexec", "30")
 	seen := 0
 	for isReady := false; !isReady; {
 		select {

@@ -67,6 +67,7 @@ type Process struct {
 	endOnce   sync.Once
 	endMu     sync.Mutex // guards what follows
 	livedAt   time.Time  // when the leader was last seen alive
+	lookedAt  time.Time  // when it was last looked for, and was there
 	endsSince time.Time  // when the kernel was first seen to end it
 }
 
@@ -142,7 +143,7 @@ func (p *Process) start() error {
 	defer child.Close()
 	p.oomBefore, _ = p.sup.memory.oomKills()
 	p.startedAt = time.Now()
-	p.livedAt = p.startedAt
+	p.livedAt, p.lookedAt = p.startedAt, p.startedAt
 	p.orphans = p.sup.openAccount()
 	p.output = out // before the child runs: its end may be told at once
 	started := make(chan error, 1)
