@@ -195,15 +195,21 @@ func (b *bench) expect(want ...string) {
 	}
 }
 
-// measuring brings the job to where the benchmark runs.
-func (b *bench) measuring() {
+// readying brings the job to where only the coordinator is not ready yet.
+func (b *bench) readying() {
 	b.t.Helper()
 	b.hello(all...)
 	b.event(gen0, protocol.EventAddress)
 	b.event(ctx0, protocol.EventAddress)
-	for _, t := range []roles.Task{gen0, ctx0, server} {
-		b.event(t, protocol.EventReady)
-	}
+	b.event(gen0, protocol.EventReady)
+	b.event(ctx0, protocol.EventReady)
+}
+
+// measuring brings the job to where the benchmark runs.
+func (b *bench) measuring() {
+	b.t.Helper()
+	b.readying()
+	b.event(server, protocol.EventReady)
 	if b.job.Phase() != protocol.Measuring {
 		b.t.Fatalf("phase %s", b.job.Phase())
 	}

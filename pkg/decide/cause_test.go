@@ -264,6 +264,50 @@ func TestStepEndsBecauseOfAChild(t *testing.T) {
 	}
 }
 
+// A role that is not ready in time may wait for a service that was ready, and hangs since: every leader is asked whether
+// its own answers.
+func TestNotReadyBecauseOfAnother(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers func(*bench)
+		kind    protocol.CauseKind
+		role    roles.Role
+	}{
+		"a service hangs": {func(b *bench) {
+			b.report(gen0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+		}, protocol.HealthLost, gen0.Role},
+		"all answer": {func(b *bench) {
+			for _, task := range []roles.Task{gen0, ctx0, server, benchmark} {
+				b.event(task, protocol.EventChecked)
+			}
+		}, protocol.ReadyTimeout, server.Role},
+		"nobody answers": {func(b *bench) { b.after(partitionBound) }, protocol.ReadyTimeout, server.Role},
+	} {
+		b := newBench(t)
+		b.readying()
+		b.untilPhaseEnds()
+		if b.job.Cause() != nil {
+			t.Errorf("%s: nobody was asked: %v", name, b.job.Cause())
+		}
+		c.answers(b)
+		b.after(partitionBound)
+		if got := b.job.Cause(); got == nil || got.Kind != c.kind || got.Role != c.role {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// A role that is ready a moment after its time, while others are asked, is.
+func TestReadyWhileOthersAreAsked(t *testing.T) {
+	b := newBench(t)
+	b.readying()
+	b.untilPhaseEnds()
+	b.event(server, protocol.EventReady)
+	b.after(2 * partitionBound)
+	if b.job.Cause() != nil || b.job.Phase() != protocol.Measuring {
+		t.Errorf("%s: %v", b.job.Phase(), b.job.Cause())
+	}
+}
+
 // Workers of a rank launcher end well, and first, when the command of rank 0 has died.
 func TestWeakCauseWaitsForAStrongerOne(t *testing.T) {
 	b := newBench(t)

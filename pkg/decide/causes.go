@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,6 +50,23 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 	}
 }
 
+// blameUnready takes a role that is not ready in time for what it may be, a consequence: a service that it needs may have
+// been ready, and hang since.
+func (m *Machine) blameUnready(now time.Time) {
+	t := m.firstUnready()
+	detail := fmt.Sprintf("not ready within %v", m.plan.Timeouts.Ready)
+	if t.unready != "" {
+		detail += ": " + t.unready
+	}
+	f := m.fact(t, protocol.ReadyTimeout, detail, now)
+	if m.disk.Stuck {
+		m.failLate(f, now)
+		return
+	}
+	m.beginPartition(now)
+	m.ruled(m.attribution.Presume(f, partitionBound, now), now)
+}
+
 // concludeBenchmark lets the benchmark's failure count, or what it is a consequence of.
 func (m *Machine) concludeBenchmark(now time.Time) {
 	presumed, unreached := m.attribution.Provisional(), m.unreached()
@@ -56,7 +74,8 @@ func (m *Machine) concludeBenchmark(now time.Time) {
 	case presumed == nil:
 	case unreached != nil:
 		m.fail(*unreached, now)
-	case presumed.Role != roles.Hub().Role: // it was there first, and has a deadline of its own
+	case presumed.Role != roles.Hub().Role && presumed.Kind != protocol.ReadyTimeout:
+		// It was there first, and has a deadline of its own.
 	default:
 		m.ruled(m.attribution.Expire(), now)
 	}

@@ -36,6 +36,7 @@ func TestReadyDeadline(t *testing.T) {
 	b.event(ctx0, protocol.EventAddress)
 	b.told(ctx0, protocol.EventUnready, "status: 503 loading")
 	b.untilPhaseEnds()
+	b.after(partitionBound)
 	c := b.job.Cause()
 	if c == nil || c.Role != ctx0.Role || c.Kind != protocol.ReadyTimeout ||
 		c.Detail != "not ready within 46m0s: status: 503 loading" {

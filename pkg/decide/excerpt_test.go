@@ -44,6 +44,7 @@ func TestWhatStoodStillIsQuoted(t *testing.T) {
 	b.event(gen0, protocol.EventReady)
 	b.event(ctx0, protocol.EventAddress)
 	b.untilPhaseEnds()
+	b.after(partitionBound)
 	for _, name := range []roles.Task{gen0, ctx0} {
 		b.report(name, protocol.Event{Kind: protocol.EventStopped, Outcome: &protocol.Outcome{
 			Started: true, StopReason: "x", Headline: "its last line: " + name.String(), Line: 7, ExcerptLine: 7,

@@ -11,6 +11,9 @@ import (
 )
 
 func (m *Machine) enter(p protocol.Phase, now time.Time) {
+	if late := m.attribution.Provisional(); late != nil && late.Kind == protocol.ReadyTimeout && p == protocol.Measuring {
+		m.attribution.Withdraw() // it was ready before anybody was blamed
+	}
 	m.phase, m.extra = p, 0
 	m.since[p] = now
 }
@@ -163,6 +166,9 @@ func (m *Machine) phaseEnds() time.Time {
 	case protocol.Checking:
 		limit = t.Preflight
 	case protocol.Readying:
+		if m.attribution.Provisional() != nil {
+			return time.Time{} // something has failed, and what counts is found out
+		}
 		limit = t.Ready
 	case protocol.Measuring:
 		limit = t.Benchmark
@@ -217,12 +223,7 @@ func (m *Machine) endPhase(now time.Time) {
 	case protocol.Checking:
 		m.endPreflight(now)
 	case protocol.Readying:
-		t := m.firstUnready()
-		detail := fmt.Sprintf("not ready within %v", limits.Ready)
-		if t.unready != "" {
-			detail += ": " + t.unready
-		}
-		m.failLate(m.fact(t, protocol.ReadyTimeout, detail, now), now)
+		m.blameUnready(now)
 	case protocol.Measuring:
 		detail := m.ofMeasurement(fmt.Sprintf("the benchmark ran for more than %v", limits.Benchmark))
 		m.failLate(m.fact(m.benchmark(), protocol.Deadline, detail, now), now)

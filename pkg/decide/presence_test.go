@@ -264,6 +264,9 @@ func TestDiskStuck(t *testing.T) {
 				b.in(Disk{})
 			}
 			b.untilPhaseEnds()
+			if back {
+				b.after(partitionBound)
+			}
 			c := b.job.Cause()
 			want := protocol.DiskStuck
 			if back {

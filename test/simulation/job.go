@@ -65,6 +65,9 @@ func newJob(s Scenario, told bool) (*job, error) {
 	}
 	j.plan.Policy.Measurements, j.plan.Gate.Confirm = s.again.times, s.again.confirm
 	j.plan.Policy.Keep = s.keep
+	if s.ready > 0 {
+		j.plan.Timeouts.Ready = roles.Duration(s.ready)
+	}
 	j.hosts, j.of = place(j.plan)
 	for _, h := range j.hosts {
 		j.skews[h] = j.between(-2*time.Second, 2*time.Second)
@@ -193,7 +196,7 @@ func (j *job) workersReady(t roles.Task) bool {
 		return true
 	}
 	for _, o := range j.order {
-		if a := j.agents[o]; o.Leader() && isWorker(o.Role) && (!a.child.ready || a.child.over()) {
+		if a := j.agents[o]; o.Leader() && isWorker(o.Role) && (!a.child.ready || a.child.over() || a.child.hung) {
 			return false
 		}
 	}

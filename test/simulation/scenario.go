@@ -29,7 +29,8 @@ type Scenario struct {
 	pmix        bool          // the scheduler ends the step of a worker of which a process has ended
 	timing      uint64        // other times of all that takes a while; 0: those of the seed
 	again       again
-	keep        plan.Keep // whether servers are kept
+	keep        plan.Keep     // whether servers are kept
+	ready       time.Duration // that servers have to be ready; 0: as the plan says
 }
 
 // again is whether the same servers are measured more than once.
@@ -90,6 +91,9 @@ func Draw(seed uint64, faults int) (Scenario, error) {
 		}
 	}
 	s.again, s.pmix = s.drawAgain(), s.lot("pmix").IntN(3) == 0
+	if s.lot("ready").IntN(4) == 0 { // less than it takes to find that a service hangs
+		s.ready = 12 * time.Second
+	}
 	return s, nil
 }
 

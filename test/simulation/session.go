@@ -36,7 +36,7 @@ func DrawSession(seed uint64) (Scenario, error) {
 	if shapes[s.Shape].leave { // its servers end with the benchmark
 		s.Shape = 1
 	}
-	s.again, s.keep = again{}, plan.KeepAlways
+	s.again, s.keep, s.ready = again{}, plan.KeepAlways, 0
 	return s, err
 }
 
