@@ -50,8 +50,8 @@ func (m *Machine) blameBenchmark(f Fact, now time.Time) {
 	}
 }
 
-// blameUnready takes a role that is not ready in time for what it may be, a consequence: a service that it needs may have
-// been ready, and hang since.
+// blameUnready takes a role that is not ready in time for what it may be, a consequence: a service that it needs may
+// have been ready, and hang since.
 func (m *Machine) blameUnready(now time.Time) {
 	t := m.firstUnready()
 	detail := fmt.Sprintf("not ready within %v", m.plan.Timeouts.Ready)

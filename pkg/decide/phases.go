@@ -11,7 +11,8 @@ import (
 )
 
 func (m *Machine) enter(p protocol.Phase, now time.Time) {
-	if late := m.attribution.Provisional(); late != nil && late.Kind == protocol.ReadyTimeout && p == protocol.Measuring {
+	late := m.attribution.Provisional()
+	if p == protocol.Measuring && late != nil && late.Kind == protocol.ReadyTimeout {
 		m.attribution.Withdraw() // it was ready before anybody was blamed
 	}
 	m.phase, m.extra = p, 0

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/rank"
@@ -59,6 +60,7 @@ func (c *child) end(code int, signal, reason string) {
 	if c.over() || !c.started || c.stuck && j.scenario.deaf {
 		return
 	}
+	reason = cmp.Or(reason, c.reason)
 	o := protocol.Outcome{
 		Started: true, Code: code, Signal: signal, StopReason: reason, StartedAt: c.a.local(c.startedAt),
 		EndedAt: c.a.local(j.now),
