@@ -65,6 +65,10 @@ func (j *job) check(r *Report) {
 		if known && alive && a.machine.Stopped() == "" && !a.machine.Free() && j.by == "hub" {
 			j.broken("%s was not told to stop", t)
 		}
+		cameLate := known && j.by == "hub" && !j.stopAt.IsZero() && c.since.After(j.stopAt)
+		if cameLate && !j.stopped[t] && a.left && !a.machine.Asked() {
+			j.broken("%s came late, and was not told to stop", t)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type client struct {
 	conv     session.Conversation[protocol.Command, protocol.Event]
 	link     *endpoint
 	pulse    *endpoint // nil: it has none
+	since    time.Time // it was let in
 	heard    time.Time // the conversation itself
 	reported time.Time
 	late     bool // it came when the job was over
@@ -172,7 +173,7 @@ func (h *hub) accept(a *agent, its *endpoint) {
 		c.link.close()
 		h.broke(a.task, c, c.link)
 	case session.Welcome:
-		c = &client{hello: h.job.hello(a.task), late: h.machine.Over()}
+		c = &client{hello: h.job.hello(a.task), since: h.job.now, late: h.machine.Over()}
 		h.agents[a.task] = c
 		fallthrough
 	case session.Resumed:
