@@ -307,9 +307,13 @@ func (p *Process) left() []proc {
 // of which this process has no child, not even a dead one, has ended. The kernel's list is only exact while nothing
 // changes, hence the second look.
 func (p *Process) empty() bool {
+	leader := p.proc.Pid
+	if of, ok := readProc(leader); ok && of.zombie() { // nothing of it is left, though somebody keeps it from being reaped
+		leader = 0
+	}
 	for range 2 {
 		p.sup.reapOrphans()
-		if p.sup.hasChildren(p.proc.Pid) {
+		if p.sup.hasChildren(leader) {
 			return false
 		}
 	}
