@@ -308,8 +308,8 @@ func (p *Process) left() []proc {
 // changes, hence the second look.
 func (p *Process) empty() bool {
 	leader := p.proc.Pid
-	if of, ok := readProc(leader); ok && of.zombie() { // nothing of it is left, though somebody keeps it from being reaped
-		leader = 0
+	if of, ok := readProc(leader); ok && of.zombie() {
+		leader = 0 // nothing of it is left, though somebody may keep it from being reaped
 	}
 	for range 2 {
 		p.sup.reapOrphans()
