@@ -238,7 +238,7 @@ func (s *step) tell() {
 }
 
 // leftBound is how long commands that are left have to end when they are asked, and when they are killed.
-const leftBound = 200 * time.Millisecond
+const leftBound = 50 * time.Millisecond
 
 // endLeft ends the commands of steps that are not waited for any more: those of lost hosts, or that hang. A scheduler
 // that follows parents to know what belongs to a job would leave them on the node.
