@@ -264,8 +264,8 @@ func TestStepEndsBecauseOfAChild(t *testing.T) {
 	}
 }
 
-// A role that is not ready in time may wait for a service that was ready, and hangs since: every leader is asked whether
-// its own answers.
+// A role that is not ready in time may wait for a service that was ready, and hangs since: every leader is asked
+// whether its own answers.
 func TestNotReadyBecauseOfAnother(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers func(*bench)

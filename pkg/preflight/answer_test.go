@@ -32,7 +32,8 @@ func TestHostDoesNotAnswer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	begun := time.Now()
-	if got := HostsAnswer(ctx, map[string]string{"x": "no-such-host.invalid:1"}); got["x"] || time.Since(begun) > hostTries.Bound {
+	got := HostsAnswer(ctx, map[string]string{"x": "no-such-host.invalid:1"})
+	if got["x"] || time.Since(begun) > hostTries.Bound {
 		t.Errorf("%v after %v", got, time.Since(begun))
 	}
 }
