@@ -171,25 +171,13 @@ func stranger(args []string) int {
 		}
 		panic(syscall.Exec("/proc/self/exe", []string{os.Args[0], as, "now"}, os.Environ()))
 	}
-	fmt.Print(superviseStranger(as))
+	fmt.Print(supervising(func(s *supervisor.Supervisor, dir string, log *os.File) error {
+		return superviseStranger(s, dir, log, as)
+	}))
 	return 0
 }
 
-func superviseStranger(as string) error {
-	s, err := supervisor.New()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	dir, err := os.MkdirTemp("", "disagg-stranger-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return err
-	}
+func superviseStranger(s *supervisor.Supervisor, dir string, log *os.File, as string) error {
 	isReady := make(chan struct{})
 	child := "nobody" // what it is
 	if as == child {

@@ -9,26 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/disagg/disagg/pkg/supervisor"
 	"github.com/disagg/disagg/test/check"
 )
-
-// neverWrites is a file system that never answers whoever writes to it.
-type neverWrites struct{ fuse.RawFileSystem }
-
-// Write implements fuse.RawFileSystem.
-func (neverWrites) Write(<-chan struct{}, *fuse.WriteIn, []byte) (uint32, fuse.Status) { select {} }
-
-// Open implements fuse.RawFileSystem. It sees to it that the kernel does not write past the file system.
-func (f neverWrites) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	status := f.RawFileSystem.Open(cancel, in, out)
-	out.OpenFlags &^= fuse.FOPEN_PASSTHROUGH
-	out.BackingID = 0
-	return status
-}
 
 // locked is a program whose memory is locked for as long as a file system does not answer: it frees what it has written
 // to a file there, and allocates memory meanwhile. Who asks for its arguments then waits with it.
@@ -65,7 +50,7 @@ func hanging(pid int) (n int) {
 // Whom to ask is looked for by arguments. A process that does not tell them holds nobody up.
 func TestArgumentsThatAreNotTold(t *testing.T) {
 	s := check.Supervise(t)
-	d := hangingDisk(t, s, "writes")
+	d := hangingDisk(t, s)
 	device := d.device()
 	c := run(t, s, func(s *supervisor.Spec) {
 		s.StopPolicy = supervisor.StopPolicy{

@@ -65,10 +65,7 @@ func keeper(args []string) int {
 	root, err := fs.NewLoopbackRoot(args[0])
 	if err == nil {
 		var server *fuse.Server
-		files := fuse.RawFileSystem(keepsAll{fs.NewNodeFS(root, &fs.Options{}), args[0]})
-		if len(args) > 2 && args[2] == "writes" {
-			files = neverWrites{fs.NewNodeFS(root, &fs.Options{})}
-		}
+		files := keepsAll{fs.NewNodeFS(root, &fs.Options{}), args[0]}
 		server, err = fuse.NewServer(files, args[1], &fuse.MountOptions{DirectMountStrict: true})
 		if err == nil {
 			go server.Serve()
@@ -104,6 +101,14 @@ func (k keepsAll) Lookup(stop <-chan struct{}, in *fuse.InHeader, name string, o
 
 // Write implements fuse.RawFileSystem.
 func (keepsAll) Write(<-chan struct{}, *fuse.WriteIn, []byte) (uint32, fuse.Status) { select {} }
+
+// Open implements fuse.RawFileSystem. It sees to it that the kernel does not write past the file system.
+func (k keepsAll) Open(stop <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	status := k.RawFileSystem.Open(stop, in, out)
+	out.OpenFlags &^= fuse.FOPEN_PASSTHROUGH
+	out.BackingID = 0
+	return status
+}
 
 // hold runs a program that keeps processes from being freed when they end. It returns what lets them go.
 func hold(s *supervisor.Supervisor, program string, args ...string) (letGo func(), err error) {
@@ -158,15 +163,14 @@ type disk struct {
 	letGo       func()
 }
 
-// hangingDisk mounts such a file system, or with "writes" one that only never answers whoever writes.
-func hangingDisk(t *testing.T, s *supervisor.Supervisor, what ...string) disk {
+func hangingDisk(t *testing.T, s *supervisor.Supervisor) disk {
 	t.Helper()
 	d := disk{t: t, source: t.TempDir(), dir: t.TempDir()}
 	err := os.WriteFile(filepath.Join(d.source, "device"), make([]byte, os.Getpagesize()), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.letGo, err = hold(s, "keeper", append([]string{d.source, d.dir}, what...)...)
+	d.letGo, err = hold(s, "keeper", d.source, d.dir)
 	t.Cleanup(func() { _ = syscall.Unmount(d.dir, syscall.MNT_DETACH) })
 	if err != nil {
 		t.Skip(err)
@@ -237,4 +241,23 @@ func (h held) awaitExit() {
 	case <-time.After(bound):
 		h.t.Fatal("its end is not told")
 	}
+}
+
+// supervising does something in a process that has a supervisor of its own, and a folder with a log.
+func supervising(do func(s *supervisor.Supervisor, dir string, log *os.File) error) error {
+	s, err := supervisor.New()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	dir, err := os.MkdirTemp("", "disagg-supervising-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	return do(s, dir, log)
 }

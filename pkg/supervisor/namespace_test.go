@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -69,26 +68,12 @@ func hider(args []string) int {
 		fmt.Print(err)
 		return 1
 	}
-	fmt.Print(superviseHidden())
+	fmt.Print(supervising(superviseHidden))
 	return 0
 }
 
 // superviseHidden supervises a program that leaves one that is hidden. It tells what has become of that.
-func superviseHidden() error {
-	s, err := supervisor.New()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	dir, err := os.MkdirTemp("", "disagg-hidden-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return err
-	}
+func superviseHidden(s *supervisor.Supervisor, _ string, log *os.File) error {
 	hidden := 0
 	p := s.Start(supervisor.Spec{
 		Argv: []string{"/proc/self/exe", "leave"}, Env: []string{childVar + "=undumpable"},

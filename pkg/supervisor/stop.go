@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StopPolicy is how a process is stopped: asked, then its group is told, then killed, all within one budget.
+// StopPolicy is how a process is stopped: asked, then its group and whatever it has started in others are told, then
+// killed, all within one budget.
 type StopPolicy struct {
 	Signal syscall.Signal // how it is asked; SIGTERM if 0
 	Leader bool           // ask the leader alone, not its group
