@@ -304,8 +304,8 @@ func (p *Process) left() []proc {
 }
 
 // empty tells whether nothing is left of the tree. Whatever loses its parent becomes a child of this process, so a tree
-// of which this process has no child, not even a dead one but for the leader, has ended. The kernel's list is only exact
-// while nothing changes, hence the second look.
+// of which this process has no child, not even a dead one but for the leader, has ended. The kernel's list is only
+// exact while nothing changes, hence the second look.
 func (p *Process) empty() bool {
 	leader := p.proc.Pid
 	if of, ok := readProc(leader); ok && of.zombie() {

@@ -57,17 +57,23 @@ func (j *job) check(r *Report) {
 	j.checkMeasurements(r)
 	j.checkTime(r)
 	j.checkNotice(r)
+	j.checkTold()
+}
+
+// checkTold checks that everybody who can be reached is told to stop. Who comes when the others have been told leaves
+// because of that, or of a signal, and not because the hub has gone.
+func (j *job) checkTold() {
 	for _, t := range j.order {
 		a := j.agents[t]
 		c := j.hub.agents[t]
-		known := c != nil && !c.session.Ended && !c.late
-		alive := !a.proc.dead && !a.proc.host.dead && !a.proc.stopped && j.net.way(a.proc.host, j.hosts[0])
-		if known && alive && a.machine.Stopped() == "" && !a.machine.Free() && j.by == "hub" {
-			j.broken("%s was not told to stop", t)
+		if c == nil || c.session.Ended || c.late || j.by != "hub" {
+			continue
 		}
-		cameLate := known && j.by == "hub" && !j.stopAt.IsZero() && c.since.After(j.stopAt)
-		if cameLate && !j.stopped[t] && a.left && !a.machine.Asked() {
-			j.broken("%s came late, and was not told to stop", t)
+		reached := !a.proc.dead && !a.proc.host.dead && !a.proc.stopped && j.net.way(a.proc.host, j.hosts[0])
+		goesOn := reached && a.machine.Stopped() == "" && !a.machine.Free()
+		cameLate := !j.stopAt.IsZero() && c.since.After(j.stopAt)
+		if goesOn || cameLate && a.left && !j.stopped[t] && !a.machine.Asked() {
+			j.broken("%s was not told to stop", t)
 		}
 	}
 }
