@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disagg/disagg/pkg/decide/liveness"
 	"github.com/disagg/disagg/pkg/decide/session"
 	"github.com/disagg/disagg/pkg/door"
 	"github.com/disagg/disagg/pkg/protocol"
@@ -58,11 +59,11 @@ type Server struct {
 
 // agent is the hub's side of one agent process.
 type agent struct {
-	session  session.Session
-	conv     *conversation[protocol.Command, protocol.Event]
-	local    *mailbox[protocol.Command] // of an agent in this process, instead of a conversation
-	reported time.Time                  // when a sign of life was last reported
-	heard    time.Time                  // when the conversation last gave one
+	session session.Session
+	conv    *conversation[protocol.Command, protocol.Event]
+	local   *mailbox[protocol.Command] // of an agent in this process, instead of a conversation
+	signs   liveness.Sampler           // of life: which are reported
+	heard   time.Time                  // when the conversation last gave one
 
 	hangUp      context.CancelFunc // ends the open connection; nil if there is none
 	hangUpPulse context.CancelFunc
@@ -105,7 +106,7 @@ func (s *Server) Send(t roles.Task, c protocol.Command) {
 	s.mu.Lock()
 	a := s.agents[t]
 	if a != nil {
-		a.reported = time.Time{} // the answer shows that the agent was there when it was told
+		a.signs.Next() // the answer shows that the agent was there when it was told
 	}
 	s.mu.Unlock()
 	switch {
@@ -232,7 +233,10 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 		a.hangUp()
 		return nil, answer, reply{retry, why}
 	case session.Welcome: // the connection of the one before it may still be open
-		a = &agent{conv: newConversation[protocol.Command, protocol.Event](newSteady())}
+		a = &agent{
+			conv:  newConversation[protocol.Command, protocol.Event](newSteady()),
+			signs: liveness.Sampler{Beat: s.opts.Heartbeat},
+		}
 		a.conv.answers = true
 		s.agents[h.Task] = a
 	}
@@ -247,15 +251,11 @@ func (s *Server) heard(a *agent) {
 	a.heard = time.Now()
 }
 
-// alive reports a sign of life, not more often than twenty times a heartbeat, and the first after each command: when an
-// agent was last there decides what it can be the cause of.
+// alive reports a sign of life, if it is one of those that tell when an agent was last there; the first after each
+// command is.
 func (s *Server) alive(t roles.Task, a *agent, sent time.Time) {
 	s.mu.Lock()
-	now := time.Now()
-	report := now.Sub(a.reported) >= s.opts.Heartbeat/20
-	if report {
-		a.reported = now
-	}
+	report := a.signs.Takes(sent, time.Now())
 	s.mu.Unlock()
 	if report {
 		s.inbound.put(Inbound{Task: t, Alive: true, Sent: sent})

@@ -222,12 +222,12 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
-	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.Seen.Before(first.Since)):
+	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.seenBefore(first)):
 		// Its last words may have been on the way, or the end of its connection. PMIx has the scheduler end the whole
 		// step because one of its processes was killed.
 		return later < settle && (!f.StepEnds || later <= 0)
 	case f.Loss:
-		return later <= 0 || later < lossLag && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)
+		return later <= 0 || later < lossLag && f.seenBefore(first) && a.DependsOn(first.Role, f.Role)
 	case lets(first, f):
 		return later < -launcherLag
 	case lets(f, first):
@@ -242,6 +242,16 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// seenBefore tells whether an agent that is lost was last heard before another fact began, as well as the times of two
+// hosts can be compared.
+func (f *Fact) seenBefore(other Fact) bool {
+	began := other.Since
+	if f.Host != other.Host {
+		began = began.Add(precision)
+	}
+	return f.Seen.Before(began)
 }
 
 // began moves the beginning of a launcher's failure to when it let a rank go.

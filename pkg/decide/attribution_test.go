@@ -84,23 +84,26 @@ func TestLossAtTheSameTime(t *testing.T) {
 		return role.String() == "DISAGG_SERVER" && other.String() == "GEN_0"
 	}
 	for name, c := range map[string]struct {
-		role     string
-		seen, at time.Duration // of the loss, after the failure
-		want     Ruling
+		role, host string
+		seen, at   time.Duration // of the loss, after the failure
+		want       Ruling
 	}{
-		"not heard since":              {"GEN_0", -time.Second, 100 * time.Millisecond, Replaced},
-		"heard since":                  {"GEN_0", 50 * time.Millisecond, 100 * time.Millisecond, Noted},
-		"noticed long after":           {"GEN_0", -time.Second, lossLag, Noted},
-		"of a role that is not needed": {"CTX_0", -time.Second, 100 * time.Millisecond, Noted},
-		"noticed before":               {"CTX_0", -time.Second, -time.Millisecond, Replaced},
+		"not heard since":                {"GEN_0", "n2", -time.Second, 100 * time.Millisecond, Replaced},
+		"heard since":                    {"GEN_0", "n2", precision, 100 * time.Millisecond, Noted},
+		"heard since, as clocks are set": {"GEN_0", "n2", precision - 1, 100 * time.Millisecond, Replaced},
+		"heard since, on the same host":  {"GEN_0", "n1", 0, 100 * time.Millisecond, Noted},
+		"noticed long after":             {"GEN_0", "n2", -time.Second, lossLag, Noted},
+		"of a role that is not needed":   {"CTX_0", "n2", -time.Second, 100 * time.Millisecond, Noted},
+		"noticed before":                 {"CTX_0", "n2", -time.Second, -time.Millisecond, Replaced},
 	} {
 		a := Attribution{DependsOn: needs}
 		a.Observe(Fact{
-			Since: now, Cause: protocol.Cause{Role: rankOf("DISAGG_SERVER", 0).Role, Kind: protocol.ChildExit},
+			Since: now,
+			Cause: protocol.Cause{Role: rankOf("DISAGG_SERVER", 0).Role, Host: "n1", Kind: protocol.ChildExit},
 		})
 		loss := Fact{
 			Since: now.Add(c.at), Seen: now.Add(c.seen), Loss: true, Weak: true,
-			Cause: protocol.Cause{Role: rankOf(c.role, 0).Role, Kind: protocol.AgentLost},
+			Cause: protocol.Cause{Role: rankOf(c.role, 0).Role, Host: c.host, Kind: protocol.AgentLost},
 		}
 		if before := a.Precedes(loss); before != (c.want == Replaced) {
 			t.Errorf("%s: precedes: %t", name, before)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide"
+	"github.com/disagg/disagg/pkg/decide/liveness"
 	"github.com/disagg/disagg/pkg/decide/session"
 	"github.com/disagg/disagg/pkg/protocol"
 	"github.com/disagg/disagg/pkg/roles"
@@ -24,15 +25,15 @@ type hub struct {
 
 // client is the hub's side of one agent.
 type client struct {
-	hello    protocol.Hello
-	session  session.Session
-	conv     session.Conversation[protocol.Command, protocol.Event]
-	link     *endpoint
-	pulse    *endpoint // nil: it has none
-	since    time.Time // it was let in
-	heard    time.Time // the conversation itself
-	reported time.Time
-	late     bool // it came when the job was over
+	hello   protocol.Hello
+	session session.Session
+	conv    session.Conversation[protocol.Command, protocol.Event]
+	link    *endpoint
+	pulse   *endpoint // nil: it has none
+	since   time.Time // it was let in
+	heard   time.Time // the conversation itself
+	signs   liveness.Sampler
+	late    bool // it came when the job was over
 }
 
 // The handshake: the hub proves itself, the agent does and wants to be let in, and the hub answers.
@@ -141,7 +142,7 @@ func (h *hub) send(t roles.Task, c protocol.Command) {
 		return
 	}
 	if to := h.agents[t]; to != nil {
-		to.reported = time.Time{}
+		to.signs.Next()
 		to.conv.Push(c)
 		h.flush(to)
 	}
@@ -173,7 +174,10 @@ func (h *hub) accept(a *agent, its *endpoint) {
 		c.link.close()
 		h.broke(a.task, c, c.link)
 	case session.Welcome:
-		c = &client{hello: h.job.hello(a.task), since: h.job.now, late: h.machine.Over()}
+		c = &client{
+			hello: h.job.hello(a.task), since: h.job.now, late: h.machine.Over(),
+			signs: liveness.Sampler{Beat: h.job.plan.Timeouts.Heartbeat.Std()},
+		}
 		h.agents[a.task] = c
 		fallthrough
 	case session.Resumed:
@@ -220,8 +224,7 @@ func (h *hub) missesEnd(a *agent) bool {
 
 // alive takes in a sign of life, not more often than package control tells them.
 func (h *hub) alive(t roles.Task, c *client, sent time.Time) {
-	if h.job.now.Sub(c.reported) >= h.job.plan.Timeouts.Heartbeat.Std()/20 {
-		c.reported = h.job.now
+	if c.signs.Takes(sent, h.job.now) {
 		h.step(decide.Alive{Task: t, Sent: sent})
 	}
 }

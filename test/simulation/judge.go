@@ -50,17 +50,35 @@ func (g Judge) Struck() []*Fault {
 }
 
 // ranBetween is how long the job ran between two moments: not while everything stood still.
-func (g Judge) ranBetween(from, to time.Time) time.Duration {
+func (g Judge) ranBetween(from, to time.Time) time.Duration { return g.without(from, to, PauseAll) }
+
+// hubRanBetween is how long the hub did: what came while it stood still waited.
+func (g Judge) hubRanBetween(from, to time.Time) time.Duration { return g.without(from, to, PauseAll, PauseHub) }
+
+// without is the time between two moments without the pauses of some kinds.
+func (g Judge) without(from, to time.Time, kinds ...Kind) time.Duration {
 	if to.Before(from) {
 		from, to = to, from
 	}
 	ran := to.Sub(from)
 	for _, f := range g.scenario.Faults {
-		if f.Kind == PauseAll && f.At.After(from) && f.At.Before(to) {
-			ran -= min(f.For, to.Sub(f.At))
+		if f.At.IsZero() || f.For == 0 || !slices.Contains(kinds, f.Kind) {
+			continue
 		}
+		begins, ends := later(f.At, from), f.At.Add(f.For)
+		if ends.After(to) {
+			ends = to
+		}
+		ran -= max(ends.Sub(begins), 0)
 	}
-	return ran
+	return max(ran, 0)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // stoodStill is how long the agent of a task stood still before it was killed or lost: to the hub it was lost all that
@@ -115,11 +133,11 @@ func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
 	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() || g.scenario.pmix && g.isPaused(f)
 }
 
-// isPaused tells whether the agent of a task stood still when a fault happened.
+// isPaused tells whether the agent of a task stood still when a fault happened, or was to be told of.
 func (g Judge) isPaused(f *Fault) bool {
 	return slices.ContainsFunc(g.scenario.Faults, func(p *Fault) bool {
-		return p.Kind == PauseAgent && p.Task == f.Task && !p.At.IsZero() && p.At.Before(f.At) &&
-			f.At.Before(p.At.Add(p.For))
+		return p.Kind == PauseAgent && p.Task == f.Task && !p.At.IsZero() &&
+			p.At.Before(f.At.Add(together)) && f.At.Before(p.At.Add(p.For))
 	})
 }
 

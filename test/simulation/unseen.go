@@ -13,14 +13,42 @@ import (
 func (g Judge) Unseen(f *Fault, c protocol.Cause) bool {
 	return g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
 		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && !f.At.After(h.At)
-		return ended && g.ranBetween(f.At, h.At) < g.knownWithin(f)
+		return ended && g.hubRanBetween(f.At, h.At) < g.knownWithin(f)
 	})
+}
+
+// Untold tells whether a cause may stand for the end of a stuck child, whose agent was lost or cut off from the hub
+// before it could tell: for half a second the agent cannot know of the end itself.
+func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
+	return g.isStuck(f.Task) && g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+		return g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
+	})
+}
+
+// cutsOff tells whether after a fault nothing of a task's agent reaches the hub.
+func (g Judge) cutsOff(f *Fault, t roles.Task) bool {
+	here, hub := g.of[t], g.of[roles.Hub()]
+	switch {
+	case f.At.IsZero():
+		return false
+	case f.Kind == KillAgent:
+		return f.Task == t
+	case f.Kind == LoseHost, f.Kind == CutHost:
+		return g.of[f.Task] == here
+	case f.Kind == CutPair:
+		a, b := g.of[f.Task], g.of[f.Other]
+		return a == here && b == hub || a == hub && b == here
+	}
+	return false
 }
 
 // knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
 func (g Judge) knownWithin(f *Fault) time.Duration {
 	switch f.Kind {
 	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
+		if g.isWitnessSilent(f) { // then only its silence tells
+			return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
+		}
 		return 3 * time.Second
 	case KillAgent: // it could come back for a heartbeat
 		return g.plan.Timeouts.Heartbeat.Std() + together
@@ -33,6 +61,15 @@ func (g Judge) knownWithin(f *Fault) time.Duration {
 		return together
 	}
 	return 0
+}
+
+// isWitnessSilent tells whether when a host vanished agents of another could not be asked whether they reach it.
+func (g Judge) isWitnessSilent(lost *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		asked := f.Kind == PauseAgent || f.Kind == LoseHost || f.Kind == CutHost || f.Kind == CutPair
+		return asked && f != lost && !f.At.IsZero() && f.At.Before(lost.At.Add(3*time.Second)) &&
+			(f.For == 0 || f.At.Add(f.For).After(lost.At))
+	})
 }
 
 // isStuck tells whether the end of a task's child is known late.

@@ -86,7 +86,7 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "signs of life are not told", file: server,
-		old: "report := now.Sub(a.reported) >= s.opts.Heartbeat/20",
+		old: "report := a.signs.Takes(sent, time.Now())",
 		new: "report := false",
 	},
 	{

@@ -21,7 +21,7 @@ const (
 var mutants = []mutant{
 	{
 		name: "a loss never was there first", file: attribution,
-		old: "return later <= 0 || later < lossLag && f.Seen.Before(first.Since) && a.DependsOn(first.Role, f.Role)",
+		old: "return later <= 0 || later < lossLag && f.seenBefore(first) && a.DependsOn(first.Role, f.Role)",
 		new: "return false",
 	},
 	{
