@@ -212,6 +212,9 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case ended(first) && (f.Kind == protocol.CauseCancelled || f.Kind == protocol.TimeLimit):
 		// It was asked for before, but heard of later; when exactly is known less well on a slow network.
 		return later < -precision || later < askedSkew && a.DependsOn(first.Role, f.Role)
+	case first.Kind == protocol.ReadyTimeout && f.Kind == protocol.HealthLost && !f.Symptom:
+		// It waited for a service that did not answer, which was asked, and says so late.
+		return later <= 0 && a.DependsOn(first.Role, f.Role)
 	case explainsItself(first.Kind), explainsItself(f.Kind) && f.Kind != protocol.OOM:
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:

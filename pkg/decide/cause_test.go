@@ -264,6 +264,39 @@ func TestStepEndsBecauseOfAChild(t *testing.T) {
 	}
 }
 
+// The agents of a step that is asked to end vanish because of that, also if one of them has not said so and the hub
+// stood still meanwhile; one that vanished well before may be why somebody asked.
+func TestStepEndsBecauseItWasAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		act  func(*bench)
+		kind protocol.CauseKind
+	}{
+		"while the hub stood still": {func(b *bench) {
+			b.now = b.now.Add(4 * time.Second)
+			asked := protocol.Event{Kind: protocol.EventLeaving, At: b.now.Add(-2 * time.Second)}
+			b.job.tasks[gen0].hears(b.now, b.now)
+			b.report(gen0, asked)
+			b.in(Broke{Task: gen1}, Broke{Task: gen0})
+		}, protocol.CauseCancelled},
+		"after an agent has vanished": {func(b *bench) {
+			b.in(Broke{Task: gen1})
+			b.after(settle+signalLag, gen1)
+			b.event(gen0, protocol.EventLeaving)
+			b.in(Broke{Task: gen0})
+		}, protocol.AgentLost},
+	} {
+		b := newBench(t)
+		b.measuring()
+		b.job.tasks[gen0].clock = &hostClock{}
+		b.after(time.Second)
+		c.act(b)
+		b.after(3*time.Second, gen0, gen1)
+		if got := b.job.Cause(); got == nil || got.Kind != c.kind || got.Role != gen0.Role {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // A role that is not ready in time may wait for a service that was ready, and hangs since: every leader is asked
 // whether its own answers.
 func TestNotReadyBecauseOfAnother(t *testing.T) {
@@ -281,6 +314,18 @@ func TestNotReadyBecauseOfAnother(t *testing.T) {
 			}
 		}, protocol.ReadyTimeout, server.Role},
 		"nobody answers": {func(b *bench) { b.after(partitionBound) }, protocol.ReadyTimeout, server.Role},
+		"a service that hangs is heard of late": {func(b *bench) {
+			b.after(partitionBound)
+			b.report(gen0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+		}, protocol.HealthLost, gen0.Role},
+		"one that it does not need is heard of late": {func(b *bench) {
+			b.after(partitionBound)
+			b.report(benchmark, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+		}, protocol.ReadyTimeout, server.Role},
+		"a service hangs since it was told to stop": {func(b *bench) {
+			b.after(partitionBound)
+			b.report(gen0, protocol.Event{Kind: protocol.EventUnhealthy, Detail: "timeout", Since: b.now})
+		}, protocol.ReadyTimeout, server.Role},
 	} {
 		b := newBench(t)
 		b.readying()

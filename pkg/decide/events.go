@@ -79,6 +79,9 @@ func (m *Machine) asked(t *task, e protocol.Event, now time.Time) {
 	t.asked = true
 	f := m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now)
 	f.Since = t.when(e.At, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	if t.fellAt.IsZero() {
+		t.fellAt = f.Since
+	}
 	if first := m.attribution.Verdict(); first == nil || first.Kind != f.Kind { // else it is the same request
 		m.fail(f, now)
 	}

@@ -77,10 +77,11 @@ type task struct {
 	gone                bool // stopped, lost, or said goodbye
 	lost                bool // gone without a word
 	silent              bool // lost, and its connection never ended: the host may have vanished
+	withHost            bool // lost, and its host has vanished
 	asked               bool // it was told to end, by a person or the scheduler
 	kept                bool // it was told to keep its child, and to leave
 	outcome             *protocol.Outcome
-	fellAt              time.Time // when its child ended unasked, by the hub's clock
+	fellAt              time.Time // when its child ended unasked, or it was told to end, by the hub's clock
 	killed              bool      // it was, by somebody else as it seems
 	cause               protocol.CauseKind
 	diagnosis           protocol.Diagnosis // what the scheduler says about its step

@@ -150,8 +150,11 @@ func (m *Machine) lookBy(at time.Time) {
 
 func (m *Machine) returnGrace(t *task) time.Duration {
 	grace := m.plan.Timeouts.Heartbeat.Std()
-	if t.stopSent && t.presence.pause.length == 0 { // after a pause of the hub it may be on its way back
-		grace /= 8
+	switch {
+	case t.presence.pause.length > 0: // its connection may have ended because it stood still as well
+		return 2 * grace
+	case t.stopSent:
+		return grace / 8
 	}
 	return grace
 }
@@ -209,6 +212,10 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
 	f.Since, f.Seen = t.presence.since(m.suspectAfter()), t.presence.seen
+	if t.withHost {
+		f.Since = m.hostSeen(t.host())
+		f.Seen = f.Since
+	}
 	m.weighStepEnd(&f, t)
 	m.failLost(t, f, now)
 }

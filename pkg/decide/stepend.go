@@ -3,20 +3,24 @@ package decide
 import "time"
 
 // Where workers join MPI through PMIx, Slurm kills the whole step of a process that has ended unasked, its agents
-// included: about a second later (measured with 22.05). Those agents vanish because of the process, not before it. On
-// the other hand MPI kills the processes of a worker one of whose agents was killed.
+// included: about a second later (measured with 22.05). Those agents vanish because of the process, not before it; and
+// those of a step that was asked to end, because of that. On the other hand MPI kills the processes of a worker one of
+// whose agents was killed.
 
 // weighStepEnd notes that an agent seems to have vanished because the scheduler has ended its step. It was there until
-// another rank of its role ended; if that was killed, MPI may have done it because the agent vanished just before.
+// another rank of its role ended, or heard that it is to end; if that was killed, MPI may have done it because the agent
+// vanished just before.
 func (m *Machine) weighStepEnd(f *Fact, lost *task) {
 	for _, name := range m.order {
 		t := m.tasks[name]
 		if t == lost || t.Role != lost.Role || t.fellAt.IsZero() || lost.silent {
 			continue
 		}
-		longAfter := lost.presence.pause.length == 0 && lost.presence.brokeAt.Sub(t.fellAt) >= settle
+		watched := lost.presence.pause.length == 0 // the end of its connection was seen when it came
+		after := lost.presence.brokeAt.Sub(t.fellAt)
+		longAfter := watched && after >= settle
 		together := !t.presence.brokeAt.IsZero()
-		if !longAfter && !together {
+		if !longAfter && !together || watched && after < -settle {
 			continue
 		}
 		f.StepEnds = true

@@ -219,12 +219,21 @@ func TestHubStoodStill(t *testing.T) {
 			"GEN_0.0 on n-GEN_0.0: its agent is lost: it has heard nothing from the hub for 5s",
 		},
 		"one agent was killed meanwhile": {
-			8 * time.Second, func(b *bench) { b.lose(ctx0) },
-			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
+			8 * time.Second, func(b *bench) { b.lose(ctx0); b.after(time.Second, ctx0) },
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 2s",
 		},
 		"an agent was killed after a short pause": {
-			3 * time.Second, func(b *bench) { b.lose(ctx0) },
-			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 1s",
+			3 * time.Second, func(b *bench) { b.lose(ctx0); b.after(time.Second, ctx0) },
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 2s",
+		},
+		"a connection ended because all stood still, and comes back": {
+			8 * time.Second, func(b *bench) {
+				b.in(Broke{Task: ctx0})
+				b.after(1500*time.Millisecond, ctx0)
+				b.in(Back{Task: ctx0})
+				b.after(time.Minute)
+			},
+			"",
 		},
 		"an agent was killed long after": {
 			8 * time.Second, func(b *bench) { b.after(time.Minute); b.lose(ctx0) },

@@ -217,6 +217,17 @@ func (m *Machine) vanished(host string, q *inquiry, now time.Time) {
 		why := fmt.Sprintf("no sign of life for %v, and its host is not reached from %s", silent,
 			strings.Join(q.unreached, " and "))
 		m.do(Drop{Task: name, Why: why})
+		t.withHost = true
 		m.lost(t, why, now)
 	}
+}
+
+// hostSeen is when a host was last there for sure: any of its agents tells, also one that has left since.
+func (m *Machine) hostSeen(host string) (seen time.Time) {
+	for _, t := range m.tasks {
+		if t.hello != nil && t.host() == host {
+			seen = latest(seen, t.presence.seen)
+		}
+	}
+	return seen
 }

@@ -65,6 +65,26 @@ func TestHostVanishes(t *testing.T) {
 	}
 }
 
+// A host that has vanished was there as long as any of its agents was heard: what failed before came first.
+func TestHostWasThere(t *testing.T) {
+	for name, heard := range map[string]bool{"an agent was heard": true, "no agent was heard": false} {
+		b := onHosts(t)
+		b.quietly(300*time.Millisecond, gen0, gen1)
+		b.exit(ctx0, protocol.Outcome{Code: 1, EndedAt: b.now})
+		b.now = b.now.Add(10 * time.Millisecond)
+		if heard {
+			b.in(Alive{Task: gen1})
+		}
+		b.quietly(1300*time.Millisecond, gen0, gen1)
+		b.answers(ctx0, false)
+		b.answers(server, false)
+		want := map[bool]roles.Task{true: ctx0, false: gen0}[heard]
+		if c := b.job.Cause(); c == nil || c.Task() != want || len(b.job.attribution.Secondary()) == 0 && !heard {
+			t.Errorf("%s: cause %v, want %s", name, c, want)
+		}
+	}
+}
+
 // In a job of two hosts the hub's own is the only one that can be asked.
 func TestOfTwoHosts(t *testing.T) {
 	b := onHosts(t)

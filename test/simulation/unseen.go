@@ -44,6 +44,14 @@ func (g Judge) cutsOff(f *Fault, t roles.Task) bool {
 
 // knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
 func (g Judge) knownWithin(f *Fault) time.Duration {
+	within := g.noticedWithin(f)
+	if within > 0 && g.scenario.tail > 0 { // TCP may have to send it again, and what is before it
+		within += time.Second
+	}
+	return within
+}
+
+func (g Judge) noticedWithin(f *Fault) time.Duration {
 	switch f.Kind {
 	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
 		if g.isWitnessSilent(f) { // then only its silence tells
@@ -106,7 +114,8 @@ func (g Judge) struckBy(f *Fault) []roles.Task {
 	list := []roles.Task{f.Task}
 	for t, h := range g.of {
 		ofHost := (f.Kind == LoseHost || f.Kind == CutHost) && h == g.of[f.Task]
-		if ofHost || f.Kind == Cancel || f.Kind == TermStep && t.Role == f.Task.Role {
+		ofStep := (f.Kind == TermStep || f.Kind == KillAgent || g.scenario.pmix) && t.Role == f.Task.Role
+		if ofHost || f.Kind == Cancel || ofStep {
 			list = append(list, t)
 		}
 	}

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -219,6 +220,37 @@ func TestHubIsNotThereYet(t *testing.T) {
 		Role: gen, Kind: protocol.StepFailed, Detail: early(1) + ": " + line.Line, At: d.now,
 	}}
 	d.gets(Ended{Role: hub, Code: 137, Began: No}, Seal{Role: hub}, want)
+}
+
+// A hub that has not appeared is not waited for when the end is wanted and all others have ended.
+func TestHubHasNothingToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked bool
+		ends  []roles.Role
+		kills bool
+	}{
+		"the end is wanted, and all have ended": {true, []roles.Role{gen, ctx}, true},
+		"the end is wanted, and one has not":    {true, []roles.Role{gen}, false},
+		"all have ended":                        {false, []roles.Role{gen, ctx}, false},
+	} {
+		m, now := New([]roles.Role{hub, gen, ctx}, plan.Policy{}, launch, zero), zero
+		if c.asked {
+			m.Step(Asked{Why: "SIGTERM"}, now)
+			m.Step(HubAnswered{Absent: true}, now)
+		}
+		for _, r := range c.ends {
+			m.Step(Ended{Role: r, Code: 1, Began: Yes}, now)
+		}
+		kills := false
+		for range 2 * mostSilent {
+			now = now.Add(askHubEvery)
+			m.Step(Tick{}, now)
+			kills = kills || slices.Contains(m.Step(HubAnswered{Absent: true}, now), Effect(KillHub{}))
+		}
+		if kills != c.kills {
+			t.Errorf("%s: killed: %v", name, kills)
+		}
+	}
 }
 
 // A step that is to be restarted is not, once somebody wants the end, or the job is over. One that waits for its

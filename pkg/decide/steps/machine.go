@@ -141,7 +141,7 @@ func (m *Machine) hubAnswered(in HubAnswered) {
 	case in.OK:
 		m.silent = 0
 		return
-	case in.Absent && m.now.Sub(m.begun) < m.launch: // its container may still be made
+	case in.Absent && m.now.Sub(m.begun) < m.launch && !m.nobodyElse(): // its container may still be made
 		return
 	}
 	if m.silent++; m.silent < mostSilent || m.hung || !m.over.IsZero() {
@@ -149,6 +149,14 @@ func (m *Machine) hubAnswered(in HubAnswered) {
 	}
 	m.hung = true
 	m.do(KillHub{})
+}
+
+// nobodyElse tells whether the end is wanted, and all steps but the hub's have ended: a hub that has not appeared yet
+// has nothing left to do.
+func (m *Machine) nobodyElse() bool {
+	return m.asked != "" && !slices.ContainsFunc(m.steps, func(s *step) bool {
+		return s.role != roles.Hub().Role && !s.ended
+	})
 }
 
 // expire acts on what is due.
