@@ -8,8 +8,8 @@ import "time"
 // whose agents was killed.
 
 // weighStepEnd notes that an agent seems to have vanished because the scheduler has ended its step. It was there until
-// another rank of its role ended, or heard that it is to end; if that was killed, MPI may have done it because the agent
-// vanished just before.
+// another rank of its role ended, or heard that it is to end. If that rank was killed, MPI may have done it because the
+// agent vanished just before.
 func (m *Machine) weighStepEnd(f *Fact, lost *task) {
 	for _, name := range m.order {
 		t := m.tasks[name]

@@ -53,7 +53,9 @@ func (g Judge) Struck() []*Fault {
 func (g Judge) ranBetween(from, to time.Time) time.Duration { return g.without(from, to, PauseAll) }
 
 // hubRanBetween is how long the hub did: what came while it stood still waited.
-func (g Judge) hubRanBetween(from, to time.Time) time.Duration { return g.without(from, to, PauseAll, PauseHub) }
+func (g Judge) hubRanBetween(from, to time.Time) time.Duration {
+	return g.without(from, to, PauseAll, PauseHub)
+}
 
 // without is the time between two moments without the pauses of some kinds.
 func (g Judge) without(from, to time.Time, kinds ...Kind) time.Duration {
