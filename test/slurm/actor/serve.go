@@ -10,22 +10,23 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/disagg/disagg/test/bench"
 )
 
-// serve serves /health, which the recipe's probes ask, and /generate, which stands for a request.
+// serve serves /health, which the recipe's probes ask, and /generate, which stands for a request. The workers are those
+// of each kind, which transfer caches to those of the other.
 func serve(host, file string, workers []string) error {
-	var urls []string
-	for _, list := range workers {
-		var some []string
-		if err := json.Unmarshal([]byte(list), &some); err != nil {
+	kinds := make([][]string, len(workers))
+	for i, list := range workers {
+		if err := json.Unmarshal([]byte(list), &kinds[i]); err != nil {
 			return fmt.Errorf("cannot read the workers' addresses: %w", err)
 		}
-		urls = append(urls, some...)
 	}
+	urls := slices.Concat(kinds...)
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return err
@@ -43,10 +44,13 @@ func serve(host, file string, workers []string) error {
 	}
 	answer("/health", func(*http.Request) bool { return allAnswer(urls, "/health") })
 	answer("/generate", func(r *http.Request) bool {
-		if len(urls) > 0 {
-			return allAnswer(urls, "/generate?peers="+url.QueryEscape(strings.Join(urls, ",")))
+		for _, these := range kinds {
+			others := slices.DeleteFunc(slices.Clone(urls), func(u string) bool { return slices.Contains(these, u) })
+			if !allAnswer(these, "/generate?peers="+url.QueryEscape(strings.Join(others, ","))) {
+				return false
+			}
 		}
-		return computes() && reaches(strings.Split(r.FormValue("peers"), ","))
+		return len(kinds) > 0 || computes() && reaches(strings.Split(r.FormValue("peers"), ","))
 	})
 	server := http.Server{ReadHeaderTimeout: time.Minute}
 	return server.Serve(l)
