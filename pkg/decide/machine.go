@@ -209,16 +209,15 @@ func (m *Machine) missed(d time.Duration) {
 
 // Deadline is when the machine must be given a Tick at the latest, if nothing happens before.
 func (m *Machine) Deadline(now time.Time) time.Time {
-	waits := []time.Time{
-		m.phaseEnds(), m.attribution.Deadline(), m.partition.deadline(), m.readBy, m.again.judgeBy, m.look,
-	}
+	var asked, held time.Time
 	if m.phase == protocol.Stopping {
-		waits = append(waits, m.askedBy())
+		asked = m.askedBy()
 	}
 	if len(m.held.facts) > 0 {
-		waits = append(waits, m.held.ends)
+		held = m.held.ends
 	}
-	first := earliest(waits...)
+	first := earliest(m.phaseEnds(), m.attribution.Deadline(), m.partition.deadline(), m.readBy, m.again.judgeBy,
+		m.look, asked, held)
 	if first.IsZero() {
 		return first
 	}
