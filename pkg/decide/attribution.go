@@ -20,8 +20,9 @@ type Fact struct {
 	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it
 	// vanished then at the earliest, and at Since at the latest.
 	// Silent says that its connection has not ended: its host has vanished with it, or is cut off.
-	Loss, Silent bool
-	Seen         time.Time
+	// Unwatched says that the hub stood still when it vanished.
+	Loss, Silent, Unwatched bool
+	Seen                    time.Time
 	// StepEnds says that it vanished with another of its role, whose child had ended: the scheduler ends their step.
 	StepEnds bool
 	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
@@ -223,6 +224,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):
 		return false
+	case f.Kind == protocol.HubLost && first.Unwatched: // an agent gave the hub up, and so may this one have
+		return true
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
 	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.seenBefore(first)):

@@ -223,9 +223,9 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 // failLost fails the job because of a lost agent, unless it vanished while it was stopped. Of an agent that vanished
 // while the hub stood still for too long it is not known whether it was there first: the hub is the cause then.
 func (m *Machine) failLost(t *task, f Fact, now time.Time) {
-	f.Weak, f.Loss, f.Silent = true, true, t.silent
+	f.Weak, f.Loss, f.Silent, f.Unwatched = true, true, t.silent, t.presence.pause.length > 0
 	stopped := m.phase == protocol.Stopping && f.Since.After(m.failedSince())
-	if stopped && !m.attribution.Precedes(f) || m.hubWasLost() && (stopped || t.presence.pause.length > 0) {
+	if stopped && !m.attribution.Precedes(f) || m.hubWasLost() && (stopped || f.Unwatched) {
 		return
 	}
 	t.cause = f.Kind

@@ -214,6 +214,14 @@ func TestHubStoodStill(t *testing.T) {
 			},
 			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
 		},
+		"one gave it up, but says so only when it has ended": {
+			8 * time.Second, func(b *bench) {
+				b.in(Broke{Task: ctx0})
+				b.after(2500*time.Millisecond, ctx0)
+				b.in(Broke{Task: gen0, GaveUp: true})
+			},
+			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
+		},
 		"one heard nothing, although the hub ran": {
 			0, func(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) },
 			"GEN_0.0 on n-GEN_0.0: its agent is lost: it has heard nothing from the hub for 5s",

@@ -25,6 +25,13 @@ func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
 	})
 }
 
+// isCutOff tells whether nothing of a task's agent reached the hub when it had a fault to tell of.
+func (g Judge) isCutOff(f *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+		return g.cutsOff(h, f.Task) && h.At.Before(f.At.Add(together)) && (h.For == 0 || h.At.Add(h.For).After(f.At))
+	})
+}
+
 // cutsOff tells whether after a fault nothing of a task's agent reaches the hub.
 func (g Judge) cutsOff(f *Fault, t roles.Task) bool {
 	here, hub := g.of[t], g.of[roles.Hub()]
@@ -63,6 +70,9 @@ func (g Judge) noticedWithin(f *Fault) time.Duration {
 	case Cancel, TermStep: // the scheduler's way, and a message's
 		return askedLag + together
 	case Crash, ExitZero, KillChild: // a message's way
+		if g.isCutOff(f) {
+			return 3 * time.Second
+		}
 		if g.isStuck(f.Task) {
 			return endPatience + 2*endPeriod + together
 		}
