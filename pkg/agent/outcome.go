@@ -110,8 +110,8 @@ func (s *searched) atStop() (q quoted) {
 func outcome(o supervisor.Outcome, output *searched) protocol.Outcome {
 	out := protocol.Outcome{
 		Started: o.Started, Code: o.Code, Signal: o.Signal, Error: o.Error, StopReason: o.StopReason,
-		StartedAt: o.StartedAt, EndedAt: o.EndedAt, OOM: o.OOM, MemoryLimit: o.MemoryLimit,
-		PeakRSS: o.PeakRSS, CPU: o.CPU,
+		StartedAt: o.StartedAt, EndedAt: o.EndedAt, EndedBy: o.EndedBy,
+		OOM: o.OOM, MemoryLimit: o.MemoryLimit, PeakRSS: o.PeakRSS, CPU: o.CPU,
 		LogDropped: o.LogDropped, LogUnstored: o.LogUnstored, LogFault: o.LogFault,
 	}
 	switch {

@@ -43,7 +43,7 @@ func (s steady) stamped(e protocol.Event) protocol.Event {
 	e.At, e.Since = s.at(e.At), s.at(e.Since)
 	if e.Outcome != nil {
 		o := *e.Outcome
-		o.StartedAt, o.EndedAt = s.at(o.StartedAt), s.at(o.EndedAt)
+		o.StartedAt, o.EndedAt, o.EndedBy = s.at(o.StartedAt), s.at(o.EndedAt), s.at(o.EndedBy)
 		o.Orphans = slices.Clone(o.Orphans)
 		for i := range o.Orphans {
 			o.Orphans[i].At = s.at(o.Orphans[i].At)

@@ -13,6 +13,8 @@ type Fact struct {
 	// Since is when it began, as far as that can be told: the end of a child, by its agent's clock as the hub knows it;
 	// the last sign of life of an agent that is lost.
 	Since time.Time
+	// By is when it had begun at the latest, if that is long after Since: nobody saw it meanwhile.
+	By time.Time
 	// Code is what its agent ends with; 0 if that is not known.
 	Code int
 	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
@@ -220,6 +222,10 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
 		return first.Symptom
+	case mayFollow(f, first):
+		return false
+	case mayFollow(first, f):
+		return true
 	case a.bothSilent(first, f) && a.DependsOn(first.Role, f.Role):
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):
@@ -248,6 +254,13 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	}
 	return a.DependsOn(first.Role, f.Role)
+}
+
+// mayFollow tells whether a kill that nobody saw may be because of another failure of its role: Slurm and MPI kill what
+// that leaves.
+func mayFollow(kill, why Fact) bool {
+	fails := !why.Weak || why.Loss && !why.StepEnds
+	return kill.Weak && why.Role == kill.Role && fails && why.Since.Before(kill.By)
 }
 
 // seenBefore tells whether an agent that is lost was last heard before another fact began, as well as the times of two

@@ -208,6 +208,9 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
 	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	if !o.EndedBy.IsZero() {
+		f.By = t.when(o.EndedBy, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	}
 	f.Code, f.Weak = e.Code, mayBeScheduler(o)
 	t.fellAt, t.killed = f.Since, f.Weak
 	f.Quote(o)

@@ -15,6 +15,9 @@ type Outcome struct {
 	StopReason string    `json:"stop_reason,omitempty"`
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at"`
+	// EndedBy is set if its end was not seen for a while, because its agent stood still: it ended then at the latest,
+	// and at EndedAt at the earliest.
+	EndedBy time.Time `json:"ended_by,omitzero"`
 
 	// Outlived says that it is the command of a launcher that has ended, while the launcher went on; how it ended is
 	// not known then, and Code is 1.

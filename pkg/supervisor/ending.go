@@ -50,7 +50,8 @@ func (p *Process) lookForEnd() {
 	case now.Sub(p.endsSince) >= endPatience && mayInspect(p.proc.Pid):
 		p.dumps.Store(how == dumping)
 		o := outcomeOf(status)
-		o.StartedAt, o.EndedAt, o.CPU = p.startedAt, p.livedAt, onCPU(p.proc.Pid)
+		o.StartedAt, o.CPU = p.startedAt, onCPU(p.proc.Pid)
+		o.EndedAt, o.EndedBy = p.notSeenUntil(p.endsSince)
 		p.end(o, p.endsSince)
 	}
 }
@@ -62,15 +63,27 @@ func (p *Process) seenEnding() time.Time {
 	return p.endsSince
 }
 
-// endedBy is when a leader ended that the kernel has let go of now. If it took a while to be freed, or this process did
-// not run for a while, it was when the leader was last seen alive: whatever failed because of that came later.
-func (p *Process) endedBy(now time.Time) time.Time {
+// endOf is when a leader ended that the kernel has let go of now. If it took a while to be freed, or this process did
+// not run for a while, it was when the leader was last seen alive: whatever failed because of that came later. The
+// other moment is zero, or when it had ended for sure, if that is long after the first.
+func (p *Process) endOf(now time.Time) (at, by time.Time) {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	if p.endsSince.IsZero() && now.Sub(p.lookedAt) < endPatience {
-		return now
+	switch {
+	case !p.endsSince.IsZero():
+		return p.notSeenUntil(p.endsSince)
+	case now.Sub(p.lookedAt) < endPatience:
+		return now, time.Time{}
 	}
-	return p.livedAt
+	return p.notSeenUntil(now)
+}
+
+// notSeenUntil is when a leader ended that was not seen between the last look at which it lived and a moment.
+func (p *Process) notSeenUntil(seen time.Time) (at, by time.Time) {
+	if seen.Sub(p.livedAt) < endPatience {
+		seen = time.Time{}
+	}
+	return p.livedAt, seen
 }
 
 // mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. The link to

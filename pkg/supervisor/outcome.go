@@ -28,6 +28,9 @@ type Outcome struct {
 	StopReason string
 	StartedAt  time.Time
 	EndedAt    time.Time
+	// EndedBy is set if its end was not seen for a while, because this process did not run: it ended then at the
+	// latest, and at EndedAt at the earliest.
+	EndedBy time.Time
 
 	OOM         bool  // the kernel ended it, or a part of it, for want of memory
 	MemoryLimit int64 // bytes, with OOM, if known
@@ -77,10 +80,10 @@ func notStarted(err error, at time.Time) Outcome {
 }
 
 // ended is the outcome of a process that was waited for.
-func ended(ps *os.ProcessState, startedAt, at time.Time) Outcome {
+func ended(ps *os.ProcessState, startedAt time.Time) Outcome {
 	status, _ := ps.Sys().(syscall.WaitStatus)
 	o := outcomeOf(status)
-	o.StartedAt, o.EndedAt, o.CPU = startedAt, at, ps.UserTime()+ps.SystemTime()
+	o.StartedAt, o.CPU = startedAt, ps.UserTime()+ps.SystemTime()
 	if ru, ok := ps.SysUsage().(*syscall.Rusage); ok {
 		o.PeakRSS = ru.Maxrss << 10
 	}

@@ -169,7 +169,8 @@ func (p *Process) wait() {
 	if err != nil {
 		p.collected = Outcome{Started: true, Code: CodeNotStarted, Error: err.Error(), EndedAt: at}
 	} else {
-		p.collected = ended(ps, p.startedAt, p.endedBy(at))
+		p.collected = ended(ps, p.startedAt)
+		p.collected.EndedAt, p.collected.EndedBy = p.endOf(at)
 	}
 	p.end(p.collected, p.seenEnding())
 }

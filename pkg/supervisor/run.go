@@ -104,7 +104,7 @@ func (s *Supervisor) runToEnd(ctx context.Context, out io.Writer, stderr bool, a
 	if cmd.ProcessState == nil {
 		return 0, fmt.Errorf("cannot wait for %s: %w", argv[0], err)
 	}
-	return ended(cmd.ProcessState, time.Time{}, time.Time{}).Code, nil
+	return ended(cmd.ProcessState, time.Time{}).Code, nil
 }
 
 // severable is a writer that is cut off from another one when nobody looks after that any more.

@@ -64,7 +64,7 @@ func (p *Process) complete() Outcome {
 		return p.ended
 	}
 	o := p.collected
-	o.EndedAt, o.StopReason = p.ended.EndedAt, p.ended.StopReason
+	o.EndedAt, o.EndedBy, o.StopReason = p.ended.EndedAt, p.ended.EndedBy, p.ended.StopReason
 	o.OOM, o.MemoryLimit = p.ended.OOM, p.ended.MemoryLimit
 	if p.ended.PeakRSS == 0 { // it was told before the kernel said how large it had been
 		p.judgeMemory(&o)

@@ -121,7 +121,7 @@ func (c *child) tellEnd(o protocol.Outcome, rest time.Duration) {
 			c.job().lookForRelease()
 		}
 		if stood {
-			o.EndedAt = c.a.local(c.foundAfterPause())
+			c.foundAfterPause(&o)
 		}
 		c.a.step(rank.Ended{Outcome: o})
 	})
@@ -131,13 +131,14 @@ func (c *child) tellEnd(o protocol.Outcome, rest time.Duration) {
 	})
 }
 
-// foundAfterPause is when a child counts as ended whose agent stood still then, as in package supervisor.
-func (c *child) foundAfterPause() time.Time {
-	j := c.job()
-	if j.now.Sub(c.a.proc.stoppedAt) < endPatience {
-		return j.now
+// foundAfterPause says when a child counts as ended whose agent stood still then, as in package supervisor.
+func (c *child) foundAfterPause(o *protocol.Outcome) {
+	j, at := c.job(), c.a.proc.stoppedAt
+	o.EndedAt = c.a.local(j.now)
+	if j.now.Sub(at) >= endPatience {
+		o.EndedBy = o.EndedAt
+		o.EndedAt = c.a.local(at.Add(-j.between(0, endPeriod)))
 	}
-	return c.a.proc.stoppedAt.Add(-j.between(0, endPeriod))
 }
 
 // gone is the end of a child whose agent was killed: the kernel kills it too.
