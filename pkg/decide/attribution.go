@@ -25,6 +25,8 @@ type Fact struct {
 	// Unwatched says that the hub stood still when it vanished.
 	Loss, Silent, Unwatched bool
 	Seen                    time.Time
+	// Whole says that all of the job was asked to end: some of its steps are before others, and before the hub.
+	Whole bool
 	// StepEnds says that it vanished with another of its role, whose child had ended: the scheduler ends their step.
 	StepEnds bool
 	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
@@ -214,7 +216,7 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return later < -signalLag
 	case ended(first) && (f.Kind == protocol.CauseCancelled || f.Kind == protocol.TimeLimit):
 		// It was asked for before, but heard of later; when exactly is known less well on a slow network.
-		return later < -precision || later < askedSkew && a.DependsOn(first.Role, f.Role)
+		return later < -precision || later < askedSkew && (f.Whole || a.DependsOn(first.Role, f.Role))
 	case first.Kind == protocol.ReadyTimeout && f.Kind == protocol.HealthLost && !f.Symptom:
 		// It waited for a service that did not answer, which was asked, and says so late.
 		return later <= 0 && a.DependsOn(first.Role, f.Role)

@@ -315,6 +315,7 @@ func TestPrecedes(t *testing.T) {
 	mute := func(f *Fact) { f.Silent = true }
 	heard := func(last time.Duration) func(*Fact) { return func(f *Fact) { f.Seen = zero.Add(last) } }
 	asked, silent := kind(protocol.CauseCancelled), kind(protocol.HealthLost)
+	whole := func(f *Fact) { f.Whole = true }
 	first := fact("CTX_0", 0)
 	for name, tt := range map[string]struct {
 		first, then Fact
@@ -377,6 +378,12 @@ func TestPrecedes(t *testing.T) {
 			fact("DISAGG_SERVER", 0), fact("CTX_0", askedSkew, asked), Noted,
 		},
 		"it failed, another was asked to end": {fact("GEN_0", 0), fact("CTX_0", askedSkew/2, asked), Noted},
+		"it failed, all of the job was asked to end": {
+			fact("GEN_0", 0), fact("BENCHMARK", askedSkew/2, asked, whole), Replaced,
+		},
+		"it failed, all of the job was asked to end later": {
+			fact("GEN_0", 0), fact("BENCHMARK", askedSkew, asked, whole), Noted,
+		},
 		"it failed, its time was up": {
 			first, fact("GEN_0", -time.Second, kind(protocol.TimeLimit)), Replaced,
 		},

@@ -31,10 +31,13 @@ func (m *Machine) ruled(r Ruling, now time.Time) {
 	}
 }
 
-// cancel ends the job because somebody asked for it, or the scheduler did when its time was over.
+// cancel ends the job because somebody asked for it, or the scheduler did when its time was over. While it is stopped
+// already that may be why it failed.
 func (m *Machine) cancel(detail string, now time.Time) {
-	if m.phase != protocol.Stopping && m.phase != protocol.Over {
-		m.fail(m.fact(m.benchmark(), protocol.EndedBy(m.opts.JobEnds, now), detail, now), now)
+	f := m.fact(m.benchmark(), protocol.EndedBy(m.opts.JobEnds, now), detail, now)
+	f.Whole = m.allAsked
+	if m.phase != protocol.Stopping && m.phase != protocol.Over || m.attribution.Precedes(f) {
+		m.fail(f, now)
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *player) strike(f *simulation.Fault) bool {
 	case simulation.KillAgent, simulation.KillHub:
 		return p.signal(p.agent(f.Task), syscall.SIGKILL)
 	case simulation.PauseAgent, simulation.PauseHub:
-		return p.pause(f.For, p.agent(f.Task))
+		return p.pauseFor(f, p.agent(f.Task))
 	case simulation.TermStep:
 		p.scancel("--signal=TERM", p.step(f.Task.Role.String()))
 	case simulation.Cancel:
@@ -69,7 +69,7 @@ func (p *player) strike(f *simulation.Fault) bool {
 		p.must(os.WriteFile(filepath.Join(p.dir, "lose-point"), nil, 0o600))
 	case simulation.PauseAll:
 		p.all = time.Now().Add(f.For)
-		return p.pause(f.For, p.everybody()...)
+		return p.pauseFor(f, p.everybody()...)
 	}
 	return true
 }
@@ -77,7 +77,7 @@ func (p *player) strike(f *simulation.Fault) bool {
 func (p *player) strikeChild(f *simulation.Fault, pid int) bool {
 	switch f.Kind {
 	case simulation.Hang:
-		return p.pause(f.For, pid)
+		return p.pauseFor(f, pid)
 	case simulation.Stuck:
 		return p.hold(pid)
 	case simulation.KillChild:
@@ -114,6 +114,18 @@ func (p *player) everybody() (pids []int) {
 		}
 	}
 	return pids
+}
+
+// pauseFor stops processes for as long as a fault lasts, and notes how long that was.
+func (p *player) pauseFor(f *simulation.Fault, pids ...int) bool {
+	begun := time.Now()
+	if !p.pause(f.For, pids...) {
+		return false
+	}
+	if f.For > 0 {
+		p.do(time.Now().Add(f.For), func() { f.For = max(f.For, time.Since(begun)) }) // after the pause itself
+	}
+	return true
 }
 
 // pause stops processes for a while; 0: for ever. Whoever is stopped twice goes on when both times are over.

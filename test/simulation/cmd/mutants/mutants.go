@@ -58,7 +58,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a request explains everything", file: attribution,
-		old: "return later < -precision || later < askedSkew && a.DependsOn(first.Role, f.Role)",
+		old: "return later < -precision || later < askedSkew && (f.Whole || a.DependsOn(first.Role, f.Role))",
 		new: "return true",
 	},
 	{
