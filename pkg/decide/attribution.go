@@ -275,9 +275,11 @@ func (f *Fact) seenBefore(other Fact) bool {
 	return f.Seen.Before(began)
 }
 
-// began moves the beginning of a launcher's failure to when it let a rank go.
+// began moves the beginning of a failure to when a rank was let go because of it: a launcher ends after that, and who
+// crashes may take a while to end.
 func (f *Fact) began(rank Fact) {
-	if lets(*f, rank) && rank.Since.Before(f.Since) {
+	because := rank.LetGo && rank.Role == f.Role && f.Kind == protocol.ChildExit
+	if because && rank.Since.Before(f.Since) {
 		f.Since = rank.Since
 	}
 }

@@ -114,6 +114,25 @@ func TestLossAtTheSameTime(t *testing.T) {
 	}
 }
 
+// A rank that crashes may take a while to end: it failed when another ended well because of it, and what is killed
+// between the two is no cause.
+func TestCrashTakesItsTime(t *testing.T) {
+	now := time.Unix(1000, 0)
+	fact := func(rank int, at time.Duration, kind protocol.CauseKind) Fact {
+		return Fact{Since: now.Add(at), Cause: protocol.Cause{Role: gen0.Role, Rank: rank, Kind: kind}}
+	}
+	early, crash := fact(1, 0, protocol.ChildExit), fact(2, 200*time.Millisecond, protocol.ChildExit)
+	kill := fact(3, 80*time.Millisecond, protocol.ChildSignal)
+	early.LetGo, kill.Weak = true, true
+	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+	a.Presume(early, settle, now)
+	a.Observe(crash)
+	a.Observe(kill)
+	if f := a.Verdict(); f.Rank != crash.Rank {
+		t.Errorf("%v", f)
+	}
+}
+
 // A kill that was not seen, because its agent stood still, is taken for the consequence of what failed in its role
 // before it was found, whoever is heard first. A crash is nobody's, and another role's failure may be its own.
 func TestUnseenKill(t *testing.T) {

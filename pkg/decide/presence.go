@@ -89,10 +89,14 @@ func (m *Machine) broke(t *task, in Broke, now time.Time) {
 		t.presence.pause = m.pause
 	}
 	switch {
+	case in.GaveUp && m.stoodStill(now): // also of one that has stopped: it did so because of that
+		t.gaveUp()
+		m.failHub(t, now)
 	case t.gone || in.Fault == "" && !in.GaveUp:
 		m.awaitReturn(t)
 	case in.GaveUp:
-		m.gaveUp(t, now)
+		t.gaveUp()
+		m.failGaveUp(t, now)
 	default:
 		detail := "its agent sent an invalid message: " + in.Fault
 		t.gone, t.lost, t.cause = true, true, protocol.AgentError
@@ -101,14 +105,15 @@ func (m *Machine) broke(t *task, in Broke, now time.Time) {
 	}
 }
 
-// gaveUp takes in that an agent has lost patience with the hub: because the hub did not run, or because what the hub
-// says does not reach the agent.
-func (m *Machine) gaveUp(t *task, now time.Time) {
-	t.gone, t.lost, t.cause = true, true, protocol.AgentLost
-	if m.stoodStill(now) {
-		m.failHub(t, now)
-		return
+// gaveUp notes that an agent has lost patience with the hub.
+func (t *task) gaveUp() {
+	if !t.gone {
+		t.gone, t.lost, t.cause = true, true, protocol.AgentLost
 	}
+}
+
+// failGaveUp fails the job because what the hub says does not reach an agent.
+func (m *Machine) failGaveUp(t *task, now time.Time) {
 	limit := m.plan.Timeouts.Lost.Std()
 	detail := fmt.Sprintf("%sit has heard nothing from the hub for %v", agentIsLost, limit)
 	f := m.fact(t, protocol.AgentLost, detail, now)
@@ -151,8 +156,10 @@ func (m *Machine) lookBy(at time.Time) {
 func (m *Machine) returnGrace(t *task) time.Duration {
 	grace := m.plan.Timeouts.Heartbeat.Std()
 	switch {
-	case t.presence.pause.length > 0: // its connection may have ended because it stood still as well
+	case t.presence.pause.length > 0 && t.stopSent:
 		return 2 * grace
+	case t.presence.pause.length > 0: // its connection may have ended because it stood still as well, and it may again
+		return m.plan.Timeouts.Lost.Std()
 	case t.stopSent:
 		return grace / 8
 	}

@@ -216,8 +216,17 @@ func TestHubStoodStill(t *testing.T) {
 		},
 		"one gave it up, but says so only when it has ended": {
 			8 * time.Second, func(b *bench) {
+				b.exit(server, protocol.Outcome{Code: 137, Signal: "SIGKILL", EndedAt: b.now})
 				b.in(Broke{Task: ctx0})
 				b.after(2500*time.Millisecond, ctx0)
+				b.in(Broke{Task: gen0, GaveUp: true})
+			},
+			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
+		},
+		"one gave it up, and has stopped": {
+			8 * time.Second, func(b *bench) {
+				b.told(server, protocol.EventUnreachable, "n3 cannot reach GEN_0: refused")
+				b.gone(gen0)
 				b.in(Broke{Task: gen0, GaveUp: true})
 			},
 			"BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up",
@@ -227,17 +236,17 @@ func TestHubStoodStill(t *testing.T) {
 			"GEN_0.0 on n-GEN_0.0: its agent is lost: it has heard nothing from the hub for 5s",
 		},
 		"one agent was killed meanwhile": {
-			8 * time.Second, func(b *bench) { b.lose(ctx0); b.after(time.Second, ctx0) },
-			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 2s",
+			8 * time.Second, func(b *bench) { b.lose(ctx0); b.after(4*time.Second, ctx0) },
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 5s",
 		},
 		"an agent was killed after a short pause": {
-			3 * time.Second, func(b *bench) { b.lose(ctx0); b.after(time.Second, ctx0) },
-			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 2s",
+			3 * time.Second, func(b *bench) { b.lose(ctx0); b.after(4*time.Second, ctx0) },
+			"CTX_0.0 on n-CTX_0.0: its agent is lost: its connection broke and was not back within 5s",
 		},
 		"a connection ended because all stood still, and comes back": {
 			8 * time.Second, func(b *bench) {
 				b.in(Broke{Task: ctx0})
-				b.after(1500*time.Millisecond, ctx0)
+				b.after(4500*time.Millisecond, ctx0)
 				b.in(Back{Task: ctx0})
 				b.after(time.Minute)
 			},
