@@ -123,9 +123,11 @@ func (m *Machine) failGaveUp(t *task, now time.Time) {
 
 // stoodStill tells whether the hub did not run for so long, and so lately, that this is why an agent gave it up.
 func (m *Machine) stoodStill(now time.Time) bool {
-	limits := m.plan.Timeouts
-	return m.pause.length > limits.Lost.Std()/2 && now.Sub(m.pause.end) < gaveUpLag*limits.Heartbeat.Std()
+	return m.isLong(m.pause) && now.Sub(m.pause.end) < gaveUpLag*m.plan.Timeouts.Heartbeat.Std()
 }
+
+// isLong tells whether agents may have given the hub up in a pause.
+func (m *Machine) isLong(p pause) bool { return p.length > m.plan.Timeouts.Lost.Std()/2 }
 
 // gaveUpLag is how many heartbeats after a pause of the hub it is known that an agent gave the hub up meanwhile: its
 // connection, or the end of its step, tells. Later the agent has had time to come back.
@@ -212,7 +214,8 @@ func (m *Machine) heldUp(now time.Time) time.Duration {
 
 func (m *Machine) lost(t *task, why string, now time.Time) {
 	t.gone, t.lost, t.silent = true, true, t.presence.brokeAt.IsZero()
-	if t.diagnosis.Meaning == protocol.HubSilent && m.stoodStill(now) { // it gave the hub up while it was let in
+	stood := m.isLong(t.presence.pause) || m.stoodStill(now)
+	if t.diagnosis.Meaning == protocol.HubSilent && stood { // it gave the hub up while it was let in
 		m.failHub(t, now)
 		return
 	}

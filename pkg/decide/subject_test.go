@@ -305,11 +305,12 @@ func TestUnheardWhileLetIn(t *testing.T) {
 	b.hello(ctx0, server, benchmark)
 	b.after(2 * time.Second)
 	b.now = b.now.Add(8 * time.Second)
-	b.hello(gen0)
+	b.hello(gen0, gen1)
 	b.in(Step{Report: protocol.StepReport{
 		Role: gen0.Role, Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife},
 	}})
-	b.lose(gen0)
+	b.in(Broke{Task: gen0})
+	b.after(b.job.plan.Timeouts.Lost.Std(), gen0)
 	if c := b.job.Cause(); c == nil || c.Kind != protocol.HubLost {
 		t.Errorf("cause %v", c)
 	}

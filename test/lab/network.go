@@ -95,12 +95,10 @@ func (l *Lab) CutBetween(a, b string) error {
 	})
 }
 
-// HealBetween lets packets through again between two hosts after CutBetween.
+// HealBetween lets packets through again between two hosts after CutBetween. Hosts that are not cut stay as they are.
 func (l *Lab) HealBetween(a, b string) error {
 	return l.between(a, b, func(to string) []string {
-		return []string{
-			"ip", "neigh", "del", address(to), "dev", "eth0",
-		}
+		return []string{"ip", "neigh", "flush", "to", address(to), "dev", "eth0", "nud", "permanent"}
 	})
 }
 
