@@ -7,34 +7,6 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// Fact is something that went wrong, as it is weighed. Times are by the hub's clock.
-type Fact struct {
-	protocol.Cause
-	// Since is when it began, as far as that can be told: the end of a child, by its agent's clock as the hub knows it;
-	// the last sign of life of an agent that is lost.
-	Since time.Time
-	// By is when it had begun at the latest, if that is long after Since: nobody saw it meanwhile.
-	By time.Time
-	// Code is what its agent ends with; 0 if that is not known.
-	Code int
-	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
-	Weak bool
-	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it
-	// vanished then at the earliest, and at Since at the latest.
-	// Silent says that its connection has not ended: its host has vanished with it, or is cut off.
-	// Unwatched says that the hub stood still when it vanished.
-	Loss, Silent, Unwatched bool
-	Seen                    time.Time
-	// Whole says that all of the job was asked to end: some of its steps are before others, and before the hub.
-	Whole bool
-	// StepEnds says that it vanished with another of its role, whose child had ended: the scheduler ends their step.
-	StepEnds bool
-	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
-	LetGo bool
-	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
-	Symptom bool
-}
-
 const (
 	// precision is how well the times of two hosts can be compared.
 	precision = 50 * time.Millisecond
@@ -63,8 +35,8 @@ type Attribution struct {
 	cause       *Fact
 	provisional *Fact
 	waits       time.Time // until then a better fact is awaited
-	secondary   []protocol.Cause
-	closed      bool // the verdict is fixed: nothing failed in time
+	noted       []Fact    // what is secondary
+	closed      bool      // the verdict is fixed: nothing failed in time
 }
 
 // Ruling is what an observation changes.
@@ -79,6 +51,9 @@ const (
 
 // Observe takes in a fact.
 func (a *Attribution) Observe(f Fact) Ruling {
+	for _, why := range a.noted {
+		f.explain(why)
+	}
 	switch {
 	case a.closed:
 		a.note(f)
@@ -97,8 +72,13 @@ func (a *Attribution) Observe(f Fact) Ruling {
 		return Decided
 	case a.precedes(*a.cause, f):
 		f.began(*a.cause)
-		a.note(*a.cause)
+		passed := *a.cause
+		explained := passed.explain(f)
+		a.note(passed)
 		a.cause = &f
+		if explained {
+			a.reconsider()
+		}
 		return Replaced
 	}
 	a.note(f)
@@ -189,7 +169,13 @@ func (a *Attribution) Closed() bool { return a.closed }
 func (a *Attribution) Verdict() *Fact { return a.cause }
 
 // Secondary lists what failed because of the first cause, or after it.
-func (a *Attribution) Secondary() []protocol.Cause { return a.secondary }
+func (a *Attribution) Secondary() []protocol.Cause {
+	list := make([]protocol.Cause, len(a.noted))
+	for i, f := range a.noted {
+		list[i] = f.Cause
+	}
+	return list
+}
 
 // Missed moves the deadlines on by a pause of the hub.
 func (a *Attribution) Missed(d time.Duration) {
@@ -198,7 +184,18 @@ func (a *Attribution) Missed(d time.Duration) {
 
 // note keeps a fact as secondary, without log lines: those of the first cause tell enough.
 func (a *Attribution) note(f Fact) {
-	a.secondary = append(a.secondary, f.Brief())
+	f.Cause = f.Brief()
+	a.noted = append(a.noted, f)
+}
+
+// reconsider looks for what was there before the cause among what had come after another one, a kill that nobody saw.
+func (a *Attribution) reconsider() {
+	for i, f := range a.noted {
+		if a.precedes(*a.cause, f) {
+			a.cause.Cause = a.cause.Brief()
+			a.noted[i], *a.cause = *a.cause, f
+		}
+	}
 }
 
 // precedes tells whether a fact that is learned now was there before what was taken for the first cause.
@@ -208,7 +205,8 @@ func (a *Attribution) note(f Fact) {
 // was there first, however late it is learned: an agent that fell silent, a child that ended. What others noticed of a
 // role gives way to what its own agent says. Of what began at about the same time a role comes before one that needs
 // it, and within a role a rank that failed by itself before one that was killed, which is what Slurm and MPI do to the
-// others. Of services that do not answer the one that the others need is why.
+// others. What nobody saw, as its agent or the hub stood still, gives way to what may explain it. Of services that do
+// not answer the one that the others need is why.
 func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)
 	switch {
@@ -224,16 +222,14 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
 		return first.Symptom
-	case mayFollow(f, first):
+	case mayFollow(f, first), first.Kind == protocol.HubLost && inPause(f, first):
 		return false
-	case mayFollow(first, f):
+	case mayFollow(first, f), f.Kind == protocol.HubLost && inPause(first, f):
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(first.Role, f.Role):
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):
 		return false
-	case f.Kind == protocol.HubLost && first.Unwatched: // an agent gave the hub up, and so may this one have
-		return true
 	case f.Loss && first.Loss:
 		return later < 0 // of a host several agents vanish together
 	case f.Loss && f.Role == first.Role && first.Weak && (f.Silent || f.seenBefore(first)):
@@ -258,58 +254,8 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	return a.DependsOn(first.Role, f.Role)
 }
 
-// mayFollow tells whether a kill that nobody saw may be because of another failure of its role: Slurm and MPI kill what
-// that leaves.
-func mayFollow(kill, why Fact) bool {
-	fails := !why.Weak || why.Loss && !why.StepEnds
-	return kill.Weak && why.Role == kill.Role && fails && why.Since.Before(kill.By)
-}
-
-// seenBefore tells whether an agent that is lost was last heard before another fact began, as well as the times of two
-// hosts can be compared.
-func (f *Fact) seenBefore(other Fact) bool {
-	began := other.Since
-	if f.Host != other.Host {
-		began = began.Add(precision)
-	}
-	return f.Seen.Before(began)
-}
-
-// began moves the beginning of a failure to when a rank was let go because of it: a launcher ends after that, and who
-// crashes may take a while to end.
-func (f *Fact) began(rank Fact) {
-	because := rank.LetGo && rank.Role == f.Role && f.Kind == protocol.ChildExit
-	if because && rank.Since.Before(f.Since) {
-		f.Since = rank.Since
-	}
-}
-
-// lets tells whether a launcher may have let a rank go before it ended.
-func lets(launcher, rank Fact) bool {
-	return rank.LetGo && rank.Role == launcher.Role && launcher.Task().Leader() && launcher.Kind == protocol.ChildExit
-}
-
 // bothSilent tells whether two facts are of services that do not answer: when that is found depends on when they were
 // asked, so that the one which the other needs comes first whenever it was.
 func (a *Attribution) bothSilent(first, f Fact) bool {
 	return first.Kind == protocol.HealthLost && f.Kind == protocol.HealthLost && !f.Symptom
-}
-
-// ended tells whether a fact is the end of a process, which does not wait for anybody to notice it.
-func ended(f Fact) bool {
-	switch f.Kind {
-	case protocol.ChildExit, protocol.ChildSignal, protocol.BenchmarkFailed:
-		return true
-	}
-	return f.Loss
-}
-
-// explainsItself tells whether a cause of a kind is nobody's consequence.
-func explainsItself(k protocol.CauseKind) bool {
-	switch k {
-	case protocol.CauseCancelled, protocol.TimeLimit, protocol.Deadline, protocol.ReadyTimeout, protocol.OOM,
-		protocol.DiskStuck:
-		return true
-	}
-	return false
 }

@@ -114,68 +114,6 @@ func TestLossAtTheSameTime(t *testing.T) {
 	}
 }
 
-// A rank that crashes may take a while to end: it failed when another ended well because of it, and what is killed
-// between the two is no cause.
-func TestCrashTakesItsTime(t *testing.T) {
-	now := time.Unix(1000, 0)
-	fact := func(rank int, at time.Duration, kind protocol.CauseKind) Fact {
-		return Fact{Since: now.Add(at), Cause: protocol.Cause{Role: gen0.Role, Rank: rank, Kind: kind}}
-	}
-	early, crash := fact(1, 0, protocol.ChildExit), fact(2, 200*time.Millisecond, protocol.ChildExit)
-	kill := fact(3, 80*time.Millisecond, protocol.ChildSignal)
-	early.LetGo, kill.Weak = true, true
-	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
-	a.Presume(early, settle, now)
-	a.Observe(crash)
-	a.Observe(kill)
-	if f := a.Verdict(); f.Rank != crash.Rank {
-		t.Errorf("%v", f)
-	}
-}
-
-// A kill that was not seen, because its agent stood still, is taken for the consequence of what failed in its role
-// before it was found, whoever is heard first. A crash is nobody's, and another role's failure may be its own.
-func TestUnseenKill(t *testing.T) {
-	now := time.Unix(1000, 0)
-	kill := Fact{
-		Since: now, By: now.Add(2 * time.Second), Weak: true,
-		Cause: protocol.Cause{Role: gen0.Role, Rank: 3, Kind: protocol.ChildSignal},
-	}
-	seen := kill
-	seen.By = time.Time{}
-	crash := func(of roles.Task, at time.Duration) Fact {
-		return Fact{
-			Since: now.Add(at), Cause: protocol.Cause{Role: of.Role, Rank: of.Rank, Kind: protocol.ChildExit},
-		}
-	}
-	loss := Fact{
-		Since: now.Add(time.Second), Loss: true, Weak: true,
-		Cause: protocol.Cause{Role: gen1.Role, Rank: 1, Kind: protocol.AgentLost},
-	}
-	ended := loss
-	ended.StepEnds = true
-	for name, tt := range map[string]struct {
-		kill, other Fact
-		first       bool // the kill is
-	}{
-		"a rank crashed meanwhile":              {kill, crash(gen1, time.Second), false},
-		"a rank crashed afterwards":             {kill, crash(gen1, 2*time.Second), true},
-		"a rank crashed, and the kill was seen": {seen, crash(gen1, time.Second), true},
-		"an agent was lost meanwhile":           {kill, loss, false},
-		"an agent was lost with its step":       {kill, ended, true},
-		"another role crashed meanwhile":        {kill, crash(ctx0, time.Second), true},
-	} {
-		for _, order := range [][2]Fact{{tt.kill, tt.other}, {tt.other, tt.kill}} {
-			a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
-			a.Observe(order[0])
-			a.Observe(order[1])
-			if got := a.Verdict(); (got.Kind == protocol.ChildSignal) != tt.first {
-				t.Errorf("%s: %v, after %v", name, got, order[0].Cause)
-			}
-		}
-	}
-}
-
 // The end of a child says what happened in one line, with the line of its output that says why.
 func TestDescribe(t *testing.T) {
 	tests := map[string]struct {

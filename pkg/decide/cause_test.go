@@ -265,29 +265,36 @@ func TestStepEndsBecauseOfAChild(t *testing.T) {
 }
 
 // The agents of a step that is asked to end vanish because of that, also if one of them has not said so and the hub
-// stood still meanwhile; one that vanished well before may be why somebody asked.
+// stood still meanwhile; one that was silent before may be why somebody asked, and so may one that vanished before.
 func TestStepEndsBecauseItWasAsked(t *testing.T) {
+	unseen := func(silent time.Duration) func(*bench) {
+		return func(b *bench) {
+			b.now = b.now.Add(4 * time.Second)
+			asked := b.now.Add(-time.Second)
+			for _, task := range []roles.Task{gen0, gen1} {
+				b.job.tasks[task].clock = &hostClock{}
+				b.job.tasks[task].hears(b.now, b.now)
+			}
+			b.in(Alive{Task: gen1, Sent: asked.Add(-silent)})
+			b.report(gen0, protocol.Event{Kind: protocol.EventLeaving, At: asked})
+			b.in(Broke{Task: gen1}, Broke{Task: gen0})
+		}
+	}
 	for name, c := range map[string]struct {
 		act  func(*bench)
 		kind protocol.CauseKind
 	}{
-		"while the hub stood still": {func(b *bench) {
-			b.now = b.now.Add(4 * time.Second)
-			asked := protocol.Event{Kind: protocol.EventLeaving, At: b.now.Add(-2 * time.Second)}
-			b.job.tasks[gen0].hears(b.now, b.now)
-			b.report(gen0, asked)
-			b.in(Broke{Task: gen1}, Broke{Task: gen0})
-		}, protocol.CauseCancelled},
+		"while the hub stood still": {unseen(time.Second), protocol.CauseCancelled},
+		"after a silence":           {unseen(2 * time.Second), protocol.AgentLost},
 		"after an agent has vanished": {func(b *bench) {
 			b.in(Broke{Task: gen1})
-			b.after(settle+signalLag, gen1)
+			b.after(2*signalLag, gen1)
 			b.event(gen0, protocol.EventLeaving)
 			b.in(Broke{Task: gen0})
 		}, protocol.AgentLost},
 	} {
 		b := newBench(t)
 		b.measuring()
-		b.job.tasks[gen0].clock = &hostClock{}
 		b.after(time.Second)
 		c.act(b)
 		b.after(3*time.Second, gen0, gen1)
@@ -315,6 +322,12 @@ func TestNotReadyBecauseOfAnother(t *testing.T) {
 		}, protocol.ReadyTimeout, server.Role},
 		"nobody answers": {func(b *bench) { b.after(partitionBound) }, protocol.ReadyTimeout, server.Role},
 		"a service that hangs is heard of late": {func(b *bench) {
+			b.after(partitionBound)
+			b.report(gen0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
+		}, protocol.HealthLost, gen0.Role},
+		"a service that hangs is heard of late, and the hub stood still": {func(b *bench) {
+			b.now = b.now.Add(2500 * time.Millisecond)
+			b.tick()
 			b.after(partitionBound)
 			b.report(gen0, protocol.Event{Kind: protocol.EventChecked, Unwell: "timeout"})
 		}, protocol.HealthLost, gen0.Role},

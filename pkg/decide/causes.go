@@ -36,7 +36,7 @@ func (m *Machine) ruled(r Ruling, now time.Time) {
 func (m *Machine) cancel(detail string, now time.Time) {
 	f := m.fact(m.benchmark(), protocol.EndedBy(m.opts.JobEnds, now), detail, now)
 	f.Whole = m.allAsked
-	if m.phase != protocol.Stopping && m.phase != protocol.Over || m.attribution.Precedes(f) {
+	if m.phase != protocol.Over && (m.phase != protocol.Stopping || m.attribution.Precedes(f)) {
 		m.fail(f, now)
 	}
 }

@@ -79,9 +79,7 @@ func (m *Machine) asked(t *task, e protocol.Event, now time.Time) {
 	t.asked = true
 	f := m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now)
 	f.Since = t.when(e.At, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
-	if t.fellAt.IsZero() {
-		t.fellAt = f.Since
-	}
+	t.askedAt = f.Since
 	if first := m.attribution.Verdict(); first == nil || first.Kind != f.Kind { // else it is the same request
 		m.fail(f, now)
 	}
@@ -166,7 +164,7 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 	absent.cause = kind
 	m.do(NeverCame{Task: absent.Task, Detail: detail})
 	if r.Diagnosis.Meaning == protocol.HubSilent && m.stoodStill(now) {
-		m.failHub(absent, now)
+		m.failHub(absent, m.pause, now)
 		return
 	}
 	m.fail(m.fact(absent, kind, detail, now), now)

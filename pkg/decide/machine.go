@@ -81,7 +81,8 @@ type task struct {
 	asked               bool // it was told to end, by a person or the scheduler
 	kept                bool // it was told to keep its child, and to leave
 	outcome             *protocol.Outcome
-	fellAt              time.Time // when its child ended unasked, or it was told to end, by the hub's clock
+	fellAt              time.Time // when its child ended unasked, by the hub's clock
+	askedAt             time.Time // when it was told to end, by a person or the scheduler
 	killed              bool      // it was, by somebody else as it seems
 	cause               protocol.CauseKind
 	diagnosis           protocol.Diagnosis // what the scheduler says about its step

@@ -13,6 +13,7 @@ const partitionBound = 1500 * time.Millisecond
 // partition is the question to every leader whom it cannot reach.
 type partition struct {
 	open map[roles.Task]bool // who has not answered yet; nil while nobody is asked
+	at   time.Time           // when they were asked
 	ends time.Time
 	cuts []Fact // what somebody cannot reach
 	ills []Fact // whose service does not answer its own agent
@@ -54,7 +55,8 @@ func (m *Machine) hasLeft(r roles.Role) bool {
 
 // beginPartition asks every leader whom it cannot reach.
 func (m *Machine) beginPartition(now time.Time) {
-	m.partition.open, m.partition.ends, m.partition.late = map[roles.Task]bool{}, now.Add(partitionBound), false
+	m.partition.open, m.partition.late = map[roles.Task]bool{}, false
+	m.partition.at, m.partition.ends = now, now.Add(partitionBound)
 	for _, name := range m.order {
 		if t := m.tasks[name]; name.Leader() && t.hello != nil && !t.gone {
 			m.partition.open[name] = true
@@ -73,7 +75,7 @@ func (m *Machine) checked(t *task, e protocol.Event, now time.Time) {
 	switch {
 	case p.asked():
 	case e.Unwell != "":
-		m.wasUnwell(t, e.Unwell, p.ends.Add(-partitionBound), now)
+		m.wasUnwell(t, e.Unwell, p.at, now)
 		return
 	default:
 		return

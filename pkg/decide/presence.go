@@ -91,7 +91,7 @@ func (m *Machine) broke(t *task, in Broke, now time.Time) {
 	switch {
 	case in.GaveUp && m.stoodStill(now): // also of one that has stopped: it did so because of that
 		t.gaveUp()
-		m.failHub(t, now)
+		m.failHub(t, m.pause, now)
 	case t.gone || in.Fault == "" && !in.GaveUp:
 		m.awaitReturn(t)
 	case in.GaveUp:
@@ -134,11 +134,11 @@ func (m *Machine) isLong(p pause) bool { return p.length > m.plan.Timeouts.Lost.
 const gaveUpLag = 3
 
 // failHub fails the job because the hub stood still for so long that an agent gave it up.
-func (m *Machine) failHub(t *task, now time.Time) {
-	stood := m.pause.length.Round(100 * time.Millisecond)
+func (m *Machine) failHub(t *task, p pause, now time.Time) {
+	stood := p.length.Round(100 * time.Millisecond)
 	detail := fmt.Sprintf("it did not run for %v, and %s gave it up", stood, t.Task)
 	f := m.fact(m.benchmark(), protocol.HubLost, detail, now)
-	f.Since = m.pause.end.Add(-m.pause.length)
+	f.Since, f.PauseEnds = p.end.Add(-p.length), p.end
 	m.fail(f, now)
 }
 
@@ -214,10 +214,15 @@ func (m *Machine) heldUp(now time.Time) time.Duration {
 
 func (m *Machine) lost(t *task, why string, now time.Time) {
 	t.gone, t.lost, t.silent = true, true, t.presence.brokeAt.IsZero()
-	stood := m.isLong(t.presence.pause) || m.stoodStill(now)
-	if t.diagnosis.Meaning == protocol.HubSilent && stood { // it gave the hub up while it was let in
-		m.failHub(t, now)
-		return
+	if t.diagnosis.Meaning == protocol.HubSilent { // it gave the hub up while it was let in
+		switch p := t.presence.pause; {
+		case m.isLong(p):
+			m.failHub(t, p, now)
+			return
+		case m.stoodStill(now):
+			m.failHub(t, m.pause, now)
+			return
+		}
 	}
 	kind, detail := m.explainLoss(t, why, now)
 	f := m.fact(t, kind, detail, now)
@@ -233,9 +238,9 @@ func (m *Machine) lost(t *task, why string, now time.Time) {
 // failLost fails the job because of a lost agent, unless it vanished while it was stopped. Of an agent that vanished
 // while the hub stood still for too long it is not known whether it was there first: the hub is the cause then.
 func (m *Machine) failLost(t *task, f Fact, now time.Time) {
-	f.Weak, f.Loss, f.Silent, f.Unwatched = true, true, t.silent, t.presence.pause.length > 0
+	f.Weak, f.Loss, f.Silent, f.PauseEnds = true, true, t.silent, t.presence.pause.end
 	stopped := m.phase == protocol.Stopping && f.Since.After(m.failedSince())
-	if stopped && !m.attribution.Precedes(f) || m.hubWasLost() && (stopped || f.Unwatched) {
+	if (stopped || m.hubWasLost()) && !m.attribution.Precedes(f) || stopped && m.hubWasLost() {
 		return
 	}
 	t.cause = f.Kind

@@ -7,29 +7,40 @@ import "time"
 // those of a step that was asked to end, because of that. On the other hand MPI kills the processes of a worker one of
 // whose agents was killed.
 
-// weighStepEnd notes that an agent seems to have vanished because the scheduler has ended its step. It was there until
-// another rank of its role ended, or heard that it is to end. If that rank was killed, MPI may have done it because the
-// agent vanished just before.
+// weighStepEnd notes that an agent seems to have vanished because the scheduler has ended its step.
 func (m *Machine) weighStepEnd(f *Fact, lost *task) {
 	for _, name := range m.order {
 		t := m.tasks[name]
-		if t == lost || t.Role != lost.Role || t.fellAt.IsZero() || lost.silent {
+		if t == lost || t.Role != lost.Role || lost.silent {
 			continue
 		}
-		watched := lost.presence.pause.length == 0 // the end of its connection was seen when it came
-		after := lost.presence.brokeAt.Sub(t.fellAt)
+		if from, ok := m.endedWith(t, lost); ok {
+			f.StepEnds, f.Since = true, latest(f.Since, from)
+		}
+	}
+}
+
+// endedWith tells whether an agent seems to have vanished because of another of its role, and since when it can have:
+// it was there until the other's child ended, or until the other heard that it is to end. If that child was killed, MPI
+// may have done it because the agent vanished just before; and who had been silent before may be why somebody asked.
+func (m *Machine) endedWith(t, lost *task) (from time.Time, ok bool) {
+	p := lost.presence
+	watched := p.pause.length == 0 // the end of its connection was seen when it came
+	together := !t.presence.brokeAt.IsZero()
+	switch {
+	case !t.fellAt.IsZero():
+		after := p.brokeAt.Sub(t.fellAt)
 		longAfter := watched && after >= settle
-		together := !t.presence.brokeAt.IsZero()
-		if !longAfter && !together || watched && after < -settle {
-			continue
-		}
-		f.StepEnds = true
-		from := t.fellAt.Add(1)
+		from = t.fellAt.Add(1)
 		if t.killed && !longAfter {
 			from = from.Add(-settle)
 		}
-		f.Since = latest(f.Since, from)
+		return from, longAfter || together && (!watched || after >= -settle)
+	case !t.askedAt.IsZero():
+		heard := t.askedAt.Sub(p.seen) <= m.suspectAfter()
+		return t.askedAt.Add(1), !watched && together && heard
 	}
+	return from, false
 }
 
 func latest(a, b time.Time) time.Time {

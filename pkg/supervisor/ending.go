@@ -51,7 +51,7 @@ func (p *Process) lookForEnd() {
 		p.dumps.Store(how == dumping)
 		o := outcomeOf(status)
 		o.StartedAt, o.CPU = p.startedAt, onCPU(p.proc.Pid)
-		o.EndedAt, o.EndedBy = p.notSeenUntil(p.endsSince)
+		o.EndedAt, o.EndedBy = between(p.livedAt, p.endsSince)
 		p.end(o, p.endsSince)
 	}
 }
@@ -71,19 +71,19 @@ func (p *Process) endOf(now time.Time) (at, by time.Time) {
 	defer p.endMu.Unlock()
 	switch {
 	case !p.endsSince.IsZero():
-		return p.notSeenUntil(p.endsSince)
+		return between(p.livedAt, p.endsSince)
 	case now.Sub(p.lookedAt) < endPatience:
 		return now, time.Time{}
 	}
-	return p.notSeenUntil(now)
+	return between(p.lookedAt, now)
 }
 
-// notSeenUntil is when a leader ended that was not seen between the last look at which it lived and a moment.
-func (p *Process) notSeenUntil(seen time.Time) (at, by time.Time) {
-	if seen.Sub(p.livedAt) < endPatience {
-		seen = time.Time{}
+// between is when a leader ended that was there at one moment, and had ended at another.
+func between(there, ended time.Time) (at, by time.Time) {
+	if ended.Sub(there) < endPatience {
+		ended = time.Time{}
 	}
-	return p.livedAt, seen
+	return there, ended
 }
 
 // mayInspect tells whether the kernel shows how a process ended: of one that has other rights it says 0. The link to

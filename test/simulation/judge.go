@@ -45,7 +45,7 @@ func (g Judge) Struck() []*Fault {
 			list = append(list, f)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *Fault) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(list, earlier)
 	return list
 }
 
@@ -63,18 +63,23 @@ func (g Judge) without(from, to time.Time, kinds ...Kind) time.Duration {
 		from, to = to, from
 	}
 	ran := to.Sub(from)
-	for _, f := range g.scenario.Faults {
+	for _, f := range slices.SortedFunc(slices.Values(g.scenario.Faults), earlier) {
 		if f.At.IsZero() || f.For == 0 || !slices.Contains(kinds, f.Kind) {
 			continue
 		}
-		begins, ends := later(f.At, from), f.At.Add(f.For)
+		ends := f.At.Add(f.For)
 		if ends.After(to) {
 			ends = to
 		}
-		ran -= max(ends.Sub(begins), 0)
+		if begins := later(f.At, from); ends.After(begins) {
+			ran -= ends.Sub(begins)
+			from = ends // what overlaps counts once
+		}
 	}
-	return max(ran, 0)
+	return ran
 }
+
+func earlier(a, b *Fault) int { return a.At.Compare(b.At) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -20,10 +20,14 @@ func (g Judge) Unseen(f *Fault, c protocol.Cause) bool {
 // Untold tells whether a cause may stand for the end of a stuck child, whose agent was lost or cut off from the hub
 // before it could tell: for half a second the agent cannot know of the end itself.
 func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
-	return g.isStuck(f.Task) && g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
-		return g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
-	})
+	return ofAnEnd(f.Kind) && g.isStuck(f.Task) && g.fellWith(c, f) &&
+		slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+			return g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
+		})
 }
+
+// ofAnEnd tells whether a fault is the end of a child, which its agent tells.
+func ofAnEnd(k Kind) bool { return k == Crash || k == ExitZero || k == KillChild }
 
 // isCutOff tells whether nothing of a task's agent reached the hub when it had a fault to tell of.
 func (g Judge) isCutOff(f *Fault) bool {
@@ -83,9 +87,11 @@ func (g Judge) noticedWithin(f *Fault) time.Duration {
 
 // isWitnessSilent tells whether when a host vanished agents of another could not be asked whether they reach it.
 func (g Judge) isWitnessSilent(lost *Fault) bool {
+	here, hub := g.of[lost.Task], g.of[roles.Hub()]
 	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
-		asked := f.Kind == PauseAgent || f.Kind == LoseHost || f.Kind == CutHost || f.Kind == CutPair
-		return asked && f != lost && !f.At.IsZero() && f.At.Before(lost.At.Add(3*time.Second)) &&
+		there := g.of[f.Task]
+		silent := there != hub && (f.Kind == PauseAgent || f.Kind == LoseHost || f.Kind == CutHost) || f.Kind == CutPair
+		return silent && there != here && !f.At.IsZero() && f.At.Before(lost.At.Add(3*time.Second)) &&
 			(f.For == 0 || f.At.Add(f.For).After(lost.At))
 	})
 }

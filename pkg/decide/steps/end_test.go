@@ -250,6 +250,14 @@ func TestHubHasNothingToDo(t *testing.T) {
 		if kills != c.kills {
 			t.Errorf("%s: killed: %v", name, kills)
 		}
+		if !kills {
+			continue
+		}
+		for _, e := range m.Step(Ended{Role: hub, Code: 137, Began: No}, now) {
+			if end, ok := e.(Conclude); ok && (end.Cause.Kind != protocol.CauseCancelled || end.Cause.Subject == "") {
+				t.Errorf("%s: %v", name, end.Cause)
+			}
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ type Machine struct {
 	now     time.Time           // of the last input
 	asked   string              // why the end is wanted; "": it is not
 	endedBy protocol.CauseKind  // on whose account
+	alive   bool                // nothing had ended before that
 	code    int                 // of the hub's step
 	over    time.Time           // when that ended; zero before
 	heard   time.Time           // when something last arrived from the others
@@ -55,6 +56,7 @@ type Machine struct {
 	silent  int                 // how often in a row it has not answered
 	asking  bool                // it is being asked
 	hung    bool                // it hangs
+	useless bool                // it had not appeared when the end was wanted and all others had ended
 	gone    bool                // it had ended when the end was wanted
 	kept    bool                // servers are kept
 	idle    time.Time           // when they have been for long enough; zero: never
@@ -106,6 +108,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		if hub := m.find(roles.Hub().Role); m.asked == "" && !m.asking && hub != nil && !hub.ended {
 			m.ask()
 		}
+		m.alive = m.asked == "" && !m.failed.Ended || m.alive
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
 		m.letGo(now)
@@ -147,7 +150,7 @@ func (m *Machine) hubAnswered(in HubAnswered) {
 	if m.silent++; m.silent < mostSilent || m.hung || !m.over.IsZero() {
 		return
 	}
-	m.hung = true
+	m.hung, m.useless = true, in.Absent && m.nobodyElse() && m.alive
 	m.do(KillHub{})
 }
 
@@ -281,6 +284,8 @@ func (m *Machine) finish(s *step, began Answer, now time.Time) {
 	}
 	role, subject := s.role, ""
 	switch {
+	case m.useless:
+		kind, detail, subject = m.endedBy, m.asked, protocol.WholeJob
 	case m.hung && began == No && m.failed.Ended: // it never heard of that
 		role, kind, detail = m.failed.Role, protocol.StepFailed, m.failed.Detail
 		if line := m.failed.Diagnosis.Line; line != "" {

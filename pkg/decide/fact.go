@@ -1,0 +1,105 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+)
+
+// Fact is something that went wrong, as it is weighed. Times are by the hub's clock.
+type Fact struct {
+	protocol.Cause
+	// Since is when it began, as far as that can be told: the end of a child, by its agent's clock as the hub knows it;
+	// the last sign of life of an agent that is lost.
+	Since time.Time
+	// By is when it had begun at the latest, if that is long after Since: nobody saw it meanwhile.
+	By time.Time
+	// Code is what its agent ends with; 0 if that is not known.
+	Code int
+	// Weak says that somebody else may have done it: Slurm and MPI kill what a sibling's failure leaves.
+	Weak bool
+	// Loss says that nobody reported it: an agent or a host vanished. Seen is when the agent was last heard: it
+	// vanished then at the earliest, and at Since at the latest.
+	// Silent says that its connection has not ended: its host has vanished with it, or is cut off.
+	Loss, Silent bool
+	Seen         time.Time
+	// PauseEnds is when the pause of the hub ended in which it vanished, or which was too long (hub_lost).
+	PauseEnds time.Time
+	// Whole says that all of the job was asked to end: some of its steps are before others, and before the hub.
+	Whole bool
+	// StepEnds says that it vanished with another of its role, whose child had ended or that was asked to end: the
+	// scheduler ends their step.
+	StepEnds bool
+	// LetGo says that a rank ended well before its time, as those do that the launcher of rank 0 lets go.
+	LetGo bool
+	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
+	Symptom bool
+}
+
+// explain dates a kill that nobody saw after what it may be the consequence of: it explains nothing that came before.
+func (f *Fact) explain(why Fact) bool {
+	if !mayFollow(*f, why) {
+		return false
+	}
+	f.Since, f.By = why.Since.Add(1), time.Time{}
+	return true
+}
+
+// mayFollow tells whether a kill that nobody saw may be because of another failure of its role: Slurm and MPI kill what
+// that leaves.
+func mayFollow(kill, why Fact) bool {
+	fails := why.Loss && !why.StepEnds || ended(why) && !why.Weak && !why.LetGo || why.Kind == protocol.OOM
+	return kill.Weak && why.Role == kill.Role && fails && why.Since.Before(kill.By)
+}
+
+// inPause tells whether something may be because an agent gave up a hub that stood still: nobody knows when in that
+// pause it happened.
+func inPause(f, hub Fact) bool {
+	if f.Loss {
+		return f.PauseEnds.Equal(hub.PauseEnds)
+	}
+	return f.By.After(hub.Since) && f.Since.Before(hub.PauseEnds)
+}
+
+// seenBefore tells whether an agent that is lost was last heard before another fact began, as well as the times of two
+// hosts can be compared.
+func (f *Fact) seenBefore(other Fact) bool {
+	began := other.Since
+	if f.Host != other.Host {
+		began = began.Add(precision)
+	}
+	return f.Seen.Before(began)
+}
+
+// began moves the beginning of a failure to when a rank was let go because of it: a launcher ends after that, and who
+// crashes may take a while to end.
+func (f *Fact) began(rank Fact) {
+	because := rank.LetGo && rank.Role == f.Role && f.Kind == protocol.ChildExit
+	if because && rank.Since.Before(f.Since) {
+		f.Since = rank.Since
+	}
+}
+
+// lets tells whether a launcher may have let a rank go before it ended.
+func lets(launcher, rank Fact) bool {
+	return rank.LetGo && rank.Role == launcher.Role && launcher.Task().Leader() && launcher.Kind == protocol.ChildExit
+}
+
+// ended tells whether a fact is the end of a process, which does not wait for anybody to notice it.
+func ended(f Fact) bool {
+	switch f.Kind {
+	case protocol.ChildExit, protocol.ChildSignal, protocol.BenchmarkFailed:
+		return true
+	}
+	return f.Loss
+}
+
+// explainsItself tells whether a cause of a kind is nobody's consequence.
+func explainsItself(k protocol.CauseKind) bool {
+	switch k {
+	case protocol.CauseCancelled, protocol.TimeLimit, protocol.Deadline, protocol.ReadyTimeout, protocol.OOM,
+		protocol.DiskStuck:
+		return true
+	}
+	return false
+}

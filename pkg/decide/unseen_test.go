@@ -1,0 +1,159 @@
+package decide
+
+import (
+	"testing"
+	"time"
+
+	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
+)
+
+// A rank that crashes may take a while to end: it failed when another ended well because of it, and what is killed
+// between the two is no cause.
+func TestCrashTakesItsTime(t *testing.T) {
+	now := time.Unix(1000, 0)
+	fact := func(rank int, at time.Duration, kind protocol.CauseKind) Fact {
+		return Fact{Since: now.Add(at), Cause: protocol.Cause{Role: gen0.Role, Rank: rank, Kind: kind}}
+	}
+	early, crash := fact(1, 0, protocol.ChildExit), fact(2, 200*time.Millisecond, protocol.ChildExit)
+	kill := fact(3, 80*time.Millisecond, protocol.ChildSignal)
+	early.LetGo, kill.Weak = true, true
+	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+	a.Presume(early, settle, now)
+	a.Observe(crash)
+	a.Observe(kill)
+	if f := a.Verdict(); f.Rank != crash.Rank {
+		t.Errorf("%v", f)
+	}
+}
+
+// A kill that was not seen, because its agent stood still, is taken for the consequence of what failed in its role
+// before it was found, whoever is heard first. A crash is nobody's, and another role's failure may be its own.
+func TestUnseenKill(t *testing.T) {
+	now := time.Unix(1000, 0)
+	kill := Fact{
+		Since: now, By: now.Add(2 * time.Second), Weak: true,
+		Cause: protocol.Cause{Role: gen0.Role, Rank: 3, Kind: protocol.ChildSignal},
+	}
+	seen := kill
+	seen.By = time.Time{}
+	crash := func(of roles.Task, at time.Duration) Fact {
+		return Fact{
+			Since: now.Add(at), Cause: protocol.Cause{Role: of.Role, Rank: of.Rank, Kind: protocol.ChildExit},
+		}
+	}
+	loss := Fact{
+		Since: now.Add(time.Second), Loss: true, Weak: true,
+		Cause: protocol.Cause{Role: gen1.Role, Rank: 1, Kind: protocol.AgentLost},
+	}
+	ended, letGo, silent := loss, crash(gen1, time.Second), crash(gen0, time.Second)
+	ended.StepEnds, letGo.LetGo, silent.Kind = true, true, protocol.HealthLost
+	for name, tt := range map[string]struct {
+		kill, other Fact
+		first       bool // the kill is
+	}{
+		"a rank crashed meanwhile":              {kill, crash(gen1, time.Second), false},
+		"a rank crashed afterwards":             {kill, crash(gen1, 2*time.Second), true},
+		"a rank crashed, and the kill was seen": {seen, crash(gen1, time.Second), true},
+		"an agent was lost meanwhile":           {kill, loss, false},
+		"an agent was lost with its step":       {kill, ended, true},
+		"a rank was let go meanwhile":           {kill, letGo, true},
+		"a service was silent meanwhile":        {kill, silent, true},
+		"another role crashed meanwhile":        {kill, crash(ctx0, time.Second), true},
+	} {
+		for _, order := range [][2]Fact{{tt.kill, tt.other}, {tt.other, tt.kill}} {
+			a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+			a.Observe(order[0])
+			a.Observe(order[1])
+			if got := a.Verdict(); (got.Kind == protocol.ChildSignal) != tt.first {
+				t.Errorf("%s: %v, after %v", name, got, order[0].Cause)
+			}
+		}
+	}
+}
+
+// In whatever order they are heard: what a kill that nobody saw may be because of, and what came before that.
+func TestUnseenKillInAnyOrder(t *testing.T) {
+	now := time.Unix(1000, 0)
+	kill := Fact{
+		Since: now, By: now.Add(2 * time.Second), Weak: true,
+		Cause: protocol.Cause{Role: gen0.Role, Rank: 1, Kind: protocol.ChildSignal},
+	}
+	first := Fact{Since: now.Add(700 * time.Millisecond), Cause: protocol.Cause{Role: ctx0.Role, Kind: protocol.ChildExit}}
+	then := Fact{Since: now.Add(1500 * time.Millisecond), Cause: protocol.Cause{Role: gen0.Role, Kind: protocol.ChildExit}}
+	for _, order := range [][]Fact{
+		{kill, first, then}, {kill, then, first}, {first, kill, then}, {first, then, kill}, {then, kill, first},
+		{then, first, kill},
+	} {
+		a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+		for _, f := range order {
+			a.Observe(f)
+		}
+		if got := a.Verdict(); got.Role != first.Role || len(a.Secondary()) != 2 {
+			t.Errorf("%v, %v", got, a.Secondary())
+		}
+	}
+}
+
+// An agent that vanished in a pause of the hub before the one that was too long is not why.
+func TestHubStoodStillTwice(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.after(time.Second)
+	b.now = b.now.Add(2200 * time.Millisecond)
+	b.in(Broke{Task: ctx0})
+	b.after(b.job.plan.Timeouts.Lost.Std()+time.Second, ctx0)
+	b.now = b.now.Add(8 * time.Second)
+	b.in(Broke{Task: gen0, GaveUp: true})
+	if got := b.job.Cause(); got == nil || got.Kind != protocol.AgentLost || got.Task() != ctx0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// What an agent says of a pause in which it gave the hub up counts for that pause, also after another one.
+func TestPauseAfterAPause(t *testing.T) {
+	b := newBench(t)
+	b.hello(ctx0, server, benchmark)
+	b.after(2 * time.Second)
+	b.now = b.now.Add(8 * time.Second)
+	b.hello(gen0, gen1)
+	b.in(Step{Report: protocol.StepReport{
+		Role: gen0.Role, Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife},
+	}})
+	b.in(Broke{Task: gen0})
+	b.after(time.Second, gen0)
+	b.now = b.now.Add(2500 * time.Millisecond)
+	b.after(15*time.Second, gen0)
+	want := "BENCHMARK.0 on n-BENCHMARK.0: lost: it did not run for 8s, and GEN_0.0 gave it up"
+	if got := b.job.Cause(); got == nil || got.String() != want {
+		t.Errorf("%v", got)
+	}
+}
+
+// The benchmark ends because agents gave up the hub, which stands still and finds both when it goes on.
+func TestBenchmarkEndsInThePause(t *testing.T) {
+	for name, order := range map[string][]func(*bench){
+		"it is found first": {benchEndsUnseen, gen0GivesUp}, "it is found last": {gen0GivesUp, benchEndsUnseen},
+	} {
+		b := newBench(t)
+		b.measuring()
+		b.after(2 * time.Second)
+		b.now = b.now.Add(8 * time.Second)
+		for _, act := range order {
+			act(b)
+		}
+		b.after(partitionBound + time.Second)
+		if got := b.job.Cause(); got == nil || got.Kind != protocol.HubLost {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func gen0GivesUp(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) }
+
+// benchEndsUnseen is the end of the benchmark, whose agent is the hub: last seen alive when that stood still.
+func benchEndsUnseen(b *bench) {
+	b.job.tasks[benchmark].clock = &hostClock{}
+	b.job.tasks[benchmark].hears(b.now, b.now)
+	b.exit(benchmark, protocol.Outcome{Code: 1, EndedAt: b.now.Add(-8050 * time.Millisecond), EndedBy: b.now})
+}
