@@ -52,7 +52,7 @@ const (
 // Observe takes in a fact.
 func (a *Attribution) Observe(f Fact) Ruling {
 	for _, why := range a.noted {
-		f.explain(why)
+		a.explain(&f, why)
 	}
 	switch {
 	case a.closed:
@@ -73,7 +73,7 @@ func (a *Attribution) Observe(f Fact) Ruling {
 	case a.precedes(*a.cause, f):
 		f.began(*a.cause)
 		passed := *a.cause
-		explained := passed.explain(f)
+		explained := a.explain(&passed, f)
 		a.note(passed)
 		a.cause = &f
 		if explained {
@@ -111,6 +111,8 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 func (a *Attribution) outlives(p, f Fact) bool {
 	later := f.Since.Sub(p.Since)
 	switch {
+	case a.mayFollow(p, f):
+		return false
 	case f.Kind == protocol.CauseCancelled && ended(p):
 		return later > signalLag
 	case f.Role != p.Role && later >= settle && ended(f) && !f.Loss:
@@ -198,6 +200,36 @@ func (a *Attribution) reconsider() {
 	}
 }
 
+// explain dates an end that nobody saw after what it may be the consequence of: it explains nothing that came before.
+func (a *Attribution) explain(f *Fact, why Fact) bool {
+	if !a.mayFollow(*f, why) {
+		return false
+	}
+	f.Since, f.By = why.Since.Add(1), time.Time{}
+	return true
+}
+
+// mayFollow tells whether an end that nobody saw may be because of something else: of a request, of the failure of a
+// role that its own needs, or of its own, as Slurm and MPI kill what that leaves. Ranks that are let go leave because
+// of their launcher.
+func (a *Attribution) mayFollow(end, why Fact) bool {
+	if !why.Since.Before(end.By) {
+		return false
+	}
+	switch own, needs := why.Role == end.Role, a.DependsOn(end.Role, why.Role); {
+	case why.Kind == protocol.CauseCancelled, why.Kind == protocol.TimeLimit:
+		return own || needs || why.Whole
+	case own && why.Loss:
+		return end.Weak && !why.StepEnds
+	case own && ended(why):
+		return end.Weak && !why.Weak && !(why.LetGo && end.Task().Leader())
+	case why.Kind == protocol.OOM:
+		return needs || own && end.Weak
+	default:
+		return needs && (ended(why) || why.Kind == protocol.HealthLost)
+	}
+}
+
 // precedes tells whether a fact that is learned now was there before what was taken for the first cause.
 //
 // What explains itself is nobody's consequence, and a request to end explains nothing that failed before; but who
@@ -210,6 +242,10 @@ func (a *Attribution) reconsider() {
 func (a *Attribution) precedes(first, f Fact) bool {
 	later := f.Since.Sub(first.Since)
 	switch {
+	case a.mayFollow(f, first), first.Kind == protocol.HubLost && inPause(f, first):
+		return false
+	case a.mayFollow(first, f), f.Kind == protocol.HubLost && inPause(first, f):
+		return true
 	case first.Kind == protocol.CauseCancelled && ended(f):
 		return later < -signalLag
 	case ended(first) && (f.Kind == protocol.CauseCancelled || f.Kind == protocol.TimeLimit):
@@ -222,10 +258,6 @@ func (a *Attribution) precedes(first, f Fact) bool {
 		return false
 	case f.Role == first.Role && first.Symptom != f.Symptom:
 		return first.Symptom
-	case mayFollow(f, first), first.Kind == protocol.HubLost && inPause(f, first):
-		return false
-	case mayFollow(first, f), f.Kind == protocol.HubLost && inPause(first, f):
-		return true
 	case a.bothSilent(first, f) && a.DependsOn(first.Role, f.Role):
 		return true
 	case a.bothSilent(first, f) && a.DependsOn(f.Role, first.Role):

@@ -36,22 +36,6 @@ type Fact struct {
 	Symptom bool
 }
 
-// explain dates a kill that nobody saw after what it may be the consequence of: it explains nothing that came before.
-func (f *Fact) explain(why Fact) bool {
-	if !mayFollow(*f, why) {
-		return false
-	}
-	f.Since, f.By = why.Since.Add(1), time.Time{}
-	return true
-}
-
-// mayFollow tells whether a kill that nobody saw may be because of another failure of its role: Slurm and MPI kill what
-// that leaves.
-func mayFollow(kill, why Fact) bool {
-	fails := why.Loss && !why.StepEnds || ended(why) && !why.Weak && !why.LetGo || why.Kind == protocol.OOM
-	return kill.Weak && why.Role == kill.Role && fails && why.Since.Before(kill.By)
-}
-
 // inPause tells whether something may be because an agent gave up a hub that stood still: nobody knows when in that
 // pause it happened.
 func inPause(f, hub Fact) bool {

@@ -46,6 +46,8 @@ func TestUnseenKill(t *testing.T) {
 		Since: now.Add(time.Second), Loss: true, Weak: true,
 		Cause: protocol.Cause{Role: gen1.Role, Rank: 1, Kind: protocol.AgentLost},
 	}
+	leader, asked := kill, crash(gen0, time.Second)
+	leader.Rank, asked.Kind = 0, protocol.CauseCancelled
 	ended, letGo, silent := loss, crash(gen1, time.Second), crash(gen0, time.Second)
 	ended.StepEnds, letGo.LetGo, silent.Kind = true, true, protocol.HealthLost
 	for name, tt := range map[string]struct {
@@ -57,7 +59,9 @@ func TestUnseenKill(t *testing.T) {
 		"a rank crashed, and the kill was seen": {seen, crash(gen1, time.Second), true},
 		"an agent was lost meanwhile":           {kill, loss, false},
 		"an agent was lost with its step":       {kill, ended, true},
-		"a rank was let go meanwhile":           {kill, letGo, true},
+		"a rank ended well meanwhile":           {kill, letGo, false},
+		"its launcher let a rank go meanwhile":  {leader, letGo, true},
+		"its step was asked to end meanwhile":   {kill, asked, false},
 		"a service was silent meanwhile":        {kill, silent, true},
 		"another role crashed meanwhile":        {kill, crash(ctx0, time.Second), true},
 	} {
@@ -144,6 +148,30 @@ func TestBenchmarkEndsInThePause(t *testing.T) {
 		}
 		b.after(partitionBound + time.Second)
 		if got := b.job.Cause(); got == nil || got.Kind != protocol.HubLost {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// The benchmark ends because a server has, while the hub stands still: its agent is the hub, which does not know when.
+func TestBenchmarkEndsUnseen(t *testing.T) {
+	gen0Ends := func(b *bench) {
+		b.job.tasks[gen0].clock = &hostClock{}
+		b.job.tasks[gen0].hears(b.now, b.now)
+		b.exit(gen0, protocol.Outcome{Code: 1, EndedAt: b.now.Add(-2 * time.Second)})
+	}
+	for name, order := range map[string][]func(*bench){
+		"it is found first": {benchEndsUnseen, gen0Ends}, "it is found last": {gen0Ends, benchEndsUnseen},
+	} {
+		b := newBench(t)
+		b.measuring()
+		b.after(9 * time.Second)
+		b.now = b.now.Add(4 * time.Second)
+		for _, act := range order {
+			act(b)
+		}
+		b.after(partitionBound + time.Second)
+		if got := b.job.Cause(); got == nil || got.Task() != gen0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -57,7 +57,7 @@ func newAgent(j *job, t roles.Task, h *host) *agent {
 		clock:   liveness.Clock{Beat: limits.Heartbeat.Std()},
 		silence: liveness.Silence{Limit: limits.Lost.Std()},
 	}
-	a.child = &child{a: a}
+	a.child = newChild(a)
 	return a
 }
 
@@ -120,7 +120,7 @@ func (a *agent) perform(e rank.Effect) {
 	case rank.Start:
 		a.job.started(a)
 		if a.child.begun { // nothing is left of the one before
-			a.child = &child{a: a}
+			a.child = newChild(a)
 		}
 		if e.Measurement > 0 {
 			a.job.pointsRead = false

@@ -110,10 +110,11 @@ func (j *job) checkCause(r *Report) {
 		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
-		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f, *r.Cause) || g.Untold(f, *r.Cause)
+		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f, *r.Cause) || g.Untold(f, *r.Cause) ||
+			g.Undated(f, *r.Cause)
 	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
-	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) {
+	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) && !g.Undated(r.First, *r.Cause) {
 		j.broken("the cause is not the first fault, %s: %s", r.First, r.Cause)
 	}
 }

@@ -12,7 +12,8 @@ import (
 // child is what an agent supervises: a rank of a worker, the coordinator or the benchmark.
 type child struct {
 	a         *agent
-	begun     bool // it is being started
+	proc      *process // its own: it goes on while its agent stands still
+	begun     bool     // it is being started
 	started   bool
 	address   bool // its service listens
 	ready     bool
@@ -31,6 +32,10 @@ type child struct {
 	startedAt time.Time
 	atStart   []func() // what is to happen once it has started
 	port      int      // of its service: no two have the same
+}
+
+func newChild(a *agent) *child {
+	return &child{a: a, proc: &process{w: a.job.world, host: a.proc.host}}
 }
 
 func (c *child) job() *job { return c.a.job }
@@ -68,7 +73,7 @@ func (c *child) serve() {
 	j, a := c.job(), c.a
 	switch a.task.Role.Kind {
 	case roles.Benchmark:
-		a.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
+		c.proc.timer(j.scenario.bench, func() { c.finish(j.between(5*time.Second, time.Minute)) })
 	case roles.Coordinator:
 		c.once(j.workersListen, func() {
 			c.listen(j.between(50*time.Millisecond, 400*time.Millisecond), j.scenario.Load(a.task))
@@ -95,13 +100,13 @@ func (c *child) finish(patience time.Duration) {
 	case c.over() || c.hung || c.reason != "":
 	case j.servesRequests() && shapes[j.scenario.Shape].leave:
 		j.release()
-		c.a.proc.timer(j.between(0, 800*time.Millisecond), func() { c.end(0, "", "") })
+		c.proc.timer(j.between(0, 800*time.Millisecond), func() { c.end(0, "", "") })
 	case j.servesRequests():
 		c.end(0, "", "")
 	case patience <= 0:
 		c.end(1, "", "")
 	default:
-		c.a.proc.timer(time.Second, func() { c.finish(patience - time.Second) })
+		c.proc.timer(time.Second, func() { c.finish(patience - time.Second) })
 	}
 }
 

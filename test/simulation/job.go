@@ -312,7 +312,7 @@ func (j *job) fellOver(a *agent) {
 		if fall.Killed && (h.dead || !j.net.way(h, other.proc.host)) {
 			continue
 		}
-		other.proc.timer(fall.After, func() {
+		other.child.proc.timer(fall.After, func() {
 			c := other.child
 			switch {
 			case c.over() || c.reason != "":
@@ -353,6 +353,7 @@ func (j *job) cancel() {
 func (j *job) pauseAll(d time.Duration) {
 	for _, t := range j.order {
 		j.agents[t].proc.pause(d)
+		j.agents[t].child.proc.pause(d)
 	}
 	j.slurm.proc.pause(d)
 	if until := j.now.Add(d); until.After(j.standsStill) {

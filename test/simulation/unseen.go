@@ -26,6 +26,16 @@ func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
 		})
 }
 
+// Undated tells whether a cause may stand for a fault because of which it failed, since its agent stood still then: when
+// exactly it failed nobody knows, and either may have been first. Of two that need each other that is known.
+func (g Judge) Undated(f *Fault, c protocol.Cause) bool {
+	return !g.needs(c.Role, f.Task.Role) && g.fellWith(c, f) &&
+		slices.ContainsFunc(g.scenario.Faults, func(p *Fault) bool {
+			return p.Kind == PauseAgent && p.Task == c.Task() && !p.At.IsZero() &&
+				p.At.Before(f.At.Add(together)) && f.At.Before(p.At.Add(p.For))
+		})
+}
+
 // ofAnEnd tells whether a fault is the end of a child, which its agent tells.
 func ofAnEnd(k Kind) bool { return k == Crash || k == ExitZero || k == KillChild }
 

@@ -151,7 +151,8 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 		return nil
 	}
 	for _, f := range struck {
-		if g.Names(f, *r.FirstCause) || g.Unseen(f, *r.FirstCause) || g.Untold(f, *r.FirstCause) {
+		if g.Names(f, *r.FirstCause) || g.Unseen(f, *r.FirstCause) || g.Untold(f, *r.FirstCause) ||
+			g.Undated(f, *r.FirstCause) {
 			named = f
 			break
 		}
@@ -160,7 +161,7 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 	switch {
 	case named == nil:
 		p.t.Errorf("the cause is none of the faults %v: %v; secondary: %v", struck, r.FirstCause, r.Secondary)
-	case g.Unmistakable(first) && !g.Names(first, *r.FirstCause):
+	case g.Unmistakable(first) && !g.Names(first, *r.FirstCause) && !g.Undated(first, *r.FirstCause):
 		p.t.Errorf("the cause is not the first fault, %s: %v; secondary: %v", first, r.FirstCause, r.Secondary)
 	}
 	return named
