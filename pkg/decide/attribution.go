@@ -205,7 +205,7 @@ func (a *Attribution) explain(f *Fact, why Fact) bool {
 	if !a.mayFollow(*f, why) {
 		return false
 	}
-	f.Since, f.By = why.Since.Add(1), time.Time{}
+	f.Since = latest(f.Since, why.Since.Add(1))
 	return true
 }
 

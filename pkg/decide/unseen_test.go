@@ -99,6 +99,27 @@ func TestUnseenKillInAnyOrder(t *testing.T) {
 	}
 }
 
+// What may follow from the cause is not taken for a cause because it may follow from something before that as well.
+func TestUnseenEndOfSeveralCauses(t *testing.T) {
+	now := time.Unix(1000, 0)
+	fact := func(of roles.Task, at, by time.Duration) Fact {
+		return Fact{
+			Since: now.Add(at), By: now.Add(by),
+			Cause: protocol.Cause{Role: of.Role, Rank: of.Rank, Kind: protocol.ChildExit},
+		}
+	}
+	needs := func(r, other roles.Role) bool {
+		return r == benchmark.Role || r == server.Role && other == gen0.Role
+	}
+	a := Attribution{DependsOn: needs}
+	a.Observe(fact(server, 0, 0))
+	a.Observe(fact(gen1, settle/2, 0)) // which the server needs
+	a.Observe(fact(benchmark, -time.Second, time.Second))
+	if got := a.Verdict(); got.Task() != gen1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // An agent that vanished in a pause of the hub before the one that was too long is not why.
 func TestHubStoodStillTwice(t *testing.T) {
 	b := newBench(t)
