@@ -40,6 +40,7 @@ type player struct {
 	due      []action
 	stopAt   time.Time
 	freeAt   time.Time       // when nothing was left
+	goneAt   time.Time       // when nothing was left, and no verdict
 	healed   []func() error  // what must be undone at the end
 	away     map[string]bool // hosts of which nothing is expected at the end
 	gone     map[string]bool // hosts that have vanished for ever, in the simulation's names
@@ -183,6 +184,9 @@ func (p *player) toTheEnd(bound time.Duration) protocol.Result {
 				p.freeAt = time.Now()
 				return p.verdict()
 			}
+			if p.isGone() {
+				return p.nextSays()
+			}
 		}
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not over within %v; left: %s", bound, strings.Join(p.left(p.t), "; "))
@@ -203,6 +207,31 @@ func (p *player) isOver() bool {
 		}
 	}
 	return true
+}
+
+// isGone tells whether nothing has been left of the job for a while, and no verdict: where everything stands still when
+// it is cancelled, Slurm kills it before it can say anything.
+func (p *player) isGone() bool {
+	_, err := os.Stat(filepath.Join(p.attempt(), "result.json"))
+	switch {
+	case err == nil || len(p.left(p.t)) > 0:
+		p.goneAt = time.Time{}
+	case p.goneAt.IsZero():
+		p.goneAt = time.Now()
+	}
+	return !p.goneAt.IsZero() && time.Since(p.goneAt) > 3*time.Second
+}
+
+// nextSays is what whoever comes next says of a job without a verdict: that it was cancelled.
+func (p *player) nextSays() protocol.Result {
+	p.t.Helper()
+	cmd := p.command(p.t.Context(), "disagg-submit", "watch", p.runDir)
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != protocol.ExitCancelled {
+		p.t.Fatalf("a job without a verdict: %v\n%s", cmd.ProcessState, out)
+	}
+	cause := protocol.Cause{Role: roles.Hub().Role, Subject: protocol.WholeJob, Kind: protocol.CauseCancelled}
+	return protocol.Result{FirstCause: &cause, EndedAt: time.Now()}
 }
 
 func (p *player) verdict() protocol.Result {
