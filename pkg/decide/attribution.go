@@ -190,7 +190,8 @@ func (a *Attribution) note(f Fact) {
 	a.noted = append(a.noted, f)
 }
 
-// reconsider looks for what was there before the cause among what had come after another one, a kill that nobody saw.
+// reconsider looks for what was there before the present cause among what had come after the one before it, an end that
+// nobody saw.
 func (a *Attribution) reconsider() {
 	for i, f := range a.noted {
 		if a.precedes(*a.cause, f) {

@@ -71,3 +71,10 @@ func (t *task) when(at, now time.Time, most time.Duration) time.Time {
 	}
 	return here
 }
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

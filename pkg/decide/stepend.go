@@ -42,10 +42,3 @@ func (m *Machine) endedWith(t, lost *task) (from time.Time, ok bool) {
 	}
 	return from, false
 }
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

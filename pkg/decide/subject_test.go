@@ -299,9 +299,10 @@ func TestUnheard(t *testing.T) {
 	}
 }
 
-// So it is with one that was let in while it gave the hub up, which learns both when it goes on.
-func TestUnheardWhileLetIn(t *testing.T) {
-	b := newBench(t)
+// givenUpWhileLetIn stops the hub for 8 s, in which an agent is let in and gives it up: the hub learns both when it goes
+// on, and the latter only from the agent's step.
+func (b *bench) givenUpWhileLetIn() {
+	b.t.Helper()
 	b.hello(ctx0, server, benchmark)
 	b.after(2 * time.Second)
 	b.now = b.now.Add(8 * time.Second)
@@ -310,6 +311,12 @@ func TestUnheardWhileLetIn(t *testing.T) {
 		Role: gen0.Role, Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife},
 	}})
 	b.in(Broke{Task: gen0})
+}
+
+// So it is with one that was let in while it gave the hub up.
+func TestUnheardWhileLetIn(t *testing.T) {
+	b := newBench(t)
+	b.givenUpWhileLetIn()
 	b.after(b.job.plan.Timeouts.Lost.Std(), gen0)
 	if c := b.job.Cause(); c == nil || c.Kind != protocol.HubLost {
 		t.Errorf("cause %v", c)

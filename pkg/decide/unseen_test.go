@@ -138,14 +138,7 @@ func TestHubStoodStillTwice(t *testing.T) {
 // What an agent says of a pause in which it gave the hub up counts for that pause, also after another one.
 func TestPauseAfterAPause(t *testing.T) {
 	b := newBench(t)
-	b.hello(ctx0, server, benchmark)
-	b.after(2 * time.Second)
-	b.now = b.now.Add(8 * time.Second)
-	b.hello(gen0, gen1)
-	b.in(Step{Report: protocol.StepReport{
-		Role: gen0.Role, Diagnosis: protocol.Diagnosis{Meaning: protocol.HubSilent, Line: protocol.NoSignOfLife},
-	}})
-	b.in(Broke{Task: gen0})
+	b.givenUpWhileLetIn()
 	b.after(time.Second, gen0)
 	b.now = b.now.Add(2500 * time.Millisecond)
 	b.after(15*time.Second, gen0)
@@ -155,54 +148,45 @@ func TestPauseAfterAPause(t *testing.T) {
 	}
 }
 
-// The benchmark ends because agents gave up the hub, which stands still and finds both when it goes on.
-func TestBenchmarkEndsInThePause(t *testing.T) {
-	for name, order := range map[string][]func(*bench){
-		"it is found first": {benchEndsUnseen, gen0GivesUp}, "it is found last": {gen0GivesUp, benchEndsUnseen},
-	} {
-		b := newBench(t)
-		b.measuring()
-		b.after(2 * time.Second)
-		b.now = b.now.Add(8 * time.Second)
-		for _, act := range order {
-			act(b)
-		}
-		b.after(partitionBound + time.Second)
-		if got := b.job.Cause(); got == nil || got.Kind != protocol.HubLost {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-// The benchmark ends because a server has, while the hub stands still: its agent is the hub, which does not know when.
+// The benchmark ends while the hub stands still, its agent, which finds it when it goes on, before or after what it is
+// because of: an agent gave the hub up, or a server ended.
 func TestBenchmarkEndsUnseen(t *testing.T) {
-	gen0Ends := func(b *bench) {
-		b.job.tasks[gen0].clock = &hostClock{}
-		b.job.tasks[gen0].hears(b.now, b.now)
-		b.exit(gen0, protocol.Outcome{Code: 1, EndedAt: b.now.Add(-2 * time.Second)})
-	}
-	for name, order := range map[string][]func(*bench){
-		"it is found first": {benchEndsUnseen, gen0Ends}, "it is found last": {gen0Ends, benchEndsUnseen},
+	for name, c := range map[string]struct {
+		pause time.Duration
+		why   func(*bench)
+		kind  protocol.CauseKind
+		task  roles.Task
+	}{
+		"an agent gave the hub up": {
+			8 * time.Second, func(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) }, protocol.HubLost, benchmark,
+		},
+		"a server ended": {
+			4 * time.Second, func(b *bench) { b.endsAgo(gen0, 2*time.Second, time.Time{}) }, protocol.ChildExit, gen0,
+		},
 	} {
-		b := newBench(t)
-		b.measuring()
-		b.after(9 * time.Second)
-		b.now = b.now.Add(4 * time.Second)
-		for _, act := range order {
-			act(b)
-		}
-		b.after(partitionBound + time.Second)
-		if got := b.job.Cause(); got == nil || got.Task() != gen0 {
-			t.Errorf("%s: %v", name, got)
+		ends := func(b *bench) { b.endsAgo(benchmark, c.pause+endsBefore, b.now) }
+		for _, order := range [][]func(*bench){{ends, c.why}, {c.why, ends}} {
+			b := newBench(t)
+			b.measuring()
+			b.after(9 * time.Second)
+			b.now = b.now.Add(c.pause)
+			for _, act := range order {
+				act(b)
+			}
+			b.after(partitionBound + time.Second)
+			if got := b.job.Cause(); got == nil || got.Kind != c.kind || got.Task() != c.task {
+				t.Errorf("%s: %v", name, got)
+			}
 		}
 	}
 }
 
-func gen0GivesUp(b *bench) { b.in(Broke{Task: gen0, GaveUp: true}) }
+// endsBefore is how long before a pause a process was last seen alive.
+const endsBefore = 50 * time.Millisecond
 
-// benchEndsUnseen is the end of the benchmark, whose agent is the hub: last seen alive when that stood still.
-func benchEndsUnseen(b *bench) {
-	b.job.tasks[benchmark].clock = &hostClock{}
-	b.job.tasks[benchmark].hears(b.now, b.now)
-	b.exit(benchmark, protocol.Outcome{Code: 1, EndedAt: b.now.Add(-8050 * time.Millisecond), EndedBy: b.now})
+// endsAgo is the end of a child with code 1, some time ago and not later than at another moment, by an exact clock.
+func (b *bench) endsAgo(t roles.Task, ago time.Duration, by time.Time) {
+	b.job.tasks[t].clock = &hostClock{}
+	b.job.tasks[t].hears(b.now, b.now)
+	b.exit(t, protocol.Outcome{Code: 1, EndedAt: b.now.Add(-ago), EndedBy: by})
 }

@@ -110,8 +110,7 @@ func (j *job) checkCause(r *Report) {
 		return !g.needs(r.Cause.Role, f.Task.Role) && j.fellTogether(r.Cause.Role, f.Task.Role)
 	}
 	if !slices.ContainsFunc(struck, func(f *Fault) bool {
-		return g.Names(f, *r.Cause) || together(f) || j.by != "hub" && g.Unseen(f, *r.Cause) || g.Untold(f, *r.Cause) ||
-			g.Undated(f, *r.Cause)
+		return g.Names(f, *r.Cause) || together(f) || g.MayStandFor(*r.Cause, f, j.by == "hub")
 	}) {
 		j.broken("the cause is none of the faults: %s", r.Cause)
 	} else if g.Unmistakable(r.First) && !r.Named && !together(r.First) && !g.Undated(r.First, *r.Cause) {

@@ -137,13 +137,13 @@ func (f *Fault) mustShow() bool {
 // was all that was known when the hub was lost, or when PMIx ended the step with an agent that stood still.
 func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
 	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
-	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() || g.scenario.pmix && g.isPaused(f)
+	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() || g.scenario.pmix && g.isPaused(f.Task, f)
 }
 
-// isPaused tells whether the agent of a task stood still when a fault happened, or was to be told of.
-func (g Judge) isPaused(f *Fault) bool {
+// isPaused tells whether the agent of a task stood still when a fault happened, or what it did was to be told.
+func (g Judge) isPaused(t roles.Task, f *Fault) bool {
 	return slices.ContainsFunc(g.scenario.Faults, func(p *Fault) bool {
-		return p.Kind == PauseAgent && p.Task == f.Task && !p.At.IsZero() &&
+		return p.Kind == PauseAgent && p.Task == t && !p.At.IsZero() &&
 			p.At.Before(f.At.Add(together)) && f.At.Before(p.At.Add(p.For))
 	})
 }

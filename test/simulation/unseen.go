@@ -8,18 +8,24 @@ import (
 	"github.com/disagg/disagg/pkg/roles"
 )
 
-// Unseen tells whether a cause may stand for a fault that the hub cannot have known of, because it was killed, or
+// MayStandFor tells whether a cause may be named although it is only what fell because of a fault: what there was to
+// know of the fault reached nobody. One that the hub has given itself knows what it knew.
+func (g Judge) MayStandFor(c protocol.Cause, f *Fault, byHub bool) bool {
+	return !byHub && g.unseen(f, c) || g.untold(f, c) || g.Undated(f, c)
+}
+
+// unseen tells whether a cause may stand for a fault that the hub cannot have known of, because it was killed, or
 // stopped, soon afterwards: all that was known then is what fell because of the fault.
-func (g Judge) Unseen(f *Fault, c protocol.Cause) bool {
+func (g Judge) unseen(f *Fault, c protocol.Cause) bool {
 	return g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
 		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && !f.At.After(h.At)
 		return ended && g.hubRanBetween(f.At, h.At) < g.knownWithin(f)
 	})
 }
 
-// Untold tells whether a cause may stand for the end of a stuck child, whose agent was lost or cut off from the hub
+// untold tells whether a cause may stand for the end of a stuck child, whose agent was lost or cut off from the hub
 // before it could tell: for half a second the agent cannot know of the end itself.
-func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
+func (g Judge) untold(f *Fault, c protocol.Cause) bool {
 	return ofAnEnd(f.Kind) && g.isStuck(f.Task) && g.fellWith(c, f) &&
 		slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
 			return g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
@@ -29,11 +35,7 @@ func (g Judge) Untold(f *Fault, c protocol.Cause) bool {
 // Undated tells whether a cause may stand for a fault because of which it failed, since its agent stood still then: when
 // exactly it failed nobody knows, and either may have been first. Of two that need each other that is known.
 func (g Judge) Undated(f *Fault, c protocol.Cause) bool {
-	return !g.needs(c.Role, f.Task.Role) && g.fellWith(c, f) &&
-		slices.ContainsFunc(g.scenario.Faults, func(p *Fault) bool {
-			return p.Kind == PauseAgent && p.Task == c.Task() && !p.At.IsZero() &&
-				p.At.Before(f.At.Add(together)) && f.At.Before(p.At.Add(p.For))
-		})
+	return !g.needs(c.Role, f.Task.Role) && g.fellWith(c, f) && g.isPaused(c.Task(), f)
 }
 
 // ofAnEnd tells whether a fault is the end of a child, which its agent tells.

@@ -209,8 +209,8 @@ func (p *player) isOver() bool {
 	return true
 }
 
-// isGone tells whether nothing has been left of the job for a while, and no verdict: where everything stands still when
-// it is cancelled, Slurm kills it before it can say anything.
+// isGone tells whether nothing has been left of the job for a while, and no verdict, as it went while everything stood
+// still: Slurm kills a job that does not end when it is cancelled, and nothing of it could say anything.
 func (p *player) isGone() bool {
 	_, err := os.Stat(filepath.Join(p.attempt(), "result.json"))
 	switch {
@@ -219,7 +219,7 @@ func (p *player) isGone() bool {
 	case p.goneAt.IsZero():
 		p.goneAt = time.Now()
 	}
-	return !p.goneAt.IsZero() && time.Since(p.goneAt) > 3*time.Second
+	return !p.goneAt.IsZero() && p.goneAt.Before(p.all) && time.Since(p.goneAt) > 3*time.Second
 }
 
 // nextSays is what whoever comes next says of a job without a verdict: that it was cancelled.

@@ -151,8 +151,7 @@ func (p *player) judge(r protocol.Result) (named *simulation.Fault) {
 		return nil
 	}
 	for _, f := range struck {
-		if g.Names(f, *r.FirstCause) || g.Unseen(f, *r.FirstCause) || g.Untold(f, *r.FirstCause) ||
-			g.Undated(f, *r.FirstCause) {
+		if g.Names(f, *r.FirstCause) || g.MayStandFor(*r.FirstCause, f, false) {
 			named = f
 			break
 		}

@@ -48,7 +48,7 @@ type Machine struct {
 	now     time.Time           // of the last input
 	asked   string              // why the end is wanted; "": it is not
 	endedBy protocol.CauseKind  // on whose account
-	alive   bool                // nothing had ended before that
+	intact  bool                // no step had ended before that
 	code    int                 // of the hub's step
 	over    time.Time           // when that ended; zero before
 	heard   time.Time           // when something last arrived from the others
@@ -108,7 +108,7 @@ func (m *Machine) Step(in Input, now time.Time) []Effect {
 		if hub := m.find(roles.Hub().Role); m.asked == "" && !m.asking && hub != nil && !hub.ended {
 			m.ask()
 		}
-		m.alive = m.asked == "" && !m.failed.Ended || m.alive
+		m.intact = m.asked == "" && !m.failed.Ended || m.intact
 		m.asked, m.endedBy = "the job was asked to end: "+in.Why, protocol.EndedBy(in.Ends, now)
 		m.giveUp(now)
 		m.letGo(now)
@@ -150,7 +150,7 @@ func (m *Machine) hubAnswered(in HubAnswered) {
 	if m.silent++; m.silent < mostSilent || m.hung || !m.over.IsZero() {
 		return
 	}
-	m.hung, m.useless = true, in.Absent && m.nobodyElse() && m.alive
+	m.hung, m.useless = true, in.Absent && m.nobodyElse() && m.intact
 	m.do(KillHub{})
 }
 
