@@ -299,8 +299,8 @@ func TestUnheard(t *testing.T) {
 	}
 }
 
-// givenUpWhileLetIn stops the hub for 8 s, in which an agent is let in and gives it up: the hub learns both when it goes
-// on, and the latter only from the agent's step.
+// givenUpWhileLetIn stops the hub for 8 s, in which an agent is let in and gives it up: the hub learns both when it
+// goes on, and the latter only from the agent's step.
 func (b *bench) givenUpWhileLetIn() {
 	b.t.Helper()
 	b.hello(ctx0, server, benchmark)

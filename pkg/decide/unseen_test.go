@@ -83,8 +83,10 @@ func TestUnseenKillInAnyOrder(t *testing.T) {
 		Since: now, By: now.Add(2 * time.Second), Weak: true,
 		Cause: protocol.Cause{Role: gen0.Role, Rank: 1, Kind: protocol.ChildSignal},
 	}
-	first := Fact{Since: now.Add(700 * time.Millisecond), Cause: protocol.Cause{Role: ctx0.Role, Kind: protocol.ChildExit}}
-	then := Fact{Since: now.Add(1500 * time.Millisecond), Cause: protocol.Cause{Role: gen0.Role, Kind: protocol.ChildExit}}
+	crash := func(of roles.Task, at time.Duration) Fact {
+		return Fact{Since: now.Add(at), Cause: protocol.Cause{Role: of.Role, Kind: protocol.ChildExit}}
+	}
+	first, then := crash(ctx0, 700*time.Millisecond), crash(gen0, 1500*time.Millisecond)
 	for _, order := range [][]Fact{
 		{kill, first, then}, {kill, then, first}, {first, kill, then}, {first, then, kill}, {then, kill, first},
 		{then, first, kill},

@@ -137,7 +137,8 @@ func (f *Fault) mustShow() bool {
 // was all that was known when the hub was lost, or when PMIx ended the step with an agent that stood still.
 func (g Judge) blurred(f *Fault, c protocol.Cause) bool {
 	elsewhere := c.Rank == 0 || g.of[c.Task()] != g.of[f.Task]
-	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() || g.scenario.pmix && g.isPaused(f.Task, f)
+	return f.Kind == KillChild || f.Kind == ExitZero && elsewhere || g.hubWasLost() ||
+		g.scenario.pmix && g.isPaused(f.Task, f)
 }
 
 // isPaused tells whether the agent of a task stood still when a fault happened, or what it did was to be told.

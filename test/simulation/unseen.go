@@ -32,8 +32,8 @@ func (g Judge) untold(f *Fault, c protocol.Cause) bool {
 		})
 }
 
-// Undated tells whether a cause may stand for a fault because of which it failed, since its agent stood still then: when
-// exactly it failed nobody knows, and either may have been first. Of two that need each other that is known.
+// Undated tells whether a cause may stand for a fault because of which it failed, since its agent stood still then:
+// when exactly it failed nobody knows, and either may have been first. Of two that need each other that is known.
 func (g Judge) Undated(f *Fault, c protocol.Cause) bool {
 	return !g.needs(c.Role, f.Task.Role) && g.fellWith(c, f) && g.isPaused(c.Task(), f)
 }
