@@ -170,11 +170,10 @@ func (a *Attribution) Closed() bool { return a.closed }
 // Verdict is the first cause, nil while there is none.
 func (a *Attribution) Verdict() *Fact { return a.cause }
 
-// Secondary lists what failed because of the first cause, or after it.
-func (a *Attribution) Secondary() []protocol.Cause {
-	list := make([]protocol.Cause, len(a.noted))
-	for i, f := range a.noted {
-		list[i] = f.Cause
+// Secondary lists what failed because of the first cause, or after it; nil if nothing did.
+func (a *Attribution) Secondary() (list []protocol.Cause) {
+	for _, f := range a.noted {
+		list = append(list, f.Cause)
 	}
 	return list
 }
