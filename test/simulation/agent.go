@@ -123,7 +123,7 @@ func (a *agent) perform(e rank.Effect) {
 			a.child = newChild(a)
 		}
 		if e.Measurement > 0 {
-			a.job.pointsRead = false
+			a.job.pointsRead, a.job.measuredAt = false, time.Time{}
 		}
 		a.child.start()
 	case rank.Stop:

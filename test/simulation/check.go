@@ -90,7 +90,9 @@ func (j *job) checkMeasurements(r *Report) {
 }
 
 func (j *job) judge() Judge {
-	return Judge{scenario: j.scenario, plan: j.plan, of: j.of, StopAt: j.stopAt, JudgedAt: j.judgedAt}
+	return Judge{
+		scenario: j.scenario, plan: j.plan, of: j.of, StopAt: j.stopAt, JudgedAt: j.judgedAt, MeasuredAt: j.measuredAt,
+	}
 }
 
 // checkCause checks that the first cause is one of the faults, and whether it is the first that mattered.

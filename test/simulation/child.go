@@ -89,7 +89,7 @@ func (c *child) once(there func() bool, do func()) {
 	case !c.job().plan.Spec(c.a.task.Role).Needs.Early || there():
 		do()
 	case !c.over() && c.reason == "":
-		c.a.proc.timer(c.job().between(100*time.Millisecond, time.Second), func() { c.once(there, do) })
+		c.proc.timer(c.job().between(100*time.Millisecond, time.Second), func() { c.once(there, do) })
 	}
 }
 
@@ -114,7 +114,10 @@ func (c *child) finish(patience time.Duration) {
 func (c *child) listen(after, load time.Duration) {
 	j, a := c.job(), c.a
 	look := func() time.Duration { return j.between(0, 250*time.Millisecond) }
-	a.proc.timer(after, func() {
+	c.proc.timer(after, func() {
+		if c.over() || c.hung {
+			return
+		}
 		c.address = true
 		j.ports++
 		c.port = j.ports
@@ -135,7 +138,7 @@ func (c *child) listen(after, load time.Duration) {
 				c.live()
 			}
 		}
-		a.proc.timer(load+look(), probe)
+		c.proc.timer(load, func() { a.proc.timer(look(), probe) })
 	})
 }
 

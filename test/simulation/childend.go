@@ -31,18 +31,12 @@ func (c *child) stop(e rank.Stop) {
 	if c.unwell != "" && !e.Finished {
 		c.a.send(protocol.Event{Kind: protocol.EventUnhealthy, Detail: c.unwell, Since: c.a.local(c.since)})
 	}
-	budget := j.plan.Timeouts.Stop.Std()
-	took := j.scenario.stop(j)
-	if c.hung {
-		took = budget
-	}
-	c.a.proc.timer(min(took, budget), func() {
-		if c.hung {
-			c.end(137, "SIGKILL", c.reason)
-		} else {
+	c.proc.timer(j.scenario.stop(j), func() {
+		if !c.hung {
 			c.end(0, "", c.reason)
 		}
 	})
+	c.a.proc.timer(j.plan.Timeouts.Stop.Std(), func() { c.end(137, "SIGKILL", c.reason) })
 }
 
 // abandon gives up its start.
@@ -97,10 +91,14 @@ func (c *child) endUnfreed(o protocol.Outcome) {
 		o.EndedAt = o.EndedAt.Add(-j.between(0, endPeriod)) // when it was last seen alive
 	}
 	if freed < told {
-		c.a.proc.timer(freed, func() { c.tellEnd(o, j.between(0, 20*time.Millisecond)) })
+		c.proc.timer(freed, func() { c.tellEnd(o, j.between(0, 20*time.Millisecond)) })
 		return
 	}
+	stood := c.a.proc.stopped
 	c.a.proc.timer(told, func() {
+		if stood {
+			c.foundAfterPause(&o)
+		}
 		most := max(treeKill, j.plan.Timeouts.Stop.Std())
 		if c.a.machine.Stopped() != "" { // it was asked to stop before that
 			most += treeKill

@@ -125,6 +125,7 @@ func (h *hub) perform(e decide.Effect) {
 		a := h.job.agents[roles.Hub()]
 		a.tryHosts(e.Peers)
 	case decide.Judge: // it may take longer than anybody waits
+		h.job.measuredAt = h.job.now
 		h.proc.timer(h.job.between(50*time.Millisecond, 6*time.Second), func() {
 			h.step(decide.Judged{Suspicious: h.job.scenario.again.suspicious})
 		})

@@ -32,8 +32,9 @@ type job struct {
 	stopAt                time.Time // when the hub decided to stop
 	stopped               map[roles.Task]bool
 	lostPoint             bool
-	pointsRead            bool // those of the present measurement
-	released, releaseTold bool // servers may leave
+	pointsRead            bool      // those of the present measurement
+	measuredAt            time.Time // since when it is judged whether there is another; zero: it is not
+	released, releaseTold bool      // servers may leave
 	// standsStill is until when every machine does: nothing happens meanwhile.
 	standsStill time.Time
 	fell        map[roles.Role][]roles.Task // roles that fell with others, at about the same time

@@ -13,6 +13,8 @@ import (
 type Judge struct {
 	StopAt   time.Time // when the job was told to stop; zero: it was not
 	JudgedAt time.Time // when there was a verdict
+	// MeasuredAt is since when the servers were only kept in case they are measured again; zero: they were not.
+	MeasuredAt time.Time
 
 	scenario Scenario
 	plan     plan.Plan
@@ -169,8 +171,11 @@ func (g Judge) HadToShow() *Fault {
 	stoodStill := slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool { // then the hub's time is another
 		return f.Kind == PauseAll || f.Kind == PauseHub
 	})
-	f := g.First()
-	if f == nil || stoodStill || !f.mustShow() || !f.At.Before(g.StopAt.Add(-f.showsWithin())) {
+	f, needed := g.First(), g.StopAt
+	if !g.MeasuredAt.IsZero() {
+		needed = g.MeasuredAt
+	}
+	if f == nil || stoodStill || !f.mustShow() || !f.At.Before(needed.Add(-f.showsWithin())) {
 		return nil
 	}
 	return f
