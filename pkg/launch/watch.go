@@ -3,7 +3,6 @@ package launch
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"github.com/disagg/disagg/pkg/decide/watch"
@@ -48,101 +47,40 @@ type Outcome struct {
 	End    protocol.JobState // as its scheduler tells, as far as that is known
 }
 
-// How often the run directory is looked at, and how long one question to the scheduler may take.
-const (
-	lookEvery = 100 * time.Millisecond
-	askBound  = 20 * time.Second
-)
-
-// seen is what is new in the run directory.
-type seen struct {
-	attempt rundir.Attempt
-	entries []protocol.Entry
-	state   *protocol.State // nil: it has not changed
-	verdict *protocol.Result
-	again   bool // an attempt after the one that had the verdict has begun
-	damaged bool // there is a verdict that cannot be read
-}
+// askBound is how long one question to the scheduler may take.
+const askBound = 20 * time.Second
 
 // Run watches until the job has ended and its verdict is there, or nothing more is to be expected. The end of the
 // context ends the watch, and nothing else; the error is its cause then.
 func (w Watch) Run(ctx context.Context) (Outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	seed := fnv.New64a()
-	_, _ = seed.Write([]byte(w.Job.Name + w.Job.ID))
-	job := "job " + w.Job.ID
-	if w.Scheduler == nil {
-		job = "the run"
-	}
-	m := watch.New(job, seed.Sum64(), time.Now())
-	inputs, news := make(chan watch.Input), make(chan seen)
+	r := w.begin(ctx)
+	news := make(chan seen)
 	go w.look(ctx, news)
-	var out Outcome
-	newest := 0 // of the attempts that were seen
-	kept := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	second, end := w.seconds()
 	defer end()
-	step := func(in watch.Input) {
-		for _, e := range m.Step(in, time.Now()) {
-			w.perform(ctx, e, inputs)
-		}
-	}
 	for {
-		if end, over := m.Over(); over {
-			out.End = end
-			return w.conclude(ctx, out), nil
+		if end, over := r.machine.Over(); over {
+			r.out.End = end
+			return w.conclude(ctx, r.out), nil
 		}
-		timer.Reset(idle(m.Deadline()))
+		timer.Reset(idle(r.machine.Deadline()))
 		select {
 		case <-ctx.Done():
-			if m.Ended() {
-				out.End, _ = m.Over()
-			}
-			return out, context.Cause(ctx)
+			return r.leave(), context.Cause(ctx)
 		case s := <-news:
-			newest = max(newest, s.attempt.Number())
-			if s.again {
-				out.Result = nil
-				step(watch.NewAttempt{})
+			if r.saw(s) {
+				return r.out, nil
 			}
-			if len(s.entries) > 0 {
-				step(watch.Began{})
-			}
-			if s.damaged {
-				step(watch.Unreadable{})
-			}
-			for _, e := range s.entries {
-				w.OnEntry(e)
-			}
-			if s.state != nil && w.OnState != nil {
-				w.OnState(*s.state)
-			}
-			if s.verdict != nil {
-				out.Result = s.verdict
-				w.OnVerdict(*s.verdict, s.attempt)
-				if kept = s.verdict.Kept; w.GoesOn || kept && !w.Stays {
-					return out, nil
-				}
-				if !kept {
-					step(watch.Verdict{})
-				}
-			}
-		case in := <-inputs:
-			if q, ok := in.(watch.Queue); ok && kept && q.State.Phase == protocol.JobEnded {
-				step(watch.Verdict{}) // it was for the servers that the job went on
-			}
-			in = w.sift(in, newest)
-			if q, ok := in.(watch.Queue); ok && q.Err == nil && w.OnQueue != nil {
-				w.OnQueue(q.State)
-			}
-			step(in)
+		case in := <-r.inputs:
+			r.answered(in)
 		case <-second:
 			w.OnSecond()
 		case <-timer.C:
-			step(watch.Tick{})
+			r.step(watch.Tick{})
 		}
 	}
 }
@@ -162,117 +100,6 @@ func idle(until time.Time) time.Duration {
 		return time.Hour
 	}
 	return max(time.Until(until), 0)
-}
-
-// perform asks the scheduler in a goroutine of its own, with a bound.
-func (w Watch) perform(ctx context.Context, e watch.Effect, inputs chan<- watch.Input) {
-	bound := w.AskBound
-	if bound == 0 {
-		bound = askBound
-	}
-	ask := func(do func(context.Context) watch.Input) {
-		go func() {
-			bounded, cancel := context.WithTimeout(ctx, bound)
-			defer cancel()
-			in := do(bounded)
-			select {
-			case inputs <- in:
-			case <-ctx.Done():
-			}
-		}()
-	}
-	switch e := e.(type) {
-	case watch.Say:
-		w.Say(e.Text)
-	case watch.AskQueue:
-		ask(func(ctx context.Context) watch.Input {
-			s, err := w.state(ctx)
-			return watch.Queue{State: s, Err: err}
-		})
-	case watch.AskOutput:
-		ask(func(context.Context) watch.Input {
-			return watch.Output{NoAgent: rundir.SaysNoAgent(w.dir(), w.Plan.Agent) || rundir.SaysLost(w.dir())}
-		})
-	case watch.AskHistory:
-		ask(func(ctx context.Context) watch.Input {
-			s, err := w.Scheduler.History(ctx, w.Job)
-			return watch.History{State: s, Err: err}
-		})
-	}
-}
-
-// state is the queue's answer. What is started by hand goes on until there is a verdict.
-func (w Watch) state(ctx context.Context) (protocol.JobState, error) {
-	if w.Scheduler == nil {
-		return protocol.JobState{Phase: protocol.JobRunning, Word: "its roles are started by hand"}, nil
-	}
-	return w.Scheduler.State(ctx, w.Job)
-}
-
-// look looks at the run directory in a goroutine of its own: it may not answer.
-func (w Watch) look(ctx context.Context, news chan<- seen) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	journal := rundir.Follow(w.dir())
-	var last, judged, damaged rundir.Attempt // the one that was seen, whose verdict was, and was no good; "": none
-	for ctx.Err() == nil {
-		attempt := rundir.Current(w.dir())
-		now := seen{attempt: attempt}
-		// The verdict is written after the journal's last entry: in this order all entries come first.
-		if attempt != judged && rundir.HasResult(attempt) {
-			switch r, err := rundir.ReadResult(attempt); {
-			case err == nil:
-				now.verdict = &r
-			case attempt != damaged:
-				now.damaged, damaged = true, attempt
-			}
-		}
-		_, now.entries = journal.Read()
-		if s, changed := journal.ReadState(); changed {
-			now.state = &s
-		}
-		now.again = judged != "" && attempt != judged || damaged != "" && attempt != damaged
-		if now.again {
-			judged, damaged = "", ""
-		}
-		if now.verdict != nil {
-			judged = attempt
-		}
-		if attempt != last || now.again || now.damaged || now.verdict != nil || now.state != nil ||
-			len(now.entries) > 0 {
-			last = attempt
-			select {
-			case news <- now:
-			case <-ctx.Done():
-				return
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// sift drops a note that is no verdict of the newest attempt: a job's comment may be anybody's, and outlives a requeue.
-func (w Watch) sift(in watch.Input, newest int) watch.Input {
-	own := func(s protocol.JobState) protocol.JobState {
-		note, err := protocol.ParseNote(s.Note)
-		if n, ours := w.Plan.AttemptOf(note.RunID); err != nil || !ours || n < newest {
-			s.Note = ""
-		}
-		return s
-	}
-	switch in := in.(type) {
-	case watch.Queue:
-		in.State = own(in.State)
-		return in
-	case watch.History:
-		in.State = own(in.State)
-		return in
-	}
-	return in
 }
 
 // conclude finds the verdict of a job whose hub could not write it: it was left with the scheduler.
