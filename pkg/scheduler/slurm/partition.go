@@ -61,80 +61,105 @@ func usable(state string) bool {
 func (s Slurm) examinePartition(ctx context.Context, p plan.Plan) []doctor.Finding {
 	out, err := s.run(ctx, "", "sinfo", "--all", "--noheader", "--format="+groupFormat)
 	if err != nil {
-		return unanswered("partition", err)
+		return unanswered(partitionCheck, err)
 	}
 	groups := nodeGroups(out)
 	if len(groups) == 0 {
-		return []doctor.Finding{doctor.Doubt("partition", "", "sinfo lists no partition")}
+		return []doctor.Finding{doctor.Doubt(partitionCheck, "", "sinfo lists no partition")}
 	}
 	return []doctor.Finding{partitionFits(p, groups)}
 }
 
 // partitionFits judges the partition that a plan's job would be sent to.
 func partitionFits(p plan.Plan, groups []nodeGroup) doctor.Finding {
-	const check, never = "partition", "; it would wait for ever"
+	asked := p.Cluster.Partition
 	var names []string
 	var own []nodeGroup
 	for _, g := range groups {
 		if !slices.Contains(names, g.partition) {
 			names = append(names, g.partition)
 		}
-		if g.partition == p.Cluster.Partition || p.Cluster.Partition == "" && g.standard {
+		if g.partition == asked || asked == "" && g.standard {
 			own = append(own, g)
 		}
 	}
-	refused := func(do, format string, args ...any) doctor.Finding {
-		f := doctor.Bad(check, do, format, args...)
-		f.Refused = true
-		return f
+	switch list := strings.Join(names, ", "); {
+	case strings.Contains(asked, ","): // the job goes to the one that starts it first
+		return doctor.Good(partitionCheck, "partitions %s", asked)
+	case len(own) == 0 && asked == "":
+		return refused("name one in the profile (partition)", "the cluster has no default partition: it has %s", list)
+	case len(own) == 0:
+		return refused(correctPartition, "there is no partition %s: there is %s", asked, list)
 	}
-	correct := "correct partition in the profile, or pass --partition"
-	if strings.Contains(p.Cluster.Partition, ",") { // the job goes to the one that starts it first
-		return doctor.Good(check, "partitions %s", p.Cluster.Partition)
-	}
-	if len(own) == 0 && p.Cluster.Partition == "" {
-		return refused("name one in the profile (partition)", "the cluster has no default partition: it has %s",
-			strings.Join(names, ", "))
-	}
-	if len(own) == 0 {
-		return refused(correct, "there is no partition %s: there is %s", p.Cluster.Partition, strings.Join(names, ", "))
-	}
-	name, want, gpus := own[0].partition, p.JobNodes(), askedGPUs(p)
-	there, fit, ready := 0, 0, 0
-	for _, g := range own {
-		there += g.nodes
+	return roomFor(own, askedGPUs(p)).fits(p)
+}
+
+const (
+	partitionCheck   = "partition"
+	correctPartition = "correct partition in the profile, or pass --partition"
+)
+
+// refused is that a job would not start at all.
+func refused(do, format string, args ...any) doctor.Finding {
+	f := doctor.Bad(partitionCheck, do, format, args...)
+	f.Refused = true
+	return f
+}
+
+// room is what a partition has for a job.
+type room struct {
+	name  string
+	up    bool // it starts jobs
+	limit string
+	gpus  int // that the job asks for on each node
+	most  int // that a node has
+	// How many nodes there are, those with GPUs enough, and those of them that can be used now.
+	nodes, fit, ready int
+}
+
+// roomFor counts in the groups of a partition what there is for a job that asks for so many GPUs on each node.
+func roomFor(groups []nodeGroup, gpus int) room {
+	r := room{name: groups[0].partition, up: groups[0].up, limit: groups[0].limit, gpus: gpus}
+	for _, g := range groups {
+		r.nodes += g.nodes
+		r.most = max(r.most, g.gpus)
 		if g.gpus < gpus {
 			continue
 		}
-		fit += g.nodes
+		r.fit += g.nodes
 		if g.usable {
-			ready += g.nodes
+			r.ready += g.nodes
 		}
 	}
-	most := slices.MaxFunc(own, func(a, b nodeGroup) int { return a.gpus - b.gpus }).gpus
-	limit, limited := limitOf(own[0].limit)
+	return r
+}
+
+// fits tells whether a plan's job can start there.
+func (r room) fits(p plan.Plan) doctor.Finding {
+	const never = "; it would wait for ever"
+	want := p.JobNodes()
+	limit, limited := limitOf(r.limit)
 	switch {
-	case !own[0].up:
-		return refused(correct, "partition %s starts no jobs now (it is not up)", name)
-	case there < want:
-		return refused(correct, "the job needs %d nodes, partition %s has %d%s", want, name, there, never)
-	case fit < want && most == 0:
+	case !r.up:
+		return refused(correctPartition, "partition %s starts no jobs now (it is not up)", r.name)
+	case r.nodes < want:
+		return refused(correctPartition, "the job needs %d nodes, partition %s has %d%s", want, r.name, r.nodes, never)
+	case r.fit < want && r.most == 0:
 		return refused("say gpus: none in the profile, or correct partition",
-			"the job asks for %d GPUs a node, and Slurm knows of none in partition %s", gpus, name)
-	case fit < want:
-		return refused(correct, "the job needs %d nodes of %d GPUs, partition %s has %d (at most %d GPUs a node)%s",
-			want,
-			gpus, name, fit, most, never)
+			"the job asks for %d GPUs a node, and Slurm knows of none in partition %s", r.gpus, r.name)
+	case r.fit < want:
+		return refused(correctPartition,
+			"the job needs %d nodes of %d GPUs, partition %s has %d (at most %d GPUs a node)%s",
+			want, r.gpus, r.name, r.fit, r.most, never)
 	case limited && limit < roles.Duration(p.JobTime()) && p.Cluster.QOS == "": // a QOS may lift it
 		return refused("pass a lower --time, or choose another partition",
-			"the job asks for %s, partition %s allows %s%s", clock(p.JobTime()), name, own[0].limit, never)
-	case ready < want:
-		return doctor.Doubt(check, "sinfo -R says why",
-			"the job needs %d nodes, and of the %d in partition %s only %d "+
-				"are up", want, fit, name, ready)
+			"the job asks for %s, partition %s allows %s%s", clock(p.JobTime()), r.name, r.limit, never)
+	case r.ready < want:
+		return doctor.Doubt(partitionCheck, "sinfo -R says why",
+			"the job needs %d nodes, and of the %d in partition %s only %d are up", want, r.fit, r.name, r.ready)
 	}
-	return doctor.Good(check, "partition %s: %d nodes%s, %d up, for at most %s", name, there, each(most), ready,
-		own[0].limit)
+	return doctor.Good(partitionCheck, "partition %s: %d nodes%s, %d up, for at most %s", r.name, r.nodes, each(r.most),
+		r.ready, r.limit)
 }
 
 func each(gpus int) string {
