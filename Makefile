@@ -126,7 +126,7 @@ crash-local: ## the same, and a full disk, 1,000 times each with what keeps reco
 	go test -v -count=1 -timeout 6h -run 'TestKilledAnywhere/^(sqlite|dir|parquet)$$|TestDiskFullAnywhere' ./test/crash -args -seeds $(or $(SEEDS),1000)
 
 .PHONY: bench-hub
-bench-hub: ## measure one hub with 1,024 agents, for ten minutes
+bench-hub: ## measure one hub with 1,024 agents, for ten minutes, and after it has stood still
 	go run ./test/bench/hub
 
 .PHONY: bench-watch

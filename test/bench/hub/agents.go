@@ -93,6 +93,9 @@ func (a *agents) stop(ctx context.Context) (told []time.Duration, lost int, err 
 	a.mu.Lock()
 	lost = a.lost
 	a.mu.Unlock()
+	if n := len(a.told); n > 0 {
+		return nil, lost, fmt.Errorf("%d agents were told to stop although nothing had failed", n)
+	}
 	o := protocol.Outcome{Started: true, Code: 3}
 	died := time.Now()
 	a.links[a.all[len(a.all)/2]].Send(protocol.Event{At: died, Kind: protocol.EventExited, Outcome: &o, Code: 3})

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,6 +104,21 @@ func startHub(ctx context.Context, dir string) (*hubProcess, error) {
 func (h *hubProcess) end() {
 	_ = h.stdin.Close()
 	_ = h.cmd.Wait()
+}
+
+// standStill stops the hub for a while, and gives it as long to catch up: what came meanwhile waits for it.
+func (h *hubProcess) standStill(ctx context.Context, d time.Duration) error {
+	for _, signal := range []os.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		if err := h.cmd.Process.Signal(signal); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(d):
+		}
+	}
+	return nil
 }
 
 // watchMemory returns the hub's resident memory in bytes after a tenth of the time, at its end, and the most it was.
