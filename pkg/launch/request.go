@@ -82,61 +82,76 @@ type Job struct {
 
 // Make resolves a request into a plan, and checks it. Nothing is written.
 func (r Request) Make(ctx context.Context) (Job, error) {
-	note, err := r.fromLine()
+	in, kept, err := r.input(ctx)
 	if err != nil {
 		return Job{}, err
 	}
+	p, err := r.build(ctx, in)
+	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err
+}
+
+// input is what a plan is made of, and the case as it was read. The request takes in what its line of a test list says.
+func (r *Request) input(ctx context.Context) (in plan.Input, kept []byte, err error) {
+	note, err := r.fromLine()
+	if err != nil {
+		return in, nil, err
+	}
 	prof, err := r.profile()
 	if err != nil {
-		return Job{}, err
+		return in, nil, err
 	}
 	if r.Limit > 0 && r.Timeouts.Job == 0 {
 		r.Timeouts.Job = r.Limit + cmp.Or(r.Allowance, prof.Allowance, defaultAllowance)
 	}
 	checkout, err := checkoutDir(r.Checkout)
 	if err != nil {
-		return Job{}, err
+		return in, nil, err
 	}
 	rec, c, kept, err := r.recipeAndCase(checkout, prof)
 	if err != nil {
-		return Job{}, err
+		return in, nil, err
 	}
-	prof = prof.For(c.SupportedGPUs)
-	in := plan.Input{
+	in = plan.Input{
 		ID: uuid.NewString(), CreatedAt: time.Now().UTC(), Tool: r.Version, Case: c, Checkout: checkout,
-		Recipe: rec, Profile: prof, Values: valuesOf(rec, c.Settings), Timeouts: r.Timeouts,
-		Policy: plan.Policy{
-			Interactive: r.ByHand, Measurements: r.Measurements, Keep: r.Keep, KeepFor: r.KeepFor,
-		},
+		Recipe: rec, Profile: prof.For(c.SupportedGPUs), Values: valuesOf(rec, c.Settings), Timeouts: r.Timeouts,
+		Policy: plan.Policy{Interactive: r.ByHand, Measurements: r.Measurements, Keep: r.Keep, KeepFor: r.KeepFor},
 	}
 	if r.ByHand && r.Keep == "" {
 		in.Policy.Keep = plan.KeepAlways
 	}
 	if err := r.resolve(ctx, &in); err != nil {
-		return Job{}, err
+		return in, nil, err
 	}
 	if in.Gate, err = r.gate(); err != nil {
-		return Job{}, err
+		return in, nil, err
 	}
 	in.Case.Notes = append(in.Case.Notes, unmounted(in)...)
 	if note != "" {
 		in.Case.Notes = append(in.Case.Notes, note)
 	}
+	return in, kept, nil
+}
+
+// build makes the plan, and sees that it can be run here.
+func (r *Request) build(ctx context.Context, in plan.Input) (plan.Plan, error) {
 	p, err := plan.Build(in)
-	if need := p.Layout.TotalNodes; err == nil && r.nodes > 0 && need > r.nodes {
-		err = fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or "+
+	if err != nil {
+		return p, err
+	}
+	if need := p.Layout.TotalNodes; r.nodes > 0 && need > r.nodes {
+		return p, fmt.Errorf("cannot run in this allocation: the case needs %d nodes, and it has %d: ask for more, or "+
 			"name another --launcher", need, r.nodes)
 	}
-	if err == nil {
-		p.Provenance = r.provenance(ctx, p)
-		p.Case.Document = document(p)
-		hideSecrets(&p.Case)
-		err = checkCheckout(p, r.Scheduler == nil)
+	p.Provenance = r.provenance(ctx, p)
+	p.Case.Document = document(p)
+	hideSecrets(&p.Case)
+	if err := checkCheckout(p, r.Scheduler == nil); err != nil {
+		return p, err
 	}
-	if err == nil && r.Scheduler != nil { // what the batch script refuses is said before anything is submitted
+	if r.Scheduler != nil { // what the batch script refuses is said before anything is submitted
 		_, err = r.Scheduler.Script(p)
 	}
-	return Job{Plan: p, Kept: kept, Scheduler: r.Scheduler, Request: r}, err
+	return p, err
 }
 
 // profile is the profile with what was asked for.
