@@ -65,13 +65,13 @@ func (a *Attribution) Observe(f Fact) Ruling {
 			if a.outlives(other, f) {
 				f, other = other, f
 			}
-			f.began(other)
+			f.beganWith(other)
 			a.note(other)
 		}
 		a.cause = &f
 		return Decided
 	case a.precedes(*a.cause, f):
-		f.began(*a.cause)
+		f.beganWith(*a.cause)
 		passed := *a.cause
 		explained := a.explain(&passed, f)
 		a.note(passed)
@@ -109,7 +109,7 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 // launcher at rank 0 that ends with a code tells of what it ran, which may have ended first, and have let the other
 // ranks go.
 func (a *Attribution) outlives(p, f Fact) bool {
-	later := f.Since.Sub(p.Since)
+	later := f.after(p)
 	switch {
 	case a.mayFollow(p, f):
 		return false
@@ -125,6 +125,11 @@ func (a *Attribution) outlives(p, f Fact) bool {
 		return f.Kind == protocol.ChildSignal && later > precision
 	}
 	return later > -precision
+}
+
+// Outlives tells whether the provisional fact would count although another arrives.
+func (a *Attribution) Outlives(f Fact) bool {
+	return a.cause == nil && a.provisional != nil && a.outlives(*a.provisional, f)
 }
 
 // Expire lets the provisional fact count. It does nothing if there is none.
@@ -205,7 +210,7 @@ func (a *Attribution) explain(f *Fact, why Fact) bool {
 	if !a.mayFollow(*f, why) {
 		return false
 	}
-	f.Since = latest(f.Since, why.Since.Add(1))
+	f.move(latest(f.Since, why.Since.Add(1)))
 	return true
 }
 
@@ -240,7 +245,7 @@ func (a *Attribution) mayFollow(end, why Fact) bool {
 // others. What nobody saw, as its agent or the hub stood still, gives way to what may explain it. Of services that do
 // not answer the one that the others need is why.
 func (a *Attribution) precedes(first, f Fact) bool {
-	later := f.Since.Sub(first.Since)
+	later := f.after(first)
 	switch {
 	case a.mayFollow(f, first), first.Kind == protocol.HubLost && inPause(f, first):
 		return false

@@ -166,6 +166,29 @@ func TestMoreOriginalCauses(t *testing.T) {
 	}
 }
 
+// A server's agent stands still, so that it cannot say why the benchmark fails, which does not reach the server. That
+// counts, although what ends long afterwards, and cannot be why, is heard first.
+func TestBenchmarkFailsWithASilentServer(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	ended := b.now
+	b.now = b.now.Add(50 * time.Millisecond)
+	b.exit(benchmark, protocol.Outcome{Code: 1, EndedAt: b.now})
+	b.told(gen0, protocol.EventChecked, "")
+	b.report(benchmark, protocol.Event{
+		Kind: protocol.EventChecked, Detail: "n1 cannot reach DISAGG_SERVER: refused", Peers: []roles.Role{server.Role},
+	})
+	b.after(time.Second, server)
+	b.exit(gen0, protocol.Outcome{EndedAt: b.now})
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.HealthLost || c.Role != server.Role {
+		t.Fatalf("the cause is %v", c)
+	}
+	b.exit(server, protocol.Outcome{EndedAt: ended, EndedBy: b.now})
+	if c := b.job.Cause(); c.Kind != protocol.ChildExit || c.Role != server.Role {
+		t.Errorf("the cause is %v", c)
+	}
+}
+
 // A failed benchmark waits for those who might know better, but not for long.
 func TestBenchmarkIsDoubtedForAWhile(t *testing.T) {
 	b := newBench(t)

@@ -17,8 +17,14 @@ func (m *Machine) fact(t *task, kind protocol.CauseKind, detail string, now time
 	}
 }
 
-// fail takes in a fact and acts on what it changes.
-func (m *Machine) fail(f Fact, now time.Time) { m.ruled(m.attribution.Observe(f), now) }
+// fail takes in a fact and acts on what it changes. If it cannot be why the benchmark failed, what has been answered
+// until now tells why.
+func (m *Machine) fail(f Fact, now time.Time) {
+	if m.partition.asked() && !m.unneeded() && m.attribution.Outlives(f) {
+		m.concludeBenchmark(now)
+	}
+	m.ruled(m.attribution.Observe(f), now)
+}
 
 func (m *Machine) ruled(r Ruling, now time.Time) {
 	switch r {
@@ -76,7 +82,7 @@ func (m *Machine) concludeBenchmark(now time.Time) {
 	switch {
 	case presumed == nil:
 	case unreached != nil:
-		m.fail(*unreached, now)
+		m.ruled(m.attribution.Observe(*unreached), now)
 	case presumed.Role != roles.Hub().Role && presumed.Kind != protocol.ReadyTimeout:
 		// It was there first, and has a deadline of its own.
 	default:

@@ -39,3 +39,29 @@ func TestOwnClockIsSet(t *testing.T) {
 		}
 	}
 }
+
+// Two ranks end on one host, and in between a quick message tells more of the host's clock: they are compared by that
+// clock, not by what the hub knew of it at either time.
+func TestOneClockFromMessageToMessage(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	for _, task := range []roles.Task{gen0, gen1} {
+		b.in(Attached{Task: task, Hello: protocol.Hello{Task: task, Node: "n1"}})
+	}
+	const slow = 200 * time.Millisecond
+	ends := func(task roles.Task, at time.Time, code int) {
+		o := protocol.Outcome{Started: true, Code: code, EndedAt: at}
+		b.report(task, protocol.Event{At: at, Kind: protocol.EventExited, Outcome: &o, Code: code})
+	}
+	crashed := b.now.Add(10 * time.Millisecond)
+	b.now = b.now.Add(10*time.Millisecond + slow)
+	b.in(Alive{Task: gen1, Sent: crashed})
+	b.now = b.now.Add(time.Millisecond)
+	ends(gen1, crashed, 3)
+	b.in(Alive{Task: gen0, Sent: b.now})
+	b.now = b.now.Add(time.Millisecond)
+	ends(gen0, crashed.Add(20*time.Millisecond), 137)
+	if c := b.job.Cause(); c == nil || c.Task() != gen1 {
+		t.Errorf("the cause is %v", c)
+	}
+}

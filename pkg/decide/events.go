@@ -78,7 +78,8 @@ func (m *Machine) keep(t *task, o protocol.Outcome) {
 func (m *Machine) asked(t *task, e protocol.Event, now time.Time) {
 	t.asked = true
 	f := m.fact(t, protocol.EndedBy(m.opts.JobEnds, now), e.Detail, now)
-	f.Since = t.when(e.At, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	f.Whole = m.wasAsked()
+	t.date(&f, e.At, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
 	t.askedAt = f.Since
 	if first := m.attribution.Verdict(); first == nil || first.Kind != f.Kind { // else it is the same request
 		m.fail(f, now)
@@ -205,7 +206,7 @@ func (m *Machine) exited(t *task, e protocol.Event, now time.Time) {
 	}
 	kind, detail := Describe(t.Task, o)
 	f := m.fact(t, kind, detail, now)
-	f.Since = t.when(o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
+	t.date(&f, o.EndedAt, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
 	if !o.EndedBy.IsZero() {
 		f.By = t.when(o.EndedBy, now, m.plan.Timeouts.Lost.Std()+m.heldUp(now))
 	}

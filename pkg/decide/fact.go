@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // Fact is something that went wrong, as it is weighed. Times are by the hub's clock.
@@ -34,6 +35,32 @@ type Fact struct {
 	LetGo bool
 	// Symptom says that somebody else noticed it: what the role's own agent says counts more.
 	Symptom bool
+
+	clock *hostClock // by which it was told when it began; nil: by the hub's
+	own   time.Time  // when it began by that clock
+}
+
+// date dates a fact by what an agent says of when it began; its message was under way for so long at most. The hub's
+// own agent does not count time as the others do, which no setting of the clock disturbs.
+func (t *task) date(f *Fact, at, now time.Time, most time.Duration) {
+	f.Since = t.when(at, now, most)
+	if f.Since.Before(now) && t.Task != roles.Hub() { // what is only known to have begun by now has no time of its own
+		f.clock, f.own = t.clock, at
+	}
+}
+
+// after is how much later than another a fact began. Of one host they are compared by its own clock, as what the hub
+// knows of that gets better from message to message.
+func (f *Fact) after(other Fact) time.Duration {
+	if f.clock != nil && f.clock == other.clock {
+		return f.own.Sub(other.own)
+	}
+	return f.Since.Sub(other.Since)
+}
+
+// move moves its beginning.
+func (f *Fact) move(at time.Time) {
+	f.own, f.Since = f.own.Add(at.Sub(f.Since)), at
 }
 
 // inPause tells whether something may be because an agent gave up a hub that stood still: nobody knows when in that
@@ -55,12 +82,12 @@ func (f *Fact) seenBefore(other Fact) bool {
 	return f.Seen.Before(began)
 }
 
-// began moves the beginning of a failure to when a rank was let go because of it: a launcher ends after that, and who
-// crashes may take a while to end.
-func (f *Fact) began(rank Fact) {
+// beganWith moves the beginning of a failure to when a rank was let go because of it: a launcher ends after that, and
+// who crashes may take a while to end.
+func (f *Fact) beganWith(rank Fact) {
 	because := rank.LetGo && rank.Role == f.Role && f.Kind == protocol.ChildExit
-	if because && rank.Since.Before(f.Since) {
-		f.Since = rank.Since
+	if earlier := f.after(rank); because && earlier > 0 {
+		f.move(f.Since.Add(-earlier))
 	}
 }
 

@@ -366,6 +366,23 @@ func TestWholeJobIsAsked(t *testing.T) {
 	}
 }
 
+// Somebody cancels the job, and a role crashes because one that it does not need has ended, before its own agent hears
+// the request: that two steps were asked shows that all of the job was.
+func TestCrashBeforeTheRequestIsHeard(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(gen0, protocol.Outcome{Code: 1, EndedAt: b.now})
+	b.now = b.now.Add(askedSkew / 2)
+	b.told(ctx0, protocol.EventLeaving, "stopped by SIGTERM")
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.ChildExit {
+		t.Fatalf("one step was asked: %v", c)
+	}
+	b.told(server, protocol.EventLeaving, "stopped by SIGTERM")
+	if c := b.job.verdict(); c.Kind != protocol.CauseCancelled || c.Who() != protocol.WholeJob {
+		t.Errorf("two steps were asked: %v", c)
+	}
+}
+
 // A request to end that comes to every agent is one request: it is not told again as a failure of each of them. After a
 // failure it is secondary, and with an earlier failure nobody is blamed for it.
 func TestRequestToEndIsOne(t *testing.T) {

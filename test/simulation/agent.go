@@ -157,7 +157,7 @@ func (a *agent) send(e protocol.Event) {
 		e.At = a.local(a.job.now)
 	}
 	if a.isHub() {
-		a.job.after(0, func() { a.proc.takes(func() { a.job.hub.step(decide.Reported{Task: a.task, Event: e}) }) })
+		a.tellHub(decide.Reported{Task: a.task, Event: e})
 		return
 	}
 	if a.parting {
@@ -165,6 +165,11 @@ func (a *agent) send(e protocol.Event) {
 	}
 	a.conv.Push(e)
 	a.flush()
+}
+
+// tellHub is how the hub's own agent talks to it, in order.
+func (a *agent) tellHub(in decide.Input) {
+	a.job.after(0, func() { a.proc.takes(func() { a.job.hub.step(in) }) })
 }
 
 // isHub tells whether the hub is in this process.
@@ -177,7 +182,7 @@ func (a *agent) leave(code int) {
 	}
 	a.left, a.code = true, code
 	if a.isHub() {
-		a.job.hub.step(decide.Bye{Task: a.task})
+		a.tellHub(decide.Bye{Task: a.task})
 		return // its process ends with the hub
 	}
 	until := a.job.now.Add(closeWait)

@@ -297,12 +297,16 @@ func (j *job) vanished(h *host) {
 	}
 }
 
+// stepEnds is how long after the end of one of its processes PMIx has Slurm end the step, at least: on a quiet machine it
+// is 1.0 s.
+const stepEnds = 800 * time.Millisecond
+
 // fellOver lets a child that ended before its time take others along.
 func (j *job) fellOver(a *agent) {
 	begun := j.now
 	h := a.proc.host
 	if j.scenario.pmix && isWorker(a.task.Role) && !a.child.stuck && !h.dead && j.net.way(h, j.hosts[0]) {
-		j.slurm.end(a.task.Role, 800*time.Millisecond, 1500*time.Millisecond) // on a quiet machine 1.0 s
+		j.slurm.end(a.task.Role, stepEnds, 1500*time.Millisecond)
 	}
 	for _, t := range j.order {
 		fall, ok := j.scenario.Falls(t, a.task)

@@ -23,14 +23,21 @@ func (g Judge) unseen(f *Fault, c protocol.Cause) bool {
 	})
 }
 
-// untold tells whether a cause may stand for the end of a stuck child, whose agent was lost or cut off from the hub
-// before it could tell: for half a second the agent cannot know of the end itself.
+// untold tells whether a cause may stand for the end of a child, whose agent was lost or cut off from the hub before it
+// could tell: of one that is stuck the agent cannot know for half a second, and one that stood still may go on only
+// when the scheduler ends its step.
 func (g Judge) untold(f *Fault, c protocol.Cause) bool {
-	return ofAnEnd(f.Kind) && g.isStuck(f.Task) && g.fellWith(c, f) &&
-		slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
-			return g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
-		})
+	return ofAnEnd(f.Kind) && g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
+		stuck := g.isStuck(f.Task) && g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
+		goesOn := h.At.Add(h.For)
+		stood := g.scenario.pmix && h.Kind == PauseAgent && h.Task == f.Task && !h.At.IsZero() &&
+			h.At.Before(f.At) && goesOn.Sub(f.At) > stepEnds-rankLag
+		return stuck || stood
+	})
 }
+
+// rankLag is how long an agent waits, once it knows that its child has ended well, for a signal that may be why.
+const rankLag = 50 * time.Millisecond
 
 // Undated tells whether a cause may stand for a fault because of which it failed, since its agent stood still then:
 // when exactly it failed nobody knows, and either may have been first. Of two that need each other that is known.
