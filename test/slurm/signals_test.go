@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 	"github.com/disagg/disagg/pkg/rundir"
 	"github.com/disagg/disagg/test/lab"
 )
@@ -73,9 +74,25 @@ func (j *job) await(what string, ok func() bool) {
 	j.t.Helper()
 	for deadline := time.Now().Add(40 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			j.t.Fatalf("not within 40 s: %s; left: %s", what, strings.Join(j.left(j.t), "; "))
+			left := strings.Join(j.left(j.t), "; ")
+			j.t.Fatalf("not within 40 s: %s; left: %s\n%s", what, left, lastWords(rundir.Dir(j.runDir)))
 		}
 	}
+}
+
+// lastWords is how far a run came: the ends of its journal, of the hub's log, and of what Slurm wrote.
+func lastWords(d rundir.Dir) string {
+	const lines = 20
+	a := rundir.Current(d)
+	files := []string{a.Events(), a.AgentLog(roles.Hub()), a.RoleLog(roles.Hub().Role)}
+	outputs, _ := filepath.Glob(filepath.Join(string(d), "slurm-*.out")) // the only error is a bad pattern
+	var b strings.Builder
+	for _, file := range append(files, outputs...) {
+		data, err := os.ReadFile(file)
+		text := strings.Split(strings.TrimSpace(string(data)), "\n")
+		fmt.Fprintf(&b, "%s: %v\n%s\n", file, err, strings.Join(text[max(0, len(text)-lines):], "\n"))
+	}
+	return b.String()
 }
 
 // scancel runs Slurm's command. Of a signal to a step Slurm 22.05 says "Invalid job id" although it delivers it.
