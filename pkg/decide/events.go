@@ -145,8 +145,12 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 		m.cancel(r.Cancel, now)
 	}
 	for _, name := range pl.Tasks() {
-		if t := m.tasks[name]; r.Diagnosis.Line != "" {
+		t := m.tasks[name]
+		if r.Diagnosis.Line != "" {
 			t.diagnosis = r.Diagnosis
+		}
+		if r.Ended {
+			m.stepEnded(t)
 		}
 	}
 	absent := m.absent(pl, r)
@@ -169,6 +173,15 @@ func (m *Machine) step(r protocol.StepReport, now time.Time) {
 		return
 	}
 	m.fail(m.fact(absent, kind, detail, now), now)
+}
+
+// stepEnded notes that an agent's step has ended: whoever has lost its connection is not waited for as long as one that
+// stood still.
+func (m *Machine) stepEnded(t *task) {
+	t.stepEnded = true
+	if !t.gone && !t.presence.brokeAt.IsZero() {
+		m.awaitReturn(t)
+	}
 }
 
 // absent is the first task that a report says has ended although its agent never arrived.

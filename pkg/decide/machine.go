@@ -86,6 +86,7 @@ type task struct {
 	killed              bool      // it was, by somebody else as it seems
 	cause               protocol.CauseKind
 	diagnosis           protocol.Diagnosis // what the scheduler says about its step
+	stepEnded           bool               // since it came: it will not come back
 }
 
 func (t *task) host() string {

@@ -160,7 +160,8 @@ func (m *Machine) returnGrace(t *task) time.Duration {
 	switch {
 	case t.presence.pause.length > 0 && t.stopSent:
 		return 2 * grace
-	case t.presence.pause.length > 0: // its connection may have ended because it stood still as well, and it may again
+	case t.presence.pause.length > 0 && !t.stepEnded:
+		// Its connection may have ended because it stood still as well, and it may again.
 		return m.plan.Timeouts.Lost.Std()
 	case t.stopSent:
 		return grace / 8

@@ -380,6 +380,25 @@ func TestPauseWhileSomethingIsAwaited(t *testing.T) {
 	}
 }
 
+// After a pause an agent whose connection broke has as long as one that is silent, unless its step has ended: nobody
+// comes back then.
+func TestStepEndedInAPause(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		b := newBench(t)
+		b.measuring()
+		b.now = b.now.Add(time.Minute)
+		b.tick()
+		b.in(Broke{Task: ctx0})
+		if ended {
+			b.in(Step{Report: protocol.StepReport{Role: ctx0.Role, Ended: true, Code: 1}})
+		}
+		b.after(1500*time.Millisecond, ctx0)
+		if lost := b.job.Cause() != nil; lost != ended {
+			t.Errorf("ended %v: lost %v", ended, lost)
+		}
+	}
+}
+
 // A hub that the machine let wait when it was to look for lost agents first reads what has come meanwhile. It does not
 // put that off for ever.
 func TestLooksLate(t *testing.T) {
