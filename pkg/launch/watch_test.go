@@ -370,6 +370,9 @@ func TestWatchFrozenRunDirectory(t *testing.T) {
 		Phase: protocol.JobEnded, Note: `{"schema": 1, "run_id": "p-0", "verdict": "failed", "exit_code": 1}`,
 	}}}
 	w.begin(0)
+	t.Cleanup(func() { // the verdict is kept once the run directory answers, after which that can be removed
+		check.Eventually(t, "the verdict is kept", func() bool { return rundir.HasResult(w.dir.Attempt(0)) })
+	})
 	check.Stuck(t, w.dir.Attempt(0).Events(), "")
 	if v, took := w.verdict(); v != protocol.Failed || took > bound {
 		t.Errorf("%s after %v", v, took)
