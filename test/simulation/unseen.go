@@ -19,7 +19,7 @@ func (g Judge) MayStandFor(c protocol.Cause, f *Fault, byHub bool) bool {
 func (g Judge) unseen(f *Fault, c protocol.Cause) bool {
 	return g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
 		ended := (h.Kind == KillHub || h.Kind == PauseHub) && !h.At.IsZero() && !f.At.After(h.At)
-		return ended && g.hubRanBetween(f.At, h.At) < g.knownWithin(f)
+		return ended && g.hubRanBetween(f.At, h.At) < g.knownWithin(f, c)
 	})
 }
 
@@ -28,7 +28,7 @@ func (g Judge) unseen(f *Fault, c protocol.Cause) bool {
 // when the scheduler ends its step.
 func (g Judge) untold(f *Fault, c protocol.Cause) bool {
 	return ofAnEnd(f.Kind) && g.fellWith(c, f) && slices.ContainsFunc(g.scenario.Faults, func(h *Fault) bool {
-		stuck := g.isStuck(f.Task) && g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f)
+		stuck := g.isStuck(f.Task) && g.cutsOff(h, f.Task) && !h.At.Before(f.At) && h.At.Sub(f.At) < g.knownWithin(f, c)
 		goesOn := h.At.Add(h.For)
 		stood := g.scenario.pmix && h.Kind == PauseAgent && h.Task == f.Task && !h.At.IsZero() &&
 			h.At.Before(f.At) && goesOn.Sub(f.At) > stepEnds-rankLag
@@ -72,23 +72,27 @@ func (g Judge) cutsOff(f *Fault, t roles.Task) bool {
 	return false
 }
 
-// knownWithin is how long it takes until the hub knows of a fault; 0: it is one that shows otherwise.
-func (g Judge) knownWithin(f *Fault) time.Duration {
-	within := g.noticedWithin(f)
+// knownWithin is how long it takes until the hub, which stops the job because of a cause, knows of a fault; 0: it is one
+// that shows otherwise.
+func (g Judge) knownWithin(f *Fault, c protocol.Cause) time.Duration {
+	within := g.noticedWithin(f, c)
 	if within > 0 && g.scenario.tail > 0 { // TCP may have to send it again, and what is before it
 		within += time.Second
 	}
 	return within
 }
 
-func (g Judge) noticedWithin(f *Fault) time.Duration {
+func (g Judge) noticedWithin(f *Fault, c protocol.Cause) time.Duration {
 	switch f.Kind {
 	case LoseHost, CutHost: // two seconds of silence, and a try of the hub's if nobody else is left to ask
-		if g.isWitnessSilent(f) { // then only its silence tells
+		if g.isWitnessSilent(f) || g.endsWitness(f, c) { // then only its silence tells
 			return g.plan.Timeouts.Lost.Std() + 2*g.plan.Timeouts.Heartbeat.Std()
 		}
 		return 3 * time.Second
-	case KillAgent: // it could come back for a heartbeat
+	case KillAgent: // it could come back for a heartbeat, and after a pause of the hub's for longer
+		if g.isBehindPause(f) {
+			return g.plan.Timeouts.Lost.Std() + together
+		}
 		return g.plan.Timeouts.Heartbeat.Std() + together
 	case Cancel, TermStep: // the scheduler's way, and a message's
 		return askedLag + together
@@ -112,6 +116,31 @@ func (g Judge) isWitnessSilent(lost *Fault) bool {
 		silent := there != hub && (f.Kind == PauseAgent || f.Kind == LoseHost || f.Kind == CutHost) || f.Kind == CutPair
 		return silent && there != here && !f.At.IsZero() && f.At.Before(lost.At.Add(3*time.Second)) &&
 			(f.For == 0 || f.At.Add(f.For).After(lost.At))
+	})
+}
+
+// endsWitness tells whether the role of a cause, whose step ends with it, ran on a host that could be asked whether it
+// reaches the one that vanished: its agents may be killed before they answer.
+func (g Judge) endsWitness(lost *Fault, c protocol.Cause) bool {
+	if !g.scenario.pmix {
+		return false
+	}
+	here, hub := g.of[lost.Task], g.of[roles.Hub()]
+	for t, there := range g.of {
+		if t.Role == c.Role && there != here && there != hub {
+			return true
+		}
+	}
+	return false
+}
+
+// isBehindPause tells whether an agent was killed just after the hub went on: a connection that ends then may have
+// ended because the hub stood still.
+func (g Judge) isBehindPause(killed *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		behind := killed.At.Sub(f.At.Add(f.For))
+		return (f.Kind == PauseHub || f.Kind == PauseAll) && !f.At.IsZero() && f.For > 0 &&
+			behind >= 0 && behind < g.plan.Timeouts.Heartbeat.Std()/2
 	})
 }
 
