@@ -200,11 +200,13 @@ func (h *hub) accept(a *agent, its *endpoint) {
 
 // beat sends a sign of life every heartbeat, and first of all what waits.
 func (h *hub) beat(c *client, link *endpoint) {
-	if link.closed || c.link != link {
-		return
-	}
-	h.flush(c)
-	h.proc.timer(h.job.plan.Timeouts.Heartbeat.Std(), func() { h.beat(c, link) })
+	h.proc.every(h.job.plan.Timeouts.Heartbeat.Std(), func() bool {
+		if link.closed || c.link != link {
+			return false
+		}
+		h.flush(c)
+		return true
+	})
 }
 
 func (h *hub) broke(t roles.Task, c *client, link *endpoint) {

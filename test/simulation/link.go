@@ -68,7 +68,7 @@ func (a *agent) dial() {
 				a.broke(mine)
 			}
 		})
-		hub.proc.takesOver(its, func() { hub.challenge(a, its) })
+		hub.proc.takesOver(its, action(func() { hub.challenge(a, its) }))
 	})
 }
 
@@ -124,8 +124,13 @@ func (a *agent) lost(why string) {
 
 // beat sends a sign of life every heartbeat, and notices the hub's silence.
 func (a *agent) beat() {
+	life := a.life
+	a.proc.every(a.clock.Beat, func() bool { return a.life == life && a.beats() })
+}
+
+func (a *agent) beats() (goesOn bool) {
 	if a.hubGone {
-		return
+		return false
 	}
 	if missed := a.clock.Tick(a.job.now); missed > 0 {
 		a.silence.Missed(missed)
@@ -136,10 +141,10 @@ func (a *agent) beat() {
 		}
 		a.unheard = true
 		a.lost("no sign of life from the hub")
-		return
+		return false
 	}
 	a.flush()
-	a.proc.timer(a.clock.Beat, a.inThis(a.beat))
+	return true
 }
 
 // hear takes in what the hub says over a connection.

@@ -70,7 +70,7 @@ type endpoint struct {
 	ended   func() // the connection has ended, not from here
 	closed  bool
 	last    time.Duration // when the last message arrived or will, since the beginning
-	waiting []func()      // arrivals that wait for a cut to be healed
+	waiting []*arrival    // that wait for a cut to be healed
 }
 
 // connect makes the two sides of a connection.
@@ -81,43 +81,61 @@ func (n *network) connect(a, b *process) (*endpoint, *endpoint) {
 	return one, two
 }
 
-// send sends a message to the other side.
-func (e *endpoint) send(message any) {
-	if e.closed {
-		return
-	}
-	to := e.other
-	e.deliver(func() {
-		switch {
-		case to.closed:
-		case to.proc.runs(): // the most frequent case, so it allocates nothing
-			to.receive(message)
-		default:
-			to.proc.takesOver(to, func() {
-				if !to.closed {
-					to.receive(message)
-				}
-			})
-		}
-	})
+// arrival is a message that is on its way to one side of a connection, or its end.
+type arrival struct {
+	to      *endpoint
+	message any // nil: the connection has ended
 }
 
-// deliver has something happen at the other side when a message would arrive there.
-func (e *endpoint) deliver(do func()) {
+// taking is an arrival that the process takes in.
+type taking arrival
+
+// send sends a message to the other side.
+func (e *endpoint) send(message any) {
+	if !e.closed {
+		e.deliver(message)
+	}
+}
+
+// deliver has something arrive at the other side when a message would.
+func (e *endpoint) deliver(message any) {
 	n, to := e.net, e.other
 	to.last = max(to.last, n.w.elapsed+n.delay(e.proc.host, to.proc.host))
-	n.w.after(to.last-n.w.elapsed, func() {
-		switch {
-		case to.proc.host.dead:
-		case len(to.waiting) > 0:
-			to.waiting = append(to.waiting, do)
-		case !n.way(e.proc.host, to.proc.host):
-			to.waiting = append(to.waiting, do)
-			n.stalled = append(n.stalled, to)
-		default:
-			do()
-		}
-	})
+	n.w.in(to.last-n.w.elapsed, nil, &arrival{to, message})
+}
+
+// happen is that it reaches the host, unless it is lost on its way.
+func (a *arrival) happen() {
+	to := a.to
+	n := to.net
+	switch {
+	case to.proc.host.dead:
+	case len(to.waiting) > 0:
+		to.waiting = append(to.waiting, a)
+	case !n.way(to.other.proc.host, to.proc.host):
+		to.waiting = append(to.waiting, a)
+		n.stalled = append(n.stalled, to)
+	default:
+		a.arrive()
+	}
+}
+
+// arrive gives it to the process.
+func (a *arrival) arrive() {
+	if !a.to.closed {
+		a.to.proc.takesOver(a.to, (*taking)(a))
+	}
+}
+
+func (t *taking) happen() {
+	switch to := t.to; {
+	case to.closed:
+	case t.message == nil:
+		to.closed = true
+		to.ended()
+	default:
+		to.receive(t.message)
+	}
 }
 
 // resume has happen what waits at this side, unless the other is cut off again.
@@ -127,9 +145,9 @@ func (e *endpoint) resume() {
 			e.net.stalled = append(e.net.stalled, e)
 			return
 		}
-		do := e.waiting[0]
+		next := e.waiting[0]
 		e.waiting = e.waiting[1:]
-		do()
+		next.arrive()
 	}
 }
 
@@ -142,16 +160,5 @@ func (e *endpoint) close() {
 	if e.proc.host.dead {
 		return
 	}
-	to := e.other
-	e.deliver(func() {
-		if to.closed {
-			return
-		}
-		to.proc.takesOver(to, func() {
-			if !to.closed {
-				to.closed = true
-				to.ended()
-			}
-		})
-	})
+	e.deliver(nil)
 }

@@ -27,22 +27,22 @@ type process struct {
 // waiting is what waits until a process runs, and the connection over which it comes; nil: over none.
 type waiting struct {
 	over *endpoint
-	do   func()
+	what happening
 }
 
 func (p *process) runs() bool { return !p.dead && !p.host.dead && !p.stopped }
 
 // takes has the process do something, once it runs.
-func (p *process) takes(do func()) { p.takesOver(nil, do) }
+func (p *process) takes(do func()) { p.takesOver(nil, action(do)) }
 
 // takesOver has it take in what comes over a connection.
-func (p *process) takesOver(over *endpoint, do func()) {
+func (p *process) takesOver(over *endpoint, what happening) {
 	switch {
 	case p.dead || p.host.dead:
 	case p.stopped:
-		p.waiting = append(p.waiting, waiting{over, do})
+		p.waiting = append(p.waiting, waiting{over, what})
 	default:
-		do()
+		what.happen()
 	}
 }
 
@@ -63,12 +63,23 @@ func (p *process) resume() {
 		i := slices.IndexFunc(left, func(w waiting) bool { return w.over == over })
 		next := left[i]
 		left = slices.Delete(left, i, i+1)
-		p.takesOver(next.over, next.do)
+		p.takesOver(next.over, next.what)
 	}
 }
 
 // timer has the process do something later.
-func (p *process) timer(d time.Duration, do func()) { p.w.in(d, p, do) }
+func (p *process) timer(d time.Duration, do func()) { p.w.in(d, p, action(do)) }
+
+// every has the process do something now, and again and again after a while, as long as it says that it goes on.
+func (p *process) every(d time.Duration, do func() (goesOn bool)) {
+	var again func()
+	again = func() {
+		if do() {
+			p.timer(d, again)
+		}
+	}
+	again()
+}
 
 // kill ends the process, and its connections with it.
 func (p *process) kill() {

@@ -26,19 +26,19 @@ func (a *agent) keepPulse() {
 		policy: liveness.Pulse{Beat: beat},
 		redial: liveness.Redial{First: beat / 2, Most: beat / 2, Seed: a.job.rng.Uint64()},
 	}
-	a.proc.timer(a.pulse.redial.Next(), a.inThis(a.lookAtPulse))
-}
-
-func (a *agent) lookAtPulse() {
-	if a.hubGone || a.left {
-		return
-	}
-	pause := a.pulse.policy.QuietIn(a.job.now)
-	if pause <= 0 {
-		a.tryPulse()
-		pause = a.pulse.redial.Next()
-	}
-	a.proc.timer(pause, a.inThis(a.lookAtPulse))
+	var look func()
+	look = a.inThis(func() {
+		if a.hubGone || a.left {
+			return
+		}
+		pause := a.pulse.policy.QuietIn(a.job.now)
+		if pause <= 0 {
+			a.tryPulse()
+			pause = a.pulse.redial.Next()
+		}
+		a.proc.timer(pause, look)
+	})
+	a.proc.timer(a.pulse.redial.Next(), look)
 }
 
 // tryPulse tries one more connection, unless enough are being tried. A host that is not reached does not answer.
@@ -68,7 +68,7 @@ func (a *agent) tryPulse() {
 				a.pulseEnded(mine)
 			}
 		}))
-		hub.proc.takesOver(its, func() { hub.takePulse(a.task, its) })
+		hub.proc.takesOver(its, action(func() { hub.takePulse(a.task, its) }))
 	}))
 }
 
@@ -108,10 +108,13 @@ func (a *agent) pulseEnded(mine *endpoint) {
 
 // beatPulse sends a sign of life every heartbeat.
 func (a *agent) beatPulse(mine *endpoint) {
-	if a.pulse.link == mine && !mine.closed {
+	a.proc.every(a.clock.Beat, func() bool {
+		if a.pulse.link != mine || mine.closed {
+			return false
+		}
 		mine.send(sign{a.local(a.job.now)})
-		a.proc.timer(a.clock.Beat, func() { a.beatPulse(mine) })
-	}
+		return true
+	})
 }
 
 // takePulse takes a connection for an agent's pulse, once the agent has proved itself.
