@@ -297,8 +297,8 @@ func (j *job) vanished(h *host) {
 	}
 }
 
-// stepEnds is how long after the end of one of its processes PMIx has Slurm end the step, at least: on a quiet machine it
-// is 1.0 s.
+// stepEnds is how long after the end of one of its processes PMIx has Slurm end the step, at least: on a quiet machine
+// it is 1.0 s.
 const stepEnds = 800 * time.Millisecond
 
 // fellOver lets a child that ended before its time take others along.

@@ -30,8 +30,6 @@ type waiting struct {
 	what happening
 }
 
-func (p *process) runs() bool { return !p.dead && !p.host.dead && !p.stopped }
-
 // takes has the process do something, once it runs.
 func (p *process) takes(do func()) { p.takesOver(nil, action(do)) }
 

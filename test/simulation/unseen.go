@@ -72,8 +72,8 @@ func (g Judge) cutsOff(f *Fault, t roles.Task) bool {
 	return false
 }
 
-// knownWithin is how long it takes until the hub, which stops the job because of a cause, knows of a fault; 0: it is one
-// that shows otherwise.
+// knownWithin is how long it takes until the hub, which stops the job because of a cause, knows of a fault; 0: it is
+// one that shows otherwise.
 func (g Judge) knownWithin(f *Fault, c protocol.Cause) time.Duration {
 	within := g.noticedWithin(f, c)
 	if within > 0 && g.scenario.tail > 0 { // TCP may have to send it again, and what is before it

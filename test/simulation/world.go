@@ -71,7 +71,8 @@ func (s *schedule) push(at time.Duration, order uint32, p planned) {
 		d.slot = uint32(len(s.slots)) //nolint:gosec // a job has far fewer
 		s.slots = append(s.slots, p)
 	}
-	h := append(s.heap, d)
+	s.heap = append(s.heap, d)
+	h := s.heap
 	i := len(h) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -82,7 +83,6 @@ func (s *schedule) push(at time.Duration, order uint32, p planned) {
 		i = parent
 	}
 	h[i] = d
-	s.heap = h
 }
 
 func (s *schedule) pop() (time.Duration, planned) {
