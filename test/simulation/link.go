@@ -17,7 +17,8 @@ func (a *agent) flush() {
 	}
 }
 
-// find looks for the hub's address in the run directory.
+// find looks for the hub's address in the run directory, as package rundir does: for the next one, which may take its
+// time, gently.
 func (a *agent) find() {
 	switch {
 	case a.hubGone || a.left || a.machine.Stopped() != "":
@@ -27,7 +28,11 @@ func (a *agent) find() {
 		return
 	}
 	if !a.job.hub.published || a.job.hub == a.former || a.job.disk.stuck {
-		a.proc.timer(a.job.between(50*time.Millisecond, 250*time.Millisecond), a.find)
+		pause := a.job.between(50*time.Millisecond, 250*time.Millisecond)
+		if a.former != nil {
+			pause = a.job.between(500*time.Millisecond, 1500*time.Millisecond)
+		}
+		a.proc.timer(pause, a.find)
 		return
 	}
 	a.silence.Heard(a.job.now)
