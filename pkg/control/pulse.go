@@ -9,6 +9,7 @@ import (
 
 	"github.com/disagg/disagg/pkg/decide/liveness"
 	"github.com/disagg/disagg/pkg/protocol"
+	"github.com/disagg/disagg/pkg/roles"
 )
 
 // quiet is a connection that breaks when nothing arrives for a while.
@@ -185,13 +186,10 @@ func (s *Server) pulse(conn net.Conn, h protocol.Hello) {
 	if writeFrame(conn, s.opts.Handshake, reply{Status: granted}) != nil {
 		return
 	}
-	hear := func(sent time.Time) {
-		if s.trusted(a) {
-			s.alive(h.Task, a, sent)
-		}
-	}
-	hear(h.At) // it has proved itself: that is a sign of life
-	_ = beats(ctx, conn, a.conv.clock, s.opts.Heartbeat, s.opts.Lost, true, hear)
+	s.pulseHeard(h.Task, a, h.At) // it has proved itself: that is a sign of life
+	_ = beats(ctx, conn, a.conv.clock, s.opts.Heartbeat, s.opts.Lost, true, func(sent time.Time) {
+		s.pulseHeard(h.Task, a, sent)
+	})
 }
 
 // pulseOf is the agent whose pulse this is, if its conversation has not ended. A newer one means that the older is
@@ -208,11 +206,13 @@ func (s *Server) pulseOf(h protocol.Hello, hangUp context.CancelFunc) *agent {
 	return a
 }
 
-// trusted tells whether a pulse counts.
-func (s *Server) trusted(a *agent) bool {
+// pulseHeard takes a sign of life from an agent's pulse, if that counts.
+func (s *Server) pulseHeard(t roles.Task, a *agent, sent time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return liveness.Trusts(time.Since(a.heard), s.opts.Lost) && a.session.Connected
+	if a.session.Connected && liveness.Trusts(time.Since(a.heard), s.opts.Lost) {
+		s.alive(t, a, sent)
+	}
 }
 
 // endPulse ends the pulse of an agent, if it has one.

@@ -189,7 +189,7 @@ func (s *Server) attach(conn net.Conn, hello protocol.Hello, begun bool) {
 	} else {
 		s.inbound.put(Inbound{Task: hello.Task, Back: true})
 	}
-	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func(sent time.Time) { s.heard(a); s.alive(hello.Task, a, sent) },
+	err := a.conv.run(ctx, conn, s.opts.Heartbeat, func(sent time.Time) { s.heard(hello.Task, a, sent) },
 		func(e protocol.Event) error {
 			if err := e.Validate(); err != nil {
 				return invalidError{err}
@@ -244,20 +244,18 @@ func (s *Server) admit(h protocol.Hello, begun bool, hangUp context.CancelFunc) 
 	return a, answer, reply{Status: granted}
 }
 
-// heard notes a sign of life from the conversation itself.
-func (s *Server) heard(a *agent) {
+// heard takes a sign of life from the conversation itself.
+func (s *Server) heard(t roles.Task, a *agent, sent time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.heard = time.Now()
+	s.alive(t, a, sent)
 }
 
 // alive reports a sign of life, if it is one of those that tell when an agent was last there; the first after each
-// command is.
+// command is. It is called under the lock, as detach tells of the end of a connection: none is told after that.
 func (s *Server) alive(t roles.Task, a *agent, sent time.Time) {
-	s.mu.Lock()
-	report := a.signs.Takes(sent, time.Now())
-	s.mu.Unlock()
-	if report {
+	if a.signs.Takes(sent, time.Now()) {
 		s.inbound.put(Inbound{Task: t, Alive: true, Sent: sent})
 	}
 }

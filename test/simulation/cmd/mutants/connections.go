@@ -6,6 +6,7 @@ const (
 	frame     = "pkg/control/frame.go"
 	shake     = "pkg/control/handshake.go"
 	postbox   = "pkg/control/mailbox.go"
+	pulses    = "pkg/control/pulse.go"
 	server    = "pkg/control/server.go"
 	numbering = conversation
 )
@@ -86,8 +87,8 @@ var connectionMutants = []mutant{
 	},
 	{
 		name: "signs of life are not told", file: server,
-		old: "report := a.signs.Takes(sent, time.Now())",
-		new: "report := false",
+		old: "if a.signs.Takes(sent, time.Now()) {",
+		new: "if false {",
 	},
 	{
 		name: "the end of a connection is not told", file: server,
@@ -203,5 +204,10 @@ var connectionMutants = []mutant{
 		name: "a pulse never counts", file: pulse,
 		old: "bool { return silent < pulseTrust*limit }",
 		new: "bool { return silent < 0*limit }",
+	},
+	{
+		name: "a pulse counts without a conversation", file: pulses,
+		old: "if a.session.Connected && liveness.",
+		new: "if liveness.",
 	},
 }
