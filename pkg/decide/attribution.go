@@ -56,7 +56,7 @@ func (a *Attribution) Observe(f Fact) Ruling {
 	}
 	switch {
 	case a.closed:
-		a.note(f)
+		a.Note(f)
 		return Noted
 	case a.cause == nil:
 		if a.provisional != nil {
@@ -66,22 +66,21 @@ func (a *Attribution) Observe(f Fact) Ruling {
 				f, other = other, f
 			}
 			f.beganWith(other)
-			a.note(other)
+			a.Note(other)
 		}
 		a.cause = &f
 		return Decided
 	case a.precedes(*a.cause, f):
 		f.beganWith(*a.cause)
 		passed := *a.cause
-		explained := a.explain(&passed, f)
-		a.note(passed)
+		a.explain(&passed, f)
 		a.cause = &f
-		if explained {
-			a.reconsider()
-		}
+		a.reconsider()
+		a.Note(passed)
 		return Replaced
 	}
-	a.note(f)
+	a.explain(&f, *a.cause)
+	a.Note(f)
 	return Noted
 }
 
@@ -92,14 +91,14 @@ func (a *Attribution) Presume(f Fact, wait time.Duration, now time.Time) Ruling 
 	case a.cause != nil:
 		return a.Observe(f)
 	case a.closed:
-		a.note(f)
+		a.Note(f)
 	case a.provisional == nil:
 		a.provisional, a.waits = &f, now.Add(wait)
 	case a.precedes(*a.provisional, f):
-		a.note(*a.provisional)
+		a.Note(*a.provisional)
 		a.provisional, a.waits = &f, now.Add(wait)
 	default:
-		a.note(f)
+		a.Note(f)
 	}
 	return Noted
 }
@@ -175,10 +174,11 @@ func (a *Attribution) Closed() bool { return a.closed }
 // Verdict is the first cause, nil while there is none.
 func (a *Attribution) Verdict() *Fact { return a.cause }
 
-// Secondary lists what failed because of the first cause, or after it; nil if nothing did.
+// Secondary lists what failed because of the first cause, or after it, without log lines: those of the first cause tell
+// enough. It is nil if nothing did.
 func (a *Attribution) Secondary() (list []protocol.Cause) {
 	for _, f := range a.noted {
-		list = append(list, f.Cause)
+		list = append(list, f.Brief())
 	}
 	return list
 }
@@ -188,18 +188,14 @@ func (a *Attribution) Missed(d time.Duration) {
 	a.waits = a.waits.Add(d)
 }
 
-// note keeps a fact as secondary, without log lines: those of the first cause tell enough.
-func (a *Attribution) note(f Fact) {
-	f.Cause = f.Brief()
-	a.noted = append(a.noted, f)
-}
+// Note keeps a fact as secondary.
+func (a *Attribution) Note(f Fact) { a.noted = append(a.noted, f) }
 
-// reconsider looks for what was there before the present cause among what had come after the one before it, an end that
-// nobody saw.
+// reconsider looks for what was there before the present cause among what had come after the one before it: such as the
+// rank because of which MPI killed the one that is taken for the cause.
 func (a *Attribution) reconsider() {
 	for i, f := range a.noted {
 		if a.precedes(*a.cause, f) {
-			a.cause.Cause = a.cause.Brief()
 			a.noted[i], *a.cause = *a.cause, f
 		}
 	}
@@ -280,7 +276,7 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case lets(f, first):
 		return later < launcherLag
 	case later < -precision:
-		return true
+		return later <= -settle || !a.DependsOn(f.Role, first.Role)
 	case later >= settle || f.Symptom:
 		return false
 	case f.Role == first.Role:

@@ -76,6 +76,32 @@ func TestPresumeTwo(t *testing.T) {
 	}
 }
 
+// A rank that MPI killed because another crashed is never named, in whatever order the two are heard, and also if
+// another role failed at about the same time.
+func TestKilledByMPIBesideAnother(t *testing.T) {
+	now := time.Unix(1000, 0)
+	needs := func(role, other roles.Role) bool { return role == server.Role && other == gen0.Role }
+	fact := func(of roles.Task, at time.Duration) Fact {
+		return Fact{
+			Since: now.Add(at), Cause: protocol.Cause{Role: of.Role, Rank: of.Rank, Kind: protocol.ChildExit},
+		}
+	}
+	coordinator, crash, kill := fact(server, 0), fact(gen0, precision+1), fact(gen1, settle/3)
+	kill.Weak, kill.Kind = true, protocol.ChildSignal
+	for _, order := range [][]Fact{
+		{coordinator, crash, kill}, {coordinator, kill, crash}, {crash, coordinator, kill},
+		{crash, kill, coordinator}, {kill, coordinator, crash}, {kill, crash, coordinator},
+	} {
+		a := Attribution{DependsOn: needs}
+		for _, f := range order {
+			a.Observe(f)
+		}
+		if a.Verdict().Weak || len(a.Secondary()) != 2 {
+			t.Errorf("%v, and then %v", a.Verdict(), a.Secondary())
+		}
+	}
+}
+
 // That an agent vanished is learned late. If it was not heard since a role failed that needs its own, and the loss
 // was noticed soon after that, then it came first; if it was heard since, it cannot have.
 func TestLossAtTheSameTime(t *testing.T) {

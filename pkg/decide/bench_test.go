@@ -131,7 +131,7 @@ func (b *bench) untilPhaseEnds() { b.after(b.job.phaseEnds().Sub(b.now)) }
 
 func (b *bench) hello(tasks ...roles.Task) {
 	for _, t := range tasks {
-		b.in(Attached{Task: t, Hello: protocol.Hello{Task: t, Node: "n-" + t.String()}})
+		b.in(Attached{Task: t, Hello: protocol.Hello{Task: t, Node: "n-" + t.String()}}, Alive{Task: t})
 	}
 }
 

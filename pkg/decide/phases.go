@@ -26,6 +26,7 @@ func (m *Machine) attach(t *task, h protocol.Hello, now time.Time) {
 	}
 	*t = fresh
 	m.heard(t, h.At, now)
+	t.presence.fresh = true
 	if t.Task != roles.Hub() { // the hub cannot be lost to itself
 		m.lookBy(t.presence.deadline())
 		m.watchOver(t, now)

@@ -17,6 +17,7 @@ type presence struct {
 	returnBy time.Time
 	seen     time.Time // when it was last there for sure
 	pause    pause     // of the hub, in which its connection ended; none: it ended while the hub ran
+	fresh    bool      // it was let in, and nothing was heard of it since
 }
 
 // heard takes a sign of life, which was sent at a moment by the agent's clock; zero: at an unknown one. What is read at
@@ -35,7 +36,7 @@ func (m *Machine) heard(t *task, sent, now time.Time) {
 
 func (p *presence) heard(given, now time.Time) {
 	p.silence.Heard(now)
-	p.brokeAt, p.returnBy, p.pause = time.Time{}, time.Time{}, pause{}
+	p.brokeAt, p.returnBy, p.pause, p.fresh = time.Time{}, time.Time{}, pause{}, false
 	if given.After(p.seen) {
 		p.seen = given
 	}
@@ -163,6 +164,9 @@ func (m *Machine) returnGrace(t *task) time.Duration {
 	case t.presence.pause.length > 0 && !t.stepEnded:
 		// Its connection may have ended because it stood still as well, and it may again.
 		return m.plan.Timeouts.Lost.Std()
+	case t.presence.fresh && !t.stepEnded:
+		// It may not have heard that it was let in, and connects once more.
+		return m.plan.Timeouts.Lost.Std()
 	case t.stopSent:
 		return grace / 8
 	}
@@ -242,6 +246,9 @@ func (m *Machine) failLost(t *task, f Fact, now time.Time) {
 	f.Weak, f.Loss, f.Silent, f.PauseEnds = true, true, t.silent, t.presence.pause.end
 	stopped := m.phase == protocol.Stopping && f.Since.After(m.failedSince())
 	if (stopped || m.hubWasLost()) && !m.attribution.Precedes(f) || stopped && m.hubWasLost() {
+		if !f.Silent && f.Since.Before(m.since[protocol.Stopping]) { // it may be why something else fails
+			m.attribution.Note(f)
+		}
 		return
 	}
 	t.cause = f.Kind

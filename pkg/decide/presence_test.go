@@ -165,6 +165,46 @@ func TestLossWhileStopping(t *testing.T) {
 	}
 }
 
+// An agent of which nothing was heard since it was let in may not know that, and connects once more.
+func TestConnectionEndsBeforeTheFirstSign(t *testing.T) {
+	b := newBench(t)
+	b.hello(benchmark, gen0)
+	b.in(Attached{Task: gen1, Hello: protocol.Hello{Task: gen1, Node: "n-GEN_0.1"}}, Broke{Task: gen1})
+	b.exit(gen0, protocol.Outcome{Started: true, Code: 3}) // and it is told to stop
+	b.after(b.job.plan.Timeouts.Lost.Std()-time.Second, gen1)
+	if b.job.tasks[gen1].gone {
+		t.Fatal("it is lost")
+	}
+	b.after(time.Second, gen1)
+	if !b.job.tasks[gen1].lost {
+		t.Error("it is waited for forever")
+	}
+}
+
+// An agent that vanishes after the benchmark has failed, and before anybody is told to stop, is not why; but it may be
+// why another role fails.
+func TestLossAfterTheBenchmark(t *testing.T) {
+	b := newBench(t)
+	b.measuring()
+	b.exit(benchmark, protocol.Outcome{Started: true, Code: 1, EndedAt: b.now})
+	b.told(gen0, protocol.EventChecked, "")
+	b.after(100 * time.Millisecond)
+	b.in(Broke{Task: gen0})
+	b.after(150*time.Millisecond, gen0)
+	for _, task := range []roles.Task{ctx0, server, benchmark} {
+		b.told(task, protocol.EventChecked, "")
+	}
+	b.tick()
+	b.after(200*time.Millisecond, gen0)
+	if c := b.job.Cause(); c == nil || c.Kind != protocol.BenchmarkFailed {
+		t.Fatalf("cause %v", c)
+	}
+	b.exit(server, protocol.Outcome{Started: true, Code: 1, EndedAt: b.now.Add(-50 * time.Millisecond)})
+	if c := b.job.Cause(); c.Task() == server {
+		t.Errorf("cause %v", c)
+	}
+}
+
 // The scheduler's own words on a lost agent explain it.
 func TestDiagnosisExplainsLoss(t *testing.T) {
 	for meaning, want := range map[protocol.Meaning]protocol.CauseKind{

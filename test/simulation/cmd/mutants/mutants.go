@@ -26,15 +26,12 @@ var mutants = []mutant{
 	},
 	{
 		name: "what began last was first", file: attribution,
-		old: "case later < -precision:\n" +
-			"\t\treturn true",
-		new: "case later > precision:\n" +
-			"\t\treturn true",
+		old: "case later < -precision:",
+		new: "case later > precision:",
 	},
 	{
 		name: "when it began does not matter", file: attribution,
-		old: "case later < -precision:\n" +
-			"\t\treturn true",
+		old: "case later < -precision:",
 		new: "case false:",
 	},
 	{
