@@ -90,18 +90,28 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// stoodStill is how long the agent of a task stood still before it was killed or lost: to the hub it was lost all that
-// time.
+// stoodStill is how long the agent of a task, or everything, stood still before it was killed or lost: to the hub it was
+// lost all that time.
 func (g Judge) stoodStill(lost *Fault) (d time.Duration) {
-	if lost.Kind != KillAgent && lost.Kind != LoseHost && lost.Kind != CutHost {
+	if lost.Kind != KillAgent && lost.Kind != LoseHost && lost.Kind != CutHost && lost.Kind != CutPair {
 		return 0
 	}
 	for _, f := range g.scenario.Faults {
-		if f.Kind == PauseAgent && f.Task == lost.Task && !f.At.IsZero() && f.At.Before(g.StopAt) {
+		stands := f.Kind == PauseAll || f.Kind == PauseAgent && (f.Task == lost.Task || f.Task == lost.Other)
+		if stands && !f.At.IsZero() && f.At.Before(g.StopAt.Add(aboutThen)) {
 			d = max(d, f.For)
 		}
 	}
 	return d
+}
+
+// endsInPause tells whether the hub stood still when it would have heard that an agent was killed: then it vanished at
+// some time after its last sign of life.
+func (g Judge) endsInPause(killed *Fault) bool {
+	return slices.ContainsFunc(g.scenario.Faults, func(f *Fault) bool {
+		return (f.Kind == PauseHub || f.Kind == PauseAll) && !f.At.IsZero() &&
+			f.At.Before(killed.At.Add(together)) && (f.For == 0 || killed.At.Before(f.At.Add(f.For)))
+	})
 }
 
 // First is the first fault that mattered, nil if none did.
@@ -210,6 +220,8 @@ func (g Judge) apart(first, f *Fault) time.Duration {
 		return settle + g.plan.Timeouts.Heartbeat.Std()
 	case f.Kind == KillAgent && g.needs(first.Task.Role, f.Task.Role):
 		return clocks + again
+	case f.Kind == KillAgent && g.endsInPause(f):
+		return settle + g.plan.Timeouts.Heartbeat.Std()
 	case !slices.Contains(ofChildren, f.Kind), f.Task.Role == first.Task.Role, g.needs(f.Task.Role, first.Task.Role),
 		g.needs(first.Task.Role, f.Task.Role):
 		return settle

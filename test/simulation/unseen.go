@@ -91,9 +91,9 @@ func (g Judge) noticedWithin(f *Fault, c protocol.Cause) time.Duration {
 		return 3 * time.Second
 	case KillAgent: // it could come back for a heartbeat, and after a pause of the hub's for longer
 		if g.isBehindPause(f) {
-			return g.plan.Timeouts.Lost.Std() + together
+			return g.plan.Timeouts.Lost.Std() + together + lookLag
 		}
-		return g.plan.Timeouts.Heartbeat.Std() + together
+		return g.plan.Timeouts.Heartbeat.Std() + together + lookLag
 	case Cancel, TermStep: // the scheduler's way, and a message's
 		return askedLag + together
 	case Crash, ExitZero, KillChild: // a message's way
@@ -118,6 +118,9 @@ func (g Judge) isWitnessSilent(lost *Fault) bool {
 			(f.For == 0 || f.At.Add(f.For).After(lost.At))
 	})
 }
+
+// lookLag is how late the hub may look for an agent of which it expects no more while it stops the others.
+const lookLag = 100 * time.Millisecond
 
 // endsWitness tells whether the role of a cause, whose step ends with it, ran on a host that could be asked whether it
 // reaches the one that vanished: its agents may be killed before they answer.
