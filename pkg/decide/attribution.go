@@ -202,12 +202,10 @@ func (a *Attribution) reconsider() {
 }
 
 // explain dates an end that nobody saw after what it may be the consequence of: it explains nothing that came before.
-func (a *Attribution) explain(f *Fact, why Fact) bool {
-	if !a.mayFollow(*f, why) {
-		return false
+func (a *Attribution) explain(f *Fact, why Fact) {
+	if a.mayFollow(*f, why) {
+		f.move(latest(f.Since, why.Since.Add(1)))
 	}
-	f.move(latest(f.Since, why.Since.Add(1)))
-	return true
 }
 
 // mayFollow tells whether an end that nobody saw may be because of something else: of a request, of the failure of a

@@ -90,8 +90,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// stoodStill is how long the agent of a task, or everything, stood still before it was killed or lost: to the hub it was
-// lost all that time.
+// stoodStill is how long the agent of a task, or everything, stood still before it was killed or lost: to the hub it
+// was lost all that time.
 func (g Judge) stoodStill(lost *Fault) (d time.Duration) {
 	if lost.Kind != KillAgent && lost.Kind != LoseHost && lost.Kind != CutHost && lost.Kind != CutPair {
 		return 0
