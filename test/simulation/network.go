@@ -104,7 +104,7 @@ func (e *endpoint) deliver(message any) {
 	n.w.in(to.last-n.w.elapsed, nil, &arrival{to, message})
 }
 
-// happen is that it reaches the host, unless it is lost on its way.
+// happen lets it reach the host, unless that is cut off by then, or has vanished.
 func (a *arrival) happen() {
 	to := a.to
 	n := to.net
@@ -127,6 +127,7 @@ func (a *arrival) arrive() {
 	}
 }
 
+// happen lets the process take it in, unless this side was closed meanwhile.
 func (t *taking) happen() {
 	switch to := t.to; {
 	case to.closed:

@@ -24,7 +24,7 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// happening is what is to happen. It is an interface because what has a type of its own allocates no function.
+// happening is what is to happen. It is an interface so that a message on its way needs no function of its own.
 type happening interface{ happen() }
 
 // action is a function that is to happen.
