@@ -191,11 +191,11 @@ func (a *Attribution) Missed(d time.Duration) {
 // Note keeps a fact as secondary.
 func (a *Attribution) Note(f Fact) { a.noted = append(a.noted, f) }
 
-// reconsider looks for what was there before the present cause among what had come after the one before it: such as the
-// rank because of which MPI killed the one that is taken for the cause.
+// reconsider looks for what was surely there before the present cause among what had come after the one before it: such
+// as the rank because of which MPI killed the one that is taken for the cause.
 func (a *Attribution) reconsider() {
 	for i, f := range a.noted {
-		if a.precedes(*a.cause, f) {
+		if a.precedes(*a.cause, f) && !a.precedes(f, *a.cause) {
 			a.noted[i], *a.cause = *a.cause, f
 		}
 	}
@@ -274,7 +274,7 @@ func (a *Attribution) precedes(first, f Fact) bool {
 	case lets(f, first):
 		return later < launcherLag
 	case later < -precision:
-		return later <= -settle || !a.DependsOn(f.Role, first.Role)
+		return true
 	case later >= settle || f.Symptom:
 		return false
 	case f.Role == first.Role:
