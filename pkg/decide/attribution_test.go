@@ -102,6 +102,28 @@ func TestKilledByMPIBesideAnother(t *testing.T) {
 	}
 }
 
+// A killed agent, of which the hub hears after MPI has killed the other ranks, stays the cause for all of them.
+func TestKilledByMPIBeforeTheLoss(t *testing.T) {
+	now := time.Unix(1000, 0)
+	kill := func(rank int, at time.Duration) Fact {
+		return Fact{
+			Since: now.Add(at), Weak: true,
+			Cause: protocol.Cause{Role: gen0.Role, Rank: rank, Kind: protocol.ChildSignal, Host: "n1"},
+		}
+	}
+	loss := Fact{
+		Since: now.Add(3 * precision), Seen: now.Add(-precision), Weak: true, Loss: true,
+		Cause: protocol.Cause{Role: gen0.Role, Rank: 3, Kind: protocol.AgentLost, Host: "n2"},
+	}
+	a := Attribution{DependsOn: func(roles.Role, roles.Role) bool { return false }}
+	for _, f := range []Fact{kill(1, 0), kill(2, precision/2), loss} {
+		a.Observe(f)
+	}
+	if !a.Verdict().Loss || len(a.Secondary()) != 2 {
+		t.Errorf("%v, and then %v", a.Verdict(), a.Secondary())
+	}
+}
+
 // That an agent vanished is learned late. If it was not heard since a role failed that needs its own, and the loss
 // was noticed soon after that, then it came first; if it was heard since, it cannot have.
 func TestLossAtTheSameTime(t *testing.T) {
