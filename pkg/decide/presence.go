@@ -82,8 +82,9 @@ func (p *presence) gone(now time.Time) string {
 }
 
 // broke notes the end of an agent's connection. Most likely it was killed: it must be back within a heartbeat. One that
-// was told to stop has most likely been ended together with its step, and is waited for less. One that sent an invalid
-// message is not let in again: it is at fault itself, and nothing more will be heard of it.
+// was told to stop has most likely been ended together with its step, and is waited for less; one of which nothing was
+// heard since it was let in may not know that it was, and is waited for as long as a silent one. One that sent an
+// invalid message is not let in again: it is at fault itself, and nothing more will be heard of it.
 func (m *Machine) broke(t *task, in Broke, now time.Time) {
 	t.presence.brokeAt = now
 	if now.Sub(m.pause.end) < m.plan.Timeouts.Heartbeat.Std()/2 { // what an agent did meanwhile is known at once
