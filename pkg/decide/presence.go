@@ -295,7 +295,7 @@ func (m *Machine) explainLoss(t *task, why string, now time.Time) (protocol.Caus
 	kind, ok := m.means(d.Meaning, now)
 	switch {
 	case ok && kind == protocol.OOM:
-		return kind, "ran out of memory: " + d.Line
+		return kind, ranOut(d)
 	case ok && kind != protocol.HostLost:
 		return kind, d.Line
 	case d.Line != "":

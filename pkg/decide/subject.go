@@ -17,6 +17,9 @@ func (m *Machine) verdict() *protocol.Cause {
 		return m.regressed
 	}
 	c := *first
+	if m.attribution.Verdict().Weak {
+		m.nameMemory(&c)
+	}
 	switch c.Kind {
 	case protocol.AgentLost, protocol.HostLost:
 		m.nameHost(&c)
@@ -25,6 +28,18 @@ func (m *Machine) verdict() *protocol.Cause {
 	}
 	return &c
 }
+
+// nameMemory names the want of memory for which the scheduler has killed a step. Of the processes of a step that it
+// kills, an agent may see the end of its child before its own; and the scheduler's words may come later than both.
+func (m *Machine) nameMemory(c *protocol.Cause) {
+	t := m.tasks[c.Task()]
+	if t == nil || c.Kind == protocol.OOM || t.diagnosis.Meaning != protocol.OutOfMemory {
+		return
+	}
+	c.Kind, c.Detail = protocol.OOM, ranOut(t.diagnosis)
+}
+
+func ranOut(d protocol.Diagnosis) string { return "ran out of memory: " + d.Line }
 
 // nameHost names the host when it, and not an agent of it, is lost: all of its agents fell silent, and none of them
 // ended its connection, as the kernel does for a process that was killed; or the scheduler says so.

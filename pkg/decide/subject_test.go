@@ -102,10 +102,32 @@ func TestSubjectOfTheVerdict(t *testing.T) {
 			b.told(task, protocol.EventLeaving, "stopped by SIGTERM")
 		}
 	}
+	overMemory := func(b *bench) {
+		b.in(Step{Report: protocol.StepReport{Role: gen0.Role, Diagnosis: protocol.Diagnosis{
+			Meaning: protocol.OutOfMemory, Line: "StepId=1.1 exceeded memory limit",
+		}}})
+	}
+	killed := protocol.Outcome{Code: 137, Signal: "SIGKILL"}
 	for name, tt := range map[string]struct {
 		act  func(*bench)
 		want string
 	}{
+		"a step is over its memory limit, and its children end before their agents": {
+			func(b *bench) { overMemory(b); b.exit(gen1, killed); b.lose(gen1) },
+			"GEN_0.1 on n1: ran out of memory: StepId=1.1 exceeded memory limit",
+		},
+		"the scheduler says so later": {
+			func(b *bench) { b.exit(gen1, killed); overMemory(b) },
+			"GEN_0.1 on n1: ran out of memory: StepId=1.1 exceeded memory limit",
+		},
+		"the scheduler says so later than its agents vanish": {
+			func(b *bench) { b.lose(gen0); overMemory(b) },
+			"GEN_0.0 on n1: ran out of memory: StepId=1.1 exceeded memory limit",
+		},
+		"a step is over its memory limit after it has failed": {
+			func(b *bench) { b.exit(gen1, protocol.Outcome{Code: 3}); overMemory(b) },
+			"GEN_0.1 on n1: exited with code 3",
+		},
 		"a host falls silent": {
 			func(b *bench) { silent(b, gen0, gen1) },
 			"host n1: lost: all of its agents (2) fell silent: no sign of life for 5s",
