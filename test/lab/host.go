@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // head is the host of Slurm's controller and its helpers.
@@ -32,23 +34,59 @@ exec ip -batch -
 `
 
 // makeHost makes and pins a host's namespaces, and one end of its cable.
+//
+// A mount namespace can only be pinned in one with a smaller number: that is how the kernel prevents loops. On Linux
+// 6.18 each processor gave out numbers of its own, so that in a container it failed on one and succeeded on another.
 func (d dir) makeHost(ctx context.Context, host string) error {
-	argv := []string{"unshare"}
-	for _, ns := range []struct{ flag, pin string }{{"--net", "net"}, {"--uts", "uts"}, {"--mount", "mnt"}} {
-		pin := d.pin(host, ns.pin)
+	err := d.unshare(ctx, host)
+	for _, cpu := range processors() {
+		if err == nil || !strings.Contains(err.Error(), "Invalid argument") {
+			break
+		}
+		for _, ns := range ownNamespaces {
+			_ = unix.Unmount(d.pin(host, ns), unix.MNT_DETACH) // it is pinned or not
+		}
+		err = d.unshare(ctx, host, "taskset", "--cpu-list", strconv.Itoa(cpu))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make host %s: %w", host, err)
+	}
+	return nil
+}
+
+// ownNamespaces are those that a host has of its own, as they are pinned.
+var ownNamespaces = []string{"net", "uts", "mnt"}
+
+// unshare runs unshare for a host, below another program if one is given.
+func (d dir) unshare(ctx context.Context, host string, below ...string) error {
+	argv := slices.Concat(below, []string{"unshare"})
+	for i, flag := range []string{"--net", "--uts", "--mount"} {
+		pin := d.pin(host, ownNamespaces[i])
 		if err := os.WriteFile(pin, nil, 0o644); err != nil {
 			return err
 		}
-		argv = append(argv, ns.flag+"="+pin)
+		argv = append(argv, flag+"="+pin)
 	}
 	// As a slave, a host sees what is mounted on the machine later, where the machine's mounts are shared.
 	argv = append(argv, "--propagation", "slave", "sh", "-euc", hostSetup, "sh", host, d.hostsFile())
 	cmd := d.command(ctx, "", "/", argv...)
 	cmd.Stdin = strings.NewReader(hostLinks(host, os.Getpid()))
-	if _, err := output(cmd); err != nil {
-		return fmt.Errorf("cannot make host %s: %w", host, err)
+	_, err := output(cmd)
+	return err
+}
+
+// processors lists those that this process may use.
+func processors() (list []int) {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) != nil {
+		return nil
 	}
-	return nil
+	for cpu := 0; len(list) < set.Count(); cpu++ {
+		if set.IsSet(cpu) {
+			list = append(list, cpu)
+		}
+	}
+	return list
 }
 
 // checkHost returns an error unless host is one of the lab's.

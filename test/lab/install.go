@@ -21,7 +21,7 @@ func requirements(o Options) []requirement {
 		{pkg: "slurm-wlm", tools: []string{"slurmctld", "slurmd", "srun", "sbatch", "sinfo"}},
 		{pkg: "munge", tools: []string{"munged"}},
 		{pkg: "iproute2", tools: []string{"ip"}},
-		{pkg: "util-linux", tools: []string{"nsenter", "unshare", "setsid", "mount"}},
+		{pkg: "util-linux", tools: []string{"nsenter", "unshare", "setsid", "mount", "taskset"}},
 		{pkg: "hostname", tools: []string{"hostname"}},
 		// Slurm's PMIx plugin opens the library by its unversioned name, which comes with the headers.
 		{pkg: "libpmix-dev", files: []string{"/usr/lib/*/libpmix.so", "/usr/lib*/libpmix.so"}},

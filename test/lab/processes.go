@@ -104,7 +104,7 @@ func members(of ...namespace) []int {
 }
 
 func isMember(pid int, of []namespace) bool {
-	for _, kind := range []string{"net", "uts", "mnt"} {
+	for _, kind := range ownNamespaces {
 		ns := namespaceAt(filepath.Join("/proc", strconv.Itoa(pid), "ns", kind))
 		if ns != (namespace{}) && slices.Contains(of, ns) {
 			return true
@@ -117,7 +117,7 @@ func isMember(pid int, of []namespace) bool {
 func (d dir) namespaces(hosts ...string) []namespace {
 	var all []namespace
 	for _, host := range hosts {
-		for _, kind := range []string{"net", "uts", "mnt"} {
+		for _, kind := range ownNamespaces {
 			all = append(all, namespaceAt(d.pin(host, kind)))
 		}
 	}
