@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func faults() []fault {
 			step: "GEN_0 FAILED 3:0",
 		},
 		{
-			name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@0.2", env: []string{loading}, verdict: failed,
+			name: "a rank of decode crashes", sim: "GEN_0.2:crash=4@1.5", env: []string{loading}, verdict: failed,
 			cause: "GEN_0.2 on gpu1: exited with code 4", state: plain, step: "GEN_0 FAILED 4:0",
 		},
 		{
@@ -90,7 +91,7 @@ func faults() []fault {
 			step: "CTX_0 FAILED 1:0",
 		},
 		{
-			name: "a rank of prefill ends early", sim: "CTX_1.1:exit0@0.2", env: []string{loading}, verdict: failed,
+			name: "a rank of prefill ends early", sim: "CTX_1.1:exit0@1.5", env: []string{loading}, verdict: failed,
 			cause: "CTX_1.", state: plain, step: "CTX_1 FAILED 1:0",
 		},
 		{
@@ -99,9 +100,14 @@ func faults() []fault {
 			step: "GEN_0 FAILED 1:0", both: true,
 		},
 		{
-			name: "a rank of prefill is killed", sim: "CTX_0.1:kill@0.2", env: []string{loading}, verdict: failed,
+			name: "a rank of prefill is killed", sim: "CTX_0.1:kill@1.5", env: []string{loading}, verdict: failed,
 			cause: "CTX_0.1 on gpu2: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
 			both: true,
+		},
+		{ // The launcher waits for it in MPI_Init until it is killed.
+			name: "a rank of prefill is killed before it joins MPI", sim: "CTX_0.1:kill@0", env: []string{loading},
+			verdict: failed, cause: "CTX_0.1 on gpu2: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
+			within: killWait + time.Second,
 		},
 		{
 			name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3",
@@ -454,7 +460,7 @@ func (f fault) try(t *testing.T, c *cluster, n int) time.Duration {
 	within := bound(cmp.Or(f.within, 3*time.Second))
 	took := gone.Sub(from)
 	if r.FirstCause != nil && took > within {
-		t.Errorf("%v from the cause until nothing was left: want %v", took, within)
+		t.Errorf("%v from the cause until nothing was left: want %v\n%s", took, within, j.story())
 	}
 	return took
 }
@@ -521,6 +527,19 @@ func (f fault) actOn(j *job) time.Time {
 		f.act(j)
 	}
 	return at
+}
+
+// story is what the hub, every agent and every rank have logged.
+func (j *job) story() string {
+	var text strings.Builder
+	attempt := string(rundir.Current(rundir.Dir(j.runDir)))
+	agents, _ := filepath.Glob(filepath.Join(attempt, "logs", "agents", "*.log"))
+	ranks, _ := filepath.Glob(filepath.Join(attempt, "logs", "ranks", "*.log"))
+	for _, file := range slices.Concat(agents, ranks, []string{filepath.Join(attempt, "events.ndjson")}) {
+		data, err := os.ReadFile(file)
+		fmt.Fprintf(&text, "%s: %v\n%s", filepath.Base(file), err, data)
+	}
+	return text.String()
 }
 
 func (j *job) hasVerdict() bool { return rundir.HasResult(rundir.Current(rundir.Dir(j.runDir))) }
