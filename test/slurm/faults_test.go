@@ -353,9 +353,9 @@ func faults() []fault {
 				`disk: \d+ MiB free in \S+: want 1000000000 MiB`,
 			},
 		},
-		{
+		{ // It is found while others join MPI: a launcher whose ranks are told to stop then may wait for them.
 			name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading},
-			verdict: failed, cause: "", detail: "exited with code 1", state: plain,
+			verdict: failed, cause: "", detail: "exited with code 1", state: plain, within: killWait + time.Second,
 			screen: []string{
 				`\S+ on gpu\d could not find the program no-such-program; it exited with code 127`,
 				`> 1 \| trtllm-llmapi-launch: cannot run no-such-program: No such file or directory`,
