@@ -19,7 +19,7 @@ const (
 )
 
 // watchEnd looks for the end of the leader until that is known. It waits in the kernel: for every tick of a ticker the
-// runtime wakes another thread besides, which doubles what an idle agent needs (`make bench`).
+// runtime wakes another thread besides, which doubles the time on a processor that the looks take.
 func (p *Process) watchEnd() {
 	var leader []unix.PollFd
 	if fd, err := unix.PidfdOpen(p.proc.Pid, 0); err == nil { // else only the time is waited for

@@ -3,6 +3,7 @@ package slurm
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -58,6 +59,7 @@ type fault struct {
 	state   string        // the job's, in sacct
 	step    string        // a step's name, state and code in sacct: 22.05 shows codes from 128 on less 128
 	within  time.Duration // from the cause until nothing is left; 3 s if 0
+	joining bool          // ranks fall or are stopped while others join MPI: a launcher may wait until it is killed
 	// mute says that the scheduler may kill the hub before it can give a verdict: whoever asks next says so. That is
 	// rare, and so not accepted twice in a row.
 	mute bool
@@ -104,10 +106,10 @@ func faults() []fault {
 			cause: "CTX_0.1 on gpu2: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
 			both: true,
 		},
-		{ // The launcher waits for it in MPI_Init until it is killed.
+		{
 			name: "a rank of prefill is killed before it joins MPI", sim: "CTX_0.1:kill@0", env: []string{loading},
 			verdict: failed, cause: "CTX_0.1 on gpu2: killed by SIGKILL", state: plain, step: "CTX_0 FAILED 9:0",
-			within: killWait + time.Second,
+			joining: true,
 		},
 		{
 			name: "decode crashes in the benchmark", sim: "GEN_0:crash=3@3",
@@ -353,9 +355,9 @@ func faults() []fault {
 				`disk: \d+ MiB free in \S+: want 1000000000 MiB`,
 			},
 		},
-		{ // It is found while others join MPI: a launcher whose ranks are told to stop then may wait for them.
+		{
 			name: "the engine is not there", flags: []string{"--set", "serve=no-such-program"}, env: []string{loading},
-			verdict: failed, cause: "", detail: "exited with code 1", state: plain, within: killWait + time.Second,
+			verdict: failed, cause: "", detail: "exited with code 1", state: plain, joining: true,
 			screen: []string{
 				`\S+ on gpu\d could not find the program no-such-program; it exited with code 127`,
 				`> 1 \| trtllm-llmapi-launch: cannot run no-such-program: No such file or directory`,
@@ -458,6 +460,9 @@ func (f fault) try(t *testing.T, c *cluster, n int) time.Duration {
 		from = r.FirstCause.At
 	}
 	within := bound(cmp.Or(f.within, 3*time.Second))
+	if f.joining && j.killedOne() {
+		within = bound(killWait - time.Second) // agents kill what has not ended 2 s before Slurm does
+	}
 	took := gone.Sub(from)
 	if r.FirstCause != nil && took > within {
 		t.Errorf("%v from the cause until nothing was left: want %v\n%s", took, within, j.story())
@@ -540,6 +545,21 @@ func (j *job) story() string {
 		fmt.Fprintf(&text, "%s: %v\n%s", filepath.Base(file), err, data)
 	}
 	return text.String()
+}
+
+// killedOne tells whether a child that was asked to stop did not end, and was killed.
+func (j *job) killedOne() bool {
+	logs, _ := filepath.Glob(filepath.Join(string(rundir.Current(rundir.Dir(j.runDir))), "logs", "agents", "*.log"))
+	for _, file := range logs {
+		data, _ := os.ReadFile(file)
+		for line := range bytes.Lines(data) {
+			var said struct{ Outcome protocol.Outcome }
+			if json.Unmarshal(line, &said) == nil && said.Outcome.StopReason != "" && said.Outcome.Signal == "SIGKILL" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (j *job) hasVerdict() bool { return rundir.HasResult(rundir.Current(rundir.Dir(j.runDir))) }
